@@ -1,0 +1,8 @@
+export default {
+  testEnvironment: "node",
+  testMatch: ["<rootDir>/test/**/*.test.ts"],
+  extensionsToTreatAsEsm: [".ts"],
+  transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { target: "es2023" } }] },
+  testTimeout: 30_000,
+  maxWorkers: 2,
+};

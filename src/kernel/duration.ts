@@ -1,0 +1,6 @@
+// Units of time in milliseconds, so that a duration reads as `5 * MINUTE`.
+
+export const SECOND = 1_000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
