@@ -1,0 +1,42 @@
+// One attempt's body and headers, from the event, the keys and the time: pure.
+import { sign } from "./hmac.ts";
+import type { OutgoingEvent, Preset } from "./types.ts";
+
+/** What of a request changes from one attempt to the next. */
+export type AttemptFacts = {
+  /** Newest first; empty sends unsigned. */
+  keys: readonly string[];
+  /** 1, 2, … */
+  attempt: number;
+  sentAt: Date;
+  sequence?: number | bigint | undefined;
+};
+
+export type BuiltRequest = { body: Buffer; headers: Record<string, string> };
+
+/**
+ * Builds what a receiver gets, but for the User-Agent and the webhook's own headers. The signature covers
+ * exactly the bytes in `body`. Throws `UnusableKeyError` where a key is not one of this preset.
+ *
+ * @example
+ * const { body, headers } = buildRequest(PRESETS.airy, event, { keys: ["secret"], attempt: 1, sentAt });
+ */
+export function buildRequest(
+  preset: Preset,
+  event: OutgoingEvent,
+  { keys, attempt, sentAt, sequence }: AttemptFacts,
+): BuiltRequest {
+  const body = Buffer.from(preset.body(event));
+  const timestamp = String(Math.floor(sentAt.getTime() / 1_000));
+  const headers: Record<string, string> = {
+    "Content-Type": "application/json",
+    "Webhook-Id": event.id,
+    "Webhook-Timestamp": timestamp,
+    "Webhook-Attempt": String(attempt),
+  };
+  if (sequence !== undefined) headers["Webhook-Sequence"] = String(sequence);
+  if (keys.length > 0) {
+    headers[preset.signatureHeader] = sign(preset, keys, { id: event.id, timestamp, body });
+  }
+  return { body, headers };
+}
