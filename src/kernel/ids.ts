@@ -9,13 +9,19 @@ export function formatId(prefix: IdPrefix, uuid: string): string {
 
 /** The UUID in a public id, or undefined where `id` is not one of this prefix. */
 export function parseId(prefix: IdPrefix, id: string): string | undefined {
-  const match = /^([a-z]{3})_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/.exec(id);
+  const match =
+    /^([a-z]{3})_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/.exec(id);
   if (match?.[1] !== prefix) return undefined;
   return match.slice(2).join("-");
 }
 
-/** The first UUID that a UUIDv7 made at `at` can be: the lower bound of a search by time (RFC 9562, 5.7). */
-export function firstUuidAt(at: Date): string {
+/** The lowest UUID of the millisecond `at`, below every UUIDv7 made in it: the bound of a search by time. */
+export function lowestUuidAt(at: Date): string {
   const hex = Math.max(0, at.getTime()).toString(16).padStart(12, "0");
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
+/** The millisecond in which a UUIDv7 was made. */
+export function uuidTime(uuid: string): Date {
+  return new Date(Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16));
 }

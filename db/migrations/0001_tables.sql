@@ -1,0 +1,226 @@
+-- Every table. db/README.md tells what each is for, and why each index is there.
+-- Rules that hold throughout, each from a measurement or from Citus, where the same statements have to run:
+--   * `bucket` (a hash of the webhook's id one day, 0 today) comes first in the keys of the big tables;
+--   * no foreign key touches a hot or a partitioned table: it would make dropping a partition fail,
+--     and a delete wait behind a stranger's open transaction;
+--   * no triggers.
+
+create table posthorn.settings (
+  name text primary key,
+  value text not null
+);
+
+create table posthorn.keys (
+  id uuid primary key,
+  name text not null,
+  scope text not null check (scope in ('admin', 'manage', 'publish', 'read')),
+  tenant text check ((tenant is null) = (scope = 'admin')),
+  hash bytea not null unique,
+  created_at timestamptz not null,
+  expires_at timestamptz,
+  revoked_at timestamptz
+);
+
+-- The roles that may publish by SQL, and for which tenant.
+create table posthorn.publishers (
+  role text not null,
+  tenant text not null,
+  primary key (role, tenant)
+);
+
+-- Tenant '*' holds the types that every tenant has; a tenant's own row of the same name goes before it.
+create table posthorn.event_types (
+  tenant text not null,
+  name text not null,
+  description text,
+  schema json,
+  example json,
+  enforce boolean not null default false,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  archived_at timestamptz,
+  primary key (tenant, name)
+);
+
+-- `id` is the public id, unique in its tenant while the webhook lives. Rows elsewhere point to `webhook_id`,
+-- so that a webhook made again under a deleted one's id inherits nothing of it.
+create table posthorn.webhooks (
+  webhook_id bigint generated always as identity primary key,
+  tenant text not null,
+  id uuid not null,
+  version integer not null default 1,
+  name text,
+  status text not null check (status in ('Subscribed', 'Unsubscribed')),
+  paused boolean not null default false,
+  url text not null,
+  preset text not null,
+  events text[] not null,
+  channels text[] not null,
+  headers_sealed bytea,
+  signature_key_sealed bytea,
+  signature_key_version integer not null default 0,
+  previous_key_sealed bytea,
+  previous_key_expires_at timestamptz,
+  retry_schedule_s integer[],
+  timeout_ms integer,
+  rate_limit_per_s double precision,
+  delivery_order text not null default 'none' check (delivery_order in ('none', 'channel', 'webhook')),
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  deleted_at timestamptz
+);
+create unique index webhooks_id on posthorn.webhooks (tenant, id) where deleted_at is null;
+create index webhooks_list on posthorn.webhooks (tenant, webhook_id) where deleted_at is null;
+
+-- What was sent where, for the attempts to point to: one row for each change of what goes out.
+-- Header values stand here as asterisks.
+create table posthorn.webhook_versions (
+  webhook_id bigint not null,
+  version integer not null,
+  tenant text not null,
+  url text not null,
+  preset text not null,
+  headers_masked json not null,
+  created_at timestamptz not null,
+  primary key (webhook_id, version)
+);
+
+-- What the deliveries teach about a webhook, apart from its settings: these rows are written by workers,
+-- those are locked by the API's updates.
+create table posthorn.webhook_states (
+  bucket smallint not null default 0,
+  webhook_id bigint not null,
+  not_before timestamptz,
+  primary key (bucket, webhook_id)
+);
+
+-- A subscribed webhook's filter, multiplied out: channel '' is any, type_pattern '*' any but our own events.
+create table posthorn.routes (
+  tenant text not null,
+  type_pattern text not null,
+  channel text not null,
+  webhook_id bigint not null,
+  primary key (tenant, type_pattern, channel, webhook_id)
+);
+create index routes_webhook on posthorn.routes (webhook_id);
+
+create table posthorn.idempotency_keys (
+  tenant text not null,
+  key text not null,
+  event_id uuid not null,
+  fingerprint bytea not null,
+  created_at timestamptz not null,
+  primary key (tenant, key)
+);
+create index idempotency_keys_age on posthorn.idempotency_keys (created_at);
+
+create table posthorn.events (
+  bucket smallint not null default 0,
+  tenant text not null,
+  id uuid not null,
+  type text not null,
+  channel text,
+  "timestamp" timestamptz not null,
+  created_at timestamptz not null,
+  schema_checked boolean not null,
+  primary key (bucket, tenant, id)
+) partition by range (id);
+
+create table posthorn.event_payloads (
+  bucket smallint not null default 0,
+  tenant text not null,
+  id uuid not null,
+  payload text not null,
+  primary key (bucket, tenant, id)
+) partition by range (id);
+
+-- The hot table: pending deliveries only. state: 0 ready, 1 waiting, 2 held (index predicates want a constant).
+-- The lease (locked_until, fence) is in no index and no predicate, so that a claim is a HOT update.
+create table posthorn.deliveries (
+  bucket smallint not null default 0,
+  state smallint not null,
+  attempts_made smallint not null default 0,
+  crashes smallint not null default 0,
+  payload_bytes integer not null,
+  id uuid not null,
+  event_id uuid not null,
+  webhook_id bigint not null,
+  due_at timestamptz not null,
+  locked_until timestamptz,
+  fence bigint not null default 0,
+  sequence bigint,
+  created_at timestamptz not null,
+  tenant text not null,
+  cause text not null,
+  primary key (bucket, id)
+) with (
+  fillfactor = 70,
+  autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_vacuum_cost_delay = 0,
+  vacuum_truncate = false
+);
+create index deliveries_ready on posthorn.deliveries (bucket, webhook_id, due_at, id) where state = 0;
+create index deliveries_waiting on posthorn.deliveries (bucket, due_at, id) where state = 1;
+create index deliveries_held on posthorn.deliveries (bucket, webhook_id) where state = 2;
+create index deliveries_webhook on posthorn.deliveries (bucket, webhook_id, id);
+create index deliveries_event on posthorn.deliveries (bucket, event_id, webhook_id);
+
+create table posthorn.finished_deliveries (
+  bucket smallint not null default 0,
+  attempts_made smallint not null,
+  tenant text not null,
+  id uuid not null,
+  event_id uuid not null,
+  webhook_id bigint not null,
+  sequence bigint,
+  created_at timestamptz not null,
+  finished_at timestamptz not null,
+  cause text not null,
+  status text not null check (status in ('delivered', 'dead', 'cancelled')),
+  reason text,
+  primary key (bucket, tenant, id)
+) partition by range (id);
+create index finished_deliveries_webhook on posthorn.finished_deliveries (bucket, webhook_id, id);
+create index finished_deliveries_event on posthorn.finished_deliveries (bucket, event_id, webhook_id);
+
+create table posthorn.attempts (
+  bucket smallint not null default 0,
+  number smallint not null,
+  status smallint,
+  duration_ms integer not null,
+  webhook_version integer not null,
+  key_version integer,
+  webhook_id bigint not null,
+  delivery_id uuid not null,
+  id uuid not null,
+  at timestamptz not null,
+  tenant text not null,
+  worker text not null,
+  address text,
+  reason text,
+  error text,
+  body_sha256 bytea,
+  response_headers json,
+  response_body text,
+  primary key (bucket, delivery_id, id)
+) partition by range (id);
+
+-- Totals per webhook. Workers append deltas; a sweep folds them, so that no two settles wait for one row.
+create table posthorn.counters (
+  bucket smallint not null default 0,
+  webhook_id bigint not null,
+  delivered bigint not null default 0,
+  dead bigint not null default 0,
+  last_success_at timestamptz,
+  last_failure_at timestamptz,
+  primary key (bucket, webhook_id)
+);
+create table posthorn.counter_deltas (
+  bucket smallint not null default 0,
+  webhook_id bigint not null,
+  delivered integer not null,
+  dead integer not null,
+  last_success_at timestamptz,
+  last_failure_at timestamptz
+);
+create index counter_deltas_webhook on posthorn.counter_deltas (bucket, webhook_id);

@@ -1,0 +1,26 @@
+-- Ids are UUIDv7 (RFC 9562, 5.7) made here, from one clock reading that is also `created_at`.
+
+-- The lowest UUID of an instant's millisecond: the bound of partitions and of searches by time.
+create function posthorn.lowest_uuid_at(at timestamptz) returns uuid
+language sql immutable strict parallel safe
+as $$
+  select (lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
+$$;
+
+-- The 12 bits after the version hold the fraction of the millisecond (RFC 9562, 6.2, method 3), so that ids of one
+-- session rise. `item` (0 to 4095) goes before the random bits: the items of one list rise in its order.
+create function posthorn.uuid_v7(at timestamptz, item integer) returns uuid
+language sql volatile strict parallel safe
+as $$
+  select (
+    lpad(to_hex(micros / 1000), 12, '0')
+    || '7' || lpad(to_hex(micros % 1000 * 4096 / 1000), 3, '0')
+    || '8' || lpad(to_hex(item), 3, '0')
+    || right(gen_random_uuid()::text, 12)
+  )::uuid
+  from (select floor(extract(epoch from at) * 1000000)::bigint as micros) as clock
+$$;
+
+create function posthorn.public_id(prefix text, id uuid) returns text
+language sql immutable strict parallel safe
+as $$ select prefix || '_' || replace(id::text, '-', '') $$;

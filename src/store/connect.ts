@@ -1,0 +1,54 @@
+// Connections to PostgreSQL: a bounded pool, and Kysely over it.
+import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
+
+import { MINUTE, SECOND } from "../kernel/duration.ts";
+import type { Log } from "../kernel/log.ts";
+import type { Schema } from "./schema.ts";
+
+/** Kysely over the pool: what every function of the store takes first. */
+export type Db = Kysely<Schema>;
+
+/** One process's connections. `pool` is for the few statements that are worth preparing by name. */
+export type Connection = { db: Db; pool: pg.Pool; close(): Promise<void> };
+
+const CONNECT_TIMEOUT_MS = 5 * SECOND; // also the wait for a free connection: past it a caller is told 503
+const QUERY_TIMEOUT_MS = 20 * SECOND; // a database that took the statement and fell silent
+const IDLE_IN_TRANSACTION_MAX_MS = 1 * MINUTE; // a transaction of ours left open would hold vacuum back for all
+
+const INT8 = 20;
+
+/**
+ * Opens a pool of at most `max` connections; none is made before the first query. A lost connection is logged
+ * and replaced at the next query, so the process heals by itself when the database comes back.
+ */
+export function connect(
+  url: string,
+  options: { name: string; max: number; log: Log; pinPlans?: boolean },
+): Connection {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: `posthorn ${options.name}`,
+    max: options.max,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    statement_timeout: QUERY_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MAX_MS,
+    keepAlive: true,
+    types: {
+      // Our 64-bit columns are counters and identities: they stay below 2^53.
+      getTypeParser: ((oid: number, format?: "text") =>
+        oid === INT8
+          ? Number
+          : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+    },
+    ...(options.pinPlans && { options: PINNED_PLANS }),
+  });
+  pool.on("error", (err) => options.log.warn({ err }, "an idle database connection was lost"));
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  return { db, pool, close: () => db.destroy() };
+}
+
+// Statistics taken while the queue is empty give a sequential scan over a million rows: a worker's statements
+// all have an index, so the choice is taken away from the planner.
+const PINNED_PLANS = "-c enable_seqscan=off -c jit=off";

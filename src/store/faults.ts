@@ -1,0 +1,31 @@
+// What a failed statement means: is the database away, or did it refuse?
+import { DatabaseError } from "pg";
+
+// Classes and codes of SQLSTATE under which the same statement succeeds later, unchanged.
+const AWAY_CODES = [
+  /^08/, // connection exceptions
+  /^53/, // out of disk, memory, connections
+  /^57P0/, // shut down, crashed, starting
+  /^58/, // system errors of the server's machine
+  /^25006$/, // read-only: a standby, or a server that protects itself
+  /^57014$/, // cancelled by its time limit
+  /^40/, // serialization failure or deadlock: rolled back whole
+];
+
+/** True where the database could not be reached or could not take writes now: answered 503, and tried again. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error instanceof DatabaseError) return AWAY_CODES.some((code) => code.test(error.code ?? ""));
+  if ("syscall" in error) return true; // ECONNREFUSED, ECONNRESET, EPIPE, ENOENT of a socket file, ENOTFOUND …
+  return /Connection terminated|timeout|Client has encountered a connection error|not queryable/i.test(
+    error.message,
+  );
+}
+
+/** The SQLSTATE and the column of an error that PostgreSQL answered, or undefined. */
+export function databaseError(
+  error: unknown,
+): { code: string; column: string; message: string } | undefined {
+  if (!(error instanceof DatabaseError)) return undefined;
+  return { code: error.code ?? "", column: error.column ?? "", message: error.message };
+}

@@ -1,0 +1,49 @@
+// Makes the daily partitions of the append-only tables, ahead of time.
+import type pg from "pg";
+
+import { DAY } from "../kernel/duration.ts";
+import { lowestUuidAt } from "../kernel/ids.ts";
+
+/** Without a partition for today `publish` fails in the user's own transaction, even while the service is stopped. */
+export const PARTITION_DAYS_AHEAD = 60;
+
+const PARTITIONED = ["events", "event_payloads", "finished_deliveries", "attempts"] as const;
+
+/**
+ * Makes the missing partitions from yesterday (a clock may step back over midnight) to `daysAhead` days from now,
+ * by the database's clock. Answers how many it made. Each is created apart and then attached: `create table …
+ * partition of` would stop every publisher for as long as one user's transaction is open.
+ */
+export async function makePartitions(
+  client: pg.ClientBase | pg.Pool,
+  daysAhead = PARTITION_DAYS_AHEAD,
+): Promise<number> {
+  const { rows } = await client.query<{ today: Date; names: string[] }>(`
+    select date_trunc('day', now(), 'UTC') as today,
+      coalesce((select array_agg(c.relname::text) from pg_catalog.pg_inherits as i
+        join pg_catalog.pg_class as c on c.oid = i.inhrelid
+        join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+        where n.nspname = 'posthorn'), '{}') as names`);
+  const [state] = rows;
+  if (!state) throw new Error("the catalogue answered nothing");
+  const existing = new Set(state.names);
+  const statements: string[] = [];
+  for (let day = -1; day <= daysAhead; day++) {
+    const from = new Date(state.today.getTime() + day * DAY);
+    const suffix = from.toISOString().slice(0, 10).replaceAll("-", "");
+    for (const table of PARTITIONED) {
+      const name = `${table}_p${suffix}`;
+      if (!existing.has(name)) statements.push(partitionSql(table, name, from));
+    }
+  }
+  for (const statement of statements) await client.query(statement);
+  return statements.length;
+}
+
+function partitionSql(table: string, name: string, from: Date): string {
+  const to = new Date(from.getTime() + DAY);
+  return `
+    create table if not exists posthorn.${name} (like posthorn.${table} including all);
+    alter table posthorn.${table} attach partition posthorn.${name}
+      for values from ('${lowestUuidAt(from)}') to ('${lowestUuidAt(to)}')`;
+}

@@ -1,0 +1,73 @@
+// The tables as Kysely sees them; db/migrations makes them, db/README.md tells what they are for.
+import type { ColumnType, Generated } from "kysely";
+
+export type KeyScope = "admin" | "manage" | "publish" | "read";
+export type WebhookStatus = "Subscribed" | "Unsubscribed";
+export type DeliveryOrder = "none" | "channel" | "webhook";
+export type DeliveryCause = "publish" | "retry" | "replay" | "reconcile";
+export type FinalStatus = "delivered" | "dead" | "cancelled";
+
+/** Read as parsed JSON, written as JSON text. */
+type Json<T> = ColumnType<T, string | null, string | null>;
+
+export type WebhooksTable = {
+  webhook_id: Generated<number>;
+  tenant: string;
+  id: string;
+  version: Generated<number>;
+  name: string | null;
+  status: WebhookStatus;
+  paused: boolean;
+  url: string;
+  preset: string;
+  events: string[];
+  channels: string[];
+  headers_sealed: Buffer | null;
+  signature_key_sealed: Buffer | null;
+  signature_key_version: number;
+  previous_key_sealed: Buffer | null;
+  previous_key_expires_at: Date | null;
+  retry_schedule_s: number[] | null;
+  timeout_ms: number | null;
+  rate_limit_per_s: number | null;
+  delivery_order: DeliveryOrder;
+  created_at: Date;
+  updated_at: Date;
+  deleted_at: Date | null;
+};
+
+export type Schema = {
+  "posthorn.settings": { name: string; value: string };
+  "posthorn.keys": {
+    id: string;
+    name: string;
+    scope: KeyScope;
+    tenant: string | null;
+    hash: Buffer;
+    created_at: Date;
+    expires_at: Date | null;
+    revoked_at: Date | null;
+  };
+  "posthorn.event_types": {
+    tenant: string;
+    name: string;
+    description: string | null;
+    schema: Json<unknown>;
+    example: Json<unknown>;
+    enforce: boolean;
+    created_at: Date;
+    updated_at: Date;
+    archived_at: Date | null;
+  };
+  "posthorn.webhooks": WebhooksTable;
+  "posthorn.webhook_versions": {
+    webhook_id: number;
+    version: number;
+    tenant: string;
+    url: string;
+    preset: string;
+    headers_masked: Json<Record<string, string>>;
+    created_at: Date;
+  };
+  "posthorn.routes": { tenant: string; type_pattern: string; channel: string; webhook_id: number };
+};

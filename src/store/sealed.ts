@@ -1,0 +1,98 @@
+// Encryption at rest of signature keys and header values: AES-256-GCM, bound to the row that holds them.
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from "node:crypto";
+
+import type { Db } from "./connect.ts";
+import { StartError } from "../kernel/errors.ts";
+
+const FORMAT = 1;
+const KEY_ID_BYTES = 4;
+const NONCE_BYTES = 12; // the size that GCM is made for (NIST SP 800-38D)
+const TAG_BYTES = 16;
+const HEADER_BYTES = 1 + KEY_ID_BYTES + NONCE_BYTES + TAG_BYTES;
+
+/** Where a sealed value stands: it opens there and nowhere else, so that rows can't be swapped. */
+export type SealedPlace = {
+  tenant: string;
+  webhookId: string;
+  field: "signature_key" | "headers" | "check";
+};
+
+export type Sealer = {
+  /** Encrypts under the newest key. */
+  seal(plain: string, place: SealedPlace): Buffer;
+  /** Decrypts under the key that it was sealed with; throws where that key is gone or the place is another. */
+  open(sealed: Buffer, place: SealedPlace): string;
+  /** A secret for another purpose, derived from the newest key. */
+  derive(purpose: string): Buffer;
+};
+
+/** A sealer over 32-byte keys, the newest first; older ones only open. */
+export function createSealer(keys: readonly [Buffer, ...Buffer[]]): Sealer {
+  const byId = new Map(keys.map((key) => [keyId(key).toString("hex"), key]));
+  const [newest] = keys;
+  return {
+    seal(plain, place) {
+      const id = keyId(newest);
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv("aes-256-gcm", newest, nonce).setAAD(additionalData(id, place));
+      const text = Buffer.concat([cipher.update(plain, "utf8"), cipher.final()]);
+      return Buffer.concat([Buffer.of(FORMAT), id, nonce, cipher.getAuthTag(), text]);
+    },
+    open(sealed, place) {
+      if (sealed[0] !== FORMAT || sealed.length < HEADER_BYTES)
+        throw new Error("not a sealed value");
+      const id = sealed.subarray(1, 1 + KEY_ID_BYTES);
+      const nonce = sealed.subarray(1 + KEY_ID_BYTES, HEADER_BYTES - TAG_BYTES);
+      const tag = sealed.subarray(HEADER_BYTES - TAG_BYTES, HEADER_BYTES);
+      const key = byId.get(id.toString("hex"));
+      if (!key) throw new Error("sealed with a key that is not in POSTHORN_SECRETS_KEY");
+      const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES })
+        .setAAD(additionalData(id, place))
+        .setAuthTag(tag);
+      return (
+        decipher.update(sealed.subarray(HEADER_BYTES), undefined, "utf8") + decipher.final("utf8")
+      );
+    },
+    derive: (purpose) => Buffer.from(hkdfSync("sha256", newest, "", `posthorn ${purpose}`, 32)),
+  };
+}
+
+/**
+ * Compares the secrets key with the one that the database was first used with; the first service to start leaves
+ * a sealed mark there. Throws a StartError where it is another: it could read none of the stored keys.
+ */
+export async function checkSecretsKey(db: Db, sealer: Sealer): Promise<void> {
+  const place: SealedPlace = { tenant: "", webhookId: "", field: "check" };
+  await db
+    .insertInto("posthorn.settings")
+    .values({ name: "secrets_check", value: sealer.seal("posthorn", place).toString("base64") })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const { value } = await db
+    .selectFrom("posthorn.settings")
+    .select("value")
+    .where("name", "=", "secrets_check")
+    .executeTakeFirstOrThrow();
+  try {
+    sealer.open(Buffer.from(value, "base64"), place);
+  } catch (error) {
+    throw new StartError(
+      "POSTHORN_SECRETS_KEY: not the key that this database's secrets are sealed with; pass that one (with a newer one before it, comma-separated, to rotate)",
+      { cause: error },
+    );
+  }
+}
+
+function keyId(key: Buffer): Buffer {
+  return createHash("sha256")
+    .update("posthorn key id")
+    .update(key)
+    .digest()
+    .subarray(0, KEY_ID_BYTES);
+}
+
+function additionalData(id: Buffer, place: SealedPlace): Buffer {
+  return Buffer.from(
+    JSON.stringify([id.toString("hex"), place.tenant, place.webhookId, place.field]),
+  );
+}
