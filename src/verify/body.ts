@@ -1,0 +1,36 @@
+// The body as bytes, which are what is signed, and as JSON once they have proved genuine.
+import { SignatureVerificationError } from "./errors.ts";
+
+/** The body exactly as it came; a string stands for its UTF-8. */
+export type RawBody = string | Uint8Array | ArrayBuffer;
+
+/** A copy of the body's bytes: the caller's buffer may be reused while the signature is being computed. */
+export function bytesOf(rawBody: RawBody): Uint8Array<ArrayBuffer> {
+  if (typeof rawBody === "string") return new TextEncoder().encode(rawBody);
+  if (ArrayBuffer.isView(rawBody)) {
+    return Uint8Array.from(new Uint8Array(rawBody.buffer, rawBody.byteOffset, rawBody.byteLength));
+  }
+  if (rawBody instanceof ArrayBuffer) return new Uint8Array(rawBody.slice(0));
+  throw new SignatureVerificationError(
+    "invalid_body",
+    "the body has to be the raw bytes as they came (string, Uint8Array or ArrayBuffer): JSON that was parsed " +
+      'and printed again has other bytes; in Express, use express.raw({ type: "application/json" }) on this route',
+  );
+}
+
+/** The object in a body. */
+export function parseEnvelope(bytes: Uint8Array): Record<string, unknown> {
+  const envelope = parseJson(bytes);
+  if (typeof envelope === "object" && envelope !== null && !Array.isArray(envelope)) {
+    return envelope as Record<string, unknown>;
+  }
+  throw new SignatureVerificationError("invalid_body", "the body is signed, but not a JSON object");
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
