@@ -1,0 +1,73 @@
+// Which headers a webhook may add: judged at subscribe and update, since a bad one would fail every attempt.
+import { invalid } from "../kernel/errors.ts";
+
+const HEADERS_MAX = 32;
+const HEADER_BYTES_MAX = 4_096;
+const NAME_CHARACTERS_MAX = 256;
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/; // RFC 9110 5.6.2
+const VISIBLE_ASCII = /^[ -~]*$/; // one byte a character, and nothing that could end the line
+
+// Framing and hop-by-hop headers cut or redirect the request; the others are ours to say, or a proxy's.
+const RESERVED = new Set([
+  "__proto__", // an object's prototype, not a member: it would vanish on the way
+  "connection",
+  "content-encoding",
+  "content-length",
+  "date",
+  "expect",
+  "forwarded",
+  "host",
+  "http2-settings",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "x-airy-content-signature",
+  "x-webhook-signature",
+]);
+const RESERVED_PREFIXES = ["webhook-", "proxy-", "x-forwarded-"];
+
+/** Throws the 400 for the first header that can't be sent as given. Values may be secrets: no text repeats one. */
+export function judgeHeaders(headers: Record<string, string>): void {
+  const names = Object.keys(headers);
+  if (names.length > HEADERS_MAX)
+    throw invalid("headers", `found ${names.length} headers; at most ${HEADERS_MAX} are allowed`);
+  const seen = new Set<string>();
+  for (const name of names) {
+    const lower = name.toLowerCase();
+    const why = judgeName(name, lower) ?? judgeValue(headers[name] ?? "");
+    if (why !== undefined) throw invalid(`headers.${printable(name)}`, why);
+    if (seen.has(lower))
+      throw invalid(`headers.${name}`, "is given twice in different case; keep one of them");
+    seen.add(lower);
+  }
+}
+
+/** Says whether a header, its name in lower case, is one that a webhook can't replace. */
+export function isReserved(lower: string): boolean {
+  return RESERVED.has(lower) || RESERVED_PREFIXES.some((prefix) => lower.startsWith(prefix));
+}
+
+function judgeName(name: string, lower: string): string | undefined {
+  if (name.length > NAME_CHARACTERS_MAX)
+    return `the name has ${name.length} characters; at most ${NAME_CHARACTERS_MAX} are allowed`;
+  if (!TOKEN.test(name))
+    return "is not a header name; use letters, digits and any of !#$%&'*+-.^_`|~";
+  if (isReserved(lower)) return "is reserved: the service sets it itself; use another name";
+  return undefined;
+}
+
+function judgeValue(value: string): string | undefined {
+  if (value.length > HEADER_BYTES_MAX)
+    return `the value has ${value.length} characters; at most ${HEADER_BYTES_MAX} are allowed`;
+  if (!VISIBLE_ASCII.test(value))
+    return "the value holds a character that is not visible ASCII; encode it (base64, say)";
+  return undefined;
+}
+
+// A name is repeated in the answer's path, so a hostile one is cut and stripped to ASCII.
+function printable(name: string): string {
+  return name.replace(/[^!-~]/g, "?").slice(0, 64);
+}

@@ -1,0 +1,12 @@
+// Why a connection was not even tried: thrown through node's sockets and got, and found again by its class.
+
+/** `message` goes into the attempt, so it never holds an address that a name resolved to: DNS inside stays inside. */
+export class Refusal extends Error {
+  readonly reason: "dns" | "policy";
+
+  constructor(reason: "dns" | "policy", message: string) {
+    super(message);
+    this.name = "Refusal";
+    this.reason = reason;
+  }
+}
