@@ -52,6 +52,8 @@ create table posthorn.webhooks (
   name text,
   status text not null check (status in ('Subscribed', 'Unsubscribed')),
   paused boolean not null default false,
+  health text not null default 'ok' check (health in ('ok', 'failing', 'disabled')),
+  health_reason text,
   url text not null,
   preset text not null,
   events text[] not null,
@@ -70,6 +72,8 @@ create table posthorn.webhooks (
   deleted_at timestamptz
 );
 create unique index webhooks_id on posthorn.webhooks (tenant, id) where deleted_at is null;
+create index webhooks_resting on posthorn.webhooks (webhook_id)
+  where status <> 'Subscribed' or paused or health = 'disabled' or deleted_at is not null;
 create index webhooks_list on posthorn.webhooks (tenant, webhook_id) where deleted_at is null;
 
 -- What was sent where, for the attempts to point to: one row for each change of what goes out.

@@ -7,6 +7,11 @@ as $$
   select (lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
 $$;
 
+-- The lowest UUID of the millisecond in which a UUIDv7 was made.
+create function posthorn.lowest_of_millisecond(id uuid) returns uuid
+language sql immutable strict parallel safe
+as $$ select rpad(left(replace(id::text, '-', ''), 12), 32, '0')::uuid $$;
+
 -- The 12 bits after the version hold the fraction of the millisecond (RFC 9562, 6.2, method 3), so that ids of one
 -- session rise. `item` (0 to 4095) goes before the random bits: the items of one list rise in its order.
 create function posthorn.uuid_v7(at timestamptz, item integer) returns uuid

@@ -162,7 +162,7 @@ begin
     fan_out as (
       insert into posthorn.deliveries
         (state, payload_bytes, id, event_id, webhook_id, due_at, created_at, tenant, cause)
-      select case when w.paused then 2 else 0 end, octet_length(i.payload), posthorn.uuid_v7(at, i.item),
+      select case when w.paused or w.health = 'disabled' then 2 else 0 end, octet_length(i.payload), posthorn.uuid_v7(at, i.item),
         i.id, w.webhook_id, at, at, store_events.tenant, 'publish'
       from input as i
       cross join lateral (

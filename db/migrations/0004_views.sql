@@ -2,12 +2,12 @@
 
 -- Pending and finished deliveries as one list, still by internal ids: what the views and the API read.
 create view posthorn.all_deliveries as
-  select d.bucket, d.tenant, d.id, d.event_id, d.webhook_id, d.cause, 'pending'::text as status,
+  select true as is_pending, d.bucket, d.tenant, d.id, d.event_id, d.webhook_id, d.cause, 'pending'::text as status,
     d.attempts_made, d.sequence, d.created_at, null::timestamptz as finished_at, null::text as reason,
     d.state, d.due_at, d.locked_until
   from posthorn.deliveries as d
   union all
-  select f.bucket, f.tenant, f.id, f.event_id, f.webhook_id, f.cause, f.status,
+  select false, f.bucket, f.tenant, f.id, f.event_id, f.webhook_id, f.cause, f.status,
     f.attempts_made, f.sequence, f.created_at, f.finished_at, f.reason,
     null::smallint, null::timestamptz, null::timestamptz
   from posthorn.finished_deliveries as f;

@@ -3,6 +3,7 @@ import type { ColumnType, Generated } from "kysely";
 
 export type KeyScope = "admin" | "manage" | "publish" | "read";
 export type WebhookStatus = "Subscribed" | "Unsubscribed";
+export type WebhookHealth = "ok" | "failing" | "disabled";
 export type DeliveryOrder = "none" | "channel" | "webhook";
 export type DeliveryCause = "publish" | "retry" | "replay" | "reconcile";
 export type FinalStatus = "delivered" | "dead" | "cancelled";
@@ -18,6 +19,8 @@ export type WebhooksTable = {
   name: string | null;
   status: WebhookStatus;
   paused: boolean;
+  health: Generated<WebhookHealth>;
+  health_reason: string | null;
   url: string;
   preset: string;
   events: string[];

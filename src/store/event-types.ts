@@ -1,0 +1,117 @@
+// Event types: the shared list under tenant '*', and each tenant's own before it.
+import { sql } from "kysely";
+
+import type { Db } from "./connect.ts";
+
+/** The tenant of the types that every tenant has; no tenant can be named so. */
+const SHARED = "*";
+
+export type EventTypeRow = {
+  name: string;
+  description: string | null;
+  schema: unknown;
+  example: unknown;
+  enforce: boolean;
+  created_at: Date;
+  updated_at: Date;
+  archived_at: Date | null;
+};
+
+export type EventTypeValues = {
+  description: string | null;
+  /** JSON text. */
+  schema: string | null;
+  example: string | null;
+  enforce: boolean;
+};
+
+/** Brings the shared list to what this program ships; types that it no longer ships stay. */
+export async function writeSharedTypes(
+  db: Db,
+  types: readonly (EventTypeValues & { name: string })[],
+): Promise<void> {
+  const text = JSON.stringify(types);
+  await sql`
+    insert into posthorn.event_types as t
+      (tenant, name, description, schema, example, enforce, created_at, updated_at)
+    select ${SHARED}, name, description, schema::json, example::json, enforce, now(), now()
+    from json_to_recordset(${text}::json)
+      as shipped (name text, description text, schema text, example text, enforce boolean)
+    order by name
+    on conflict (tenant, name) do update set
+      description = excluded.description, schema = excluded.schema, example = excluded.example,
+      enforce = excluded.enforce, updated_at = excluded.updated_at
+    where (t.description, t.schema::text, t.example::text, t.enforce)
+      is distinct from (excluded.description, excluded.schema::text, excluded.example::text, excluded.enforce)`.execute(db);
+}
+
+/** A type that the tenant has, archived or not, or undefined. */
+export async function findEventType(db: Db, tenant: string, name: string): Promise<EventTypeRow | undefined> {
+  const { rows } = await visible(tenant, sql`name = ${name}`).execute(db);
+  return rows[0];
+}
+
+/** The tenant's types by name, those after `after` only; without the archived ones. */
+export async function listEventTypes(
+  db: Db,
+  tenant: string,
+  page: { after: string | null; limit: number },
+): Promise<EventTypeRow[]> {
+  const { rows } = await sql<EventTypeRow>`
+    select * from (${visible(tenant, sql`name > ${page.after ?? ""}`)}) as visible
+    where archived_at is null order by name limit ${page.limit}`.execute(db);
+  return rows;
+}
+
+/** Which of the types judge their payloads, with the schemas they judge by. */
+export async function findEnforcedSchemas(
+  db: Db,
+  tenant: string,
+  names: readonly string[],
+): Promise<Pick<EventTypeRow, "name" | "schema" | "updated_at">[]> {
+  const { rows } = await sql<EventTypeRow>`
+    select name, schema, updated_at
+    from (${visible(tenant, sql`name = any (${[...new Set(names)]}::text[])`)}) as visible
+    where enforce and schema is not null`.execute(db);
+  return rows;
+}
+
+/** The tenant's own row: made, or written over. */
+export async function writeEventType(
+  db: Db,
+  tenant: string,
+  name: string,
+  values: EventTypeValues & { archived: boolean },
+): Promise<EventTypeRow> {
+  const archivedAt = values.archived ? sql`now()` : sql`null`;
+  const { rows } = await sql<EventTypeRow>`
+    with clock as (select now() as at)
+    insert into posthorn.event_types as t
+      (tenant, name, description, schema, example, enforce, created_at, updated_at, archived_at)
+    select ${tenant}, ${name}, ${values.description}, ${values.schema}::json, ${values.example}::json,
+      ${values.enforce}, at, at, ${archivedAt} from clock
+    on conflict (tenant, name) do update set
+      description = excluded.description, schema = excluded.schema, example = excluded.example,
+      enforce = excluded.enforce, updated_at = excluded.updated_at, archived_at = excluded.archived_at
+    returning name, description, schema, example, enforce, created_at, updated_at, archived_at`.execute(db);
+  const [row] = rows;
+  if (!row) throw new Error("an upsert without a row");
+  return row;
+}
+
+// A tenant's own row goes before the shared one of the same name.
+function visible(tenant: string, condition: ReturnType<typeof sql>) {
+  return sql<EventTypeRow>`
+    select distinct on (name) name, description, schema, example, enforce, created_at, updated_at, archived_at
+    from posthorn.event_types
+    where tenant in (${tenant}, ${SHARED}) and ${condition}
+    order by name, tenant = ${SHARED}`;
+}
+
+/** The names of every type that can be subscribed to. */
+export async function listEventTypeNames(db: Db, tenant: string): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select name from (${visible(tenant, sql`true`)}) as visible
+    where archived_at is null order by name`.execute(db);
+  return rows.map((row) => row.name);
+}

@@ -1,0 +1,116 @@
+// Events: published through the inner function of the database, read by the API and by the delivery loop.
+import { sql } from "kysely";
+import type pg from "pg";
+
+import { lowestUuidAt } from "../kernel/ids.ts";
+import type { Db } from "./connect.ts";
+import { BUCKET } from "./tenant.ts";
+
+export type NewEvent = {
+  type: string;
+  /** JSON text. */
+  payload: string;
+  channel: string | null;
+  timestamp: Date | null;
+  idempotencyKey: string | null;
+};
+
+export type StoredEvent = { event_id: string; matched: number; duplicate: boolean };
+
+/**
+ * Stores events with their deliveries in one transaction: all or, when one can't be taken, none. Their payloads must
+ * have been judged already: that they are JSON, and fit the schemas of their types.
+ */
+export async function storeEvents(
+  pool: pg.Pool,
+  tenant: string,
+  events: readonly NewEvent[],
+): Promise<StoredEvent[]> {
+  const column = <T>(pick: (event: NewEvent) => T): T[] => events.map(pick);
+  const { rows } = await pool.query<StoredEvent>({
+    name: "publish",
+    text: `select event_id, matched, duplicate
+      from posthorn.store_events($1, $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], true)`,
+    values: [
+      tenant,
+      column((event) => event.type),
+      column((event) => event.payload),
+      column((event) => event.channel),
+      column((event) => event.timestamp),
+      column((event) => event.idempotencyKey),
+    ],
+  });
+  return rows;
+}
+
+export type EventRow = {
+  id: string;
+  type: string;
+  channel: string | null;
+  timestamp: Date;
+  payload: string | null;
+  created_at: Date;
+};
+
+export type EventFilter = {
+  id?: string | undefined;
+  type?: string | undefined;
+  channel?: string | undefined;
+  since?: Date | undefined;
+  until?: Date | undefined;
+  before?: string | undefined;
+  limit: number;
+};
+
+/** The tenant's events, newest first: `since` included, `until` not, those before the id `before` only. */
+export async function listEvents(db: Db, tenant: string, filter: EventFilter): Promise<EventRow[]> {
+  const conditions = [
+    sql`e.bucket = ${BUCKET} and e.tenant = ${tenant}`,
+    filter.id !== undefined && sql`e.id = ${filter.id}`,
+    filter.type !== undefined && sql`e.type = ${filter.type}`,
+    filter.channel !== undefined && sql`e.channel = ${filter.channel}`,
+    filter.since !== undefined && sql`e.id >= ${lowestUuidAt(filter.since)}`,
+    filter.until !== undefined && sql`e.id < ${lowestUuidAt(filter.until)}`,
+    filter.before !== undefined && sql`e.id < ${filter.before}`,
+  ].filter((condition) => condition !== false);
+  const { rows } = await sql<EventRow>`
+    select e.id, e.type, e.channel, e."timestamp", p.payload, e.created_at
+    from (
+      select * from posthorn.events as e where ${sql.join(conditions, sql` and `)}
+      order by e.id desc limit ${filter.limit}
+    ) as e
+    left join posthorn.event_payloads as p on p.bucket = e.bucket and p.tenant = e.tenant and p.id = e.id
+    order by e.id desc`.execute(db);
+  return rows;
+}
+
+/** One of the tenant's events, or undefined. */
+export async function findEvent(db: Db, tenant: string, id: string): Promise<EventRow | undefined> {
+  const [row] = await listEvents(db, tenant, { id, limit: 1 });
+  return row;
+}
+
+/** An event as the loop sends it. */
+export type EventToSend = {
+  id: string;
+  tenant: string;
+  type: string;
+  timestamp: Date;
+  payload: string | null;
+  schema_checked: boolean;
+};
+
+/** The events of claimed deliveries, each once however many webhooks want it. */
+export async function loadEvents(pool: pg.Pool, ids: readonly string[]): Promise<EventToSend[]> {
+  const sorted = [...new Set(ids)].sort();
+  // Not prepared, and with the span of ids as constants: so the planner reads only the partitions of those days.
+  const { rows } = await pool.query<EventToSend>(
+    `select e.id, e.tenant, e.type, e."timestamp", p.payload, e.schema_checked
+     from posthorn.events as e
+     left join posthorn.event_payloads as p
+       on p.bucket = e.bucket and p.tenant = e.tenant and p.id = e.id and p.id between $2 and $3
+     where e.bucket = 0 and e.id = any ($1::uuid[]) and e.id between $2 and $3`,
+    [sorted, sorted[0], sorted.at(-1)],
+  );
+  return rows;
+}

@@ -1,0 +1,115 @@
+// The settle: what became of attempts, many at once, in one statement.
+import type pg from "pg";
+
+import type { ClaimedDelivery } from "./claim.ts";
+
+/** What an attempt leaves behind for the audit. */
+export type AttemptRecord = {
+  number: number;
+  at: Date;
+  durationMs: number;
+  worker: string;
+  keyVersion: number | null;
+  address: string | null;
+  status: number | null;
+  reason: string | null;
+  error: string | null;
+  bodySha256: Buffer | null;
+  responseHeaders: Record<string, string> | null;
+  responseBody: string | null;
+};
+
+/** One attempt's end: the delivery is finished, or waits until `dueAt`. */
+export type Settlement = {
+  delivery: ClaimedDelivery;
+  attempt: AttemptRecord;
+  verdict: "delivered" | "dead" | "retry";
+  dueAt: Date | null;
+  /** Until when the webhook as a whole is left alone (Retry-After). */
+  webhookNotBefore: Date | null;
+};
+
+// The fence decides: where the lease was lost meanwhile (it ran out, or the delivery was cancelled) the delivery
+// stays as it is now, and the attempt is recorded all the same, for it did happen.
+const SETTLE = `
+with outcome as (
+  select * from unnest(
+    $1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::bigint[], $8::integer[],
+    $9::smallint[], $10::timestamptz[], $11::integer[], $12::text[], $13::integer[], $14::text[], $15::smallint[],
+    $16::text[], $17::text[], $18::bytea[], $19::text[], $20::text[]
+  ) as o (
+    id, fence, verdict, due_at, webhook_not_before, tenant, webhook_id, webhook_version,
+    number, at, duration_ms, worker, key_version, address, status,
+    reason, error, body_sha256, response_headers, response_body
+  )
+),
+gone as (
+  delete from posthorn.deliveries as d using outcome as o
+  where d.bucket = 0 and d.id = o.id and d.fence = o.fence and o.verdict <> 'retry'
+  returning d.tenant, d.id, d.event_id, d.webhook_id, d.sequence, d.created_at, d.cause,
+    o.number, o.verdict, o.reason, o.at + o.duration_ms * interval '1 millisecond' as finished_at
+),
+kept as (
+  update posthorn.deliveries as d
+  set state = 1, due_at = o.due_at, attempts_made = o.number, crashes = 0, locked_until = null
+  from outcome as o
+  where d.bucket = 0 and d.id = o.id and d.fence = o.fence and o.verdict = 'retry'
+),
+finished as (
+  insert into posthorn.finished_deliveries
+    (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
+  select tenant, id, event_id, webhook_id, sequence, created_at, cause, number, verdict,
+    case when verdict = 'dead' then reason end, finished_at
+  from gone
+),
+counted as (
+  insert into posthorn.counter_deltas (webhook_id, delivered, dead, last_success_at, last_failure_at)
+  select o.webhook_id, count(g.id) filter (where g.verdict = 'delivered'), count(g.id) filter (where g.verdict = 'dead'),
+    max(o.at) filter (where o.verdict = 'delivered'), max(o.at) filter (where o.verdict <> 'delivered')
+  from outcome as o left join gone as g on g.id = o.id
+  group by o.webhook_id
+),
+told_to_wait as (
+  insert into posthorn.webhook_states as s (webhook_id, not_before)
+  select webhook_id, max(webhook_not_before) from outcome
+  where webhook_not_before is not null
+  group by webhook_id order by webhook_id
+  on conflict (bucket, webhook_id) do update set not_before = greatest(s.not_before, excluded.not_before)
+)
+insert into posthorn.attempts
+  (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address,
+   status, reason, error, body_sha256, response_headers, response_body)
+select posthorn.uuid_v7(at, 0), tenant, id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address,
+  status, reason, error, body_sha256, response_headers::json, response_body
+from outcome`;
+
+/** Settles attempts: all of them or, when the statement fails, none. */
+export async function settle(pool: pg.Pool, settlements: readonly Settlement[]): Promise<void> {
+  const column = <T>(pick: (settlement: Settlement) => T): T[] => settlements.map(pick);
+  await pool.query({
+    name: "settle",
+    text: SETTLE,
+    values: [
+      column((s) => s.delivery.id),
+      column((s) => s.delivery.fence),
+      column((s) => s.verdict),
+      column((s) => s.dueAt),
+      column((s) => s.webhookNotBefore),
+      column((s) => s.delivery.tenant),
+      column((s) => s.delivery.webhook_id),
+      column((s) => s.delivery.webhook_version),
+      column((s) => s.attempt.number),
+      column((s) => s.attempt.at),
+      column((s) => s.attempt.durationMs),
+      column((s) => s.attempt.worker),
+      column((s) => s.attempt.keyVersion),
+      column((s) => s.attempt.address),
+      column((s) => s.attempt.status),
+      column((s) => s.attempt.reason),
+      column((s) => s.attempt.error),
+      column((s) => s.attempt.bodySha256),
+      column((s) => s.attempt.responseHeaders && JSON.stringify(s.attempt.responseHeaders)),
+      column((s) => s.attempt.responseBody),
+    ],
+  });
+}

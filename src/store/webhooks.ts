@@ -1,0 +1,179 @@
+// Webhooks' rows: found, inserted, updated, listed. A row that changed what goes out gets a new version.
+import { sql, type Insertable, type Selectable, type Transaction, type Updateable } from "kysely";
+
+import type { Db } from "./connect.ts";
+import type { Schema, WebhookHealth, WebhooksTable, WebhookStatus } from "./schema.ts";
+import { BUCKET } from "./tenant.ts";
+
+export type WebhookRow = Selectable<WebhooksTable>;
+export type NewWebhookRow = Omit<Insertable<WebhooksTable>, "created_at" | "updated_at" | "deleted_at">;
+export type WebhookChanges = Omit<Updateable<WebhooksTable>, "webhook_id" | "tenant" | "id">;
+
+/** A living webhook by its public id, or undefined: another tenant's is as unknown as one that never was. */
+export function findWebhook(db: Db, tenant: string, id: string): Promise<WebhookRow | undefined> {
+  return living(db, tenant, id).executeTakeFirst();
+}
+
+/** The same, locked against other changes until the transaction ends. */
+export function lockWebhook(
+  trx: Transaction<Schema>,
+  tenant: string,
+  id: string,
+): Promise<WebhookRow | undefined> {
+  return living(trx, tenant, id).forUpdate().executeTakeFirst();
+}
+
+/** Inserts a webhook, or answers undefined where one with this id lives already. */
+export function insertWebhook(
+  trx: Transaction<Schema>,
+  row: NewWebhookRow,
+): Promise<WebhookRow | undefined> {
+  return trx
+    .insertInto("posthorn.webhooks")
+    .values({
+      ...row,
+      created_at: sql<Date>`now()`,
+      updated_at: sql<Date>`now()`,
+    })
+    .onConflict((conflict) =>
+      conflict.columns(["tenant", "id"]).where("deleted_at", "is", null).doNothing(),
+    )
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Writes changes to a webhook; its version rises, so that workers read it anew. */
+export function updateWebhook(
+  trx: Transaction<Schema>,
+  webhookId: number,
+  changes: WebhookChanges,
+): Promise<WebhookRow> {
+  return trx
+    .updateTable("posthorn.webhooks")
+    .set({ ...changes, version: sql<number>`version + 1`, updated_at: sql<Date>`now()` })
+    .where("webhook_id", "=", webhookId)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** Ends a webhook's life: its routes go, its secrets are wiped, its row stays for the history to point to. */
+export async function deleteWebhookRow(trx: Transaction<Schema>, webhookId: number): Promise<void> {
+  await trx.deleteFrom("posthorn.routes").where("webhook_id", "=", webhookId).execute();
+  await trx
+    .updateTable("posthorn.webhooks")
+    .set({
+      deleted_at: sql<Date>`now()`,
+      headers_sealed: null,
+      signature_key_sealed: null,
+      previous_key_sealed: null,
+    })
+    .where("webhook_id", "=", webhookId)
+    .execute();
+}
+
+/** Keeps what attempts of this version are sent with, header values masked, for the attempts to point to. */
+export async function insertVersion(
+  trx: Transaction<Schema>,
+  row: WebhookRow,
+  headersMasked: Record<string, string>,
+): Promise<void> {
+  await trx
+    .insertInto("posthorn.webhook_versions")
+    .values({
+      webhook_id: row.webhook_id,
+      version: row.version,
+      tenant: row.tenant,
+      url: row.url,
+      preset: row.preset,
+      headers_masked: JSON.stringify(headersMasked),
+      created_at: sql<Date>`now()`,
+    })
+    .execute();
+}
+
+/** Rewrites a webhook's routes; without events and channels given it has none and matches nothing. */
+export async function replaceRoutes(
+  trx: Transaction<Schema>,
+  row: Pick<WebhookRow, "webhook_id" | "tenant">,
+  filter: { events: string[]; channels: string[] } | null,
+): Promise<void> {
+  await trx.deleteFrom("posthorn.routes").where("webhook_id", "=", row.webhook_id).execute();
+  if (!filter) return;
+  const patterns = filter.events.length === 0 ? ["*"] : filter.events;
+  const channels = filter.channels.length === 0 ? [""] : filter.channels;
+  await sql`
+    insert into posthorn.routes (tenant, type_pattern, channel, webhook_id)
+    select ${row.tenant}, pattern, channel, ${row.webhook_id}
+    from unnest(${patterns}::text[]) as pattern, unnest(${channels}::text[]) as channel
+    on conflict do nothing`.execute(trx);
+}
+
+/** How many living webhooks the tenant has, counted to `limit` at most. */
+export async function countWebhooks(db: Db, tenant: string, limit: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*) as count from (
+      select from posthorn.webhooks where tenant = ${tenant} and deleted_at is null limit ${limit}
+    ) as counted`.execute(db);
+  return rows[0]?.count ?? 0;
+}
+
+/** A page of the tenant's webhooks, newest first, those before `before` (a webhook_id) only. */
+export function listWebhooks(
+  db: Db,
+  tenant: string,
+  page: { before: number | null; limit: number; status?: WebhookStatus | undefined; health?: WebhookHealth | undefined; channel?: string | undefined },
+): Promise<WebhookRow[]> {
+  let query = db
+    .selectFrom("posthorn.webhooks")
+    .selectAll()
+    .where("tenant", "=", tenant)
+    .where("deleted_at", "is", null);
+  if (page.before !== null) query = query.where("webhook_id", "<", page.before);
+  if (page.status) query = query.where("status", "=", page.status);
+  if (page.health) query = query.where("health", "=", page.health);
+  if (page.channel !== undefined) query = query.where(sql<boolean>`${page.channel} = any (channels)`);
+  return query.orderBy("webhook_id", "desc").limit(page.limit).execute();
+}
+
+export type Counters = {
+  delivered: number;
+  dead: number;
+  pending: number;
+  last_success_at: Date | null;
+  last_failure_at: Date | null;
+};
+
+const PENDING_COUNT_MAX = 10_000; // counting further would read the whole queue for one number on a page
+
+/** What has become of a webhook's deliveries; `pending` counts to 10,000 and stays there. */
+export async function readCounters(db: Db, webhookId: number): Promise<Counters> {
+  const { rows } = await sql<Counters>`
+    select
+      coalesce(sum(delivered), 0)::bigint as delivered,
+      coalesce(sum(dead), 0)::bigint as dead,
+      max(last_success_at) as last_success_at,
+      max(last_failure_at) as last_failure_at,
+      (select count(*) from (
+        select from posthorn.deliveries
+        where bucket = ${BUCKET} and webhook_id = ${webhookId} limit ${PENDING_COUNT_MAX}
+      ) as counted) as pending
+    from (
+      select delivered, dead, last_success_at, last_failure_at from posthorn.counters
+      where bucket = ${BUCKET} and webhook_id = ${webhookId}
+      union all
+      select delivered, dead, last_success_at, last_failure_at from posthorn.counter_deltas
+      where bucket = ${BUCKET} and webhook_id = ${webhookId}
+    ) as parts`.execute(db);
+  const [counters] = rows;
+  if (!counters) throw new Error("an aggregate without a row");
+  return counters;
+}
+
+function living(db: Db, tenant: string, id: string) {
+  return db
+    .selectFrom("posthorn.webhooks")
+    .selectAll()
+    .where("tenant", "=", tenant)
+    .where("id", "=", id)
+    .where("deleted_at", "is", null);
+}

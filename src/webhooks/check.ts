@@ -1,0 +1,55 @@
+// Judges a webhook's settings before anything is stored: each problem is a 400 that names the field.
+import { judgeHeaders } from "../egress/headers.ts";
+import type { AddressRules } from "../egress/address.ts";
+import { judgeUrl } from "../egress/url.ts";
+import { OWN_EVENT_TYPES, PREFIX_PATTERN } from "../event-types/names.ts";
+import { invalid } from "../kernel/errors.ts";
+import { PRESETS, type PresetName } from "../presets/index.ts";
+import { listEventTypeNames } from "../store/event-types.ts";
+import type { TenantStore } from "../store/tenant.ts";
+import { MASK, type SubscribeInput, type UpdateInput } from "./schema.ts";
+import type { Settings } from "./settings.ts";
+
+/** Where webhooks may point. `http` lifts or extends the presets' https rule (POSTHORN_HTTP). */
+export type UrlPolicy = { addresses: AddressRules; http: "preset" | "always" | "never" };
+
+const KNOWN_NAMED_MAX = 50; // types that an error names; a tenant with more knows its own
+
+/** Judges what a request says by itself. */
+export function checkInput(input: Partial<SubscribeInput> | Omit<UpdateInput, "id">): void {
+  if (input.url === null) throw invalid("url", "can't be cleared: a webhook needs one; leave it out to keep it");
+  if (input.generate_signature_key && input.signature_key !== undefined)
+    throw invalid("generate_signature_key", "can't go with signature_key: give a key, or let one be made");
+  if (input.headers) {
+    judgeHeaders(input.headers);
+    for (const [name, value] of Object.entries(input.headers))
+      if (value === MASK)
+        throw invalid(`headers.${name}`, `the value is the mask ${MASK} that stands for a hidden one; pass the value itself`);
+  }
+}
+
+/** Answers the URL in its normal form, or throws the 400 for one that may not be sent to under this preset. */
+export function checkUrl(url: string, preset: PresetName, policy: UrlPolicy): string {
+  const httpsOnly = policy.http === "never" || (policy.http === "preset" && PRESETS[preset].httpsOnly);
+  return judgeUrl(url, { ...policy.addresses, httpsOnly });
+}
+
+/** Throws the 400 for a key that the preset can't sign with. */
+export function checkKey(key: string, preset: PresetName): void {
+  const wrong = PRESETS[preset].checkKey(key);
+  if (wrong !== null) throw invalid("signature_key", `${wrong} (preset ${preset})`);
+}
+
+/** Throws the 400 for entries of `events` that are neither a known type nor a prefix. */
+export async function checkEvents(store: TenantStore, settings: Pick<Settings, "events">): Promise<void> {
+  const named = settings.events.filter((entry) => !PREFIX_PATTERN.test(entry));
+  if (named.length === 0) return;
+  const known = [...(await listEventTypeNames(store.db, store.tenant)), ...OWN_EVENT_TYPES];
+  const unknown = named.filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  const more = known.length > KNOWN_NAMED_MAX ? ` and ${known.length - KNOWN_NAMED_MAX} more` : "";
+  throw invalid(
+    `events.${settings.events.indexOf(unknown[0] ?? "")}`,
+    `${JSON.stringify(unknown[0])} is not an event type of this tenant; known are ${known.slice(0, KNOWN_NAMED_MAX).join(", ")}${more}, and prefixes ending in .*`,
+  );
+}

@@ -1,0 +1,151 @@
+// What can be done with webhooks. Each change is one transaction; cancelling what is queued follows it.
+import { PosthornError } from "../kernel/errors.ts";
+import { readPage } from "../kernel/lists.ts";
+import type { KeyScope } from "../store/schema.ts";
+import { cancelEnded } from "../store/sweep.ts";
+import type { TenantStore } from "../store/tenant.ts";
+import {
+  deleteWebhookRow,
+  findWebhook,
+  listWebhooks,
+  lockWebhook,
+  readCounters,
+  type WebhookRow,
+} from "../store/webhooks.ts";
+import { checkEvents, checkInput, checkUrl, type UrlPolicy } from "./check.ts";
+import { presentWebhook } from "./present.ts";
+import { changeWebhook, createWebhook, settingsOf, type Saved } from "./save.ts";
+import type {
+  ListInput,
+  SavedWebhook,
+  SubscribeInput,
+  UpdateInput,
+  Webhook,
+  WebhookInfo,
+} from "./schema.ts";
+import { keyChange, patchedSettings, subscribedSettings, type Settings } from "./settings.ts";
+
+/** What the operations need: the tenant's store, who asks, and the operator's rules. */
+export type WebhooksContext = {
+  store: TenantStore;
+  scope: KeyScope;
+  urlPolicy: UrlPolicy;
+  webhooksMax: number;
+};
+
+/** Creates a webhook or, with an id that lives, replaces it whole; only its signature key stays. */
+export async function subscribe(context: WebhooksContext, input: SubscribeInput): Promise<SavedWebhook> {
+  const { store } = context;
+  checkInput(input);
+  const settings = await checked(context, subscribedSettings(input));
+  const wanted = { id: input.id, settings, key: keyChange(input), webhooksMax: context.webhooksMax };
+  const saved = await store.db.transaction().execute(async (trx) => {
+    const change = async (id: string) => {
+      const current = await lockWebhook(trx, store.tenant, id);
+      return current && changeWebhook(store, trx, current, wanted);
+    };
+    // Where two subscribe one id at once, the second finds what the first has made.
+    const { id } = input;
+    if (id === undefined) return createWebhook(store, trx, wanted);
+    return (await change(id)) ?? (await createWebhook(store, trx, wanted)) ?? (await change(id));
+  });
+  if (!saved) throw new Error("a webhook that is neither there nor to be made");
+  return present(context, saved);
+}
+
+/** Changes what the request names; the next attempt uses it. */
+export async function update(context: WebhooksContext, input: UpdateInput): Promise<SavedWebhook> {
+  checkInput(input);
+  const patch = async (current: WebhookRow): Promise<Settings> => {
+    const before = settingsOf(context.store, current);
+    const after = patchedSettings(before, input);
+    // What stays is not judged again: a rule that has changed since must not stop a pause.
+    if (after.url !== before.url || after.preset !== before.preset)
+      after.url = checkUrl(after.url, after.preset, context.urlPolicy);
+    if (input.events !== undefined) await checkEvents(context.store, after);
+    return after;
+  };
+  return present(context, await change(context, input.id, patch, input));
+}
+
+/** Ends a subscription: its pending deliveries are cancelled. Saying it twice is saying it once. */
+export async function unsubscribe(context: WebhooksContext, id: string): Promise<Webhook> {
+  return present(context, await change(context, id, (current) => ({
+    ...settingsOf(context.store, current),
+    status: "Unsubscribed",
+  }), {}));
+}
+
+/** Deletes a webhook: its id is unknown at once, its history stays readable by delivery and event. */
+export async function remove(context: WebhooksContext, id: string): Promise<Record<string, never>> {
+  const { store } = context;
+  const row = await store.db.transaction().execute(async (trx) => {
+    const current = await lockWebhook(trx, store.tenant, id);
+    if (!current) throw notFound(id);
+    await deleteWebhookRow(trx, current.webhook_id);
+    return current;
+  });
+  await cancelEnded(store.pool, row.webhook_id);
+  return {};
+}
+
+export function list(context: WebhooksContext, input: ListInput) {
+  const { store, scope } = context;
+  const { status, health, channel, ...page } = input;
+  return readPage(
+    store.cursors,
+    { tenant: store.tenant, list: "webhooks", filter: [status, health, channel] },
+    page,
+    (after, limit) =>
+      listWebhooks(store.db, store.tenant, { before: after === null ? null : Number(after), limit, status, health, channel }),
+    (row) => String(row.webhook_id),
+    (row) => presentWebhook(store, scope, row),
+  );
+}
+
+/** The webhook with what has become of its deliveries. */
+export async function info(context: WebhooksContext, id: string): Promise<WebhookInfo> {
+  const { store, scope } = context;
+  const row = await findWebhook(store.db, store.tenant, id);
+  if (!row) throw notFound(id);
+  const counters = await readCounters(store.db, row.webhook_id);
+  return {
+    ...presentWebhook(store, scope, row),
+    counters: {
+      ...counters,
+      last_success_at: counters.last_success_at?.toISOString() ?? null,
+      last_failure_at: counters.last_failure_at?.toISOString() ?? null,
+    },
+  };
+}
+
+/** The 404 of a webhook; another tenant's answers the same. */
+export function notFound(id: string): PosthornError {
+  return new PosthornError("webhook_not_found", `no webhook has the id ${id}; webhooks.list shows those there are`);
+}
+
+async function change(
+  { store }: WebhooksContext,
+  id: string,
+  settings: (current: WebhookRow) => Settings | Promise<Settings>,
+  keyInput: Parameters<typeof keyChange>[0],
+): Promise<Saved> {
+  const saved = await store.db.transaction().execute(async (trx) => {
+    const current = await lockWebhook(trx, store.tenant, id);
+    if (!current) throw notFound(id);
+    return changeWebhook(store, trx, current, { settings: await settings(current), key: keyChange(keyInput) });
+  });
+  if (saved.row.status !== "Subscribed") await cancelEnded(store.pool, saved.row.webhook_id);
+  return saved;
+}
+
+async function checked(context: WebhooksContext, settings: Settings): Promise<Settings> {
+  const url = checkUrl(settings.url, settings.preset, context.urlPolicy);
+  await checkEvents(context.store, settings);
+  return { ...settings, url };
+}
+
+function present({ store, scope }: WebhooksContext, saved: Saved): SavedWebhook {
+  const shown = presentWebhook(store, scope, saved.row);
+  return saved.generatedKey === undefined ? shown : { ...shown, signature_key: saved.generatedKey };
+}

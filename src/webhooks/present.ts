@@ -1,0 +1,32 @@
+// A webhook's row as the API answers it.
+import type { PresetName } from "../presets/index.ts";
+import type { KeyScope } from "../store/schema.ts";
+import type { TenantStore } from "../store/tenant.ts";
+import type { WebhookRow } from "../store/webhooks.ts";
+import type { Webhook } from "./schema.ts";
+import { maskHeaders, openHeaders } from "./secrets.ts";
+
+/** Answers a webhook; a `read` key sees its headers' names only. */
+export function presentWebhook(store: TenantStore, scope: KeyScope, row: WebhookRow): Webhook {
+  const headers = openHeaders(store.sealer, row);
+  return {
+    id: row.id,
+    name: row.name,
+    status: row.status,
+    url: row.url,
+    headers: scope === "admin" || scope === "manage" ? headers : maskHeaders(headers),
+    events: row.events,
+    preset: row.preset as PresetName,
+    channels: row.channels,
+    has_signature_key: row.signature_key_sealed !== null,
+    paused: row.paused,
+    health: row.health,
+    health_reason: row.health_reason,
+    retry_schedule_s: row.retry_schedule_s,
+    timeout_ms: row.timeout_ms,
+    rate_limit_per_s: row.rate_limit_per_s,
+    order: row.delivery_order,
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
+  };
+}

@@ -1,0 +1,119 @@
+// Writes a webhook's settings: the row, its version for the audit, and its routes, in the caller's transaction.
+import { randomBytes, randomUUID } from "node:crypto";
+
+import type { Transaction } from "kysely";
+
+import { invalid, PosthornError } from "../kernel/errors.ts";
+import { PRESETS, type PresetName } from "../presets/index.ts";
+import type { Schema } from "../store/schema.ts";
+import type { TenantStore } from "../store/tenant.ts";
+import {
+  countWebhooks,
+  insertVersion,
+  insertWebhook,
+  replaceRoutes,
+  updateWebhook,
+  type WebhookRow,
+} from "../store/webhooks.ts";
+import { checkKey } from "./check.ts";
+import { maskHeaders, openHeaders, openKey, sealHeaders, sealKey } from "./secrets.ts";
+import type { KeyChange, Settings } from "./settings.ts";
+
+/** A webhook as saved, and the key where one was generated for it now. */
+export type Saved = { row: WebhookRow; generatedKey: string | undefined };
+
+/** Makes a webhook; undefined where one with this id lives already. */
+export async function createWebhook(
+  store: TenantStore,
+  trx: Transaction<Schema>,
+  wanted: { id: string | undefined; settings: Settings; key: KeyChange; webhooksMax: number },
+): Promise<Saved | undefined> {
+  if ((await countWebhooks(trx, store.tenant, wanted.webhooksMax)) >= wanted.webhooksMax)
+    throw new PosthornError(
+      "too_many_webhooks",
+      `this tenant has ${wanted.webhooksMax} webhooks, as many as it may; delete some, or raise POSTHORN_WEBHOOKS_MAX`,
+    );
+  const id = wanted.id ?? randomUUID();
+  const key = resolveKey(null, wanted.key, wanted.settings.preset);
+  const row = await insertWebhook(trx, {
+    tenant: store.tenant,
+    id,
+    ...columns(store, { tenant: store.tenant, id }, wanted.settings),
+    signature_key_sealed: key.value === null ? null : sealKey(store.sealer, { tenant: store.tenant, id }, key.value),
+    signature_key_version: key.value ? 1 : 0,
+    previous_key_sealed: null,
+    previous_key_expires_at: null,
+  });
+  if (!row) return undefined;
+  await writeAround(trx, row, wanted.settings);
+  return { row, generatedKey: key.generated };
+}
+
+/** Changes a webhook that the transaction has locked. */
+export async function changeWebhook(
+  store: TenantStore,
+  trx: Transaction<Schema>,
+  current: WebhookRow,
+  wanted: { settings: Settings; key: KeyChange },
+): Promise<Saved> {
+  const before = openKey(store.sealer, current);
+  const key = resolveKey(before, wanted.key, wanted.settings.preset);
+  const row = await updateWebhook(trx, current.webhook_id, {
+    ...columns(store, current, wanted.settings),
+    ...(key.value !== before && {
+      signature_key_sealed: key.value === null ? null : sealKey(store.sealer, current, key.value),
+      signature_key_version: current.signature_key_version + (key.value ? 1 : 0),
+      previous_key_sealed: null,
+      previous_key_expires_at: null,
+    }),
+  });
+  await writeAround(trx, row, wanted.settings);
+  return { row, generatedKey: key.generated };
+}
+
+/** The settings that a row holds. */
+export function settingsOf(store: TenantStore, row: WebhookRow): Settings {
+  return {
+    name: row.name,
+    status: row.status,
+    paused: row.paused,
+    url: row.url,
+    preset: row.preset as PresetName,
+    events: row.events,
+    channels: row.channels,
+    headers: openHeaders(store.sealer, row),
+    retry_schedule_s: row.retry_schedule_s,
+    timeout_ms: row.timeout_ms,
+    rate_limit_per_s: row.rate_limit_per_s,
+    order: row.delivery_order,
+  };
+}
+
+function columns(store: TenantStore, where: { tenant: string; id: string }, settings: Settings) {
+  const { order, headers, ...same } = settings;
+  return { ...same, delivery_order: order, headers_sealed: sealHeaders(store.sealer, where, headers) };
+}
+
+async function writeAround(trx: Transaction<Schema>, row: WebhookRow, settings: Settings): Promise<void> {
+  await insertVersion(trx, row, maskHeaders(settings.headers));
+  await replaceRoutes(trx, row, settings.status === "Subscribed" ? settings : null);
+}
+
+// A preset that needs a key gets one made where there is none; taking it away is refused.
+function resolveKey(
+  current: string | null,
+  change: KeyChange,
+  presetName: PresetName,
+): { value: string | null; generated?: string } {
+  const preset = PRESETS[presetName];
+  if (change.kind === "remove" && preset.generatesKey)
+    throw invalid("signature_key", `can't be cleared: preset ${presetName} needs one; leave it out to keep it`);
+  const kept = change.kind === "keep" ? current : null;
+  if (change.kind === "generate" || (preset.generatesKey && change.kind === "keep" && kept === null)) {
+    const generated = preset.generateKey(randomBytes);
+    return { value: generated, generated };
+  }
+  const value = change.kind === "set" ? change.key : kept;
+  if (value !== null) checkKey(value, presetName);
+  return { value };
+}

@@ -1,0 +1,152 @@
+// What a webhook is on the wire, and what the operations on it take.
+import { z } from "zod";
+
+import { instant } from "../kernel/fields.ts";
+import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { PRESET_NAMES } from "../presets/index.ts";
+
+const NAME_MAX = 200;
+const URL_MAX = 2_048;
+const FILTER_MAX = 100; // entries of events and of channels: 10,000 routes a webhook at most
+const CHANNEL_MAX = 255;
+const SIGNATURE_KEY_MAX = 256;
+const WAITS_MAX = 20;
+const WAIT_MAX_S = 604_800; // a week
+const RATE_MAX_PER_S = 10_000;
+
+/** What stands for a header's value where the reader may not see it. */
+export const MASK = "********";
+
+// Postgres text holds no NUL, and half a surrogate pair is no text at all.
+const text = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((value) => !/[\0\p{Cs}]/u.test(value), "holds a NUL or half a surrogate pair");
+
+const status = z.enum(["Subscribed", "Unsubscribed"]);
+const order = z.enum(["none", "channel", "webhook"]);
+const preset = z.enum(PRESET_NAMES);
+const health = z.enum(["ok", "failing", "disabled"]);
+
+const fields = {
+  url: z.string().min(1).max(URL_MAX).meta({ description: "Where to send: http or https." }),
+  name: text(NAME_MAX).nullable().meta({ description: "For people." }),
+  headers: z
+    .record(z.string(), z.string())
+    .nullable()
+    .meta({ description: "Sent with every attempt. Values are encrypted at rest." }),
+  signature_key: z.string().min(1).max(SIGNATURE_KEY_MAX).nullable().meta({
+    description: "Signs every attempt. Never returned. null removes it.",
+  }),
+  generate_signature_key: z.boolean().meta({
+    description: "Make a new key; the answer shows it, this once.",
+  }),
+  events: z
+    .array(text(NAME_MAX))
+    .max(FILTER_MAX)
+    .nullable()
+    .meta({ description: "Types, or prefixes ending in `.*`; empty is every published type." }),
+  channels: z
+    .array(text(CHANNEL_MAX).min(1))
+    .max(FILTER_MAX)
+    .nullable()
+    .meta({ description: "Only events published with one of these; empty is every event." }),
+  preset: preset.nullable().meta({ description: "The wire format; `airy` unless another is named." }),
+  retry_schedule_s: z
+    .array(z.int().min(1).max(WAIT_MAX_S))
+    .max(WAITS_MAX)
+    .nullable()
+    .meta({ description: "Waits between attempts, in seconds; null: the preset's." }),
+  timeout_ms: z.int().min(1_000).max(30_000).nullable().meta({
+    description: "How long one attempt may take; null: the preset's.",
+  }),
+  rate_limit_per_s: z.number().positive().max(RATE_MAX_PER_S).nullable().meta({
+    description: "Requests a second at most; null: no limit.",
+  }),
+  order: order.nullable().meta({ description: "`none` unless another is named." }),
+};
+
+const { url, ...others } = fields;
+const optional = z.object(others).partial().shape;
+
+const webhookId = z.uuid({ error: "a UUID is needed" }).toLowerCase();
+
+export const subscribeInput = z
+  .strictObject({ url, id: webhookId.optional(), ...optional })
+  .meta({ id: "SubscribeRequest" });
+
+export const updateInput = z
+  .strictObject({
+    id: webhookId,
+    url: url.nullable().optional(),
+    ...optional,
+    status: status.optional(),
+    paused: z.boolean().optional(),
+  })
+  .meta({ id: "UpdateRequest" });
+
+export const webhookIdInput = z.strictObject({ id: webhookId }).meta({ id: "WebhookId" });
+
+export const listInput = z
+  .strictObject({
+    status: status.optional(),
+    health: health.optional(),
+    channel: text(CHANNEL_MAX).min(1).optional(),
+    ...pageInput,
+  })
+  .meta({ id: "ListWebhooksRequest" });
+
+export const webhook = z
+  .object({
+    id: z.uuid(),
+    name: z.string().nullable(),
+    status,
+    url: z.string(),
+    headers: z.record(z.string(), z.string()).meta({ description: `Values read "${MASK}" where the key may only read.` }),
+    events: z.array(z.string()),
+    preset,
+    channels: z.array(z.string()),
+    has_signature_key: z.boolean(),
+    paused: z.boolean(),
+    health,
+    health_reason: z.string().nullable(),
+    retry_schedule_s: z.array(z.int()).nullable(),
+    timeout_ms: z.int().nullable(),
+    rate_limit_per_s: z.number().nullable(),
+    order,
+    created_at: instant,
+    updated_at: instant,
+  })
+  .meta({ id: "Webhook" });
+
+/** A webhook as the answer that may have made its key. */
+export const savedWebhook = webhook
+  .extend({
+    signature_key: z.string().optional().meta({ description: "A key that was generated now. It is shown this once." }),
+  })
+  .meta({ id: "SavedWebhook" });
+
+export const webhookInfo = webhook
+  .extend({
+    counters: z
+      .object({
+        delivered: z.int(),
+        dead: z.int(),
+        pending: z.int().meta({ description: "Counted to 10,000, then stays." }),
+        last_success_at: instant.nullable(),
+        last_failure_at: instant.nullable(),
+      })
+      .meta({ id: "WebhookCounters" }),
+  })
+  .meta({ id: "WebhookInfo" });
+
+export const webhookPage = pageOutput(webhook).meta({ id: "WebhookPage" });
+
+export type SubscribeInput = z.output<typeof subscribeInput>;
+export type UpdateInput = z.output<typeof updateInput>;
+export type ListInput = z.output<typeof listInput>;
+export type Webhook = z.output<typeof webhook>;
+export type SavedWebhook = z.output<typeof savedWebhook>;
+export type WebhookInfo = z.output<typeof webhookInfo>;
+

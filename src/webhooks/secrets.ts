@@ -1,0 +1,40 @@
+// A webhook's sealed values, opened and closed: header values and the signature key.
+import type { SealedPlace, Sealer } from "../store/sealed.ts";
+import type { WebhookRow } from "../store/webhooks.ts";
+import { MASK } from "./schema.ts";
+
+type Place = { tenant: string; id: string };
+
+/** A webhook's own headers, values and all. */
+export function openHeaders(
+  sealer: Sealer,
+  row: Place & Pick<WebhookRow, "headers_sealed">,
+): Record<string, string> {
+  if (!row.headers_sealed) return {};
+  return JSON.parse(sealer.open(row.headers_sealed, place(row, "headers"))) as Record<string, string>;
+}
+
+/** The same, sealed to the webhook; null where there are none. */
+export function sealHeaders(sealer: Sealer, where: Place, headers: Record<string, string>): Buffer | null {
+  if (Object.keys(headers).length === 0) return null;
+  return sealer.seal(JSON.stringify(headers), place(where, "headers"));
+}
+
+/** The webhook's signature key, or null where it has none. */
+export function openKey(sealer: Sealer, row: Place & Pick<WebhookRow, "signature_key_sealed">): string | null {
+  return row.signature_key_sealed && sealer.open(row.signature_key_sealed, place(row, "signature_key"));
+}
+
+/** The same, sealed to the webhook. */
+export function sealKey(sealer: Sealer, where: Place, key: string): Buffer {
+  return sealer.seal(key, place(where, "signature_key"));
+}
+
+/** Headers for eyes that may not see their values. */
+export function maskHeaders(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.keys(headers).map((name) => [name, MASK]));
+}
+
+function place(where: Place, field: SealedPlace["field"]): SealedPlace {
+  return { tenant: where.tenant, webhookId: where.id, field };
+}

@@ -1,0 +1,76 @@
+// A webhook's settings as one value: what a subscribe asks for, and what an update makes of those there are. Pure.
+import type { PresetName } from "../presets/index.ts";
+import type { DeliveryOrder, WebhookStatus } from "../store/schema.ts";
+import type { SubscribeInput, UpdateInput } from "./schema.ts";
+
+export type Settings = {
+  name: string | null;
+  status: WebhookStatus;
+  paused: boolean;
+  url: string;
+  preset: PresetName;
+  events: string[];
+  channels: string[];
+  headers: Record<string, string>;
+  retry_schedule_s: number[] | null;
+  timeout_ms: number | null;
+  rate_limit_per_s: number | null;
+  order: DeliveryOrder;
+};
+
+/** What becomes of the signature key. */
+export type KeyChange = { kind: "keep" } | { kind: "remove" } | { kind: "generate" } | { kind: "set"; key: string };
+
+const DEFAULTS: Omit<Settings, "url"> = {
+  name: null,
+  status: "Subscribed",
+  paused: false,
+  preset: "airy",
+  events: [],
+  channels: [],
+  headers: {},
+  retry_schedule_s: null,
+  timeout_ms: null,
+  rate_limit_per_s: null,
+  order: "none",
+};
+
+/** The settings that a subscribe asks for: what it leaves out has its default. */
+export function subscribedSettings(input: SubscribeInput): Settings {
+  return patchedSettings({ ...DEFAULTS, url: input.url }, input);
+}
+
+/** The settings after an update: left out keeps, null clears, a value sets. */
+export function patchedSettings(
+  current: Settings,
+  input: Omit<UpdateInput, "id" | "url"> & { url?: string | null | undefined },
+): Settings {
+  const field = <K extends keyof Settings>(name: K, value: Settings[K] | null | undefined): Settings[K] => {
+    if (value === undefined) return current[name];
+    return value ?? (name === "url" ? current.url : DEFAULTS[name as keyof typeof DEFAULTS]) as Settings[K];
+  };
+  return {
+    name: field("name", input.name),
+    status: field("status", input.status),
+    paused: field("paused", input.paused),
+    url: field("url", input.url),
+    preset: field("preset", input.preset),
+    events: field("events", input.events),
+    channels: field("channels", input.channels),
+    headers: field("headers", input.headers),
+    retry_schedule_s: field("retry_schedule_s", input.retry_schedule_s),
+    timeout_ms: field("timeout_ms", input.timeout_ms),
+    rate_limit_per_s: field("rate_limit_per_s", input.rate_limit_per_s),
+    order: field("order", input.order),
+  };
+}
+
+/** What a request says of the key; nothing said keeps it. */
+export function keyChange(
+  input: Pick<UpdateInput, "signature_key" | "generate_signature_key">,
+): KeyChange {
+  if (input.generate_signature_key) return { kind: "generate" };
+  if (input.signature_key === undefined) return { kind: "keep" };
+  if (input.signature_key === null) return { kind: "remove" };
+  return { kind: "set", key: input.signature_key };
+}
