@@ -9,8 +9,10 @@ export type Case = {
   /** The body and the signature of `EVENT`, sent at `SENT_AT`. */
   body: string;
   signature: string;
-  /** Signatures close to that one, each to be refused. */
-  lookalikes: string[];
+  /** Signatures close to that one, but not of its form. */
+  malformed: string[];
+  /** Signatures close to that one, and of its form. */
+  forged: string[];
   /** The event's time as posthorn/verify tells it. */
   timestamp: string | null;
   policy: Partial<Preset>;
@@ -44,7 +46,8 @@ export const CASES: Record<PresetName, Case> = {
     badKeys: BAD_KEYS,
     body: `{"type":${TYPE},"timestamp":-1,"payload":${PAYLOAD}}`,
     signature: airySignature,
-    lookalikes: bareHexLookalikes(airySignature),
+    malformed: notBareHex(airySignature),
+    forged: [reversed(airySignature)],
     timestamp: "1969-12-31T23:59:59.999Z",
     policy: {
       httpsOnly: false,
@@ -71,14 +74,12 @@ export const CASES: Record<PresetName, Case> = {
     ],
     body: `{"type":${TYPE},"timestamp":"1969-12-31T23:59:59.999Z","data":${PAYLOAD}}`,
     signature: `v1,${standardDigest}`,
-    lookalikes: [
+    malformed: [
       standardDigest,
       `v1,${standardDigest.slice(0, -1)}`,
       `v1,${standardDigest.slice(0, -2)}=`,
       `v1,${standardDigest}=`,
       `v1,A${standardDigest}`,
-      `v1,${standardDigest.replace("8=", "9=")}`, // the same bytes, spelt with other padding bits
-      `v1,${standardDigest.toLowerCase()}`,
       `V1,${standardDigest}`,
       `v2,${standardDigest}`,
       `v1a,${standardDigest}`,
@@ -86,6 +87,10 @@ export const CASES: Record<PresetName, Case> = {
       `v1=${standardDigest}`,
       `v1,${standardDigest},`,
       "v1,",
+    ],
+    forged: [
+      `v1,${standardDigest.replace("8=", "9=")}`, // the same bytes, spelt with other padding bits
+      `v1,${standardDigest.toLowerCase()}`,
     ],
     timestamp: "1969-12-31T23:59:59.999Z",
     policy: {
@@ -103,7 +108,7 @@ export const CASES: Record<PresetName, Case> = {
     badKeys: BAD_KEYS,
     body: `{"type":${TYPE},"data":${PAYLOAD}}`,
     signature: `sha256=${aimessageDigest}`,
-    lookalikes: [
+    malformed: [
       aimessageDigest,
       `sha256=${aimessageDigest.slice(0, -1)}`,
       `sha256=${aimessageDigest}0`,
@@ -114,6 +119,7 @@ export const CASES: Record<PresetName, Case> = {
       `sha256=sha256=${aimessageDigest}`,
       "sha256=",
     ],
+    forged: [`sha256=${reversed(aimessageDigest)}`],
     timestamp: null,
     policy: {
       httpsOnly: false,
@@ -130,7 +136,8 @@ export const CASES: Record<PresetName, Case> = {
     badKeys: BAD_KEYS,
     body: `{"event":${TYPE},"data":${PAYLOAD},"timestamp":-1}`,
     signature: messagesDevSignature,
-    lookalikes: bareHexLookalikes(messagesDevSignature),
+    malformed: notBareHex(messagesDevSignature),
+    forged: [reversed(messagesDevSignature)],
     timestamp: "1969-12-31T23:59:59.999Z",
     policy: {
       httpsOnly: true,
@@ -147,7 +154,8 @@ export const CASES: Record<PresetName, Case> = {
     badKeys: BAD_KEYS,
     body: `{"event":${TYPE},"timestamp":"1969-12-31T23:59:59Z","data":${PAYLOAD}}`,
     signature: aisouleSignature,
-    lookalikes: bareHexLookalikes(aisouleSignature),
+    malformed: notBareHex(aisouleSignature),
+    forged: [reversed(aisouleSignature)],
     timestamp: "1969-12-31T23:59:59.000Z",
     policy: {
       httpsOnly: true,
@@ -167,7 +175,7 @@ export const ROWS = Object.entries(CASES).map(([name, row]) => ({
   ...row,
 }));
 
-function bareHexLookalikes(hex: string): string[] {
+function notBareHex(hex: string): string[] {
   return [
     hex.slice(0, -1),
     hex.slice(1),
@@ -180,4 +188,8 @@ function bareHexLookalikes(hex: string): string[] {
     `sha256=${hex}`,
     `0x${hex}`,
   ];
+}
+
+function reversed(text: string): string {
+  return [...text].reverse().join("");
 }

@@ -11,6 +11,7 @@ import { describe, expect, test } from "@jest/globals";
 
 import { buildRequest } from "../../src/presets/build.ts";
 import { PRESETS } from "../../src/presets/index.ts";
+import { isSigned } from "../../src/verify/digest.ts";
 import {
   SignatureVerificationError,
   verifyWebhook,
@@ -21,125 +22,146 @@ import { EVENT, ROWS, SENT_AT } from "../presets/cases.ts";
 const PAYLOAD = JSON.parse(EVENT.payload) as unknown;
 const now = SENT_AT;
 
-describe.each(ROWS)("$name", ({ name, key, badKeys, body, signature, lookalikes, timestamp }) => {
-  const preset = PRESETS[name];
-  const { headers } = buildRequest(preset, EVENT, { keys: [key], attempt: 1, sentAt: SENT_AT });
-  const event = { id: EVENT.id, type: EVENT.type, timestamp, payload: PAYLOAD };
-  const otherKey = preset.generateKey((size) => new Uint8Array(size).fill(7));
+describe.each(ROWS)(
+  "$name",
+  ({ name, key, badKeys, body, signature, malformed, forged, timestamp }) => {
+    const preset = PRESETS[name];
+    const { headers } = buildRequest(preset, EVENT, { keys: [key], attempt: 1, sentAt: SENT_AT });
+    const event = { id: EVENT.id, type: EVENT.type, timestamp, payload: PAYLOAD };
+    const otherKey = preset.generateKey((size) => new Uint8Array(size).fill(7));
 
-  test("a genuine webhook is answered as its event, with the preset named or told from the headers", async () => {
-    expect(await verifyWebhook(body, headers, key, { preset: name, now })).toEqual(event);
-    expect(await verifyWebhook(body, headers, key, { now })).toEqual(event);
-  });
+    test("a genuine webhook is answered as its event, with the preset named or told from the headers", async () => {
+      expect(await verifyWebhook(body, headers, key, { preset: name, now })).toEqual(event);
+      expect(await verifyWebhook(body, headers, key, { now })).toEqual(event);
+    });
 
-  test("headers verify as Fetch's Headers, as a plain object in any case, and as node:http gives them", async () => {
-    const shouted = Object.entries(headers).map(([k, v]) => [k.toUpperCase(), v]);
-    for (const form of [
-      new Headers(headers),
-      Object.fromEntries(shouted),
-      await throughNode(headers),
-    ]) {
-      expect(await verifyWebhook(body, form, key, { preset: name, now })).toEqual(event);
-    }
-  });
+    test("headers verify as Fetch's Headers, as a plain object in any case, and as node:http gives them", async () => {
+      const shouted = Object.entries(headers).map(([k, v]) => [k.toUpperCase(), v]);
+      for (const form of [
+        new Headers(headers),
+        Object.fromEntries(shouted),
+        await throughNode(headers),
+      ]) {
+        expect(await verifyWebhook(body, form, key, { preset: name, now })).toEqual(event);
+      }
+    });
 
-  test("the body verifies as a string, bytes, a view into a larger buffer and an ArrayBuffer", async () => {
-    const bytes = new TextEncoder().encode(body);
-    const larger = Buffer.concat([Buffer.from("before"), bytes, Buffer.from("after")]);
-    const view = larger.subarray("before".length, "before".length + bytes.length);
-    for (const form of [body, bytes, Buffer.from(body), view, bytes.buffer]) {
-      expect(await verifyWebhook(form, headers, key, { preset: name, now })).toEqual(event);
-    }
-  });
+    test("the body verifies as a string, bytes, a view into a larger buffer and an ArrayBuffer", async () => {
+      const bytes = new TextEncoder().encode(body);
+      const larger = Buffer.concat([Buffer.from("before"), bytes, Buffer.from("after")]);
+      const view = larger.subarray("before".length, "before".length + bytes.length);
+      for (const form of [body, bytes, Buffer.from(body), view, bytes.buffer]) {
+        expect(await verifyWebhook(form, headers, key, { preset: name, now })).toEqual(event);
+      }
+    });
 
-  test("the signature header's value alone is enough where it covers the body alone, and then there is no id", async () => {
-    const verified = verifyWebhook(body, signature, key);
-    const named = verifyWebhook(body, signature, key, { preset: name });
-    if (preset.signature.preamble === null) {
-      expect(await verified).toEqual({ ...event, id: null });
-      expect(await named).toEqual({ ...event, id: null });
-    } else {
-      await refuses(verified, "headers_needed");
-      await refuses(named, "headers_needed");
-    }
-  });
+    test("the signature header's value alone is enough where it covers the body alone, and then there is no id", async () => {
+      const verified = verifyWebhook(body, signature, key);
+      const named = verifyWebhook(body, signature, key, { preset: name });
+      if (preset.signature.preamble === null) {
+        expect(await verified).toEqual({ ...event, id: null });
+        expect(await named).toEqual({ ...event, id: null });
+      } else {
+        await refuses(verified, "headers_needed");
+        await refuses(named, "headers_needed");
+      }
+    });
 
-  test("any of several keys is enough, so a receiver can rotate", async () => {
-    const verified = await verifyWebhook(body, headers, [otherKey, key], { preset: name, now });
-    expect(verified).toEqual(event);
-  });
+    test("any of several keys is enough, so a receiver can rotate", async () => {
+      for (const keys of [
+        [otherKey, key],
+        [key, otherKey],
+      ]) {
+        expect(await verifyWebhook(body, headers, keys, { preset: name, now })).toEqual(event);
+      }
+    });
 
-  test("another key is refused", async () => {
-    await refuses(
-      verifyWebhook(body, headers, otherKey, { preset: name, now }),
-      "signature_mismatch",
-    );
-    await refuses(
-      verifyWebhook(body, headers, [otherKey, otherKey], { now }),
-      "signature_mismatch",
-    );
-  });
-
-  test("a truncated, extended, re-cased or otherwise versioned signature is refused, in every form of call", async () => {
-    const refused = ["malformed_signature", "signature_mismatch", "headers_needed"] as const;
-    for (const lookalike of lookalikes) {
-      const forged = { ...headers, [preset.signatureHeader]: lookalike };
-      await refuses(verifyWebhook(body, forged, key, { preset: name, now }), ...refused);
-      await refuses(verifyWebhook(body, lookalike, key, { preset: name }), ...refused);
-      // Where no preset is named it may be another's signature, and then this is not that one's envelope.
-      await refuses(verifyWebhook(body, forged, key, { now }), ...refused, "invalid_body");
-      await refuses(verifyWebhook(body, lookalike, key), ...refused, "invalid_body", "invalid_key");
-    }
-  });
-
-  test("a signature header that was sent twice is refused, unless it is one that may hold several", async () => {
-    const twice = { ...headers, [preset.signatureHeader]: [signature, signature] };
-    const verified = verifyWebhook(body, twice, key, { preset: name, now });
-    if (preset.keyOverlap) expect(await verified).toEqual(event);
-    else await refuses(verified, "malformed_signature");
-  });
-
-  test("no signature at all is refused as missing", async () => {
-    const { [preset.signatureHeader]: _, ...unsigned } = headers;
-    const absent = "missing_signature";
-    await refuses(verifyWebhook(body, unsigned, key, { preset: name, now }), absent);
-    await refuses(verifyWebhook(body, new Headers(unsigned), key, { now }), absent);
-    await refuses(verifyWebhook(body, {}, key, { preset: name }), absent);
-    await refuses(verifyWebhook(body, undefined, key, { preset: name }), absent);
-    await refuses(verifyWebhook(body, "", key), absent);
-  });
-
-  test("a key the preset can't have is named as the receiver's own mistake, and not quoted", async () => {
-    for (const bad of badKeys) {
-      const error = await refuses(
-        verifyWebhook(body, headers, bad, { preset: name, now }),
-        "invalid_key",
-      );
-      if (bad.length > "whsec_".length) expect(error.message).not.toContain(bad);
-    }
-    for (const bad of [[], undefined, null, 7, [undefined]] as unknown as string[]) {
-      await refuses(verifyWebhook(body, headers, bad, { preset: name, now }), "invalid_key");
-    }
-  });
-
-  test("a body that was parsed already is refused with the advice to pass raw bytes", async () => {
-    for (const parsed of [JSON.parse(body), {}, [], null, undefined, 1] as string[]) {
-      const error = await refuses(verifyWebhook(parsed, headers, key, { now }), "invalid_body");
-      expect(error.message).toContain("raw bytes");
-    }
-  });
-
-  test("what is signed but no envelope of this preset is refused", async () => {
-    for (const payload of ["{}", "[]", "null", '"text"', "{", "", '{"type":1,"event":1}']) {
-      const strange = { ...preset, body: () => payload };
-      const request = buildRequest(strange, EVENT, { keys: [key], attempt: 1, sentAt: SENT_AT });
+    test("another key is refused", async () => {
       await refuses(
-        verifyWebhook(request.body, request.headers, key, { preset: name, now }),
-        "invalid_body",
+        verifyWebhook(body, headers, otherKey, { preset: name, now }),
+        "signature_mismatch",
       );
-    }
-  });
-});
+      await refuses(
+        verifyWebhook(body, headers, [otherKey, otherKey], { now }),
+        "signature_mismatch",
+      );
+    });
+
+    test("a truncated, extended, re-cased or otherwise versioned signature is refused, in every form of call", async () => {
+      for (const [value, code] of [
+        ...malformed.map((value) => [value, "malformed_signature"] as const),
+        ...forged.map((value) => [value, "signature_mismatch"] as const),
+      ]) {
+        const all = { ...headers, [preset.signatureHeader]: value };
+        await refuses(verifyWebhook(body, all, key, { preset: name, now }), code);
+        const codes = [code, "headers_needed"] as const;
+        await refuses(verifyWebhook(body, value, key, { preset: name }), ...codes);
+        // Where no preset is named it may be another's signature, and then this is not that one's envelope.
+        await refuses(verifyWebhook(body, all, key, { now }), ...codes, "invalid_body");
+        await refuses(verifyWebhook(body, value, key), ...codes, "invalid_body", "invalid_key");
+      }
+    });
+
+    test("a digest is compared in its whole length, whatever form let it pass", async () => {
+      const bytes = new TextEncoder().encode(body);
+      const bodyAlone = { ...preset, signature: { ...preset.signature, preamble: null } };
+      const header = buildRequest(bodyAlone, EVENT, { keys: [key], attempt: 1, sentAt: SENT_AT });
+      const [digest = ""] = preset.signature.read(header.headers[preset.signatureHeader] ?? "");
+      expect(await isSigned(bodyAlone, [key], bytes, [digest])).toBe(true);
+      for (const part of ["", digest.slice(0, 1), digest.slice(0, -1), `${digest}0`]) {
+        expect(await isSigned(bodyAlone, [key], bytes, [part])).toBe(false);
+      }
+    });
+
+    test("a signature header that was sent twice is refused, unless it is one that may hold several", async () => {
+      const twice = { ...headers, [preset.signatureHeader]: [signature, signature] };
+      const verified = verifyWebhook(body, twice, key, { preset: name, now });
+      if (preset.keyOverlap) expect(await verified).toEqual(event);
+      else await refuses(verified, "malformed_signature");
+    });
+
+    test("no signature at all is refused as missing", async () => {
+      const { [preset.signatureHeader]: _, ...unsigned } = headers;
+      const absent = "missing_signature";
+      await refuses(verifyWebhook(body, unsigned, key, { preset: name, now }), absent);
+      await refuses(verifyWebhook(body, new Headers(unsigned), key, { now }), absent);
+      await refuses(verifyWebhook(body, {}, key, { preset: name }), absent);
+      await refuses(verifyWebhook(body, undefined, key, { preset: name }), absent);
+      await refuses(verifyWebhook(body, "", key), absent);
+    });
+
+    test("a key the preset can't have is named as the receiver's own mistake, and not quoted", async () => {
+      for (const bad of badKeys) {
+        const error = await refuses(
+          verifyWebhook(body, headers, bad, { preset: name, now }),
+          "invalid_key",
+        );
+        if (bad.length > "whsec_".length) expect(error.message).not.toContain(bad);
+      }
+      for (const bad of [[], undefined, null, 7, [undefined]] as unknown as string[]) {
+        await refuses(verifyWebhook(body, headers, bad, { preset: name, now }), "invalid_key");
+      }
+    });
+
+    test("a body that was parsed already is refused with the advice to pass raw bytes", async () => {
+      for (const parsed of [JSON.parse(body), {}, [], null, undefined, 1] as string[]) {
+        const error = await refuses(verifyWebhook(parsed, headers, key, { now }), "invalid_body");
+        expect(error.message).toContain("raw bytes");
+      }
+    });
+
+    test("what is signed but no envelope of this preset is refused", async () => {
+      for (const payload of ["{}", "[]", "null", '"text"', "{", "", '{"type":1,"event":1}']) {
+        const strange = { ...preset, body: () => payload };
+        const request = buildRequest(strange, EVENT, { keys: [key], attempt: 1, sentAt: SENT_AT });
+        await refuses(
+          verifyWebhook(request.body, request.headers, key, { preset: name, now }),
+          "invalid_body",
+        );
+      }
+    });
+  },
+);
 
 describe("the time of a preset that signs it", () => {
   const row = ROWS.find(({ name }) => name === "standard")!;
