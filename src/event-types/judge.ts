@@ -1,0 +1,126 @@
+// Whether a payload fits its type's schema, and whether a schema can be used for that at all.
+import type { ValidateFunction } from "ajv";
+
+import type { Issue } from "../kernel/errors.ts";
+import { compile, dialectOf, issuesOf, judgeByMetaschema } from "./json-schema.ts";
+import { withinMs } from "./time-limit.ts";
+
+const SCHEMA_BYTES_MAX = 64 * 1024; // compiles in under half a second, which every worker spends once
+const SCHEMA_DEPTH_MAX = 100; // levels of objects and lists; the compiler recurses, and people do not nest so
+const VALIDATORS_MAX = 1_000; // compiled schemas kept: some MiB, of schemas as people write them
+
+// A `pattern` can backtrack for ever, `uniqueItems` compares each with each, a few `$ref`s double the work at each
+// level: no reading of a schema tells which, so time is the limit. The largest honest payload, 256 KiB, takes 10 ms;
+// a hundred times that leaves room for a machine under load, and is what one bad payload can hold up others.
+const TIME_MS_MAX = 1_000;
+
+// One value of each kind: a schema that cannot judge even these refers to itself without end.
+const SIMPLEST = [null, true, 0, "", [], {}];
+
+export type Judge = ReturnType<typeof createJudge>;
+
+/** Says what makes a schema unusable, in words for its author; null when it can be used. */
+export function checkSchema(schema: unknown): string | null {
+  if (!isSchema(schema)) return "a JSON Schema is an object, true or false";
+  if (depthExceeds(schema, SCHEMA_DEPTH_MAX))
+    return `nested more than ${SCHEMA_DEPTH_MAX} levels deep; name its parts in $defs and refer to them`;
+  if (Buffer.byteLength(JSON.stringify(schema)) > SCHEMA_BYTES_MAX)
+    return `larger than ${SCHEMA_BYTES_MAX} bytes`;
+  const dialect = dialectOf(schema);
+  if (!dialect) return "$schema: JSON Schema draft 2020-12 (the default) and draft-07 are known";
+  try {
+    const checked = withinMs(TIME_MS_MAX, () => {
+      const issue = judgeByMetaschema(dialect, schema)?.[0];
+      if (issue) return `${issue.path}: ${issue.message}`;
+      const validate = compile(dialect, schema);
+      for (const value of SIMPLEST) validate(value);
+      return null;
+    });
+    return checked ? checked.result : "takes too long to compile; make it simpler";
+  } catch (error) {
+    return refusal(error);
+  }
+}
+
+/**
+ * Makes a judge, which keeps the schemas that it compiled. `key` stands for one version of one type's schema:
+ * another schema under the same key is not looked at.
+ */
+export function createJudge(validatorsMax = VALIDATORS_MAX) {
+  const validators = new Map<string, ValidateFunction>(); // the least recently used first
+
+  function validatorOf(key: string, schema: unknown): ValidateFunction {
+    const validate = validators.get(key) ?? compileStored(schema);
+    validators.delete(key);
+    validators.set(key, validate);
+    const [oldest] = validators.keys();
+    if (validators.size > validatorsMax && oldest !== undefined) validators.delete(oldest);
+    return validate;
+  }
+
+  return {
+    /** What in the payload does not fit; null when it fits. Never throws, whatever the payload. */
+    judge(key: string, schema: unknown, payload: unknown): Issue[] | null {
+      let validate: ValidateFunction;
+      try {
+        validate = validatorOf(key, schema);
+      } catch (error) {
+        return inPayload(`the schema of its type can't be used: ${refusal(error)}`);
+      }
+      try {
+        const judged = withinMs(TIME_MS_MAX, () => validate(payload));
+        if (!judged) return inPayload("takes too long to judge by the schema of its type");
+        return judged.result ? null : issuesOf(validate.errors, "payload");
+      } catch (error) {
+        if (isStackOverflow(error))
+          return inPayload("nested too deeply to judge by the schema of its type");
+        return inPayload("could not be judged by the schema of its type");
+      }
+    },
+  };
+}
+
+// Without a limit on time: what is stored has once been compiled within it.
+function compileStored(schema: unknown): ValidateFunction {
+  const dialect = dialectOf(schema);
+  if (!dialect || !isSchema(schema)) throw new Error("not JSON Schema in a known dialect");
+  return compile(dialect, schema);
+}
+
+function isSchema(schema: unknown): schema is object | boolean {
+  return (
+    typeof schema === "boolean" ||
+    (typeof schema === "object" && schema !== null && !Array.isArray(schema))
+  );
+}
+
+// Level by level, not by recursion, which the very input that this looks for would overflow.
+function depthExceeds(value: unknown, max: number): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > max) return true;
+    level = level.flatMap((item) =>
+      typeof item === "object" && item !== null ? Object.values(item) : [],
+    );
+  }
+  return false;
+}
+
+function refusal(error: unknown): string {
+  if (isStackOverflow(error)) return "refers to itself without end";
+  const message = error instanceof Error ? error.message : String(error);
+  const missing = /^can't resolve reference (.*) from id/.exec(message)?.[1];
+  if (missing === undefined) return message;
+  return `$ref ${missing} is not in this schema; schemas elsewhere are not fetched, copy it into $defs`;
+}
+
+// By its name: the error may come from another context, where RangeError is another class.
+function isStackOverflow(error: unknown): boolean {
+  return error instanceof Error
+    ? error.name === "RangeError"
+    : String(error).startsWith("RangeError");
+}
+
+function inPayload(message: string): Issue[] {
+  return [{ path: "payload", message }];
+}
