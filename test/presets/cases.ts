@@ -65,7 +65,7 @@ export const CASES: Record<PresetName, Case> = {
       "",
       "whsec_",
       "not base64 at all, yet long enough",
-      "AAECAwQFBgcICQoLDA0ODxAREhMUFQ==", // 22 bytes
+      "AAECAwQFBgcICQoLDA0ODxAREhMUFRY=", // 23 bytes
       `${"AAAA".repeat(21)}AAA=`, // 65 bytes
       "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX\n",
       "-_-_AwQFBgcICQoLDA0ODxAREhMUFRYX", // the alphabet of URLs
