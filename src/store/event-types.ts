@@ -76,27 +76,47 @@ export async function findEnforcedSchemas(
   return rows;
 }
 
-/** The tenant's own row: made, or written over. */
+/** The tenant's own row, made or written over. */
 export async function writeEventType(
   db: Db,
   tenant: string,
   name: string,
   values: EventTypeValues & { archived: boolean },
 ): Promise<EventTypeRow> {
-  const archivedAt = values.archived ? sql`now()` : sql`null`;
+  const row = await upsert(db, tenant, name, values, sql``);
+  if (!row) throw new Error("an upsert without a row");
+  return row;
+}
+
+/** The tenant's own row, made; undefined where it has one that is not archived. */
+export function createEventType(
+  db: Db,
+  tenant: string,
+  name: string,
+  values: EventTypeValues,
+): Promise<EventTypeRow | undefined> {
+  return upsert(db, tenant, name, { ...values, archived: false }, sql`where t.archived_at is not null`);
+}
+
+async function upsert(
+  db: Db,
+  tenant: string,
+  name: string,
+  values: EventTypeValues & { archived: boolean },
+  condition: ReturnType<typeof sql>,
+): Promise<EventTypeRow | undefined> {
   const { rows } = await sql<EventTypeRow>`
-    with clock as (select now() as at)
     insert into posthorn.event_types as t
       (tenant, name, description, schema, example, enforce, created_at, updated_at, archived_at)
     select ${tenant}, ${name}, ${values.description}, ${values.schema}::json, ${values.example}::json,
-      ${values.enforce}, at, at, ${archivedAt} from clock
+      ${values.enforce}, clock.at, clock.at, case when ${values.archived} then clock.at end
+    from (select now() as at) as clock
     on conflict (tenant, name) do update set
       description = excluded.description, schema = excluded.schema, example = excluded.example,
       enforce = excluded.enforce, updated_at = excluded.updated_at, archived_at = excluded.archived_at
+    ${condition}
     returning name, description, schema, example, enforce, created_at, updated_at, archived_at`.execute(db);
-  const [row] = rows;
-  if (!row) throw new Error("an upsert without a row");
-  return row;
+  return rows[0];
 }
 
 // A tenant's own row goes before the shared one of the same name.

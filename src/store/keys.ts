@@ -4,7 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { sql } from "kysely";
 
 import type { Db } from "./connect.ts";
-import type { KeyScope } from "./schema.ts";
+import type { KeyScope } from "../kernel/scopes.ts";
 
 export type ApiKey = { id: string; name: string; scope: KeyScope; tenant: string | null };
 export type NewKey = Omit<ApiKey, "id"> & { expiresAt: Date | null };

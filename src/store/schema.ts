@@ -1,7 +1,8 @@
 // The tables as Kysely sees them; db/migrations makes them, db/README.md tells what they are for.
 import type { ColumnType, Generated } from "kysely";
 
-export type KeyScope = "admin" | "manage" | "publish" | "read";
+import type { KeyScope } from "../kernel/scopes.ts";
+
 export type WebhookStatus = "Subscribed" | "Unsubscribed";
 export type WebhookHealth = "ok" | "failing" | "disabled";
 export type DeliveryOrder = "none" | "channel" | "webhook";

@@ -14,7 +14,16 @@ export function findWebhook(db: Db, tenant: string, id: string): Promise<Webhook
   return living(db, tenant, id).executeTakeFirst();
 }
 
-/** The same, locked against other changes until the transaction ends. */
+/** A webhook by its internal id, deleted ones too. */
+export function findWebhookById(db: Db, webhookId: number): Promise<WebhookRow | undefined> {
+  return db
+    .selectFrom("posthorn.webhooks")
+    .selectAll()
+    .where("webhook_id", "=", webhookId)
+    .executeTakeFirst();
+}
+
+/** The same as `findWebhook`, locked against other changes until the transaction ends. */
 export function lockWebhook(
   trx: Transaction<Schema>,
   tenant: string,

@@ -1,7 +1,7 @@
 // What can be done with webhooks. Each change is one transaction; cancelling what is queued follows it.
 import { PosthornError } from "../kernel/errors.ts";
 import { readPage } from "../kernel/lists.ts";
-import type { KeyScope } from "../store/schema.ts";
+import type { KeyScope } from "../kernel/scopes.ts";
 import { cancelEnded } from "../store/sweep.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import {

@@ -1,6 +1,6 @@
 // A webhook's row as the API answers it.
 import type { PresetName } from "../presets/index.ts";
-import type { KeyScope } from "../store/schema.ts";
+import type { KeyScope } from "../kernel/scopes.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import type { WebhookRow } from "../store/webhooks.ts";
 import type { Webhook } from "./schema.ts";

@@ -1,0 +1,95 @@
+// What can be done with deliveries: read them, and send again.
+import { PosthornError } from "../kernel/errors.ts";
+import { formatId } from "../kernel/ids.ts";
+import { readPage } from "../kernel/lists.ts";
+import { listAttempts } from "../store/attempts.ts";
+import {
+  findDelivery,
+  hastenDelivery,
+  listDeliveries,
+  queueRetriesOfDead,
+  queueRetry,
+  type DeliveryRow,
+} from "../store/deliveries.ts";
+import type { TenantStore } from "../store/tenant.ts";
+import { findWebhook, findWebhookById } from "../store/webhooks.ts";
+import { notFound as webhookNotFound } from "../webhooks/operations.ts";
+import { presentAttempt, presentDelivery } from "./present.ts";
+import type { DeliveryInfo, ListDeliveriesInput, Retried, RetryInput } from "./schema.ts";
+
+/** `queued` is called after deliveries became due, so that a delivery loop in this process need not poll. */
+export type DeliveriesContext = { store: TenantStore; queued: () => void };
+
+export async function list({ store }: DeliveriesContext, input: ListDeliveriesInput) {
+  const { cursor, page_size, webhook_id, event_id, ...filter } = input;
+  const webhookId = webhook_id === undefined ? undefined : await internalId(store, webhook_id);
+  return readPage(
+    store.cursors,
+    { tenant: store.tenant, list: "deliveries", filter: [webhookId, event_id, filter] },
+    { cursor, page_size },
+    (after, limit) =>
+      listDeliveries(store.db, store.tenant, { ...filter, webhookId, eventId: event_id, before: after ?? undefined, limit }),
+    (row) => row.id,
+    presentDelivery,
+  );
+}
+
+export async function info({ store }: DeliveriesContext, id: string): Promise<DeliveryInfo> {
+  const row = await find(store, id);
+  const attempts = await listAttempts(store.db, store.tenant, id);
+  const delivery = presentDelivery(row);
+  return { ...delivery, attempts: attempts.map((attempt) => presentAttempt(attempt, delivery.event_id)) };
+}
+
+/** Sends again: a pending delivery becomes due now, a finished one gets a new one beside it. */
+export async function retry(context: DeliveriesContext, input: RetryInput): Promise<Retried> {
+  if (input.id !== undefined) return { data: [presentDelivery(await retryOne(context, input.id))] };
+  const { store, queued } = context;
+  const webhook = await findWebhook(store.db, store.tenant, input.webhook_id ?? "");
+  if (!webhook) throw webhookNotFound(input.webhook_id ?? "");
+  if (webhook.status !== "Subscribed") throw unsubscribed(webhook.id);
+  const matched = await store.db.transaction().execute((trx) => queueRetriesOfDead(trx, webhook.webhook_id));
+  queued();
+  return { replay_id: null, matched };
+}
+
+async function retryOne({ store, queued }: DeliveriesContext, id: string): Promise<DeliveryRow> {
+  const row = await find(store, id);
+  if (row.status === "pending") {
+    await hastenDelivery(store.db, store.tenant, id);
+    queued();
+    return (await findDelivery(store.db, store.tenant, id)) ?? row;
+  }
+  const webhook = await findWebhookById(store.db, row.webhook_internal_id);
+  if (!webhook || webhook.deleted_at || webhook.status !== "Subscribed") throw unsubscribed(row.webhook_id);
+  const queuedId = await store.db.transaction().execute((trx) => queueRetry(trx, store.tenant, row));
+  if (queuedId === null)
+    throw new PosthornError(
+      "payload_gone",
+      "the event's payload was erased or is past its retention; publish the event anew",
+    );
+  queued();
+  return find(store, queuedId);
+}
+
+async function internalId(store: TenantStore, id: string): Promise<number> {
+  const webhook = await findWebhook(store.db, store.tenant, id);
+  if (!webhook) throw webhookNotFound(id);
+  return webhook.webhook_id;
+}
+
+async function find(store: TenantStore, id: string): Promise<DeliveryRow> {
+  const row = await findDelivery(store.db, store.tenant, id);
+  if (row) return row;
+  throw new PosthornError(
+    "delivery_not_found",
+    `no delivery has the id ${formatId("dlv", id)}; deliveries.list shows those there are`,
+  );
+}
+
+function unsubscribed(id: string): PosthornError {
+  return new PosthornError(
+    "webhook_unsubscribed",
+    `webhook ${id} is unsubscribed or deleted: nothing is sent to it; subscribe it again first`,
+  );
+}

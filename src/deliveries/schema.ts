@@ -1,0 +1,116 @@
+// What deliveries and attempts are on the wire.
+import { z } from "zod";
+
+import { idInput, instant, spanInput } from "../kernel/fields.ts";
+import { pageInput, pageOutput } from "../kernel/lists.ts";
+
+const status = z.enum(["pending", "delivered", "dead", "cancelled"]);
+
+/** Why an attempt failed, or a delivery ended undelivered. */
+export const REASONS = [
+  "dns",
+  "connect",
+  "tls",
+  "timeout",
+  "status",
+  "redirect",
+  "policy",
+  "body",
+  "key",
+  "schema",
+  "unsubscribed",
+  "deleted",
+  "erased",
+  "cancelled",
+  "held_too_long",
+  "worker_crashed",
+] as const;
+
+const reason = z.enum(REASONS).nullable();
+
+const webhookId = z.uuid({ error: "a UUID is needed" }).toLowerCase();
+
+export const attempt = z
+  .object({
+    id: z.string(),
+    number: z.int(),
+    at: instant,
+    duration_ms: z.int(),
+    worker: z.string(),
+    url: z.string(),
+    address: z.string().nullable().meta({ description: "The IP address that was connected to." }),
+    request_headers: z.record(z.string(), z.string()).meta({ description: "Secret values are masked." }),
+    body_sha256: z.string().nullable().meta({ description: "SHA-256 of the bytes sent, in hex." }),
+    key_version: z.int().nullable().meta({ description: "Which of the webhook's keys signed, counted from 1." }),
+    status: z.int().nullable(),
+    response_headers: z.record(z.string(), z.string()),
+    response_body: z.string().meta({ description: "The first 16 KiB of a failed answer, 1 KiB of a good one." }),
+    reason,
+    error: z.string().nullable(),
+  })
+  .meta({ id: "Attempt" });
+
+export const delivery = z
+  .object({
+    id: z.string(),
+    event_id: z.string(),
+    webhook_id: z.uuid(),
+    type: z.string(),
+    status,
+    cause: z.enum(["publish", "retry", "replay", "reconcile"]),
+    attempts_made: z.int(),
+    next_attempt_at: instant.nullable(),
+    waiting_for: z.enum(["retry", "rate", "order", "paused", "disabled", "cap"]).nullable(),
+    reason,
+    created_at: instant,
+    finished_at: instant.nullable(),
+  })
+  .meta({ id: "Delivery" });
+
+export const deliveryInfo = delivery.extend({ attempts: z.array(attempt) }).meta({ id: "DeliveryInfo" });
+export const deliveryPage = pageOutput(delivery).meta({ id: "DeliveryPage" });
+export const deliveryIdInput = z.strictObject({ id: idInput("dlv") }).meta({ id: "DeliveryId" });
+
+export const listDeliveriesInput = z
+  .strictObject({
+    webhook_id: webhookId.optional(),
+    event_id: idInput("evt").optional(),
+    status: status.optional(),
+    ...spanInput,
+    ...pageInput,
+  })
+  .meta({ id: "ListDeliveriesRequest" });
+
+export const retryInput = z
+  .strictObject({
+    id: idInput("dlv").optional(),
+    webhook_id: webhookId.optional(),
+    status: z.literal("dead").optional(),
+  })
+  .refine(
+    (input) =>
+      input.id !== undefined
+        ? input.webhook_id === undefined && input.status === undefined
+        : input.webhook_id !== undefined && input.status !== undefined,
+    "either an id is needed, or a webhook_id with status dead",
+  )
+  .meta({ id: "RetryDeliveriesRequest" });
+
+export const retried = z
+  .union([
+    z.object({ data: z.array(delivery) }).meta({ id: "RetriedOne" }),
+    z
+      .object({
+        replay_id: z.string().nullable(),
+        matched: z.int().meta({ description: "How many were queued again." }),
+      })
+      .meta({ id: "RetriedMany" }),
+  ])
+  .meta({ id: "Retried" });
+
+export type Attempt = z.output<typeof attempt>;
+export type Delivery = z.output<typeof delivery>;
+export type DeliveryInfo = z.output<typeof deliveryInfo>;
+export type ListDeliveriesInput = z.output<typeof listDeliveriesInput>;
+export type RetryInput = z.output<typeof retryInput>;
+export type Retried = z.output<typeof retried>;

@@ -1,0 +1,71 @@
+// What an event type is on the wire, and what the operations on it take.
+import { z } from "zod";
+
+import { instant } from "../kernel/fields.ts";
+import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { checkSchema } from "./judge.ts";
+import { isReservedType, TYPE_NAME_MAX, TYPE_PATTERN } from "./names.ts";
+
+const DESCRIPTION_MAX = 2_000;
+
+const name = z
+  .string()
+  .max(TYPE_NAME_MAX)
+  .regex(
+    TYPE_PATTERN,
+    "words of letters, digits, _ and - joined by dots are needed, like message.created",
+  );
+
+const newName = name.refine(
+  (value) => !isReservedType(value),
+  "the prefixes webhook. and delivery. are kept for the service's own events",
+);
+
+const jsonSchema = z.unknown().superRefine((schema, context) => {
+  if (schema === null || schema === undefined) return;
+  const wrong = checkSchema(schema);
+  if (wrong !== null) context.addIssue({ code: "custom", message: wrong });
+});
+
+const fields = {
+  description: z
+    .string()
+    .max(DESCRIPTION_MAX)
+    .refine((value) => !/[\0\p{Cs}]/u.test(value), "holds a NUL or half a surrogate pair")
+    .nullable()
+    .optional(),
+  schema: jsonSchema.optional().meta({ description: "JSON Schema of the payload; null for none." }),
+  example: z.unknown().optional().meta({ description: "A sample payload." }),
+  enforce: z.boolean().optional().meta({
+    description:
+      "Refuse payloads that do not fit; true unless said otherwise where a schema is given.",
+  }),
+};
+
+export const createInput = z
+  .strictObject({ name: newName, ...fields })
+  .meta({ id: "CreateEventTypeRequest" });
+export const updateInput = z
+  .strictObject({ name, ...fields })
+  .meta({ id: "UpdateEventTypeRequest" });
+export const nameInput = z.strictObject({ name }).meta({ id: "EventTypeName" });
+export const listInput = z.strictObject({ ...pageInput }).meta({ id: "ListEventTypesRequest" });
+
+export const eventType = z
+  .object({
+    name: z.string(),
+    description: z.string().nullable(),
+    schema: z.unknown().meta({ description: "JSON Schema of the payload, or null." }),
+    example: z.unknown().meta({ description: "A sample payload, or null." }),
+    enforce: z.boolean(),
+    created_at: instant,
+    updated_at: instant,
+  })
+  .meta({ id: "EventType" });
+
+export const eventTypePage = pageOutput(eventType).meta({ id: "EventTypePage" });
+
+export type CreateInput = z.output<typeof createInput>;
+export type UpdateInput = z.output<typeof updateInput>;
+export type ListInput = z.output<typeof listInput>;
+export type EventType = z.output<typeof eventType>;

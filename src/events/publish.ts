@@ -1,0 +1,101 @@
+// The HTTP door to publish: judges payloads by their types' schemas, then goes through the database's own function.
+import type { Judge } from "../event-types/judge.ts";
+import { invalid, PosthornError, type Issue } from "../kernel/errors.ts";
+import { formatId } from "../kernel/ids.ts";
+import { findEnforcedSchemas } from "../store/event-types.ts";
+import { storeEvents, type NewEvent } from "../store/events.ts";
+import { databaseError } from "../kernel/faults.ts";
+import type { TenantStore } from "../store/tenant.ts";
+import type { Published, PublishInput } from "./schema.ts";
+
+const PAYLOAD_BYTES_MAX = 256 * 1024; // the database's publish() holds the same
+
+/** `published` is called after events were stored, so that a delivery loop in this process need not poll. */
+export type PublishContext = { store: TenantStore; judge: Judge; published: () => void };
+
+/** Stores events with their deliveries: all of them or, when one is refused, none. Answers in their order. */
+export async function publishMany(
+  { store, judge, published }: PublishContext,
+  events: readonly PublishInput[],
+  pathOf: (index: number) => string = (index) => `events.${index}.`,
+): Promise<Published[]> {
+  await judgePayloads(store, judge, events, pathOf);
+  const rows = events.map((event, index) => newEvent(event, pathOf(index)));
+  const stored = await storeEvents(store.pool, store.tenant, rows).catch(translate);
+  published();
+  return stored.map((row) => ({
+    id: formatId("evt", row.event_id),
+    deliveries: row.matched,
+    duplicate: row.duplicate,
+  }));
+}
+
+/** The same for one event. */
+export async function publish(context: PublishContext, event: PublishInput): Promise<Published> {
+  const [published] = await publishMany(context, [event], () => "");
+  if (!published) throw new Error("an event was stored without an answer");
+  return published;
+}
+
+function newEvent(event: PublishInput, path: string): NewEvent {
+  return {
+    type: event.type,
+    payload: payloadText(event.payload, `${path}payload`),
+    channel: event.channel ?? null,
+    timestamp: event.timestamp ?? null,
+    idempotencyKey: event.idempotency_key ?? null,
+  };
+}
+
+function payloadText(payload: unknown, path: string): string {
+  let text: string;
+  try {
+    text = JSON.stringify(payload);
+  } catch {
+    throw invalid(path, "nested too deeply; some thousand levels are taken");
+  }
+  const bytes = Buffer.byteLength(text);
+  if (bytes > PAYLOAD_BYTES_MAX)
+    throw invalid(path, `at most ${PAYLOAD_BYTES_MAX} bytes (256 KiB) of JSON are taken, ${bytes} were found`);
+  return text;
+}
+
+async function judgePayloads(
+  store: TenantStore,
+  judge: Judge,
+  events: readonly PublishInput[],
+  pathOf: (index: number) => string,
+): Promise<void> {
+  const schemas = await findEnforcedSchemas(store.db, store.tenant, events.map((event) => event.type));
+  if (schemas.length === 0) return;
+  const byType = new Map(schemas.map((schema) => [schema.name, schema]));
+  const issues = events.flatMap((event, index): Issue[] => {
+    const type = byType.get(event.type);
+    if (!type) return [];
+    const key = `${store.tenant} ${type.name} ${type.updated_at.getTime()}`;
+    const found = judge.judge(key, type.schema, event.payload) ?? [];
+    return found.map((issue) => ({ ...issue, path: `${pathOf(index)}${issue.path}` }));
+  });
+  const [first] = issues;
+  if (!first) return;
+  throw new PosthornError(
+    "payload_does_not_fit_schema",
+    `${first.path}: ${first.message}; event_types.list shows the type's schema`,
+    { issues },
+  );
+}
+
+function translate(error: unknown): never {
+  const refused = databaseError(error);
+  const issues = refused && [{ path: refused.column, message: refused.message }];
+  switch (refused?.code) {
+    case "PH400":
+      throw new PosthornError("invalid_request", refused.message, { issues, cause: error });
+    case "PH404":
+      throw new PosthornError("unknown_event_type", refused.message, { issues, cause: error });
+    case "PH409":
+      throw new PosthornError("idempotency_conflict", refused.message, { issues, cause: error });
+    default:
+      throw error;
+  }
+}

@@ -1,0 +1,86 @@
+// What an event is on the wire, and what publishing one takes.
+import { z } from "zod";
+
+import { TYPE_NAME_MAX, TYPE_PATTERN, isReservedType } from "../event-types/names.ts";
+import { idInput, instant, instantInput, spanInput } from "../kernel/fields.ts";
+import { pageInput, pageOutput } from "../kernel/lists.ts";
+
+const CHANNEL_MAX = 255;
+const IDEMPOTENCY_KEY_MAX = 255;
+const PUBLISH_MANY_MAX = 1_000;
+
+const shortText = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .refine((value) => !/[\0\p{Cs}]/u.test(value), "holds a NUL or half a surrogate pair");
+
+const type = z
+  .string()
+  .max(TYPE_NAME_MAX)
+  .regex(TYPE_PATTERN, "words of letters, digits, _ and - joined by dots are needed, like message.created")
+  .refine((name) => !isReservedType(name), "the prefixes webhook. and delivery. are kept for the service's own events")
+  .meta({ examples: ["message.created"] });
+
+const channel = shortText(CHANNEL_MAX).meta({
+  description: "The line, account or inbox that the event belongs to.",
+});
+
+export const publishInput = z
+  .strictObject({
+    type,
+    payload: z
+      .unknown()
+      .refine((value) => value !== undefined, "a JSON value is needed")
+      .meta({ description: "Any JSON value, 256 KiB at most." }),
+    channel: channel.optional(),
+    timestamp: instantInput.optional().meta({ description: "When it happened; now, unless given." }),
+    idempotency_key: shortText(IDEMPOTENCY_KEY_MAX).optional().meta({
+      description: "The same key with the same event answers the first one's id and stores nothing.",
+    }),
+  })
+  .meta({ id: "PublishRequest" });
+
+export const publishManyInput = z
+  .strictObject({ events: z.array(publishInput).min(1).max(PUBLISH_MANY_MAX) })
+  .meta({ id: "PublishManyRequest" });
+
+export const published = z
+  .object({
+    id: z.string(),
+    deliveries: z.int().meta({ description: "How many webhooks it goes to; 0 for a duplicate." }),
+    duplicate: z.boolean(),
+  })
+  .meta({ id: "Published" });
+
+export const publishedMany = z.object({ data: z.array(published) }).meta({ id: "PublishedMany" });
+
+export const event = z
+  .object({
+    id: z.string(),
+    type: z.string(),
+    channel: z.string().nullable(),
+    timestamp: instant,
+    payload: z.unknown().meta({ description: "null once erased or past its retention." }),
+    created_at: instant,
+  })
+  .meta({ id: "Event" });
+
+export const eventIdInput = z.strictObject({ id: idInput("evt") }).meta({ id: "EventId" });
+
+export const listEventsInput = z
+  .strictObject({
+    type: z.string().max(TYPE_NAME_MAX).optional(),
+    channel: channel.optional(),
+    ...spanInput,
+    ...pageInput,
+  })
+  .meta({ id: "ListEventsRequest" });
+
+export const eventPage = pageOutput(event).meta({ id: "EventPage" });
+
+export type PublishInput = z.output<typeof publishInput>;
+export type Published = z.output<typeof published>;
+export type Event = z.output<typeof event>;
+export type ListEventsInput = z.output<typeof listEventsInput>;

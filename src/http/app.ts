@@ -1,0 +1,63 @@
+// The HTTP side of the service, put together.
+import express, { type Express, type RequestHandler } from "express";
+import helmet from "helmet";
+
+import type { Log } from "../kernel/log.ts";
+import type { Context, Caller } from "../rpc/trpc.ts";
+import { authenticate, type FindKey } from "./auth.ts";
+import { docsEndpoints } from "./docs.ts";
+import { dotEndpoints, type Doors } from "./dot-endpoints.ts";
+import { errorHandler, notFound } from "./errors.ts";
+import { healthEndpoints, type Readiness } from "./health.ts";
+import { openapiYaml } from "./openapi.ts";
+import { trpcEndpoint } from "./trpc.ts";
+
+export type AppOptions = {
+  createContext(caller: Caller): Context;
+  findKey: FindKey;
+  readiness: Readiness;
+  log: Log;
+};
+
+/** The service's HTTP application: the operations by POST and by tRPC, their description, and its health. */
+export function createApp({ createContext, findKey, readiness, log }: AppOptions): Express {
+  const app = bareApp(readiness);
+  const doors: Doors = {
+    authenticate: (request) => authenticate(request.headers, findKey),
+    createContext,
+  };
+  app.use(docsEndpoints(openapiYaml()));
+  app.use("/trpc", trpcEndpoint(doors, log));
+  app.all("/:operation", noStore, dotEndpoints(doors));
+  app.use(notFound);
+  app.use(errorHandler(log));
+  return app;
+}
+
+/** What a worker serves: its health and nothing else. */
+export function createWorkerApp({ readiness, log }: Pick<AppOptions, "readiness" | "log">): Express {
+  const app = bareApp(readiness);
+  app.use(notFound);
+  app.use(errorHandler(log));
+  return app;
+}
+
+function bareApp(readiness: Readiness): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.set("query parser", "simple");
+  // The listener speaks plain HTTP, so there is nothing to upgrade to; the page of /docs has inline styles and images.
+  app.use(
+    helmet({
+      contentSecurityPolicy: { directives: { upgradeInsecureRequests: null, frameAncestors: ["'none'"] } },
+      strictTransportSecurity: false,
+    }),
+  );
+  app.use(healthEndpoints(readiness));
+  return app;
+}
+
+const noStore: RequestHandler = (_request, response, next) => {
+  response.set("Cache-Control", "no-store");
+  next();
+};

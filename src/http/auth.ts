@@ -1,0 +1,48 @@
+// Who calls: the API key of a request, and the tenant that it acts for.
+import type { IncomingHttpHeaders } from "node:http";
+
+import { invalid, PosthornError } from "../kernel/errors.ts";
+import type { KeyScope } from "../kernel/scopes.ts";
+import type { Caller } from "../rpc/trpc.ts";
+
+/** What a key is; a null tenant means every tenant. */
+export type KnownKey = { scope: KeyScope; tenant: string | null };
+
+/** Looks a key up; undefined where there is no such key, or none any more. */
+export type FindKey = (key: string) => Promise<KnownKey | undefined>;
+
+const TENANT = /^[a-z0-9_-]{1,64}$/;
+const DEFAULT_TENANT = "default";
+
+/**
+ * Answers the caller, or throws the 401 or 403. A key comes as `Authorization: Bearer KEY` or as `X-API-Key: KEY`,
+ * never in the URL; an admin's request chooses its tenant by `X-Tenant`.
+ */
+export async function authenticate(headers: IncomingHttpHeaders, findKey: FindKey): Promise<Caller> {
+  const given = bearer(headers.authorization) ?? single(headers["x-api-key"]);
+  if (given === undefined)
+    throw new PosthornError("unauthorized", "an API key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY");
+  const key = await findKey(given);
+  if (!key)
+    throw new PosthornError("unauthorized", "the API key is not valid: it is unknown, expired or revoked");
+  return { scope: key.scope, tenant: chosenTenant(key, single(headers["x-tenant"])) };
+}
+
+function chosenTenant(key: KnownKey, wanted: string | undefined): string {
+  if (key.tenant === null) {
+    const tenant = wanted ?? DEFAULT_TENANT;
+    if (!TENANT.test(tenant)) throw invalid("X-Tenant", "1 to 64 of a-z, 0-9, _ and - are needed");
+    return tenant;
+  }
+  if (wanted !== undefined && wanted !== key.tenant)
+    throw new PosthornError("forbidden", "this key belongs to another tenant than X-Tenant names; leave the header out");
+  return key.tenant;
+}
+
+function bearer(header: string | undefined): string | undefined {
+  return /^Bearer +(\S+) *$/i.exec(header ?? "")?.[1];
+}
+
+function single(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}

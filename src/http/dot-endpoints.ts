@@ -1,0 +1,48 @@
+// POST /<operation>: the router's procedures as plain JSON over HTTP.
+import { callTRPCProcedure } from "@trpc/server";
+import type { Request, RequestHandler, Response } from "express";
+
+import { PosthornError } from "../kernel/errors.ts";
+import { unknownOperation } from "../rpc/errors.ts";
+import { appRouter, OPERATIONS } from "../rpc/router.ts";
+import { authorize, type Caller, type Context } from "../rpc/trpc.ts";
+import { readJson } from "./body.ts";
+
+export type Doors = {
+  authenticate(request: Request): Promise<Caller>;
+  createContext(caller: Caller): Context;
+};
+
+/**
+ * Serves an operation. Judged in this order: 404 unknown operation, 405, 401, 403, 415, 413, 400; so a stranger
+ * learns nothing by sending bodies, and a large one is refused before it is read.
+ */
+export function dotEndpoints({ authenticate, createContext }: Doors): RequestHandler<{ operation: string }> {
+  return async (request, response) => {
+    const operation = OPERATIONS.get(request.params.operation);
+    if (!operation) throw unknownOperation(request.params.operation);
+    if (request.method !== "POST") {
+      response.set("Allow", "POST");
+      throw new PosthornError("method_not_allowed", `${operation.name} takes POST only, ${request.method} was found`);
+    }
+    const caller = await authenticate(request as unknown as Request);
+    authorize(operation.meta, caller, operation.name);
+    const body = await readJson(request as unknown as Request, response, operation.meta.largeBody ?? false);
+    const answer: unknown = await callTRPCProcedure({
+      router: appRouter,
+      path: operation.name,
+      getRawInput: () => Promise.resolve(body),
+      ctx: createContext(caller),
+      type: operation.type,
+      signal: abortedWith(response),
+      batchIndex: 0,
+    });
+    response.json(answer);
+  };
+}
+
+function abortedWith(response: Response): AbortSignal {
+  const controller = new AbortController();
+  response.once("close", () => controller.abort());
+  return controller.signal;
+}

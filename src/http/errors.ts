@@ -1,0 +1,20 @@
+// The last handler: whatever was thrown becomes the contract's error shape.
+import type { ErrorRequestHandler, RequestHandler } from "express";
+
+import type { Log } from "../kernel/log.ts";
+import { callerError, unknownOperation } from "../rpc/errors.ts";
+
+/** Answers errors; those that are ours to mend go to the log with their cause. */
+export function errorHandler(log: Log): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    if (response.headersSent) return next(error);
+    const { status, message, code, issues, cause } = callerError(error);
+    if (status >= 500) log.error({ err: cause ?? error, operation: request.path.slice(0, 200), code }, message);
+    response.status(status).json({ message, code, ...(issues && { issues }) });
+  };
+}
+
+/** Where nothing else has answered. */
+export const notFound: RequestHandler = (request) => {
+  throw unknownOperation(request.path.slice(1));
+};

@@ -1,0 +1,192 @@
+// openapi.yaml, made from the router: whatever validates a request also describes it.
+import { stringify } from "yaml";
+import { z } from "zod";
+
+import { ERROR_STATUS, type ErrorCode } from "../kernel/errors.ts";
+import { VERSION } from "../kernel/version.ts";
+import { OPERATIONS, type Operation } from "../rpc/router.ts";
+
+type JsonObject = Record<string, unknown>;
+
+// What any operation can answer; its 404 and 409 are its own.
+const COMMON_ERRORS: readonly ErrorCode[] = [
+  "invalid_request",
+  "unauthorized",
+  "forbidden",
+  "method_not_allowed",
+  "body_too_large",
+  "unsupported_media_type",
+  "rate_limited",
+  "internal_error",
+  "database_unavailable",
+];
+
+const STATUS_TEXT: Record<number, string> = {
+  400: "The request is not valid; nothing was changed.",
+  401: "No valid API key.",
+  403: "The key's scope does not reach this operation or tenant.",
+  404: "There is no such thing in this tenant.",
+  405: "Another method than POST.",
+  409: "The request conflicts with what is there.",
+  413: "The body is too large.",
+  415: "The body is not JSON.",
+  429: "Too many requests; `Retry-After` tells when to come again.",
+  500: "Something went wrong in the service.",
+  503: "The database is away; nothing was stored, try again.",
+};
+
+const NOUNS: Record<string, string> = {
+  webhooks: "Subscriptions: where to send, what, and how.",
+  events: "What happened: published here, or by `posthorn.publish` in SQL.",
+  event_types: "What can be published, with its JSON Schema.",
+  deliveries: "Events on their way to webhooks, with every attempt.",
+};
+
+/** The description of the API as YAML, OpenAPI 3.1. */
+export function openapiYaml(): string {
+  return stringify(openapiDocument(), { aliasDuplicateObjects: false, lineWidth: 100, schema: "yaml-1.1" });
+}
+
+function openapiDocument(): JsonObject {
+  const schemas: JsonObject = {};
+  const paths: JsonObject = {};
+  for (const operation of OPERATIONS.values()) {
+    paths[`/${operation.name}`] = { post: describeOperation(operation, schemas) };
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Posthorn",
+      version: VERSION,
+      description: "Webhooks sent out of your Postgres. Every operation is a POST with a JSON body.",
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    servers: [{ url: "/", description: "This service." }],
+    security: [{ bearer: [] }, { apiKey: [] }],
+    tags: Object.entries(NOUNS).map(([name, description]) => ({ name, description })),
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer" },
+        apiKey: { type: "apiKey", in: "header", name: "X-API-Key" },
+      },
+      parameters: {
+        Tenant: {
+          name: "X-Tenant",
+          in: "header",
+          description: "The tenant that an admin key acts for; `default` unless named.",
+          schema: { type: "string", pattern: "^[a-z0-9_-]{1,64}$" },
+        },
+      },
+      schemas: { ...sorted(schemas), Error: errorSchema() },
+      responses: errorResponses(),
+    },
+  };
+}
+
+function describeOperation({ name, meta, input, output }: Operation, schemas: JsonObject): JsonObject {
+  const [noun = ""] = name.split(".");
+  return {
+    operationId: name.replace(".", "_"),
+    tags: [noun],
+    summary: meta.summary,
+    description: `${meta.description ?? meta.summary + "."} Keys of scope ${meta.scopes.join(", ")}.`,
+    parameters: [{ $ref: "#/components/parameters/Tenant" }],
+    requestBody: {
+      required: true,
+      content: { "application/json": { schema: describe(input, "input", schemas), example: meta.request } },
+    },
+    responses: {
+      200: {
+        description: "Done.",
+        content: { "application/json": { schema: describe(output, "output", schemas), example: meta.response } },
+      },
+      ...operationErrors(meta.errors ?? []),
+    },
+  };
+}
+
+// A schema with an id becomes a component, and what it is made of too.
+function describe(schema: unknown, io: "input" | "output", components: JsonObject): JsonObject {
+  const { $schema: _, $defs = {}, ...root } = z.toJSONSchema(schema as z.ZodType, {
+    io,
+    target: "draft-2020-12",
+    unrepresentable: "any",
+    override: ({ jsonSchema }) => {
+      // Answers may gain fields: a client that refused an unknown one would break at the next version.
+      if (io === "output") delete jsonSchema.additionalProperties;
+    },
+  }) as JsonObject & { $defs?: JsonObject };
+  const relocated = JSON.parse(
+    JSON.stringify({ root, $defs }).replaceAll('"#/$defs/', '"#/components/schemas/'),
+  ) as { root: JsonObject; $defs: JsonObject };
+  for (const [id, definition] of Object.entries(relocated.$defs)) components[id] = withoutId(definition as JsonObject);
+  const id = relocated.root["id"];
+  if (typeof id !== "string") return relocated.root;
+  components[id] = withoutId(relocated.root);
+  return { $ref: `#/components/schemas/${id}` };
+}
+
+function withoutId({ id: _, ...definition }: JsonObject): JsonObject {
+  return definition;
+}
+
+function operationErrors(own: readonly ErrorCode[]): JsonObject {
+  const codes = new Map<number, ErrorCode[]>();
+  for (const code of [...COMMON_ERRORS, ...own])
+    codes.set(ERROR_STATUS[code], [...(codes.get(ERROR_STATUS[code]) ?? []), code]);
+  const entries = [...codes].sort(([a], [b]) => a - b);
+  return Object.fromEntries(
+    entries.map(([status, statusCodes]) => [
+      status,
+      own.some((code) => statusCodes.includes(code))
+        ? errorResponse(status, statusCodes)
+        : { $ref: `#/components/responses/Error${status}` },
+    ]),
+  );
+}
+
+function errorResponses(): JsonObject {
+  return Object.fromEntries(
+    COMMON_ERRORS.map((code) => [`Error${ERROR_STATUS[code]}`, errorResponse(ERROR_STATUS[code], [code])]),
+  );
+}
+
+function errorResponse(status: number, codes: readonly ErrorCode[]): JsonObject {
+  const text = STATUS_TEXT[status] ?? "An error.";
+  return {
+    description: `${text} Codes: ${codes.join(", ")}.`,
+    ...(status === 429 && {
+      headers: { "Retry-After": { description: "Seconds to wait.", schema: { type: "integer" } } },
+    }),
+    content: {
+      "application/json": {
+        schema: { $ref: "#/components/schemas/Error" },
+        example: { message: text, code: codes.at(-1) },
+      },
+    },
+  };
+}
+
+function errorSchema(): JsonObject {
+  return {
+    type: "object",
+    required: ["message", "code"],
+    properties: {
+      message: { type: "string", description: "What was found, and what to do." },
+      code: { type: "string", enum: Object.keys(ERROR_STATUS) },
+      issues: {
+        type: "array",
+        items: {
+          type: "object",
+          required: ["path", "message"],
+          properties: { path: { type: "string" }, message: { type: "string" } },
+        },
+      },
+    },
+  };
+}
+
+function sorted(object: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(object).sort(([a], [b]) => a.localeCompare(b)));
+}

@@ -1,0 +1,47 @@
+// deliveries.*: the one definition of each operation on deliveries.
+import * as deliveries from "../deliveries/operations.ts";
+import * as schema from "../deliveries/schema.ts";
+import { MANAGERS, READERS } from "../kernel/scopes.ts";
+import { samples } from "./samples.ts";
+import { operation, router } from "./trpc.ts";
+
+const { delivery, attempt, page } = samples;
+
+export const deliveriesRouter = router({
+  list: operation({
+    summary: "List deliveries",
+    description: "Newest first, pending and finished.",
+    scopes: READERS,
+    errors: ["webhook_not_found"],
+    request: { webhook_id: delivery.webhook_id, status: "dead" },
+    response: page(delivery),
+  })
+    .input(schema.listDeliveriesInput.prefault({}))
+    .output(schema.deliveryPage)
+    .query(({ ctx, input }) => deliveries.list(ctx.deliveries, input)),
+
+  info: operation({
+    summary: "Show a delivery",
+    description: "With every attempt: what was sent where, and what came back.",
+    scopes: READERS,
+    errors: ["delivery_not_found"],
+    request: { id: delivery.id },
+    response: { ...delivery, attempts: [attempt] },
+  })
+    .input(schema.deliveryIdInput)
+    .output(schema.deliveryInfo)
+    .query(({ ctx, input }) => deliveries.info(ctx.deliveries, input.id)),
+
+  retry: operation({
+    summary: "Send again",
+    description:
+      "A pending delivery becomes due now. A finished one is never changed: a new delivery of the same event is made, or the pending one answered. With `webhook_id` and `status: dead`, up to 4,000 dead ones at a time.",
+    scopes: MANAGERS,
+    errors: ["delivery_not_found", "webhook_not_found", "webhook_unsubscribed", "payload_gone"],
+    request: { id: delivery.id },
+    response: { data: [{ ...delivery, id: "dlv_019c13f8e5807c4480009d8e7f6a5b4c", status: "pending", cause: "retry", attempts_made: 0, finished_at: null, next_attempt_at: "2026-01-31T12:00:05.000Z" }] },
+  })
+    .input(schema.retryInput)
+    .output(schema.retried)
+    .mutation(({ ctx, input }) => deliveries.retry(ctx.deliveries, input)),
+});

@@ -1,0 +1,81 @@
+// Turns whatever a procedure threw into the error that its caller reads: one translation for both faces.
+import { TRPCError, type TRPC_ERROR_CODE_KEY } from "@trpc/server";
+import { z } from "zod";
+
+import { PosthornError, type ErrorCode } from "../kernel/errors.ts";
+import { isDatabaseAway } from "../kernel/faults.ts";
+
+const ISSUES_MAX = 20; // a list of a thousand bad items is told by its first ones
+
+/** The error for the caller. What is not foreseen becomes `internal_error`, with the cause for the log alone. */
+export function callerError(error: unknown): PosthornError {
+  if (error instanceof PosthornError) return error;
+  if (error instanceof z.ZodError) return inputError(error);
+  if (isDatabaseAway(error))
+    return new PosthornError(
+      "database_unavailable",
+      "the database can't be reached or can't take writes now; nothing was stored, try again",
+      { cause: error },
+    );
+  if (error instanceof TRPCError) return trpcError(error);
+  return new PosthornError("internal_error", "something went wrong here; it is in the service's log", { cause: error });
+}
+
+/** The same error as tRPC carries it. */
+export function asTrpcError(error: unknown): TRPCError {
+  const cause = callerError(error);
+  return new TRPCError({ code: TRPC_CODE[cause.status] ?? "INTERNAL_SERVER_ERROR", message: cause.message, cause });
+}
+
+/** The 404 of an operation that isn't there. */
+export function unknownOperation(name: string): PosthornError {
+  const shown = name.slice(0, 100);
+  return new PosthornError("unknown_operation", `there is no operation ${JSON.stringify(shown)}; /docs lists those there are`);
+}
+
+const TRPC_CODE: Record<number, TRPC_ERROR_CODE_KEY> = {
+  400: "BAD_REQUEST",
+  401: "UNAUTHORIZED",
+  403: "FORBIDDEN",
+  404: "NOT_FOUND",
+  405: "METHOD_NOT_SUPPORTED",
+  409: "CONFLICT",
+  413: "PAYLOAD_TOO_LARGE",
+  415: "UNSUPPORTED_MEDIA_TYPE",
+  429: "TOO_MANY_REQUESTS",
+  503: "SERVICE_UNAVAILABLE",
+};
+
+function trpcError(error: TRPCError): PosthornError {
+  if (error.cause !== undefined && error.code !== "PARSE_ERROR") return callerError(error.cause);
+  const codes: Partial<Record<TRPC_ERROR_CODE_KEY, ErrorCode>> = {
+    PARSE_ERROR: "invalid_request",
+    BAD_REQUEST: "invalid_request",
+    NOT_FOUND: "unknown_operation",
+    METHOD_NOT_SUPPORTED: "method_not_allowed",
+    PAYLOAD_TOO_LARGE: "body_too_large",
+    UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+  };
+  const code = codes[error.code];
+  if (code === undefined)
+    return new PosthornError("internal_error", "something went wrong here; it is in the service's log", { cause: error });
+  // tRPC's text of a parse error quotes the body, which may hold a secret.
+  const message = error.code === "PARSE_ERROR" ? "the request is not JSON; send a JSON object" : error.message;
+  return new PosthornError(code, message);
+}
+
+function inputError(error: z.ZodError): PosthornError {
+  const issues = error.issues.slice(0, ISSUES_MAX).map((issue) => ({
+    path: issue.path.join("."),
+    message: issue.code === "unrecognized_keys" ? unrecognized(issue.keys) : issue.message,
+  }));
+  const [first] = issues;
+  const more = error.issues.length > 1 ? ` (and ${error.issues.length - 1} more, see issues)` : "";
+  const where = first?.path ? `${first.path}: ` : "";
+  return new PosthornError("invalid_request", `${where}${first?.message ?? "not valid"}${more}`, { issues });
+}
+
+function unrecognized(keys: string[]): string {
+  const names = keys.slice(0, 5).map((key) => JSON.stringify(key.slice(0, 64)));
+  return `${names.join(", ")} ${keys.length === 1 ? "is not a field" : "are not fields"} of this request; check the spelling or leave it out`;
+}

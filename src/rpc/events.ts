@@ -1,0 +1,61 @@
+// events.*: the one definition of each operation on events.
+import { publish, publishMany } from "../events/publish.ts";
+import * as events from "../events/read.ts";
+import * as schema from "../events/schema.ts";
+import { PUBLISHERS, READERS } from "../kernel/scopes.ts";
+import { samples } from "./samples.ts";
+import { operation, router } from "./trpc.ts";
+
+const { event, page } = samples;
+const published = { id: event.id, deliveries: 1, duplicate: false };
+const sent = { type: event.type, payload: event.payload };
+
+export const eventsRouter = router({
+  publish: operation({
+    summary: "Publish an event",
+    description:
+      "The event and its deliveries are stored in one transaction. To publish inside a transaction of your own, call `posthorn.publish` in SQL.",
+    scopes: PUBLISHERS,
+    errors: ["unknown_event_type", "payload_does_not_fit_schema", "idempotency_conflict"],
+    request: { ...sent, channel: event.channel, idempotency_key: "order-1" },
+    response: published,
+  })
+    .input(schema.publishInput)
+    .output(schema.published)
+    .mutation(({ ctx, input }) => publish(ctx.events, input)),
+
+  publish_many: operation({
+    summary: "Publish up to 1,000 events",
+    description: "All of them or, when one is refused, none; answered in their order.",
+    scopes: PUBLISHERS,
+    errors: ["unknown_event_type", "payload_does_not_fit_schema", "idempotency_conflict"],
+    request: { events: [sent, { ...sent, payload: { id: 2 } }] },
+    response: { data: [published, { ...published, id: "evt_019c13f8d2007a1f80014c1b7a9e22d2" }] },
+    largeBody: true,
+  })
+    .input(schema.publishManyInput)
+    .output(schema.publishedMany)
+    .mutation(async ({ ctx, input }) => ({ data: await publishMany(ctx.events, input.events) })),
+
+  list: operation({
+    summary: "List events",
+    description: "Newest first.",
+    scopes: READERS,
+    request: { type: event.type, since: "2026-01-31T00:00:00Z" },
+    response: page(event),
+  })
+    .input(schema.listEventsInput.prefault({}))
+    .output(schema.eventPage)
+    .query(({ ctx, input }) => events.list(ctx.events.store, input)),
+
+  info: operation({
+    summary: "Show an event",
+    scopes: READERS,
+    errors: ["event_not_found"],
+    request: { id: event.id },
+    response: event,
+  })
+    .input(schema.eventIdInput)
+    .output(schema.event)
+    .query(({ ctx, input }) => events.info(ctx.events.store, input.id)),
+});

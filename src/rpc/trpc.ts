@@ -1,0 +1,68 @@
+// The ground that every operation stands on: its context, its description, who may call it, and its errors.
+import { initTRPC } from "@trpc/server";
+
+import type { DeliveriesContext } from "../deliveries/operations.ts";
+import type { PublishContext } from "../events/publish.ts";
+import { PosthornError, type ErrorCode } from "../kernel/errors.ts";
+import type { KeyScope } from "../kernel/scopes.ts";
+import type { WebhooksContext } from "../webhooks/operations.ts";
+import { asTrpcError, callerError } from "./errors.ts";
+
+/** Who calls: what the key may do, and the tenant that it acts for. */
+export type Caller = { scope: KeyScope; tenant: string };
+
+/** What a procedure works with: the caller, and each noun's own context. */
+export type Context = {
+  caller: Caller;
+  webhooks: WebhooksContext;
+  events: PublishContext;
+  deliveries: DeliveriesContext;
+};
+
+/** What is said of an operation beside its schemas; openapi.yaml and the POST face are made from it. */
+export type OperationMeta = {
+  summary: string;
+  description?: string;
+  scopes: readonly KeyScope[];
+  /** Codes of 404 and 409 that it can answer; those of the other statuses are every operation's. */
+  errors?: readonly ErrorCode[];
+  request: unknown;
+  response: unknown;
+  /** For a body of up to 16 MiB instead of 1 MiB. */
+  largeBody?: boolean;
+};
+
+const t = initTRPC
+  .meta<OperationMeta>()
+  .context<Context>()
+  .create({
+    errorFormatter({ shape, error, path }) {
+      const { message, code, status, issues } = callerError(error);
+      return {
+        ...shape,
+        message,
+        data: { code: shape.data.code, httpStatus: status, path, error_code: code, ...(issues && { issues }) },
+      };
+    },
+  });
+
+export const router = t.router;
+
+/** Begins an operation: judged by scope, and its errors translated. */
+export function operation(meta: OperationMeta) {
+  return t.procedure.meta(meta).use(async ({ ctx, next, path }) => {
+    authorize(meta, ctx.caller, path);
+    const result = await next();
+    if (!result.ok) throw asTrpcError(result.error);
+    return result;
+  });
+}
+
+/** Throws the 403 for a caller whose key does not reach this operation. */
+export function authorize(meta: OperationMeta, caller: Caller, name: string): void {
+  if (meta.scopes.includes(caller.scope)) return;
+  throw new PosthornError(
+    "forbidden",
+    `this key's scope is ${caller.scope}; ${name} needs one of ${meta.scopes.join(", ")}`,
+  );
+}

@@ -1,0 +1,87 @@
+// webhooks.*: the one definition of each operation on webhooks.
+import { MANAGERS, READERS } from "../kernel/scopes.ts";
+import * as webhooks from "../webhooks/operations.ts";
+import * as schema from "../webhooks/schema.ts";
+import { samples } from "./samples.ts";
+import { operation, router } from "./trpc.ts";
+import { z } from "zod";
+
+const nothing = z.object({}).meta({ id: "Nothing" });
+const { webhook, page } = samples;
+
+export const webhooksRouter = router({
+  subscribe: operation({
+    summary: "Subscribe a URL",
+    description:
+      "Without `id` creates a webhook. With `id` creates one or fully replaces it and subscribes it again: what is left out returns to its default, except the signature key, which stays (`null` removes it).",
+    scopes: MANAGERS,
+    errors: ["too_many_webhooks"],
+    request: { url: webhook.url, name: webhook.name, events: webhook.events, signature_key: "a secret of your own" },
+    response: webhook,
+  })
+    .input(schema.subscribeInput)
+    .output(schema.savedWebhook)
+    .mutation(({ ctx, input }) => webhooks.subscribe(ctx.webhooks, input)),
+
+  unsubscribe: operation({
+    summary: "End a subscription",
+    description: "Its pending deliveries are cancelled, and nothing starts later than a second after the answer.",
+    scopes: MANAGERS,
+    errors: ["webhook_not_found"],
+    request: { id: webhook.id },
+    response: { ...webhook, status: "Unsubscribed" },
+  })
+    .input(schema.webhookIdInput)
+    .output(schema.webhook)
+    .mutation(({ ctx, input }) => webhooks.unsubscribe(ctx.webhooks, input.id)),
+
+  update: operation({
+    summary: "Change a webhook",
+    description: "A patch: left out keeps, a value sets, null clears. The next attempt uses the new settings.",
+    scopes: MANAGERS,
+    errors: ["webhook_not_found"],
+    request: { id: webhook.id, events: ["message.*"], paused: false },
+    response: { ...webhook, events: ["message.*"] },
+  })
+    .input(schema.updateInput)
+    .output(schema.savedWebhook)
+    .mutation(({ ctx, input }) => webhooks.update(ctx.webhooks, input)),
+
+  list: operation({
+    summary: "List webhooks",
+    description: "Newest first, unsubscribed ones too.",
+    scopes: READERS,
+    request: { status: "Subscribed", page_size: 50 },
+    response: page(webhook),
+  })
+    .input(schema.listInput.prefault({}))
+    .output(schema.webhookPage)
+    .query(({ ctx, input }) => webhooks.list(ctx.webhooks, input)),
+
+  info: operation({
+    summary: "Show a webhook",
+    description: "With what has become of its deliveries.",
+    scopes: READERS,
+    errors: ["webhook_not_found"],
+    request: { id: webhook.id },
+    response: {
+      ...webhook,
+      counters: { delivered: 120, dead: 0, pending: 1, last_success_at: "2026-01-31T12:00:00.050Z", last_failure_at: null },
+    },
+  })
+    .input(schema.webhookIdInput)
+    .output(schema.webhookInfo)
+    .query(({ ctx, input }) => webhooks.info(ctx.webhooks, input.id)),
+
+  delete: operation({
+    summary: "Delete a webhook",
+    description: "Its id is unknown at once and its pending deliveries are cancelled; its history stays readable by delivery and event.",
+    scopes: MANAGERS,
+    errors: ["webhook_not_found"],
+    request: { id: webhook.id },
+    response: {},
+  })
+    .input(schema.webhookIdInput)
+    .output(nothing)
+    .mutation(({ ctx, input }) => webhooks.remove(ctx.webhooks, input.id)),
+});

@@ -1,0 +1,81 @@
+// The cluster: the folder that initdb makes and PostgreSQL keeps its data in.
+import { chown, mkdtemp, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+import { StartError } from "../../kernel/errors.ts";
+import type { Binaries } from "./binaries.ts";
+import { complaintIn } from "./complaint.ts";
+import { run } from "./run.ts";
+import type { ServerUser } from "./server-user.ts";
+
+export const SUPERUSER = "posthorn";
+
+/** The major version of the cluster in a folder, or undefined where there is none yet. */
+export async function clusterMajor(clusterDir: string): Promise<number | undefined> {
+  const entries = await readdir(clusterDir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  if (entries.length === 0) return undefined;
+  if (!entries.includes("PG_VERSION"))
+    throw new StartError(
+      `${clusterDir} holds files but no PostgreSQL database: move them away, or choose another POSTHORN_DATA_DIR`,
+    );
+  return Number.parseInt(await readFile(join(clusterDir, "PG_VERSION"), "utf8"), 10);
+}
+
+/**
+ * Makes the cluster beside its place and renames it there whole: nobody ever sees half a cluster, and of two starts
+ * at once one finds the place taken and uses what the other made.
+ */
+export async function makeCluster(options: {
+  clusterDir: string;
+  binaries: Binaries;
+  user: ServerUser | undefined;
+  durable: boolean;
+  signal: AbortSignal;
+}): Promise<void> {
+  const { clusterDir, binaries, user, durable, signal } = options;
+  await removeAbandoned(clusterDir);
+  const fresh = await mkdtemp(`${clusterDir}.new-${process.pid}-`);
+  try {
+    if (user) await chown(fresh, user.uid, user.gid);
+    const args = ["-D", fresh, "-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--data-checksums"];
+    args.push("--auth-local=trust", "--auth-host=reject"); // the socket's folder is the door
+    if (!durable) args.push("--no-sync");
+    const made = await run(join(binaries.binDir, "initdb"), args, { user, signal });
+    signal.throwIfAborted();
+    if (!made.ok)
+      throw new StartError(`initdb failed: ${complaintIn(made.stderr) || made.error?.message}`);
+    await rename(fresh, clusterDir).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+    });
+    if (durable) await syncFolder(dirname(clusterDir));
+  } finally {
+    await rm(fresh, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** A start that was killed leaves its half-made cluster behind; the pid in the name tells that nobody works on it. */
+async function removeAbandoned(clusterDir: string): Promise<void> {
+  const prefix = `${basename(clusterDir)}.new-`;
+  for (const name of await readdir(dirname(clusterDir))) {
+    const pid = Number.parseInt(name.slice(prefix.length), 10);
+    if (!name.startsWith(prefix) || isAlive(pid)) continue;
+    await rm(join(dirname(clusterDir), name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** A rename is on the disk only when its folder is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  await folder.sync().finally(() => folder.close());
+}
