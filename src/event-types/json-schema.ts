@@ -20,14 +20,17 @@ const DRAFT_07: Dialect = {
   create: (options) => new Ajv(options),
 };
 
+const DIALECTS = [DRAFT_2020_12, DRAFT_07];
+
+/** What `$schema` may say, the default first. */
+export const DIALECT_IDS = DIALECTS.map((dialect) => dialect.id);
+
 /** The dialect that `$schema` names, 2020-12 where it is silent, or undefined for one we do not speak. */
 export function dialectOf(schema: unknown): Dialect | undefined {
   const named = typeof schema === "object" && schema !== null && "$schema" in schema;
   if (!named) return DRAFT_2020_12;
-  const id = String(schema.$schema)
-    .replace(/#$/, "")
-    .replace(/^https?:/, "");
-  return [DRAFT_2020_12, DRAFT_07].find((dialect) => dialect.id.endsWith(id));
+  const id = String(schema.$schema).replace(/#$/, ""); // both spellings are about
+  return DIALECTS.find((dialect) => dialect.id === id);
 }
 
 /**

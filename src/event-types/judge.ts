@@ -2,17 +2,18 @@
 import type { ValidateFunction } from "ajv";
 
 import type { Issue } from "../kernel/errors.ts";
-import { compile, dialectOf, issuesOf, judgeByMetaschema } from "./json-schema.ts";
+import { compile, DIALECT_IDS, dialectOf, issuesOf, judgeByMetaschema } from "./json-schema.ts";
 import { withinMs } from "./time-limit.ts";
 
-const SCHEMA_BYTES_MAX = 64 * 1024; // compiles in under half a second, which every worker spends once
+const SCHEMA_BYTES_MAX = 64 * 1024; // compiles in half a second at worst, which each process spends once
 const SCHEMA_DEPTH_MAX = 100; // levels of objects and lists; the compiler recurses, and people do not nest so
 const VALIDATORS_MAX = 1_000; // compiled schemas kept: some MiB, of schemas as people write them
 
 // A `pattern` can backtrack for ever, `uniqueItems` compares each with each, a few `$ref`s double the work at each
 // level: no reading of a schema tells which, so time is the limit. The largest honest payload, 256 KiB, takes 10 ms;
 // a hundred times that leaves room for a machine under load, and is what one bad payload can hold up others.
-const TIME_MS_MAX = 1_000;
+const JUDGE_MS_MAX = 1_000;
+const CHECK_MS_MAX = 3_000; // 64 KiB full of patterns compile in 0.5 s; a slow machine takes them too
 
 // One value of each kind: a schema that cannot judge even these refers to itself without end.
 const SIMPLEST = [null, true, 0, "", [], {}];
@@ -27,9 +28,9 @@ export function checkSchema(schema: unknown): string | null {
   if (Buffer.byteLength(JSON.stringify(schema)) > SCHEMA_BYTES_MAX)
     return `larger than ${SCHEMA_BYTES_MAX} bytes`;
   const dialect = dialectOf(schema);
-  if (!dialect) return "$schema: JSON Schema draft 2020-12 (the default) and draft-07 are known";
+  if (!dialect) return `$schema: ${DIALECT_IDS.join(" (the default) and ")} are known`;
   try {
-    const checked = withinMs(TIME_MS_MAX, () => {
+    const checked = withinMs(CHECK_MS_MAX, () => {
       const issue = judgeByMetaschema(dialect, schema)?.[0];
       if (issue) return `${issue.path}: ${issue.message}`;
       const validate = compile(dialect, schema);
@@ -68,7 +69,7 @@ export function createJudge(validatorsMax = VALIDATORS_MAX) {
         return inPayload(`the schema of its type can't be used: ${refusal(error)}`);
       }
       try {
-        const judged = withinMs(TIME_MS_MAX, () => validate(payload));
+        const judged = withinMs(JUDGE_MS_MAX, () => validate(payload));
         if (!judged) return inPayload("takes too long to judge by the schema of its type");
         return judged.result ? null : issuesOf(validate.errors, "payload");
       } catch (error) {

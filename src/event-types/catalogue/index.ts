@@ -1,10 +1,11 @@
 // The event types that every tenant has without making them.
 import { AIRY_TYPES } from "./airy.ts";
 import type { BuiltInType } from "./built-in.ts";
+import { CAMPAIGN_TYPES } from "./campaigns.ts";
 import { CONTACT_TYPES } from "./contacts.ts";
 import { MESSAGE_TYPES } from "./messages.ts";
-import { OPERATION_TYPES } from "./operations.ts";
 import { SIGNAL_TYPES } from "./signals.ts";
+import { TRANSFER_TYPES } from "./transfers.ts";
 
 export type { BuiltInType } from "./built-in.ts";
 
@@ -14,5 +15,6 @@ export const CATALOGUE: readonly BuiltInType[] = [
   ...MESSAGE_TYPES,
   ...SIGNAL_TYPES,
   ...CONTACT_TYPES,
-  ...OPERATION_TYPES,
+  ...CAMPAIGN_TYPES,
+  ...TRANSFER_TYPES,
 ];
