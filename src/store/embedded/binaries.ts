@@ -1,10 +1,7 @@
 // Which PostgreSQL to run: the one asked for, else the npm package's, else the system's.
-import { access } from "node:fs/promises";
-import { join } from "node:path";
-
 import { StartError } from "../../kernel/errors.ts";
+import { majorOf } from "./major-version.ts";
 import { packageBinaries } from "./package-binaries.ts";
-import { run } from "./run.ts";
 import type { ServerUser } from "./server-user.ts";
 import { systemBinDirs } from "./system-binaries.ts";
 
@@ -42,26 +39,14 @@ async function* candidates(options: {
   binDir: string | undefined;
   copiesDir: string;
   user: ServerUser | undefined;
-}) {
-  if (options.binDir !== undefined) return yield options.binDir;
+}): AsyncGenerator<string, void, void> {
+  if (options.binDir !== undefined) {
+    yield options.binDir;
+    return;
+  }
   const packaged = await packageBinaries(options.copiesDir, options.user);
   if (packaged !== undefined) yield packaged;
   yield* systemBinDirs();
-}
-
-/** The major version of the binaries in a folder, or undefined where `user` can't run them. */
-export async function majorOf(
-  binDir: string,
-  user: ServerUser | undefined,
-): Promise<number | undefined> {
-  const complete = await access(join(binDir, "initdb")).then(
-    () => true,
-    () => false,
-  );
-  if (!complete) return undefined;
-  const { stdout } = await run(join(binDir, "postgres"), ["--version"], { user });
-  const major = /\(PostgreSQL\) (\d+)/.exec(stdout)?.[1];
-  return major === undefined ? undefined : Number(major);
 }
 
 function noneFound(binDir: string | undefined): StartError {

@@ -13,7 +13,7 @@ export const SUPERUSER = "posthorn";
 /** The major version of the cluster in a folder, or undefined where there is none yet. */
 export async function clusterMajor(clusterDir: string): Promise<number | undefined> {
   const entries = await readdir(clusterDir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
+    if (error.code === "ENOENT") return [] as string[];
     throw error;
   });
   if (entries.length === 0) return undefined;

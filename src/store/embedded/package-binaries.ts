@@ -3,9 +3,9 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
-import { majorOf } from "./binaries.ts";
 import { copyBinaries } from "./copy-binaries.ts";
 import { makeLibraryLinks } from "./library-links.ts";
+import { majorOf } from "./major-version.ts";
 import type { ServerUser } from "./server-user.ts";
 
 /**

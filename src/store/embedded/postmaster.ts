@@ -14,7 +14,7 @@ export type Postmaster = { pid: number; socketDir: string; status: string };
 /** Finds the server that runs on the cluster; a dead one, a zombie, or a stranger with its old pid is none. */
 export async function findPostmaster(clusterDir: string): Promise<Postmaster | undefined> {
   const postmaster = parse(await readPidFile(clusterDir));
-  if (postmaster === undefined || !(await runsOn(postmaster.pid, clusterDir))) return undefined;
+  if (postmaster === undefined || !(await worksOn(postmaster.pid, clusterDir))) return undefined;
   return postmaster;
 }
 
@@ -52,7 +52,7 @@ function parse(text: string | undefined): Postmaster | undefined {
 }
 
 /** A server works inside its cluster, which tells it from whatever got its pid later; a zombie works nowhere. */
-async function runsOn(pid: number, clusterDir: string): Promise<boolean> {
+export async function worksOn(pid: number, clusterDir: string): Promise<boolean> {
   if (!exists(pid)) return false;
   if (process.platform !== "linux") {
     const { stdout } = await run("ps", ["-p", String(pid), "-o", "stat=,command="]);
@@ -60,9 +60,9 @@ async function runsOn(pid: number, clusterDir: string): Promise<boolean> {
   }
   const [cwd, cluster] = await Promise.all([
     stat(`/proc/${pid}/cwd`).catch(() => undefined),
-    stat(clusterDir),
+    stat(clusterDir).catch(() => undefined),
   ]);
-  return cwd?.dev === cluster.dev && cwd.ino === cluster.ino;
+  return cwd !== undefined && cwd.dev === cluster?.dev && cwd.ino === cluster.ino;
 }
 
 function exists(pid: number): boolean {

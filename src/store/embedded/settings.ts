@@ -16,6 +16,7 @@ export function serverArguments(options: {
     max_connections: 100,
     shared_buffers: "64MB",
     jit: "off", // compiling costs more than our statements take
+    max_logical_replication_workers: 0, // spares one process
     timezone: "UTC",
     log_timezone: "UTC",
     // Refused statements stay out of the log: their text and their detail carry payloads and keys.

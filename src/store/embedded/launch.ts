@@ -1,0 +1,91 @@
+// Starts the server process and waits until it answers.
+import { spawn, type ChildProcess } from "node:child_process";
+import { join } from "node:path";
+
+import { monotonic, sleep } from "../../kernel/clock.ts";
+import { StartError } from "../../kernel/errors.ts";
+import type { Binaries } from "./binaries.ts";
+import { clearStale, findPostmaster } from "./postmaster.ts";
+import { SERVER_ENV } from "./run.ts";
+import { openServerLog } from "./server-log.ts";
+import type { ServerUser } from "./server-user.ts";
+import { serverArguments } from "./settings.ts";
+import { makeSocketDir, removeSocketDir } from "./socket-dir.ts";
+
+const POLL_MS = 3;
+
+// Another server has the cluster, or a dead one's last processes still do: both pass.
+const PASSING = /lock file ".*" (already exists|is empty)|pre-existing shared memory block/;
+
+/**
+ * Starts a server on the cluster. Answers true when it is ready, false when another server has the cluster or a dead
+ * one still blocks it: then look again. One that is not ready by `readyBy` goes on (it replays its log after a crash;
+ * stopped, it would begin again at the next start), and the next start finds it further on.
+ */
+export async function launch(options: {
+  binaries: Binaries;
+  clusterDir: string;
+  logPath: string;
+  user: ServerUser | undefined;
+  durable: boolean;
+  signal: AbortSignal;
+  readyBy: number;
+}): Promise<boolean> {
+  const { binaries, clusterDir, user, signal } = options;
+  await clearStale(clusterDir);
+  const log = await openServerLog(options.logPath);
+  const socketDir = await makeSocketDir(user);
+  try {
+    const child = spawn(
+      join(binaries.binDir, "postgres"),
+      serverArguments({ ...options, socketDir, major: binaries.major }),
+      {
+        cwd: "/",
+        env: SERVER_ENV,
+        stdio: ["ignore", log.file.fd, log.file.fd],
+        detached: true, // a group of its own: Ctrl-C reaches the service alone, which drains first
+        ...user,
+      },
+    );
+    child.unref();
+    const exit = watchExit(child);
+    while (!signal.aborted && exit.reason === undefined) {
+      const postmaster = await findPostmaster(clusterDir);
+      if (postmaster?.pid === child.pid && postmaster?.status === "ready") return true;
+      if (monotonic() > options.readyBy) throw notReady(clusterDir);
+      await sleep(POLL_MS, signal);
+    }
+    if (exit.reason === undefined) child.kill("SIGINT");
+    await exit.done;
+    signal.throwIfAborted();
+    const complaint = (await log.complaint()) || exit.reason;
+    if (!PASSING.test(complaint ?? ""))
+      throw new StartError(`PostgreSQL did not start: ${complaint} (${options.logPath})`);
+    await removeSocketDir(socketDir);
+    return false;
+  } catch (error) {
+    if (monotonic() <= options.readyBy) await removeSocketDir(socketDir);
+    throw error;
+  } finally {
+    await log.file.close(); // the server has its own
+  }
+}
+
+/** The line for a server that takes too long; it is left to go on. */
+export const notReady = (clusterDir: string) =>
+  new StartError(
+    `the database in ${clusterDir} is not ready yet, perhaps it replays its log after a crash: it goes on, start posthorn again in a while`,
+  );
+
+function watchExit(child: ChildProcess): { reason: string | undefined; done: Promise<void> } {
+  const exit = { reason: undefined as string | undefined, done: Promise.resolve() };
+  exit.done = new Promise((resolve) => {
+    const end = (reason: string) => {
+      exit.reason ??= reason;
+      resolve();
+    };
+    child.once("error", (error) => end(error.message));
+    child.once("exit", (code, signal) => end(`it ended with ${signal ?? `code ${code}`}`));
+  });
+  return exit;
+}

@@ -1,0 +1,49 @@
+// One connection to the embedded database, made whole where it is new.
+import pg from "pg";
+
+import { SECOND } from "../../kernel/duration.ts";
+import { databaseError } from "../../kernel/faults.ts";
+import { SUPERUSER } from "./cluster.ts";
+import { SOCKET_PORT } from "./socket-dir.ts";
+
+const DATABASE = "posthorn";
+const CONNECT_MS_MAX = 10 * SECOND;
+
+/**
+ * The URL of a database behind a socket, for node-postgres and libpq alike. It says all there is to say, because
+ * PGPORT or PGSSLMODE in the environment would fill in what it leaves out.
+ */
+export function socketUrl(socketDir: string, database = DATABASE): string {
+  const host = encodeURIComponent(socketDir);
+  return `postgres:///${database}?host=${host}&port=${SOCKET_PORT}&user=${SUPERUSER}&sslmode=disable`;
+}
+
+/** Connects to our database, which is made if it is missing. The connection is for one statement after the other. */
+export async function openSession(socketDir: string): Promise<pg.Client> {
+  try {
+    return await connect(socketUrl(socketDir));
+  } catch (error) {
+    if (databaseError(error)?.code !== "3D000") throw error; // no such database
+  }
+  const maintenance = await connect(socketUrl(socketDir, "postgres"));
+  try {
+    await maintenance.query(`create database ${DATABASE}`);
+  } catch (error) {
+    const code = databaseError(error)?.code;
+    if (code !== "42P04" && code !== "23505") throw error; // else another start was quicker
+  } finally {
+    await maintenance.end();
+  }
+  return connect(socketUrl(socketDir));
+}
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    application_name: `posthorn pid ${process.pid}`,
+  });
+  client.on("error", () => undefined); // a lost connection shows at the next query
+  await client.connect();
+  return client;
+}

@@ -1,0 +1,35 @@
+// A database for a test: migrated, empty, its own.
+import { randomBytes } from "node:crypto";
+
+import pg from "pg";
+
+import { databaseUrl, TEMPLATE } from "./database-url.ts";
+
+export type TestDatabase = { url: string; drop(): Promise<void> };
+
+/** Copies the template (some 20 ms). `drop()` closes whatever is still connected; the end of the run drops the rest. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  await runOnServer(`create database ${name} template ${TEMPLATE}`);
+  return {
+    url: databaseUrl(testServerUrl(), name),
+    drop: () => runOnServer(`drop database if exists ${name} with (force)`),
+  };
+}
+
+/** The URL of the server that `global-setup.ts` started, as its superuser. */
+export function testServerUrl(): string {
+  const url = process.env["POSTHORN_TEST_SERVER_URL"];
+  if (url === undefined) throw new Error("run the tests with npm test: jest starts their database");
+  return url;
+}
+
+async function runOnServer(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: testServerUrl() });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
