@@ -71,7 +71,7 @@ export function followAttempt(
       socket.destroy(); // no longer the request's, so not destroyed with it
     });
     request.on("information", () => {
-      if (++interimAnswers > INTERIM_ANSWERS_MAX)
+      if (++interimAnswers === INTERIM_ANSWERS_MAX)
         cut({ reason: "connect", error: "the receiver sent interim answers without end" });
     });
     request.on("end", () => settleAs(CUT));

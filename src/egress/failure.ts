@@ -64,18 +64,22 @@ export function isClosedByPeer(error: unknown): boolean {
 
 /** The address that a failed connection was for, where the error tells. */
 export function addressOf(error: unknown): string | null {
-  const found = causes(error).find((cause) => "address" in cause);
-  return found && typeof found.address === "string" ? found.address : null;
+  const found = causes(error).find(({ address }) => typeof address === "string");
+  return (found?.address as string | undefined) ?? null;
 }
 
 function codeOf(error: unknown): string {
-  const codes = causes(error).map((cause) => ("code" in cause ? String(cause.code) : ""));
+  const codes = causes(error).map(({ code }) => String(code));
   return codes.findLast((code) => /^[A-Z][A-Z0-9_]+$/.test(code)) ?? "no code";
 }
 
-// The error, its causes, and of several tried addresses the first one's error; the innermost comes last.
-function causes(error: unknown, depth = 0): (Error & { address?: unknown })[] {
-  if (!(error instanceof Error) || depth > 5) return [];
-  const inner = error instanceof AggregateError ? (error.errors as unknown[])[0] : error.cause;
-  return [error, ...causes(inner, depth + 1)];
+type Fault = { code?: unknown; address?: unknown; cause?: unknown; errors?: unknown };
+
+// The error, its causes, and of several tried addresses the first one's error; the innermost comes last. By shape, not
+// by class: node's own errors are of another realm where the code runs in a vm context, as in tests.
+function causes(error: unknown, depth = 0): Fault[] {
+  if (typeof error !== "object" || error === null || depth > 5) return [];
+  const fault: Fault = error;
+  const inner = Array.isArray(fault.errors) ? (fault.errors as unknown[])[0] : fault.cause;
+  return [fault, ...causes(inner, depth + 1)];
 }

@@ -31,12 +31,17 @@ export async function findKey(db: Db, key: string): Promise<ApiKey | undefined> 
   return rows[0];
 }
 
-/** Whether there is any key that can administer; without one, a first start makes it. */
-export async function hasAdminKey(db: Db): Promise<boolean> {
-  const { rows } = await sql`
-    select from posthorn.keys
-    where scope = 'admin' and revoked_at is null and (expires_at is null or expires_at > now()) limit 1`.execute(db);
-  return rows.length > 0;
+/** Makes an admin key where there is none that works; answers it, or null. Two starts at once make one. */
+export function createFirstAdminKey(db: Db): Promise<string | null> {
+  return db.transaction().execute(async (trx) => {
+    await sql`select pg_advisory_xact_lock(hashtextextended('posthorn first admin key', 0))`.execute(trx);
+    const { rows } = await sql`
+      select from posthorn.keys
+      where scope = 'admin' and revoked_at is null and (expires_at is null or expires_at > now()) limit 1`.execute(trx);
+    if (rows.length > 0) return null;
+    const { key } = await createKey(trx, { name: "first admin key", scope: "admin", tenant: null, expiresAt: null });
+    return key;
+  });
 }
 
 function hashKey(key: string): Buffer {

@@ -75,7 +75,9 @@ told_to_wait as (
   where webhook_not_before is not null
   group by webhook_id order by webhook_id
   on conflict (bucket, webhook_id) do update set not_before = greatest(s.not_before, excluded.not_before)
-)
+)`;
+
+const WITH_ATTEMPTS = `
 insert into posthorn.attempts
   (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address,
    status, reason, error, body_sha256, response_headers, response_body)
@@ -83,12 +85,19 @@ select posthorn.uuid_v7(at, 0), tenant, id, webhook_id, webhook_version, number,
   status, reason, error, body_sha256, response_headers::json, response_body
 from outcome`;
 
-/** Settles attempts: all of them or, when the statement fails, none. */
-export async function settle(pool: pg.Pool, settlements: readonly Settlement[]): Promise<void> {
+/**
+ * Settles attempts: all of them or, when the statement fails, none. Without the record of the attempts only what became
+ * of the deliveries is written: for when the record can't be, since sending for ever would be worse.
+ */
+export async function settle(
+  pool: pg.Pool,
+  settlements: readonly Settlement[],
+  { recorded = true }: { recorded?: boolean } = {},
+): Promise<void> {
   const column = <T>(pick: (settlement: Settlement) => T): T[] => settlements.map(pick);
   await pool.query({
-    name: "settle",
-    text: SETTLE,
+    name: recorded ? "settle" : "settle unrecorded",
+    text: SETTLE + (recorded ? WITH_ATTEMPTS : "select"),
     values: [
       column((s) => s.delivery.id),
       column((s) => s.delivery.fence),

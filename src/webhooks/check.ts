@@ -5,13 +5,14 @@ import { judgeUrl } from "../egress/url.ts";
 import { OWN_EVENT_TYPES, PREFIX_PATTERN } from "../event-types/names.ts";
 import { invalid } from "../kernel/errors.ts";
 import { PRESETS, type PresetName } from "../presets/index.ts";
+import { demandsHttps, type HttpRule } from "../presets/policy.ts";
 import { listEventTypeNames } from "../store/event-types.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { MASK, type SubscribeInput, type UpdateInput } from "./schema.ts";
 import type { Settings } from "./settings.ts";
 
 /** Where webhooks may point. `http` lifts or extends the presets' https rule (POSTHORN_HTTP). */
-export type UrlPolicy = { addresses: AddressRules; http: "preset" | "always" | "never" };
+export type UrlPolicy = { addresses: AddressRules; http: HttpRule };
 
 const KNOWN_NAMED_MAX = 50; // types that an error names; a tenant with more knows its own
 
@@ -30,8 +31,7 @@ export function checkInput(input: Partial<SubscribeInput> | Omit<UpdateInput, "i
 
 /** Answers the URL in its normal form, or throws the 400 for one that may not be sent to under this preset. */
 export function checkUrl(url: string, preset: PresetName, policy: UrlPolicy): string {
-  const httpsOnly = policy.http === "never" || (policy.http === "preset" && PRESETS[preset].httpsOnly);
-  return judgeUrl(url, { ...policy.addresses, httpsOnly });
+  return judgeUrl(url, { ...policy.addresses, httpsOnly: demandsHttps(PRESETS[preset], policy.http) });
 }
 
 /** Throws the 400 for a key that the preset can't sign with. */

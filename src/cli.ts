@@ -1,0 +1,137 @@
+#!/usr/bin/env node
+// The command line: `posthorn serve`, `api`, `worker`, `migrate`, `openapi`, `keys create`.
+import { existsSync, writeFileSync } from "node:fs";
+
+import { Command, InvalidArgumentError, Option } from "commander";
+
+import { firstSteps } from "./banner.ts";
+import { loadConfig, type Config } from "./config.ts";
+import { openDatabase } from "./database.ts";
+import { openapiYaml } from "./http/openapi.ts";
+import { StartError } from "./kernel/errors.ts";
+import { createLog, silentLog } from "./kernel/log.ts";
+import type { KeyScope } from "./kernel/scopes.ts";
+import { VERSION } from "./kernel/version.ts";
+import { startService, type Role } from "./service.ts";
+import { connect } from "./store/connect.ts";
+import { createKey } from "./store/keys.ts";
+import { TENANT_PATTERN } from "./store/tenant.ts";
+
+const program = new Command("posthorn")
+  .description("Webhooks sent out of your Postgres.")
+  .version(VERSION)
+  .addHelpText("after", "\nSettings come from the environment, and from a file .env beside you; .env.example lists them.");
+
+program
+  .command("serve", { isDefault: true })
+  .description("run the API and the delivery loop; without DATABASE_URL on an embedded PostgreSQL")
+  .action(() => run("serve"));
+program.command("api").description("run the API alone").action(() => run("api"));
+program.command("worker").description("run the delivery loop alone").action(() => run("worker"));
+
+program
+  .command("migrate")
+  .description("bring the database's schema up to this program, and exit")
+  .action(async () => {
+    const config = readConfig();
+    const database = await openDatabase(config, createLog(config.LOG_LEVEL), { share: true });
+    await database.close();
+    say("The database is up to date.");
+  });
+
+program
+  .command("openapi")
+  .description("print openapi.yaml")
+  .option("--output <file>", "write it to a file instead")
+  .action(({ output }: { output?: string }) => {
+    if (output === undefined) process.stdout.write(openapiYaml());
+    else writeFileSync(output, openapiYaml());
+  });
+
+program
+  .command("keys")
+  .description("API keys")
+  .command("create")
+  .description("make an API key, and print it this once")
+  .requiredOption("--name <name>", "what it is for", nonEmpty)
+  .addOption(new Option("--scope <scope>", "what it may do").choices(["admin", "manage", "publish", "read"]).makeOptionMandatory())
+  .option("--tenant <tenant>", "the tenant it belongs to (default: default; an admin key has every tenant)", tenantName)
+  .option("--expires-at <time>", "ISO 8601; never, unless given", instant)
+  .action(createApiKey);
+
+await program.parseAsync().catch(fail);
+
+async function run(role: Role): Promise<void> {
+  const config = readConfig();
+  const log = createLog(config.LOG_LEVEL);
+  process.once("uncaughtException", (err) => {
+    log.fatal({ err }, "broken");
+    process.exit(1);
+  });
+  const stopped = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
+  const service = await startService(role, config, log);
+  // At every level: supervisors and tests wait for this line.
+  log.child({}, { level: "info" }).info({ url: service.url, pid: process.pid }, "ready");
+  if (role !== "worker") say(firstSteps(service));
+  await aborted(stopped.signal);
+  log.info("stopping");
+  await service.stop();
+  log.info("stopped");
+  process.exit(0);
+}
+
+async function createApiKey(options: { name: string; scope: KeyScope; tenant?: string; expiresAt?: Date }): Promise<void> {
+  const { name, scope, expiresAt = null } = options;
+  if (scope === "admin" && options.tenant !== undefined)
+    throw new StartError("--tenant: an admin key has every tenant; leave it out");
+  const tenant = scope === "admin" ? null : (options.tenant ?? "default");
+  const database = await openDatabase(readConfig(), silentLog, { share: true });
+  const connection = connect(database.url, { name: "keys", max: 1, log: silentLog });
+  try {
+    const { key } = await createKey(connection.db, { name, scope, tenant, expiresAt });
+    process.stdout.write(`${key}\n`);
+  } finally {
+    await connection.close();
+    await database.close();
+  }
+}
+
+function readConfig(): Config {
+  if (existsSync(".env")) process.loadEnvFile(".env");
+  return loadConfig(process.env, say);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** What is meant for a person's eyes. */
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+// A start that can't go on ends in one line; anything else is a bug, and its stack helps.
+function fail(error: unknown): void {
+  say(error instanceof StartError ? `posthorn: ${error.message}` : String(error instanceof Error ? error.stack : error));
+  process.exit(1);
+}
+
+function nonEmpty(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("a name is needed.");
+  return text;
+}
+
+function tenantName(text: string): string {
+  if (!TENANT_PATTERN.test(text)) throw new InvalidArgumentError("1 to 64 of a-z, 0-9, _ and - are needed.");
+  return text;
+}
+
+function instant(text: string): Date {
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime())) throw new InvalidArgumentError("a time like 2027-01-31T12:00:00Z is needed.");
+  return time;
+}

@@ -1,0 +1,81 @@
+// The service's database: the one that DATABASE_URL names, or the embedded one with a secrets key of its own.
+import { randomBytes } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+import type { Config } from "./config.ts";
+import type { Endpoint } from "./egress/endpoint.ts";
+import { StartError } from "./kernel/errors.ts";
+import type { Log } from "./kernel/log.ts";
+import { prepareDatabase } from "./prepare.ts";
+import { startEmbedded } from "./store/embedded.ts";
+import { createSealer, type Sealer } from "./store/sealed.ts";
+
+const POSTGRES_PORT = 5432;
+const SECRETS_KEY_FILE = "secrets.key";
+const SECRETS_KEY_BYTES = 32;
+
+export type OpenDatabase = {
+  url: string;
+  /** The same, where the database is the embedded one. */
+  embeddedUrl: string | null;
+  sealer: Sealer;
+  /** Where it listens: never to be sent to. The embedded one listens on a socket file alone. */
+  endpoints: Endpoint[];
+  /** Stops the embedded one. */
+  close(): Promise<void>;
+};
+
+/** Opens the database and brings it up to this program. `share` joins a service that runs on the same folder. */
+export async function openDatabase(
+  config: Config,
+  log: Log,
+  { share = false }: { share?: boolean } = {},
+): Promise<OpenDatabase> {
+  const settings = { unknownTypes: config.POSTHORN_UNKNOWN_TYPES, idempotencyH: config.POSTHORN_IDEMPOTENCY_H };
+  const url = config.DATABASE_URL;
+  if (url !== null) {
+    const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? noKey());
+    await prepareDatabase(url, { log, settings, sealer });
+    return { url, embeddedUrl: null, sealer, endpoints: await endpointsOf(url), close: async () => {} };
+  }
+  const dataDir = resolve(config.POSTHORN_DATA_DIR);
+  const embedded = await startEmbedded({ dataDir, share, log });
+  try {
+    const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? [ownKey(dataDir)]);
+    await prepareDatabase(embedded.url, { log, settings, sealer });
+    return { url: embedded.url, embeddedUrl: embedded.url, sealer, endpoints: [], close: () => embedded.stop() };
+  } catch (error) {
+    await embedded.stop();
+    throw error;
+  }
+}
+
+// Beside the database and not in it, so that a copy of the one alone reveals nothing.
+function ownKey(dataDir: string): Buffer {
+  const file = join(dataDir, SECRETS_KEY_FILE);
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    const made = randomBytes(SECRETS_KEY_BYTES).toString("base64");
+    writeFileSync(file, `${made}\n`, { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST")
+      throw new StartError(`POSTHORN_DATA_DIR: ${file} can't be written: ${(error as Error).message}`);
+  }
+  const key = Buffer.from(readFileSync(file, "utf8").trim(), "base64");
+  if (key.length === SECRETS_KEY_BYTES) return key;
+  throw new StartError(`POSTHORN_DATA_DIR: ${file} is not a secrets key of 32 bytes in base64; restore it from a backup`);
+}
+
+function noKey(): never {
+  throw new StartError("POSTHORN_SECRETS_KEY: needed with DATABASE_URL");
+}
+
+async function endpointsOf(url: string): Promise<Endpoint[]> {
+  const { hostname, port, searchParams } = new URL(url.replace(/^postgres(ql)?:/, "http:"));
+  const host = searchParams.get("host") ?? decodeURIComponent(hostname);
+  if (host === "" || host.startsWith("/")) return []; // a socket file
+  const found = await lookup(host.replace(/^\[(.*)\]$/, "$1"), { all: true }).catch(() => []);
+  return found.map(({ address }) => ({ address, port: Number(port || POSTGRES_PORT) }));
+}

@@ -1,0 +1,55 @@
+// From an event and a target to the request: pure, and its failures are values.
+import type { EgressRequest } from "../egress/exchange.ts";
+import { formatId } from "../kernel/ids.ts";
+import { VERSION } from "../kernel/version.ts";
+import { buildRequest } from "../presets/build.ts";
+import { UnusableKeyError } from "../presets/hmac.ts";
+import { demandsHttps, type HttpRule } from "../presets/policy.ts";
+import type { EventToSend } from "../store/events.ts";
+import type { Target } from "./target.ts";
+
+const USER_AGENT = `Posthorn/${VERSION}`;
+
+export type Built =
+  | { kind: "built"; request: EgressRequest; keyVersion: number | null }
+  | { kind: "unbuildable"; reason: "body" | "key"; error: string };
+
+/** Builds attempt number `attempt` of an event for a target, as sent at `sentAt`. */
+export function build(
+  target: Target,
+  event: EventToSend,
+  facts: { attempt: number; sentAt: Date; http: HttpRule },
+): Built {
+  const { secrets, preset } = target;
+  if (!secrets) return unbuildable("key", "the stored secrets can't be decrypted with POSTHORN_SECRETS_KEY");
+  if (event.payload === null) return unbuildable("body", "the event's payload is gone");
+  try {
+    const { body, headers } = buildRequest(
+      preset,
+      { id: formatId("evt", event.id), type: event.type, timestamp: event.timestamp, payload: event.payload },
+      { keys: secrets.keys, attempt: facts.attempt, sentAt: facts.sentAt },
+    );
+    const request: EgressRequest = {
+      url: target.url,
+      headers: merge({ "User-Agent": USER_AGENT, ...headers }, secrets.headers),
+      body,
+      timeoutMs: target.timeoutMs,
+      httpsOnly: demandsHttps(preset, facts.http),
+    };
+    return { kind: "built", request, keyVersion: secrets.keyVersion };
+  } catch (error) {
+    if (error instanceof UnusableKeyError) return unbuildable("key", error.message);
+    return unbuildable("body", "the preset could not build a body from this event");
+  }
+}
+
+// A webhook's own headers go before ours, whatever their case; those that may not were refused when they were set.
+function merge(ours: Record<string, string>, own: Record<string, string>): Record<string, string> {
+  const replaced = new Set(Object.keys(own).map((name) => name.toLowerCase()));
+  const kept = Object.entries(ours).filter(([name]) => !replaced.has(name.toLowerCase()));
+  return { ...Object.fromEntries(kept), ...own };
+}
+
+function unbuildable(reason: "body" | "key", error: string): Built {
+  return { kind: "unbuildable", reason, error };
+}

@@ -1,0 +1,93 @@
+// Writes down what became of attempts, many at once, and keeps it in memory for as long as the database is away.
+import type pg from "pg";
+
+import { sleep } from "../kernel/clock.ts";
+import { isDatabaseAway } from "../kernel/faults.ts";
+import type { Log } from "../kernel/log.ts";
+import { settle, type Settlement } from "../store/settle.ts";
+
+const BATCH_MAX = 250; // what it costs is rows; larger batches only wait longer
+const DELAY_MS = 5; // for others to come, and no more: the row stays leased meanwhile
+const AWAY_DELAY_MS = 250;
+
+export type Settler = {
+  add(settlement: Settlement): void;
+  /** How many are not written yet; the loop stops claiming when there are many. */
+  readonly pending: number;
+  /** Resolves once all are written, or `signal` aborts. */
+  drain(signal: AbortSignal): Promise<void>;
+};
+
+/** Creates a settler; one statement at a time is under way. */
+export function createSettler(pool: pg.Pool, log: Log): Settler {
+  const waiting: Settlement[] = [];
+  let flushing: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  function schedule(delayMs: number): void {
+    if (flushing || waiting.length === 0) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      flushing = flush().then((delay) => {
+        flushing = undefined;
+        schedule(delay);
+      });
+    }, delayMs);
+  }
+
+  // Answers how long to wait before the next one.
+  async function flush(): Promise<number> {
+    const batch = waiting.slice(0, BATCH_MAX);
+    try {
+      await write(batch);
+      return waiting.length >= BATCH_MAX ? 0 : DELAY_MS;
+    } catch (err) {
+      log.warn({ err, waiting: waiting.length }, "attempts can't be written down now; they are kept until they can");
+      return AWAY_DELAY_MS;
+    }
+  }
+
+  // A row that the database refuses fails alone: the batch is halved until it is found. Throws only where the
+  // database is away.
+  async function write(batch: readonly Settlement[]): Promise<void> {
+    try {
+      await settle(pool, batch);
+      return written(batch.length);
+    } catch (err) {
+      if (isDatabaseAway(err)) throw err;
+      if (batch.length > 1) {
+        const half = Math.ceil(batch.length / 2);
+        await write(batch.slice(0, half));
+        return write(batch.slice(half));
+      }
+      log.error({ err, delivery: batch[0]?.delivery.id }, "an attempt could not be recorded; its outcome is kept");
+    }
+    await settle(pool, batch, { recorded: false }).catch((err: unknown) => {
+      if (isDatabaseAway(err)) throw err;
+      log.error({ err, delivery: batch[0]?.delivery.id }, "an outcome could not be kept; the delivery will be sent again");
+    });
+    written(1);
+  }
+
+  // Batches are written in the order in which they wait, so what is done is always at the front.
+  function written(count: number): void {
+    waiting.splice(0, count);
+  }
+
+  return {
+    add(settlement) {
+      waiting.push(settlement);
+      if (waiting.length === BATCH_MAX) schedule(0);
+      else if (waiting.length === 1) schedule(DELAY_MS);
+    },
+    get pending() {
+      return waiting.length;
+    },
+    async drain(signal) {
+      while (waiting.length > 0 && !signal.aborted) {
+        schedule(0);
+        await (flushing ?? sleep(1, signal));
+      }
+    },
+  };
+}

@@ -1,0 +1,80 @@
+// A webhook as the loop sends to it: its settings with the secrets opened.
+import type { Log } from "../kernel/log.ts";
+import { PRESETS, type Preset, type PresetName } from "../presets/index.ts";
+import type { Db } from "../store/connect.ts";
+import type { Sealer } from "../store/sealed.ts";
+import { loadWebhooks, type WebhookRow } from "../store/webhooks.ts";
+import { openHeaders, openKey } from "../webhooks/secrets.ts";
+
+export type Target = {
+  webhookId: number;
+  version: number;
+  url: string;
+  preset: Preset;
+  scheduleS: readonly number[];
+  timeoutMs: number;
+  /** Undefined where the stored ones can't be decrypted: that fails this webhook's attempts, and no other's. */
+  secrets: { headers: Record<string, string>; keys: string[]; keyVersion: number | null } | undefined;
+};
+
+const TARGETS_MAX = 10_000; // some kilobytes each; beyond it the one unused for longest is read again
+
+/** Remembers targets by version, so that an unchanged webhook is read and decrypted once. */
+export function createTargets(db: Db, sealer: Sealer, log: Log) {
+  const targets = new Map<number, Target>(); // the least recently used first
+
+  function remember(target: Target): void {
+    targets.delete(target.webhookId);
+    targets.set(target.webhookId, target);
+    const [oldest] = targets.keys();
+    if (targets.size > TARGETS_MAX && oldest !== undefined) targets.delete(oldest);
+  }
+
+  return {
+    /** The targets of claimed deliveries, each at least as new as the claim saw it. */
+    async load(
+      claimed: readonly { webhook_id: number; webhook_version: number }[],
+    ): Promise<ReadonlyMap<number, Target>> {
+      const found = new Map<number, Target>();
+      const missing = new Set<number>();
+      for (const { webhook_id: id, webhook_version: version } of claimed) {
+        const target = targets.get(id);
+        if (target && target.version >= version) found.set(id, target);
+        else missing.add(id);
+      }
+      const rows = missing.size === 0 ? [] : await loadWebhooks(db, [...missing]);
+      for (const row of rows) found.set(row.webhook_id, openTarget(row, sealer, log));
+      for (const target of found.values()) remember(target);
+      return found;
+    },
+  };
+}
+
+export type Targets = ReturnType<typeof createTargets>;
+
+function openTarget(row: WebhookRow, sealer: Sealer, log: Log): Target {
+  const preset = PRESETS[row.preset as PresetName];
+  return {
+    webhookId: row.webhook_id,
+    version: row.version,
+    url: row.url,
+    preset,
+    scheduleS: row.retry_schedule_s ?? preset.retryScheduleS,
+    timeoutMs: row.timeout_ms ?? preset.timeoutMs,
+    secrets: openSecrets(row, sealer, log),
+  };
+}
+
+function openSecrets(row: WebhookRow, sealer: Sealer, log: Log): Target["secrets"] {
+  try {
+    const key = openKey(sealer, row);
+    return {
+      headers: openHeaders(sealer, row),
+      keys: key === null ? [] : [key],
+      keyVersion: key === null ? null : row.signature_key_version,
+    };
+  } catch (err) {
+    log.error({ err, webhook_id: row.id, tenant: row.tenant }, "a webhook's secrets can't be decrypted");
+    return undefined;
+  }
+}

@@ -1,0 +1,60 @@
+// Makes a database ready for a service: schema, built-in types, settings, and the secrets key's mark.
+import pg from "pg";
+
+import { CATALOGUE } from "./event-types/catalogue/index.ts";
+import { StartError } from "./kernel/errors.ts";
+import type { Log } from "./kernel/log.ts";
+import { connect } from "./store/connect.ts";
+import { writeSharedTypes } from "./store/event-types.ts";
+import { migrate } from "./store/migrate.ts";
+import { makePartitions } from "./store/partitions.ts";
+import { checkSecretsKey, type Sealer } from "./store/sealed.ts";
+import { writePublishSettings, type PublishSettings } from "./store/settings.ts";
+
+export type PrepareOptions = {
+  log: Log;
+  settings?: PublishSettings;
+  sealer?: Sealer;
+  /** Days of partitions; fewer make a test's database quick to copy. */
+  daysAhead?: number;
+};
+
+/** Brings the database up to this program. Throws a StartError, one line, where it can't be used. */
+export async function prepareDatabase(url: string, options: PrepareOptions): Promise<{ applied: string[] }> {
+  const { log, settings, sealer, daysAhead } = options;
+  await knock(url);
+  const result = await migrate(url, { log, ...(daysAhead !== undefined && { daysAhead }) });
+  const connection = connect(url, { name: "prepare", max: 1, log });
+  try {
+    await makePartitions(connection.pool, daysAhead).catch((err: unknown) => {
+      log.warn({ err }, "partitions can't be made by this role; another process has to");
+    });
+    await writeSharedTypes(connection.db, CATALOGUE.map(stored));
+    if (settings) await writePublishSettings(connection.db, settings);
+    if (sealer) await checkSecretsKey(connection.db, sealer);
+  } finally {
+    await connection.close();
+  }
+  return result;
+}
+
+function stored({ name, description, schema, example }: (typeof CATALOGUE)[number]) {
+  return { name, description, schema: JSON.stringify(schema), example: JSON.stringify(example), enforce: false };
+}
+
+async function knock(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+  client.on("error", () => {}); // a connection lost right here is told by what comes next
+  try {
+    await client.connect();
+    await client.end();
+  } catch (error) {
+    throw new StartError(`DATABASE_URL: the database can't be connected to: ${reason(error)}`, { cause: error });
+  }
+}
+
+// The driver wraps what several addresses answered; its own texts name hosts and roles, never passwords.
+function reason(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map((each) => reason(each)).join(", ");
+  return error instanceof Error ? error.message : String(error);
+}

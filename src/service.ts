@@ -1,0 +1,147 @@
+// Wires everything, by hand: what `posthorn serve`, `api` and `worker` run.
+import type { AddressInfo } from "node:net";
+
+import type { Config } from "./config.ts";
+import { openDatabase, type OpenDatabase } from "./database.ts";
+import { createDatabaseClock } from "./delivery/database-clock.ts";
+import { startLoop } from "./delivery/loop.ts";
+import { startSweeper } from "./delivery/sweeper.ts";
+import { createTargets } from "./delivery/target.ts";
+import { parseCidrs, type AddressRules } from "./egress/address.ts";
+import { createEgress } from "./egress/client.ts";
+import type { Endpoint } from "./egress/endpoint.ts";
+import { createJudge } from "./event-types/judge.ts";
+import { createApp, createWorkerApp } from "./http/app.ts";
+import { listen } from "./http/listen.ts";
+import { ensureAdminKey, keyFinder } from "./keys.ts";
+import { monotonic } from "./kernel/clock.ts";
+import { createCursors } from "./kernel/cursor.ts";
+import type { Log } from "./kernel/log.ts";
+import type { Context } from "./rpc/trpc.ts";
+import { connect } from "./store/connect.ts";
+import { workerName } from "./worker-name.ts";
+
+const API_CONNECTIONS_MAX = 10;
+const WORKER_CONNECTIONS_MAX = 5; // a claim, a settle and the housekeeping; more would only take them from others
+const LOOPBACK = "127.0.0.0/8,::1/128";
+
+export type Role = "serve" | "api" | "worker";
+
+export type Service = {
+  /** Where it listens. */
+  url: string;
+  /** The admin key, where this start has made one: the only time that it can be shown. */
+  newAdminKey: string | null;
+  /** For psql, where the embedded database is used. */
+  embeddedUrl: string | null;
+  /** Readiness off, what is in flight finished, the rest given back, the database closed. */
+  stop(): Promise<void>;
+};
+
+/** Starts the service. Throws a StartError, one line, where it can't. */
+export async function startService(role: Role, config: Config, log: Log): Promise<Service> {
+  const undo: (() => Promise<unknown>)[] = []; // how to stop what has started, the last first
+  const stop = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const database = await openDatabase(config, log);
+    undo.push(() => database.close());
+    const parts = createParts(role, config, log, database);
+    undo.push(() => parts.close());
+    const newAdminKey = role === "worker" ? null : await ensureAdminKey(parts.api.db, config.POSTHORN_ADMIN_KEY);
+    const server = await listen(parts.app, config.HOST, config.PORT);
+    undo.push(() => server.close());
+    parts.ownEndpoints.push(...database.endpoints, server.address);
+    if (role !== "api") undo.push(parts.deliver());
+    undo.push(() => Promise.resolve(parts.unready()));
+    return { url: urlOf(server.address), newAdminKey, embeddedUrl: database.embeddedUrl, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function createParts(role: Role, config: Config, log: Log, { url, sealer, embeddedUrl }: OpenDatabase) {
+  const api = connect(url, { name: "api", max: API_CONNECTIONS_MAX, log });
+  const worker = connect(url, { name: "worker", max: WORKER_CONNECTIONS_MAX, log, pinPlans: true });
+  const cursors = createCursors(sealer.derive("cursors"));
+  const judge = createJudge();
+  const ownEndpoints: Endpoint[] = [];
+  const addresses: AddressRules = {
+    allow: config.POSTHORN_EGRESS_ALLOW ?? parseCidrs(embeddedUrl === null ? "" : LOOPBACK),
+    forbidden: () => ownEndpoints,
+  };
+  let wake = () => {};
+  let isStopping = false;
+
+  const createContext = (caller: Context["caller"]): Context => {
+    const store = { db: api.db, pool: api.pool, tenant: caller.tenant, sealer, cursors };
+    return {
+      caller,
+      webhooks: {
+        store,
+        scope: caller.scope,
+        urlPolicy: { addresses, http: config.POSTHORN_HTTP },
+        webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
+      },
+      events: { store, judge, published: () => wake() },
+      deliveries: { store, queued: () => wake() },
+    };
+  };
+
+  const readiness = async () => {
+    if (isStopping) return "stopping";
+    const { pool } = role === "worker" ? worker : api;
+    return pool.query("select").then(
+      () => null,
+      () => "the database can't be reached",
+    );
+  };
+
+  return {
+    api,
+    ownEndpoints,
+    app:
+      role === "worker"
+        ? createWorkerApp({ readiness, log })
+        : createApp({ createContext, findKey: keyFinder(api.db, config.POSTHORN_ADMIN_KEY), readiness, log }),
+    unready: () => void (isStopping = true),
+    close: () => Promise.all([api.close(), worker.close()]),
+
+    /** Starts delivering; answers how to stop it. */
+    deliver() {
+      const egress = createEgress({ ...addresses, clock: monotonic });
+      const loop = startLoop({
+        pool: worker.pool,
+        db: worker.db,
+        egress,
+        judge,
+        log,
+        monotonic,
+        clock: createDatabaseClock(monotonic),
+        random: Math.random,
+        worker: workerName(),
+        http: config.POSTHORN_HTTP,
+        targets: createTargets(worker.db, sealer, log),
+        concurrency: config.POSTHORN_CONCURRENCY,
+        perWebhook: config.POSTHORN_MAX_IN_FLIGHT_PER_WEBHOOK,
+      });
+      const sweeper = startSweeper({
+        pool: worker.pool,
+        idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
+        ready: () => loop.wake(),
+        log,
+      });
+      wake = () => loop.wake();
+      return async () => {
+        await Promise.all([loop.stop(), sweeper.stop()]);
+        await egress.close();
+      };
+    },
+  };
+}
+
+function urlOf({ address, port }: Pick<AddressInfo, "address" | "port">): string {
+  return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
