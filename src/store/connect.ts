@@ -46,7 +46,14 @@ export function connect(
   });
   pool.on("error", (err) => options.log.warn({ err }, "an idle database connection was lost"));
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
-  return { db, pool, close: () => db.destroy() };
+  return {
+    db,
+    pool,
+    async close() {
+      await db.destroy(); // ends the pool only where Kysely has used it
+      if (!pool.ended) await pool.end();
+    },
+  };
 }
 
 // Statistics taken while the queue is empty give a sequential scan over a million rows: a worker's statements

@@ -46,7 +46,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedD
     return await interruptible((signal) => start(options, signal));
   } catch (error) {
     if (error instanceof StartError) throw error;
-    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    const reason = (error as Error).message.split("\n")[0];
     throw new StartError(`the database in ${options.dataDir} can't start: ${reason}`, {
       cause: error,
     });

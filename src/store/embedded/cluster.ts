@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { StartError } from "../../kernel/errors.ts";
 import type { Binaries } from "./binaries.ts";
 import { complaintIn } from "./complaint.ts";
+import { codeOf } from "./error-code.ts";
 import { run } from "./run.ts";
 import type { ServerUser } from "./server-user.ts";
 
@@ -12,8 +13,8 @@ export const SUPERUSER = "posthorn";
 
 /** The major version of the cluster in a folder, or undefined where there is none yet. */
 export async function clusterMajor(clusterDir: string): Promise<number | undefined> {
-  const entries = await readdir(clusterDir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [] as string[];
+  const entries = await readdir(clusterDir).catch((error: unknown) => {
+    if (codeOf(error) === "ENOENT") return [] as string[];
     throw error;
   });
   if (entries.length === 0) return undefined;
@@ -47,8 +48,8 @@ export async function makeCluster(options: {
     signal.throwIfAborted();
     if (!made.ok)
       throw new StartError(`initdb failed: ${complaintIn(made.stderr) || made.error?.message}`);
-    await rename(fresh, clusterDir).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+    await rename(fresh, clusterDir).catch((error: unknown) => {
+      if (!["ENOTEMPTY", "EEXIST"].includes(codeOf(error) ?? "")) throw error;
     });
     if (durable) await syncFolder(dirname(clusterDir));
   } finally {
@@ -70,7 +71,7 @@ function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return codeOf(error) === "EPERM"; // another user's
   }
 }
 

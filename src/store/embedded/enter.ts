@@ -4,11 +4,10 @@ import type pg from "pg";
 import { monotonic, sleep } from "../../kernel/clock.ts";
 import { SECOND } from "../../kernel/duration.ts";
 import { StartError } from "../../kernel/errors.ts";
-import { isDatabaseAway } from "../../kernel/faults.ts";
 import { enterAsGuest, isLast, takeOwnership } from "./ownership.ts";
 import { findPostmaster, type Postmaster } from "./postmaster.ts";
 import { ensureServer, type Place } from "./running-server.ts";
-import { openSession } from "./session.ts";
+import { isPassing, openSession } from "./session.ts";
 import { stopServer } from "./stop-server.ts";
 
 const POLL_MS = 20;
@@ -30,7 +29,7 @@ export async function enterServer(
       if (launched) launchedPid = postmaster.pid;
       const session = await tryToEnter(postmaster, place, share).catch((error: unknown) => {
         enterBy = Math.min(enterBy, monotonic() + ENTER_MS_MAX);
-        if (!isDatabaseAway(error)) throw error;
+        if (!isPassing(error)) throw error;
         if (monotonic() > enterBy) throw unreachable(postmaster, place.clusterDir, error);
       });
       if (session && !signal.aborted)
@@ -80,7 +79,7 @@ async function stopUnused(clusterDir: string): Promise<void> {
 }
 
 function unreachable({ pid, socketDir }: Postmaster, clusterDir: string, cause: unknown) {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = (cause as Error).message;
   return new StartError(
     `PostgreSQL (pid ${pid}) runs on ${clusterDir}, and its socket in ${socketDir} can't be reached (${reason}): stop it with kill -INT ${pid} and start posthorn again`,
     { cause },

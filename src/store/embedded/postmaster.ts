@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { sleep } from "../../kernel/clock.ts";
 import { SECOND } from "../../kernel/duration.ts";
+import { codeOf } from "./error-code.ts";
 import { run } from "./run.ts";
 import { removeSocketDir } from "./socket-dir.ts";
 
@@ -38,7 +39,7 @@ async function readPidFile(clusterDir: string): Promise<string | undefined> {
   try {
     return await readFile(join(clusterDir, "postmaster.pid"), "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (codeOf(error) === "ENOENT") return undefined;
     throw error;
   }
 }

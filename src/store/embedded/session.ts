@@ -2,8 +2,8 @@
 import pg from "pg";
 
 import { SECOND } from "../../kernel/duration.ts";
-import { databaseError } from "../../kernel/faults.ts";
 import { SUPERUSER } from "./cluster.ts";
+import { codeOf } from "./error-code.ts";
 import { SOCKET_PORT } from "./socket-dir.ts";
 
 const DATABASE = "posthorn";
@@ -23,18 +23,24 @@ export async function openSession(socketDir: string): Promise<pg.Client> {
   try {
     return await connect(socketUrl(socketDir));
   } catch (error) {
-    if (databaseError(error)?.code !== "3D000") throw error; // no such database
+    if (codeOf(error) !== "3D000") throw error; // no such database
   }
   const maintenance = await connect(socketUrl(socketDir, "postgres"));
   try {
     await maintenance.query(`create database ${DATABASE}`);
   } catch (error) {
-    const code = databaseError(error)?.code;
-    if (code !== "42P04" && code !== "23505") throw error; // else another start was quicker
+    if (!["42P04", "23505"].includes(codeOf(error) ?? "")) throw error; // else another start was quicker
   } finally {
     await maintenance.end();
   }
   return connect(socketUrl(socketDir));
+}
+
+/** True for what a server that starts, stops or crashed answers: the next try may find another. */
+export function isPassing(error: unknown): boolean {
+  const code = codeOf(error) ?? "";
+  if (/^57P0[1-3]$|^(ENOENT|ECONNREFUSED|ECONNRESET|EPIPE)$/.test(code)) return true;
+  return /Connection terminated|timeout expired|not queryable/.test((error as Error).message);
 }
 
 async function connect(url: string): Promise<pg.Client> {
