@@ -2,7 +2,11 @@
 import type { Service } from "./service.ts";
 
 /** The text for stderr. The admin key stands in it only at the start that made it. */
-export function firstSteps({ url, newAdminKey, embeddedUrl }: Pick<Service, "url" | "newAdminKey" | "embeddedUrl">): string {
+export function firstSteps({
+  url,
+  newAdminKey,
+  embeddedUrl,
+}: Pick<Service, "url" | "newAdminKey" | "embeddedUrl">): string {
   const key =
     newAdminKey === null
       ? "  export POSTHORN_KEY=…   # the admin key, shown at the first start or set as POSTHORN_ADMIN_KEY"

@@ -20,14 +20,23 @@ import { TENANT_PATTERN } from "./store/tenant.ts";
 const program = new Command("posthorn")
   .description("Webhooks sent out of your Postgres.")
   .version(VERSION)
-  .addHelpText("after", "\nSettings come from the environment, and from a file .env beside you; .env.example lists them.");
+  .addHelpText(
+    "after",
+    "\nSettings come from the environment, and from a file .env beside you; .env.example lists them.",
+  );
 
 program
   .command("serve", { isDefault: true })
   .description("run the API and the delivery loop; without DATABASE_URL on an embedded PostgreSQL")
   .action(() => run("serve"));
-program.command("api").description("run the API alone").action(() => run("api"));
-program.command("worker").description("run the delivery loop alone").action(() => run("worker"));
+program
+  .command("api")
+  .description("run the API alone")
+  .action(() => run("api"));
+program
+  .command("worker")
+  .description("run the delivery loop alone")
+  .action(() => run("worker"));
 
 program
   .command("migrate")
@@ -54,8 +63,16 @@ program
   .command("create")
   .description("make an API key, and print it this once")
   .requiredOption("--name <name>", "what it is for", nonEmpty)
-  .addOption(new Option("--scope <scope>", "what it may do").choices(["admin", "manage", "publish", "read"]).makeOptionMandatory())
-  .option("--tenant <tenant>", "the tenant it belongs to (default: default; an admin key has every tenant)", tenantName)
+  .addOption(
+    new Option("--scope <scope>", "what it may do")
+      .choices(["admin", "manage", "publish", "read"])
+      .makeOptionMandatory(),
+  )
+  .option(
+    "--tenant <tenant>",
+    "the tenant it belongs to (default: default; an admin key has every tenant)",
+    tenantName,
+  )
   .option("--expires-at <time>", "ISO 8601; never, unless given", instant)
   .action(createApiKey);
 
@@ -81,7 +98,12 @@ async function run(role: Role): Promise<void> {
   process.exit(0);
 }
 
-async function createApiKey(options: { name: string; scope: KeyScope; tenant?: string; expiresAt?: Date }): Promise<void> {
+async function createApiKey(options: {
+  name: string;
+  scope: KeyScope;
+  tenant?: string;
+  expiresAt?: Date;
+}): Promise<void> {
   const { name, scope, expiresAt = null } = options;
   if (scope === "admin" && options.tenant !== undefined)
     throw new StartError("--tenant: an admin key has every tenant; leave it out");
@@ -116,7 +138,11 @@ function say(text: string): void {
 
 // A start that can't go on ends in one line; anything else is a bug, and its stack helps.
 function fail(error: unknown): void {
-  say(error instanceof StartError ? `posthorn: ${error.message}` : String(error instanceof Error ? error.stack : error));
+  say(
+    error instanceof StartError
+      ? `posthorn: ${error.message}`
+      : String(error instanceof Error ? error.stack : error),
+  );
   process.exit(1);
 }
 
@@ -126,12 +152,14 @@ function nonEmpty(text: string): string {
 }
 
 function tenantName(text: string): string {
-  if (!TENANT_PATTERN.test(text)) throw new InvalidArgumentError("1 to 64 of a-z, 0-9, _ and - are needed.");
+  if (!TENANT_PATTERN.test(text))
+    throw new InvalidArgumentError("1 to 64 of a-z, 0-9, _ and - are needed.");
   return text;
 }
 
 function instant(text: string): Date {
   const time = new Date(text);
-  if (Number.isNaN(time.getTime())) throw new InvalidArgumentError("a time like 2027-01-31T12:00:00Z is needed.");
+  if (Number.isNaN(time.getTime()))
+    throw new InvalidArgumentError("a time like 2027-01-31T12:00:00Z is needed.");
   return time;
 }

@@ -33,19 +33,34 @@ export async function openDatabase(
   log: Log,
   { share = false }: { share?: boolean } = {},
 ): Promise<OpenDatabase> {
-  const settings = { unknownTypes: config.POSTHORN_UNKNOWN_TYPES, idempotencyH: config.POSTHORN_IDEMPOTENCY_H };
+  const settings = {
+    unknownTypes: config.POSTHORN_UNKNOWN_TYPES,
+    idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
+  };
   const url = config.DATABASE_URL;
   if (url !== null) {
     const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? noKey());
     await prepareDatabase(url, { log, settings, sealer });
-    return { url, embeddedUrl: null, sealer, endpoints: await endpointsOf(url), close: async () => {} };
+    return {
+      url,
+      embeddedUrl: null,
+      sealer,
+      endpoints: await endpointsOf(url),
+      close: async () => {},
+    };
   }
   const dataDir = resolve(config.POSTHORN_DATA_DIR);
   const embedded = await startEmbedded({ dataDir, share, log });
   try {
     const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? [ownKey(dataDir)]);
     await prepareDatabase(embedded.url, { log, settings, sealer });
-    return { url: embedded.url, embeddedUrl: embedded.url, sealer, endpoints: [], close: () => embedded.stop() };
+    return {
+      url: embedded.url,
+      embeddedUrl: embedded.url,
+      sealer,
+      endpoints: [],
+      close: () => embedded.stop(),
+    };
   } catch (error) {
     await embedded.stop();
     throw error;
@@ -61,11 +76,15 @@ function ownKey(dataDir: string): Buffer {
     writeFileSync(file, `${made}\n`, { flag: "wx", mode: 0o600 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST")
-      throw new StartError(`POSTHORN_DATA_DIR: ${file} can't be written: ${(error as Error).message}`);
+      throw new StartError(
+        `POSTHORN_DATA_DIR: ${file} can't be written: ${(error as Error).message}`,
+      );
   }
   const key = Buffer.from(readFileSync(file, "utf8").trim(), "base64");
   if (key.length === SECRETS_KEY_BYTES) return key;
-  throw new StartError(`POSTHORN_DATA_DIR: ${file} is not a secrets key of 32 bytes in base64; restore it from a backup`);
+  throw new StartError(
+    `POSTHORN_DATA_DIR: ${file} is not a secrets key of 32 bytes in base64; restore it from a backup`,
+  );
 }
 
 function noKey(): never {

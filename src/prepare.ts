@@ -20,7 +20,10 @@ export type PrepareOptions = {
 };
 
 /** Brings the database up to this program. Throws a StartError, one line, where it can't be used. */
-export async function prepareDatabase(url: string, options: PrepareOptions): Promise<{ applied: string[] }> {
+export async function prepareDatabase(
+  url: string,
+  options: PrepareOptions,
+): Promise<{ applied: string[] }> {
   const { log, settings, sealer, daysAhead } = options;
   await knock(url);
   const result = await migrate(url, { log, ...(daysAhead !== undefined && { daysAhead }) });
@@ -39,7 +42,13 @@ export async function prepareDatabase(url: string, options: PrepareOptions): Pro
 }
 
 function stored({ name, description, schema, example }: (typeof CATALOGUE)[number]) {
-  return { name, description, schema: JSON.stringify(schema), example: JSON.stringify(example), enforce: false };
+  return {
+    name,
+    description,
+    schema: JSON.stringify(schema),
+    example: JSON.stringify(example),
+    enforce: false,
+  };
 }
 
 async function knock(url: string): Promise<void> {
@@ -49,7 +58,9 @@ async function knock(url: string): Promise<void> {
     await client.connect();
     await client.end();
   } catch (error) {
-    throw new StartError(`DATABASE_URL: the database can't be connected to: ${reason(error)}`, { cause: error });
+    throw new StartError(`DATABASE_URL: the database can't be connected to: ${reason(error)}`, {
+      cause: error,
+    });
   }
 }
 

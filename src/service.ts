@@ -49,7 +49,8 @@ export async function startService(role: Role, config: Config, log: Log): Promis
     undo.push(() => database.close());
     const parts = createParts(role, config, log, database);
     undo.push(() => parts.close());
-    const newAdminKey = role === "worker" ? null : await ensureAdminKey(parts.api.db, config.POSTHORN_ADMIN_KEY);
+    const newAdminKey =
+      role === "worker" ? null : await ensureAdminKey(parts.api.db, config.POSTHORN_ADMIN_KEY);
     const server = await listen(parts.app, config.HOST, config.PORT);
     undo.push(() => server.close());
     parts.ownEndpoints.push(...database.endpoints, server.address);
@@ -62,7 +63,12 @@ export async function startService(role: Role, config: Config, log: Log): Promis
   }
 }
 
-function createParts(role: Role, config: Config, log: Log, { url, sealer, embeddedUrl }: OpenDatabase) {
+function createParts(
+  role: Role,
+  config: Config,
+  log: Log,
+  { url, sealer, embeddedUrl }: OpenDatabase,
+) {
   const api = connect(url, { name: "api", max: API_CONNECTIONS_MAX, log });
   const worker = connect(url, { name: "worker", max: WORKER_CONNECTIONS_MAX, log, pinPlans: true });
   const cursors = createCursors(sealer.derive("cursors"));
@@ -85,7 +91,7 @@ function createParts(role: Role, config: Config, log: Log, { url, sealer, embedd
         urlPolicy: { addresses, http: config.POSTHORN_HTTP },
         webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
       },
-      events: { store, judge, published: () => wake() },
+      events: { store, judge, monotonic, published: () => wake() },
       deliveries: { store, queued: () => wake() },
     };
   };
@@ -105,7 +111,12 @@ function createParts(role: Role, config: Config, log: Log, { url, sealer, embedd
     app:
       role === "worker"
         ? createWorkerApp({ readiness, log })
-        : createApp({ createContext, findKey: keyFinder(api.db, config.POSTHORN_ADMIN_KEY), readiness, log }),
+        : createApp({
+            createContext,
+            findKey: keyFinder(api.db, config.POSTHORN_ADMIN_KEY),
+            readiness,
+            log,
+          }),
     unready: () => void (isStopping = true),
     close: () => Promise.all([api.close(), worker.close()]),
 

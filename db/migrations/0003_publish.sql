@@ -67,13 +67,40 @@ set search_path = pg_catalog, posthorn, pg_temp
 as $$
 begin
   perform payload::json;
+  if posthorn.is_deeper(payload, 500) then
+    raise exception using errcode = 'PH400', column = 'payload',
+      message = 'payload: nested more than 500 levels deep; flatten it';
+  end if;
 exception
   when invalid_text_representation or untranslatable_character then
     raise exception using errcode = 'PH400', column = 'payload',
       message = format('payload: a JSON value is needed; %s', sqlerrm);
   when statement_too_complex then
     raise exception using errcode = 'PH400', column = 'payload',
-      message = 'payload: nested too deeply; some thousand levels are taken';
+      message = 'payload: nested more than 500 levels deep; flatten it';
+end
+$$;
+
+-- Whether JSON nests deeper than `most` levels. Few payloads have that many brackets at all, and only those are
+-- taken apart: strings and all else but brackets go, then the innermost pairs, level by level.
+create function posthorn.is_deeper(payload text, most integer) returns boolean
+language plpgsql immutable strict
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  brackets text := payload;
+begin
+  if length(payload) - length(translate(payload, '[{', '')) <= most then
+    return false;
+  end if;
+  brackets := regexp_replace(brackets, '"(\\.|[^"\\])*"', '', 'g');
+  brackets := regexp_replace(brackets, '[^][{}]', '', 'g');
+  for level in 1 .. most loop
+    exit when brackets = '';
+    brackets := replace(replace(brackets, '[]', ' '), '{}', ' ');
+    brackets := replace(brackets, ' ', '');
+  end loop;
+  return brackets <> '';
 end
 $$;
 

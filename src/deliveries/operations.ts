@@ -28,7 +28,13 @@ export async function list({ store }: DeliveriesContext, input: ListDeliveriesIn
     { tenant: store.tenant, list: "deliveries", filter: [webhookId, event_id, filter] },
     { cursor, page_size },
     (after, limit) =>
-      listDeliveries(store.db, store.tenant, { ...filter, webhookId, eventId: event_id, before: after ?? undefined, limit }),
+      listDeliveries(store.db, store.tenant, {
+        ...filter,
+        webhookId,
+        eventId: event_id,
+        before: after ?? undefined,
+        limit,
+      }),
     (row) => row.id,
     presentDelivery,
   );
@@ -38,7 +44,10 @@ export async function info({ store }: DeliveriesContext, id: string): Promise<De
   const row = await find(store, id);
   const attempts = await listAttempts(store.db, store.tenant, id);
   const delivery = presentDelivery(row);
-  return { ...delivery, attempts: attempts.map((attempt) => presentAttempt(attempt, delivery.event_id)) };
+  return {
+    ...delivery,
+    attempts: attempts.map((attempt) => presentAttempt(attempt, delivery.event_id)),
+  };
 }
 
 /** Sends again: a pending delivery becomes due now, a finished one gets a new one beside it. */
@@ -48,7 +57,9 @@ export async function retry(context: DeliveriesContext, input: RetryInput): Prom
   const webhook = await findWebhook(store.db, store.tenant, input.webhook_id ?? "");
   if (!webhook) throw webhookNotFound(input.webhook_id ?? "");
   if (webhook.status !== "Subscribed") throw unsubscribed(webhook.id);
-  const matched = await store.db.transaction().execute((trx) => queueRetriesOfDead(trx, webhook.webhook_id));
+  const matched = await store.db
+    .transaction()
+    .execute((trx) => queueRetriesOfDead(trx, webhook.webhook_id));
   queued();
   return { replay_id: null, matched };
 }
@@ -61,8 +72,11 @@ async function retryOne({ store, queued }: DeliveriesContext, id: string): Promi
     return (await findDelivery(store.db, store.tenant, id)) ?? row;
   }
   const webhook = await findWebhookById(store.db, row.webhook_internal_id);
-  if (!webhook || webhook.deleted_at || webhook.status !== "Subscribed") throw unsubscribed(row.webhook_id);
-  const queuedId = await store.db.transaction().execute((trx) => queueRetry(trx, store.tenant, row));
+  if (!webhook || webhook.deleted_at || webhook.status !== "Subscribed")
+    throw unsubscribed(row.webhook_id);
+  const queuedId = await store.db
+    .transaction()
+    .execute((trx) => queueRetry(trx, store.tenant, row));
   if (queuedId === null)
     throw new PosthornError(
       "payload_gone",

@@ -39,12 +39,19 @@ export const attempt = z
     worker: z.string(),
     url: z.string(),
     address: z.string().nullable().meta({ description: "The IP address that was connected to." }),
-    request_headers: z.record(z.string(), z.string()).meta({ description: "Secret values are masked." }),
+    request_headers: z
+      .record(z.string(), z.string())
+      .meta({ description: "Secret values are masked." }),
     body_sha256: z.string().nullable().meta({ description: "SHA-256 of the bytes sent, in hex." }),
-    key_version: z.int().nullable().meta({ description: "Which of the webhook's keys signed, counted from 1." }),
+    key_version: z
+      .int()
+      .nullable()
+      .meta({ description: "Which of the webhook's keys signed, counted from 1." }),
     status: z.int().nullable(),
     response_headers: z.record(z.string(), z.string()),
-    response_body: z.string().meta({ description: "The first 16 KiB of a failed answer, 1 KiB of a good one." }),
+    response_body: z
+      .string()
+      .meta({ description: "The first 16 KiB of a failed answer, 1 KiB of a good one." }),
     reason,
     error: z.string().nullable(),
   })
@@ -67,7 +74,9 @@ export const delivery = z
   })
   .meta({ id: "Delivery" });
 
-export const deliveryInfo = delivery.extend({ attempts: z.array(attempt) }).meta({ id: "DeliveryInfo" });
+export const deliveryInfo = delivery
+  .extend({ attempts: z.array(attempt) })
+  .meta({ id: "DeliveryInfo" });
 export const deliveryPage = pageOutput(delivery).meta({ id: "DeliveryPage" });
 export const deliveryIdInput = z.strictObject({ id: idInput("dlv") }).meta({ id: "DeliveryId" });
 

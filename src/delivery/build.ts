@@ -21,12 +21,18 @@ export function build(
   facts: { attempt: number; sentAt: Date; http: HttpRule },
 ): Built {
   const { secrets, preset } = target;
-  if (!secrets) return unbuildable("key", "the stored secrets can't be decrypted with POSTHORN_SECRETS_KEY");
+  if (!secrets)
+    return unbuildable("key", "the stored secrets can't be decrypted with POSTHORN_SECRETS_KEY");
   if (event.payload === null) return unbuildable("body", "the event's payload is gone");
   try {
     const { body, headers } = buildRequest(
       preset,
-      { id: formatId("evt", event.id), type: event.type, timestamp: event.timestamp, payload: event.payload },
+      {
+        id: formatId("evt", event.id),
+        type: event.type,
+        timestamp: event.timestamp,
+        payload: event.payload,
+      },
       { keys: secrets.keys, attempt: facts.attempt, sentAt: facts.sentAt },
     );
     const request: EgressRequest = {

@@ -16,7 +16,8 @@ export function createDatabaseClock(clock: MonotonicClock): DatabaseClock {
       offsetMs = time.getTime() - askedAt;
     },
     now() {
-      if (Number.isNaN(offsetMs)) throw new Error("the database's clock was read before it was set");
+      if (Number.isNaN(offsetMs))
+        throw new Error("the database's clock was read before it was set");
       return new Date(clock() + offsetMs);
     },
   };

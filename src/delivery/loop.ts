@@ -89,11 +89,15 @@ export function startLoop(options: LoopOptions): Loop {
     try {
       const [webhooks, events] = await Promise.all([
         targets.load(deliveries),
-        loadEvents(pool, deliveries.map((delivery) => delivery.event_id)),
+        loadEvents(
+          pool,
+          deliveries.map((delivery) => delivery.event_id),
+        ),
       ]);
       if (monotonic() - askedAt > START_WITHIN_MS) return await giveBack(deliveries);
       const byId = new Map(events.map((event) => [event.id, event]));
-      for (const load of deliveries.map((delivery) => loadOf(delivery, webhooks, byId))) start(load);
+      for (const load of deliveries.map((delivery) => loadOf(delivery, webhooks, byId)))
+        start(load);
     } catch (error) {
       await giveBack(deliveries);
       throw error;
@@ -116,7 +120,10 @@ export function startLoop(options: LoopOptions): Loop {
   async function giveBack(deliveries: ClaimedDelivery[]): Promise<void> {
     for (const { webhook_id } of deliveries) window.leave(webhook_id);
     await releaseClaimed(pool, deliveries).catch((err: unknown) => {
-      log.warn({ err, count: deliveries.length }, "claimed deliveries wait for their lease to run out");
+      log.warn(
+        { err, count: deliveries.length },
+        "claimed deliveries wait for their lease to run out",
+      );
     });
   }
 

@@ -1,6 +1,6 @@
 // One attempt, from a claimed delivery to its settlement. Never throws.
 import type { Judge } from "../event-types/judge.ts";
-import type { Egress, } from "../egress/client.ts";
+import type { Egress } from "../egress/client.ts";
 import type { Random } from "../kernel/clock.ts";
 import { isSuccess, type HttpRule } from "../presets/policy.ts";
 import type { ClaimedDelivery } from "../store/claim.ts";
@@ -30,29 +30,57 @@ const CRASHES_MAX = 5; // leases in a row that ran out: then it counts as a fail
 export type Load = { delivery: ClaimedDelivery; target: Target; event: EventToSend };
 
 /** Makes the attempt, or what stands for one where nothing can be sent. */
-export async function send(context: SendContext, { delivery, target, event }: Load): Promise<Settlement> {
+export async function send(
+  context: SendContext,
+  { delivery, target, event }: Load,
+): Promise<Settlement> {
   const { clock, random, worker, http } = context;
   const startedAt = clock.now();
   const settle = (outcome: Outcome, keyVersion: number | null = null, body: Buffer | null = null) =>
-    settlementOf(outcome, { delivery, target, startedAt, endedAt: clock.now(), worker, keyVersion, body, random });
+    settlementOf(outcome, {
+      delivery,
+      target,
+      startedAt,
+      endedAt: clock.now(),
+      worker,
+      keyVersion,
+      body,
+      random,
+    });
 
   if (delivery.crashes >= CRASHES_MAX)
-    return settle(failed("worker_crashed", `${CRASHES_MAX} workers in a row stopped while they had this delivery`));
+    return settle(
+      failed(
+        "worker_crashed",
+        `${CRASHES_MAX} workers in a row stopped while they had this delivery`,
+      ),
+    );
   const unfit = event.schema_checked ? null : await judgePayload(context, event);
   if (unfit !== null) return settle(failed("schema", unfit));
-  const built = build(target, event, { attempt: delivery.attempts_made + 1, sentAt: startedAt, http });
+  const built = build(target, event, {
+    attempt: delivery.attempts_made + 1,
+    sentAt: startedAt,
+    http,
+  });
   if (built.kind === "unbuildable") return settle(failed(built.reason, built.error));
   const exchange = await context.egress.post(built.request);
-  const outcome = judgeExchange(exchange, (status) => isSuccess(target.preset, status), clock.now().getTime());
+  const outcome = judgeExchange(
+    exchange,
+    (status) => isSuccess(target.preset, status),
+    clock.now().getTime(),
+  );
   return settle(outcome, built.keyVersion, built.request.body);
 }
 
 // PostgreSQL knows no JSON Schema: what came by SQL is judged here, before its first attempt.
-async function judgePayload({ db, judge }: SendContext, event: EventToSend): Promise<string | null> {
+async function judgePayload(
+  { db, judge }: SendContext,
+  event: EventToSend,
+): Promise<string | null> {
   if (event.payload === null) return null;
   const [type] = await findEnforcedSchemas(db, event.tenant, [event.type]);
   if (!type) return null;
-  const key = `${event.tenant} ${type.name} ${type.updated_at.getTime()}`;
+  const key = `${event.tenant} ${type.name} ${type.version}`;
   const [issue] = judge.judge(key, type.schema, JSON.parse(event.payload) as unknown) ?? [];
   return issue ? `${issue.path}: ${issue.message}` : null;
 }

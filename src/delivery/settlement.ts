@@ -51,13 +51,20 @@ function verdict(
   outcome: Outcome,
   { delivery, target, endedAt, random }: AttemptFacts,
 ): Pick<Settlement, "verdict" | "dueAt" | "webhookNotBefore"> {
-  if (outcome.kind === "delivered") return { verdict: "delivered", dueAt: null, webhookNotBefore: null };
+  if (outcome.kind === "delivered")
+    return { verdict: "delivered", dueAt: null, webhookNotBefore: null };
   const { retryAfterMs, reason } = outcome;
   const after = (ms: number) => new Date(endedAt.getTime() + ms);
   const webhookNotBefore = retryAfterMs === null ? null : after(retryAfterMs);
-  const next = nextAttempt({ scheduleS: target.scheduleS, attempt: delivery.attempts_made + 1, retryAfterMs, random });
+  const next = nextAttempt({
+    scheduleS: target.scheduleS,
+    attempt: delivery.attempts_made + 1,
+    retryAfterMs,
+    random,
+  });
   // A payload that its type refuses will not fit later either.
-  if (next.kind === "dead" || reason === "schema") return { verdict: "dead", dueAt: null, webhookNotBefore };
+  if (next.kind === "dead" || reason === "schema")
+    return { verdict: "dead", dueAt: null, webhookNotBefore };
   return { verdict: "retry", dueAt: after(next.waitMs), webhookNotBefore };
 }
 
@@ -69,4 +76,3 @@ function kept(body: Buffer, isFailed: boolean): Buffer {
 function storable(text: string): string {
   return text.replaceAll("\0", "\uFFFD");
 }
-

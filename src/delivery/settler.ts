@@ -42,7 +42,10 @@ export function createSettler(pool: pg.Pool, log: Log): Settler {
       await write(batch);
       return waiting.length >= BATCH_MAX ? 0 : DELAY_MS;
     } catch (err) {
-      log.warn({ err, waiting: waiting.length }, "attempts can't be written down now; they are kept until they can");
+      log.warn(
+        { err, waiting: waiting.length },
+        "attempts can't be written down now; they are kept until they can",
+      );
       return AWAY_DELAY_MS;
     }
   }
@@ -60,11 +63,17 @@ export function createSettler(pool: pg.Pool, log: Log): Settler {
         await write(batch.slice(0, half));
         return write(batch.slice(half));
       }
-      log.error({ err, delivery: batch[0]?.delivery.id }, "an attempt could not be recorded; its outcome is kept");
+      log.error(
+        { err, delivery: batch[0]?.delivery.id },
+        "an attempt could not be recorded; its outcome is kept",
+      );
     }
     await settle(pool, batch, { recorded: false }).catch((err: unknown) => {
       if (isDatabaseAway(err)) throw err;
-      log.error({ err, delivery: batch[0]?.delivery.id }, "an outcome could not be kept; the delivery will be sent again");
+      log.error(
+        { err, delivery: batch[0]?.delivery.id },
+        "an outcome could not be kept; the delivery will be sent again",
+      );
     });
     written(1);
   }

@@ -14,7 +14,8 @@ export type Target = {
   scheduleS: readonly number[];
   timeoutMs: number;
   /** Undefined where the stored ones can't be decrypted: that fails this webhook's attempts, and no other's. */
-  secrets: { headers: Record<string, string>; keys: string[]; keyVersion: number | null } | undefined;
+  secrets:
+    { headers: Record<string, string>; keys: string[]; keyVersion: number | null } | undefined;
 };
 
 const TARGETS_MAX = 10_000; // some kilobytes each; beyond it the one unused for longest is read again
@@ -74,7 +75,10 @@ function openSecrets(row: WebhookRow, sealer: Sealer, log: Log): Target["secrets
       keyVersion: key === null ? null : row.signature_key_version,
     };
   } catch (err) {
-    log.error({ err, webhook_id: row.id, tenant: row.tenant }, "a webhook's secrets can't be decrypted");
+    log.error(
+      { err, webhook_id: row.id, tenant: row.tenant },
+      "a webhook's secrets can't be decrypted",
+    );
     return undefined;
   }
 }

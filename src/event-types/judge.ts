@@ -2,6 +2,7 @@
 import type { ValidateFunction } from "ajv";
 
 import type { Issue } from "../kernel/errors.ts";
+import { depthExceeds } from "../kernel/json.ts";
 import { compile, DIALECT_IDS, dialectOf, issuesOf, judgeByMetaschema } from "./json-schema.ts";
 import { withinMs } from "./time-limit.ts";
 
@@ -93,18 +94,6 @@ function isSchema(schema: unknown): schema is object | boolean {
     typeof schema === "boolean" ||
     (typeof schema === "object" && schema !== null && !Array.isArray(schema))
   );
-}
-
-// Level by level, not by recursion, which the very input that this looks for would overflow.
-function depthExceeds(value: unknown, max: number): boolean {
-  let level = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > max) return true;
-    level = level.flatMap((item) =>
-      typeof item === "object" && item !== null ? Object.values(item) : [],
-    );
-  }
-  return false;
 }
 
 function refusal(error: unknown): string {

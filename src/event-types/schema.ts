@@ -3,10 +3,12 @@ import { z } from "zod";
 
 import { instant } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { depthExceeds } from "../kernel/json.ts";
 import { checkSchema } from "./judge.ts";
 import { isReservedType, TYPE_NAME_MAX, TYPE_PATTERN } from "./names.ts";
 
 const DESCRIPTION_MAX = 2_000;
+const EXAMPLE_DEPTH_MAX = 100; // as deep as a schema may be
 
 const name = z
   .string()
@@ -35,7 +37,14 @@ const fields = {
     .nullable()
     .optional(),
   schema: jsonSchema.optional().meta({ description: "JSON Schema of the payload; null for none." }),
-  example: z.unknown().optional().meta({ description: "A sample payload." }),
+  example: z
+    .unknown()
+    .refine(
+      (value) => !depthExceeds(value, EXAMPLE_DEPTH_MAX),
+      `nested more than ${EXAMPLE_DEPTH_MAX} levels deep`,
+    )
+    .optional()
+    .meta({ description: "A sample payload." }),
   enforce: z.boolean().optional().meta({
     description:
       "Refuse payloads that do not fit; true unless said otherwise where a schema is given.",

@@ -1,7 +1,10 @@
 // The HTTP door to publish: judges payloads by their types' schemas, then goes through the database's own function.
 import type { Judge } from "../event-types/judge.ts";
+import type { MonotonicClock } from "../kernel/clock.ts";
+import { SECOND } from "../kernel/duration.ts";
 import { invalid, PosthornError, type Issue } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
+import { depthExceeds } from "../kernel/json.ts";
 import { findEnforcedSchemas } from "../store/event-types.ts";
 import { storeEvents, type NewEvent } from "../store/events.ts";
 import { databaseError } from "../kernel/faults.ts";
@@ -9,18 +12,26 @@ import type { TenantStore } from "../store/tenant.ts";
 import type { Published, PublishInput } from "./schema.ts";
 
 const PAYLOAD_BYTES_MAX = 256 * 1024; // the database's publish() holds the same
+const PAYLOAD_DEPTH_MAX = 500; // levels, here and there: JSON readers of other languages stop at 1,000
+const JUDGING_MS_MAX = 5 * SECOND; // of one request: a schema's pattern may take long, and the process waits for it
 
 /** `published` is called after events were stored, so that a delivery loop in this process need not poll. */
-export type PublishContext = { store: TenantStore; judge: Judge; published: () => void };
+export type PublishContext = {
+  store: TenantStore;
+  judge: Judge;
+  monotonic: MonotonicClock;
+  published: () => void;
+};
 
 /** Stores events with their deliveries: all of them or, when one is refused, none. Answers in their order. */
 export async function publishMany(
-  { store, judge, published }: PublishContext,
+  context: PublishContext,
   events: readonly PublishInput[],
   pathOf: (index: number) => string = (index) => `events.${index}.`,
 ): Promise<Published[]> {
-  await judgePayloads(store, judge, events, pathOf);
+  const { store, published } = context;
   const rows = events.map((event, index) => newEvent(event, pathOf(index)));
+  await judgePayloads(context, events, pathOf);
   const stored = await storeEvents(store.pool, store.tenant, rows).catch(translate);
   published();
   return stored.map((row) => ({
@@ -48,39 +59,51 @@ function newEvent(event: PublishInput, path: string): NewEvent {
 }
 
 function payloadText(payload: unknown, path: string): string {
-  let text: string;
-  try {
-    text = JSON.stringify(payload);
-  } catch {
-    throw invalid(path, "nested too deeply; some thousand levels are taken");
-  }
+  if (depthExceeds(payload, PAYLOAD_DEPTH_MAX))
+    throw invalid(path, `nested more than ${PAYLOAD_DEPTH_MAX} levels deep; flatten it`);
+  const text = JSON.stringify(payload);
   const bytes = Buffer.byteLength(text);
   if (bytes > PAYLOAD_BYTES_MAX)
-    throw invalid(path, `at most ${PAYLOAD_BYTES_MAX} bytes (256 KiB) of JSON are taken, ${bytes} were found`);
+    throw invalid(
+      path,
+      `at most ${PAYLOAD_BYTES_MAX} bytes (256 KiB) of JSON are taken, ${bytes} were found`,
+    );
   return text;
 }
 
+// Ends at the first payload that does not fit: a thousand slow ones must not hold up everybody else.
 async function judgePayloads(
-  store: TenantStore,
-  judge: Judge,
+  { store, judge, monotonic }: PublishContext,
   events: readonly PublishInput[],
   pathOf: (index: number) => string,
 ): Promise<void> {
-  const schemas = await findEnforcedSchemas(store.db, store.tenant, events.map((event) => event.type));
-  if (schemas.length === 0) return;
+  const schemas = await findEnforcedSchemas(
+    store.db,
+    store.tenant,
+    events.map((event) => event.type),
+  );
   const byType = new Map(schemas.map((schema) => [schema.name, schema]));
-  const issues = events.flatMap((event, index): Issue[] => {
+  const startedAt = monotonic();
+  for (const [index, event] of events.entries()) {
     const type = byType.get(event.type);
-    if (!type) return [];
-    const key = `${store.tenant} ${type.name} ${type.updated_at.getTime()}`;
-    const found = judge.judge(key, type.schema, event.payload) ?? [];
-    return found.map((issue) => ({ ...issue, path: `${pathOf(index)}${issue.path}` }));
-  });
+    if (!type) continue;
+    const key = `${store.tenant} ${type.name} ${type.version}`;
+    const issues = judge.judge(key, type.schema, event.payload);
+    if (issues)
+      throw unfit(issues.map((issue) => ({ ...issue, path: `${pathOf(index)}${issue.path}` })));
+    if (monotonic() - startedAt > JUDGING_MS_MAX)
+      throw invalid(
+        `${pathOf(index)}payload`,
+        "judging these payloads by their schemas takes too long; publish fewer at a time",
+      );
+  }
+}
+
+function unfit(issues: Issue[]): PosthornError {
   const [first] = issues;
-  if (!first) return;
-  throw new PosthornError(
+  return new PosthornError(
     "payload_does_not_fit_schema",
-    `${first.path}: ${first.message}; event_types.list shows the type's schema`,
+    `${first?.path}: ${first?.message}; event_types.list shows the type's schema`,
     { issues },
   );
 }

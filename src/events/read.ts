@@ -12,7 +12,8 @@ export function list(store: TenantStore, input: ListEventsInput) {
     store.cursors,
     { tenant: store.tenant, list: "events", filter },
     { cursor, page_size },
-    (after, limit) => listEvents(store.db, store.tenant, { ...filter, before: after ?? undefined, limit }),
+    (after, limit) =>
+      listEvents(store.db, store.tenant, { ...filter, before: after ?? undefined, limit }),
     (row) => row.id,
     present,
   );

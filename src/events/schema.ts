@@ -19,8 +19,14 @@ const shortText = (max: number) =>
 const type = z
   .string()
   .max(TYPE_NAME_MAX)
-  .regex(TYPE_PATTERN, "words of letters, digits, _ and - joined by dots are needed, like message.created")
-  .refine((name) => !isReservedType(name), "the prefixes webhook. and delivery. are kept for the service's own events")
+  .regex(
+    TYPE_PATTERN,
+    "words of letters, digits, _ and - joined by dots are needed, like message.created",
+  )
+  .refine(
+    (name) => !isReservedType(name),
+    "the prefixes webhook. and delivery. are kept for the service's own events",
+  )
   .meta({ examples: ["message.created"] });
 
 const channel = shortText(CHANNEL_MAX).meta({
@@ -35,9 +41,12 @@ export const publishInput = z
       .refine((value) => value !== undefined, "a JSON value is needed")
       .meta({ description: "Any JSON value, 256 KiB at most." }),
     channel: channel.optional(),
-    timestamp: instantInput.optional().meta({ description: "When it happened; now, unless given." }),
+    timestamp: instantInput
+      .optional()
+      .meta({ description: "When it happened; now, unless given." }),
     idempotency_key: shortText(IDEMPOTENCY_KEY_MAX).optional().meta({
-      description: "The same key with the same event answers the first one's id and stores nothing.",
+      description:
+        "The same key with the same event answers the first one's id and stores nothing.",
     }),
   })
   .meta({ id: "PublishRequest" });

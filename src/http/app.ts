@@ -35,7 +35,10 @@ export function createApp({ createContext, findKey, readiness, log }: AppOptions
 }
 
 /** What a worker serves: its health and nothing else. */
-export function createWorkerApp({ readiness, log }: Pick<AppOptions, "readiness" | "log">): Express {
+export function createWorkerApp({
+  readiness,
+  log,
+}: Pick<AppOptions, "readiness" | "log">): Express {
   const app = bareApp(readiness);
   app.use(notFound);
   app.use(errorHandler(log));
@@ -49,7 +52,9 @@ function bareApp(readiness: Readiness): Express {
   // The listener speaks plain HTTP, so there is nothing to upgrade to; the page of /docs has inline styles and images.
   app.use(
     helmet({
-      contentSecurityPolicy: { directives: { upgradeInsecureRequests: null, frameAncestors: ["'none'"] } },
+      contentSecurityPolicy: {
+        directives: { upgradeInsecureRequests: null, frameAncestors: ["'none'"] },
+      },
       strictTransportSecurity: false,
     }),
   );

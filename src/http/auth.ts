@@ -18,13 +18,22 @@ const DEFAULT_TENANT = "default";
  * Answers the caller, or throws the 401 or 403. A key comes as `Authorization: Bearer KEY` or as `X-API-Key: KEY`,
  * never in the URL; an admin's request chooses its tenant by `X-Tenant`.
  */
-export async function authenticate(headers: IncomingHttpHeaders, findKey: FindKey): Promise<Caller> {
+export async function authenticate(
+  headers: IncomingHttpHeaders,
+  findKey: FindKey,
+): Promise<Caller> {
   const given = bearer(headers.authorization) ?? single(headers["x-api-key"]);
   if (given === undefined)
-    throw new PosthornError("unauthorized", "an API key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY");
+    throw new PosthornError(
+      "unauthorized",
+      "an API key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY",
+    );
   const key = await findKey(given);
   if (!key)
-    throw new PosthornError("unauthorized", "the API key is not valid: it is unknown, expired or revoked");
+    throw new PosthornError(
+      "unauthorized",
+      "the API key is not valid: it is unknown, expired or revoked",
+    );
   return { scope: key.scope, tenant: chosenTenant(key, single(headers["x-tenant"])) };
 }
 
@@ -35,7 +44,10 @@ function chosenTenant(key: KnownKey, wanted: string | undefined): string {
     return tenant;
   }
   if (wanted !== undefined && wanted !== key.tenant)
-    throw new PosthornError("forbidden", "this key belongs to another tenant than X-Tenant names; leave the header out");
+    throw new PosthornError(
+      "forbidden",
+      "this key belongs to another tenant than X-Tenant names; leave the header out",
+    );
   return key.tenant;
 }
 

@@ -17,7 +17,11 @@ const readers = {
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Reads a request's JSON; no body is `{}`. Throws the 415, 413 or 400. */
-export async function readJson(request: Request, response: Response, large: boolean): Promise<unknown> {
+export async function readJson(
+  request: Request,
+  response: Response,
+  large: boolean,
+): Promise<unknown> {
   if (!hasBody(request)) return {};
   if (!isJson(request.headers["content-type"]))
     throw new PosthornError(
@@ -30,19 +34,26 @@ export async function readJson(request: Request, response: Response, large: bool
 
 function hasBody(request: Request): boolean {
   const length = request.headers["content-length"];
-  return request.headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0");
+  return (
+    request.headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0")
+  );
 }
 
 function isJson(contentType: string | undefined): boolean {
-  const [type, ...parameters] = (contentType ?? "").split(";").map((part) => part.trim().toLowerCase());
+  const [type, ...parameters] = (contentType ?? "")
+    .split(";")
+    .map((part) => part.trim().toLowerCase());
   const charset = parameters.find((parameter) => parameter.startsWith("charset="));
-  return type === "application/json" && (charset === undefined || /^charset="?utf-?8"?$/.test(charset));
+  return (
+    type === "application/json" && (charset === undefined || /^charset="?utf-?8"?$/.test(charset))
+  );
 }
 
 function readBytes(request: Request, response: Response, large: boolean): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     readers[large ? "large" : "usual"](request, response, (error?: unknown) => {
-      if (error === undefined) return resolve(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
+      if (error === undefined)
+        return resolve(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
       reject(bodyError(error as { type?: string }, large));
     });
   });
@@ -52,12 +63,20 @@ function bodyError(error: { type?: string }, large: boolean): PosthornError {
   switch (error.type) {
     case "entity.too.large": {
       const limit = large ? "16 MiB" : "1 MiB";
-      return new PosthornError("body_too_large", `the body may have ${limit} at most; send less at a time`);
+      return new PosthornError(
+        "body_too_large",
+        `the body may have ${limit} at most; send less at a time`,
+      );
     }
     case "encoding.unsupported":
-      return new PosthornError("unsupported_media_type", "the body's Content-Encoding is not one of gzip, deflate and br");
+      return new PosthornError(
+        "unsupported_media_type",
+        "the body's Content-Encoding is not one of gzip, deflate and br",
+      );
     default:
-      return new PosthornError("invalid_request", "the body could not be read to its end", { cause: error });
+      return new PosthornError("invalid_request", "the body could not be read to its end", {
+        cause: error,
+      });
   }
 }
 
@@ -73,6 +92,9 @@ function parse(bytes: Buffer): unknown {
     return JSON.parse(text) as unknown;
   } catch (error) {
     const position = /position (\d+)/.exec((error as Error).message)?.[1];
-    throw invalid("", `the body is not JSON${position === undefined ? "" : `, from character ${position} on`}; send a JSON object`);
+    throw invalid(
+      "",
+      `the body is not JSON${position === undefined ? "" : `, from character ${position} on`}; send a JSON object`,
+    );
   }
 }

@@ -17,17 +17,27 @@ export type Doors = {
  * Serves an operation. Judged in this order: 404 unknown operation, 405, 401, 403, 415, 413, 400; so a stranger
  * learns nothing by sending bodies, and a large one is refused before it is read.
  */
-export function dotEndpoints({ authenticate, createContext }: Doors): RequestHandler<{ operation: string }> {
+export function dotEndpoints({
+  authenticate,
+  createContext,
+}: Doors): RequestHandler<{ operation: string }> {
   return async (request, response) => {
     const operation = OPERATIONS.get(request.params.operation);
     if (!operation) throw unknownOperation(request.params.operation);
     if (request.method !== "POST") {
       response.set("Allow", "POST");
-      throw new PosthornError("method_not_allowed", `${operation.name} takes POST only, ${request.method} was found`);
+      throw new PosthornError(
+        "method_not_allowed",
+        `${operation.name} takes POST only, ${request.method} was found`,
+      );
     }
     const caller = await authenticate(request as unknown as Request);
     authorize(operation.meta, caller, operation.name);
-    const body = await readJson(request as unknown as Request, response, operation.meta.largeBody ?? false);
+    const body = await readJson(
+      request as unknown as Request,
+      response,
+      operation.meta.largeBody ?? false,
+    );
     const answer: unknown = await callTRPCProcedure({
       router: appRouter,
       path: operation.name,

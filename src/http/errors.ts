@@ -9,7 +9,8 @@ export function errorHandler(log: Log): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     if (response.headersSent) return next(error);
     const { status, message, code, issues, cause } = callerError(error);
-    if (status >= 500) log.error({ err: cause ?? error, operation: request.path.slice(0, 200), code }, message);
+    if (status >= 500)
+      log.error({ err: cause ?? error, operation: request.path.slice(0, 200), code }, message);
     response.status(status).json({ message, code, ...(issues && { issues }) });
   };
 }

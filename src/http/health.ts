@@ -12,7 +12,9 @@ export function healthEndpoints(readiness: Readiness): Router {
   });
   router.get("/readyz", async (_request, response) => {
     const reason = await readiness();
-    response.status(reason === null ? 200 : 503).json(reason === null ? { status: "ready" } : { status: "not ready", reason });
+    response
+      .status(reason === null ? 200 : 503)
+      .json(reason === null ? { status: "ready" } : { status: "not ready", reason });
   });
   return router;
 }

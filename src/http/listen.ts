@@ -13,7 +13,10 @@ export type Server = { address: AddressInfo; close(): Promise<void> };
 
 /** Listens, or throws the StartError that says why it can't. */
 export function listen(app: RequestListener, host: string, port: number): Promise<Server> {
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS }, app);
+  const server = createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS },
+    app,
+  );
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(startError(error, host, port)));
     server.listen(port, host, () => {
@@ -36,13 +39,21 @@ export function listen(app: RequestListener, host: string, port: number): Promis
 function startError(error: NodeJS.ErrnoException, host: string, port: number): StartError {
   switch (error.code) {
     case "EADDRINUSE":
-      return new StartError(`PORT: ${port} on ${host} is in use; choose another, or 0 for any that is free`, { cause: error });
+      return new StartError(
+        `PORT: ${port} on ${host} is in use; choose another, or 0 for any that is free`,
+        { cause: error },
+      );
     case "EACCES":
-      return new StartError(`PORT: ${port} may not be listened on by this user; choose one above 1023`, { cause: error });
+      return new StartError(
+        `PORT: ${port} may not be listened on by this user; choose one above 1023`,
+        { cause: error },
+      );
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
       return new StartError(`HOST: ${host} is not an address of this machine`, { cause: error });
     default:
-      return new StartError(`HOST, PORT: ${host}:${port} can't be listened on: ${error.message}`, { cause: error });
+      return new StartError(`HOST, PORT: ${host}:${port} can't be listened on: ${error.message}`, {
+        cause: error,
+      });
   }
 }

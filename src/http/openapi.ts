@@ -44,7 +44,11 @@ const NOUNS: Record<string, string> = {
 
 /** The description of the API as YAML, OpenAPI 3.1. */
 export function openapiYaml(): string {
-  return stringify(openapiDocument(), { aliasDuplicateObjects: false, lineWidth: 100, schema: "yaml-1.1" });
+  return stringify(openapiDocument(), {
+    aliasDuplicateObjects: false,
+    lineWidth: 100,
+    schema: "yaml-1.1",
+  });
 }
 
 function openapiDocument(): JsonObject {
@@ -58,7 +62,8 @@ function openapiDocument(): JsonObject {
     info: {
       title: "Posthorn",
       version: VERSION,
-      description: "Webhooks sent out of your Postgres. Every operation is a POST with a JSON body.",
+      description:
+        "Webhooks sent out of your Postgres. Every operation is a POST with a JSON body.",
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/", description: "This service." }],
@@ -84,7 +89,10 @@ function openapiDocument(): JsonObject {
   };
 }
 
-function describeOperation({ name, meta, input, output }: Operation, schemas: JsonObject): JsonObject {
+function describeOperation(
+  { name, meta, input, output }: Operation,
+  schemas: JsonObject,
+): JsonObject {
   const [noun = ""] = name.split(".");
   return {
     operationId: name.replace(".", "_"),
@@ -94,12 +102,19 @@ function describeOperation({ name, meta, input, output }: Operation, schemas: Js
     parameters: [{ $ref: "#/components/parameters/Tenant" }],
     requestBody: {
       required: true,
-      content: { "application/json": { schema: describe(input, "input", schemas), example: meta.request } },
+      content: {
+        "application/json": { schema: describe(input, "input", schemas), example: meta.request },
+      },
     },
     responses: {
       200: {
         description: "Done.",
-        content: { "application/json": { schema: describe(output, "output", schemas), example: meta.response } },
+        content: {
+          "application/json": {
+            schema: describe(output, "output", schemas),
+            example: meta.response,
+          },
+        },
       },
       ...operationErrors(meta.errors ?? []),
     },
@@ -108,7 +123,11 @@ function describeOperation({ name, meta, input, output }: Operation, schemas: Js
 
 // A schema with an id becomes a component, and what it is made of too.
 function describe(schema: unknown, io: "input" | "output", components: JsonObject): JsonObject {
-  const { $schema: _, $defs = {}, ...root } = z.toJSONSchema(schema as z.ZodType, {
+  const {
+    $schema: _,
+    $defs = {},
+    ...root
+  } = z.toJSONSchema(schema as z.ZodType, {
     io,
     target: "draft-2020-12",
     unrepresentable: "any",
@@ -120,7 +139,8 @@ function describe(schema: unknown, io: "input" | "output", components: JsonObjec
   const relocated = JSON.parse(
     JSON.stringify({ root, $defs }).replaceAll('"#/$defs/', '"#/components/schemas/'),
   ) as { root: JsonObject; $defs: JsonObject };
-  for (const [id, definition] of Object.entries(relocated.$defs)) components[id] = withoutId(definition as JsonObject);
+  for (const [id, definition] of Object.entries(relocated.$defs))
+    components[id] = withoutId(definition as JsonObject);
   const id = relocated.root["id"];
   if (typeof id !== "string") return relocated.root;
   components[id] = withoutId(relocated.root);
@@ -148,7 +168,10 @@ function operationErrors(own: readonly ErrorCode[]): JsonObject {
 
 function errorResponses(): JsonObject {
   return Object.fromEntries(
-    COMMON_ERRORS.map((code) => [`Error${ERROR_STATUS[code]}`, errorResponse(ERROR_STATUS[code], [code])]),
+    COMMON_ERRORS.map((code) => [
+      `Error${ERROR_STATUS[code]}`,
+      errorResponse(ERROR_STATUS[code], [code]),
+    ]),
   );
 }
 

@@ -4,11 +4,16 @@ import { z } from "zod";
 import { parseId, type IdPrefix } from "./ids.ts";
 
 /** An instant in an answer: ISO 8601, UTC, milliseconds. */
-export const instant = z.string().meta({ format: "date-time", description: "ISO 8601, UTC, milliseconds." });
+export const instant = z
+  .string()
+  .meta({ format: "date-time", description: "ISO 8601, UTC, milliseconds." });
 
 /** An instant in a request: ISO 8601 with Z or an offset. */
 export const instantInput = z.iso
-  .datetime({ offset: true, error: "an ISO 8601 time with Z or an offset is needed, like 2026-01-31T12:00:00Z" })
+  .datetime({
+    offset: true,
+    error: "an ISO 8601 time with Z or an offset is needed, like 2026-01-31T12:00:00Z",
+  })
   .transform((text) => new Date(text))
   .refine((date) => !Number.isNaN(date.getTime()), "not a time of the calendar");
 
@@ -20,7 +25,10 @@ export function idInput(prefix: IdPrefix) {
     .transform((id, context) => {
       const uuid = parseId(prefix, id);
       if (uuid !== undefined) return uuid;
-      context.addIssue({ code: "custom", message: `an id like ${prefix}_ and 32 lower-case hex digits is needed` });
+      context.addIssue({
+        code: "custom",
+        message: `an id like ${prefix}_ and 32 lower-case hex digits is needed`,
+      });
       return z.NEVER;
     });
 }

@@ -12,8 +12,15 @@ export const pageInput = {
     .string()
     .max(1_000)
     .optional()
-    .meta({ description: "`pagination_data.next_cursor` of the page before; left out, the first page." }),
-  page_size: z.int().min(1).max(PAGE_SIZE_MAX).default(PAGE_SIZE_DEFAULT).meta({ description: "1 to 200." }),
+    .meta({
+      description: "`pagination_data.next_cursor` of the page before; left out, the first page.",
+    }),
+  page_size: z
+    .int()
+    .min(1)
+    .max(PAGE_SIZE_MAX)
+    .default(PAGE_SIZE_DEFAULT)
+    .meta({ description: "1 to 200." }),
 };
 
 /** The schema of a list's answer. */
@@ -22,9 +29,15 @@ export function pageOutput<T extends z.ZodType>(item: T) {
     data: z.array(item),
     pagination_data: z
       .object({
-        next_cursor: z.string().nullable().meta({ description: "Where the next page starts; null on the last." }),
+        next_cursor: z
+          .string()
+          .nullable()
+          .meta({ description: "Where the next page starts; null on the last." }),
         previous_cursor: z.null().meta({ description: "Lists are read forwards only." }),
-        total: z.int().nullable().meta({ description: "null: counting would read the whole list." }),
+        total: z
+          .int()
+          .nullable()
+          .meta({ description: "null: counting would read the whole list." }),
       })
       .meta({ id: "Pagination" }),
   });

@@ -39,7 +39,19 @@ export const deliveriesRouter = router({
     scopes: MANAGERS,
     errors: ["delivery_not_found", "webhook_not_found", "webhook_unsubscribed", "payload_gone"],
     request: { id: delivery.id },
-    response: { data: [{ ...delivery, id: "dlv_019c13f8e5807c4480009d8e7f6a5b4c", status: "pending", cause: "retry", attempts_made: 0, finished_at: null, next_attempt_at: "2026-01-31T12:00:05.000Z" }] },
+    response: {
+      data: [
+        {
+          ...delivery,
+          id: "dlv_019c13f8e5807c4480009d8e7f6a5b4c",
+          status: "pending",
+          cause: "retry",
+          attempts_made: 0,
+          finished_at: null,
+          next_attempt_at: "2026-01-31T12:00:05.000Z",
+        },
+      ],
+    },
   })
     .input(schema.retryInput)
     .output(schema.retried)

@@ -18,19 +18,30 @@ export function callerError(error: unknown): PosthornError {
       { cause: error },
     );
   if (error instanceof TRPCError) return trpcError(error);
-  return new PosthornError("internal_error", "something went wrong here; it is in the service's log", { cause: error });
+  return new PosthornError(
+    "internal_error",
+    "something went wrong here; it is in the service's log",
+    { cause: error },
+  );
 }
 
 /** The same error as tRPC carries it. */
 export function asTrpcError(error: unknown): TRPCError {
   const cause = callerError(error);
-  return new TRPCError({ code: TRPC_CODE[cause.status] ?? "INTERNAL_SERVER_ERROR", message: cause.message, cause });
+  return new TRPCError({
+    code: TRPC_CODE[cause.status] ?? "INTERNAL_SERVER_ERROR",
+    message: cause.message,
+    cause,
+  });
 }
 
 /** The 404 of an operation that isn't there. */
 export function unknownOperation(name: string): PosthornError {
   const shown = name.slice(0, 100);
-  return new PosthornError("unknown_operation", `there is no operation ${JSON.stringify(shown)}; /docs lists those there are`);
+  return new PosthornError(
+    "unknown_operation",
+    `there is no operation ${JSON.stringify(shown)}; /docs lists those there are`,
+  );
 }
 
 const TRPC_CODE: Record<number, TRPC_ERROR_CODE_KEY> = {
@@ -58,9 +69,14 @@ function trpcError(error: TRPCError): PosthornError {
   };
   const code = codes[error.code];
   if (code === undefined)
-    return new PosthornError("internal_error", "something went wrong here; it is in the service's log", { cause: error });
+    return new PosthornError(
+      "internal_error",
+      "something went wrong here; it is in the service's log",
+      { cause: error },
+    );
   // tRPC's text of a parse error quotes the body, which may hold a secret.
-  const message = error.code === "PARSE_ERROR" ? "the request is not JSON; send a JSON object" : error.message;
+  const message =
+    error.code === "PARSE_ERROR" ? "the request is not JSON; send a JSON object" : error.message;
   return new PosthornError(code, message);
 }
 
@@ -72,7 +88,9 @@ function inputError(error: z.ZodError): PosthornError {
   const [first] = issues;
   const more = error.issues.length > 1 ? ` (and ${error.issues.length - 1} more, see issues)` : "";
   const where = first?.path ? `${first.path}: ` : "";
-  return new PosthornError("invalid_request", `${where}${first?.message ?? "not valid"}${more}`, { issues });
+  return new PosthornError("invalid_request", `${where}${first?.message ?? "not valid"}${more}`, {
+    issues,
+  });
 }
 
 function unrecognized(keys: string[]): string {

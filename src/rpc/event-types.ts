@@ -14,7 +14,8 @@ const { name, description, schema: jsonSchema, example } = eventType;
 export const eventTypesRouter = router({
   create: operation({
     summary: "Create an event type",
-    description: "With a schema, payloads that do not fit are refused at publish, unless `enforce` is false.",
+    description:
+      "With a schema, payloads that do not fit are refused at publish, unless `enforce` is false.",
     scopes: MANAGERS,
     errors: ["event_type_exists"],
     request: { name, description, schema: jsonSchema, example },
@@ -26,7 +27,8 @@ export const eventTypesRouter = router({
 
   update: operation({
     summary: "Change an event type",
-    description: "A patch: left out keeps, null clears. A built-in type is changed for this tenant alone.",
+    description:
+      "A patch: left out keeps, null clears. A built-in type is changed for this tenant alone.",
     scopes: MANAGERS,
     errors: ["event_type_not_found"],
     request: { name, enforce: false },

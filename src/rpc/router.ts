@@ -27,13 +27,18 @@ export type Operation = {
 
 /** The operations by name, `webhooks.subscribe` and so on. */
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(
-  Object.entries(appRouter._def.procedures as unknown as Record<string, AnyTRPCProcedure>).map(([name, procedure]) => {
-    const def = procedure._def as unknown as {
-      type: Operation["type"];
-      meta: OperationMeta;
-      inputs: unknown[];
-      output: unknown;
-    };
-    return [name, { name, type: def.type, meta: def.meta, input: def.inputs[0], output: def.output }];
-  }),
+  Object.entries(appRouter._def.procedures as unknown as Record<string, AnyTRPCProcedure>).map(
+    ([name, procedure]) => {
+      const def = procedure._def as unknown as {
+        type: Operation["type"];
+        meta: OperationMeta;
+        inputs: unknown[];
+        output: unknown;
+      };
+      return [
+        name,
+        { name, type: def.type, meta: def.meta, input: def.inputs[0], output: def.output },
+      ];
+    },
+  ),
 );

@@ -41,7 +41,13 @@ const t = initTRPC
       return {
         ...shape,
         message,
-        data: { code: shape.data.code, httpStatus: status, path, error_code: code, ...(issues && { issues }) },
+        data: {
+          code: shape.data.code,
+          httpStatus: status,
+          path,
+          error_code: code,
+          ...(issues && { issues }),
+        },
       };
     },
   });

@@ -16,7 +16,12 @@ export const webhooksRouter = router({
       "Without `id` creates a webhook. With `id` creates one or fully replaces it and subscribes it again: what is left out returns to its default, except the signature key, which stays (`null` removes it).",
     scopes: MANAGERS,
     errors: ["too_many_webhooks"],
-    request: { url: webhook.url, name: webhook.name, events: webhook.events, signature_key: "a secret of your own" },
+    request: {
+      url: webhook.url,
+      name: webhook.name,
+      events: webhook.events,
+      signature_key: "a secret of your own",
+    },
     response: webhook,
   })
     .input(schema.subscribeInput)
@@ -25,7 +30,8 @@ export const webhooksRouter = router({
 
   unsubscribe: operation({
     summary: "End a subscription",
-    description: "Its pending deliveries are cancelled, and nothing starts later than a second after the answer.",
+    description:
+      "Its pending deliveries are cancelled, and nothing starts later than a second after the answer.",
     scopes: MANAGERS,
     errors: ["webhook_not_found"],
     request: { id: webhook.id },
@@ -37,7 +43,8 @@ export const webhooksRouter = router({
 
   update: operation({
     summary: "Change a webhook",
-    description: "A patch: left out keeps, a value sets, null clears. The next attempt uses the new settings.",
+    description:
+      "A patch: left out keeps, a value sets, null clears. The next attempt uses the new settings.",
     scopes: MANAGERS,
     errors: ["webhook_not_found"],
     request: { id: webhook.id, events: ["message.*"], paused: false },
@@ -66,7 +73,13 @@ export const webhooksRouter = router({
     request: { id: webhook.id },
     response: {
       ...webhook,
-      counters: { delivered: 120, dead: 0, pending: 1, last_success_at: "2026-01-31T12:00:00.050Z", last_failure_at: null },
+      counters: {
+        delivered: 120,
+        dead: 0,
+        pending: 1,
+        last_success_at: "2026-01-31T12:00:00.050Z",
+        last_failure_at: null,
+      },
     },
   })
     .input(schema.webhookIdInput)
@@ -75,7 +88,8 @@ export const webhooksRouter = router({
 
   delete: operation({
     summary: "Delete a webhook",
-    description: "Its id is unknown at once and its pending deliveries are cancelled; its history stays readable by delivery and event.",
+    description:
+      "Its id is unknown at once and its pending deliveries are cancelled; its history stays readable by delivery and event.",
     scopes: MANAGERS,
     errors: ["webhook_not_found"],
     request: { id: webhook.id },

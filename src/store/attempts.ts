@@ -26,7 +26,11 @@ export type AttemptRow = {
 const ATTEMPTS_MAX = 200; // a schedule has 20 waits at most; what is above comes of hastened retries
 
 /** The attempts of a delivery, first to last. */
-export async function listAttempts(db: Db, tenant: string, deliveryId: string): Promise<AttemptRow[]> {
+export async function listAttempts(
+  db: Db,
+  tenant: string,
+  deliveryId: string,
+): Promise<AttemptRow[]> {
   const { rows } = await sql<AttemptRow>`
     select a.id, a.number, a.at, a.duration_ms, a.worker, v.url, v.preset, v.headers_masked, a.address, a.body_sha256,
       a.key_version, a.status, a.response_headers, a.response_body, a.reason, a.error

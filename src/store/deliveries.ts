@@ -53,7 +53,8 @@ export async function listDeliveries(
     filter.eventId !== undefined &&
       sql`event_id = ${filter.eventId} and id >= posthorn.lowest_of_millisecond(${filter.eventId})`,
     // `is_pending` is a constant in each half of the view, so the planner leaves the other half out.
-    filter.status !== undefined && sql`status = ${filter.status} and is_pending = ${filter.status === "pending"}`,
+    filter.status !== undefined &&
+      sql`status = ${filter.status} and is_pending = ${filter.status === "pending"}`,
     filter.since !== undefined && sql`id >= ${lowestUuidAt(filter.since)}`,
     filter.until !== undefined && sql`id < ${lowestUuidAt(filter.until)}`,
     filter.before !== undefined && sql`id < ${filter.before}`,
@@ -75,7 +76,11 @@ export async function listDeliveries(
 }
 
 /** One of the tenant's deliveries, or undefined. */
-export async function findDelivery(db: Db, tenant: string, id: string): Promise<DeliveryRow | undefined> {
+export async function findDelivery(
+  db: Db,
+  tenant: string,
+  id: string,
+): Promise<DeliveryRow | undefined> {
   const [row] = await listDeliveries(db, tenant, { id, limit: 1 });
   return row;
 }
@@ -84,7 +89,9 @@ export async function findDelivery(db: Db, tenant: string, id: string): Promise<
 export async function hastenDelivery(db: Db, tenant: string, id: string): Promise<void> {
   await sql`
     update posthorn.deliveries set state = 0, due_at = now()
-    where bucket = ${BUCKET} and id = ${id} and tenant = ${tenant} and state = 1 and locked_until is null`.execute(db);
+    where bucket = ${BUCKET} and id = ${id} and tenant = ${tenant} and state = 1 and locked_until is null`.execute(
+    db,
+  );
 }
 
 /**
@@ -97,7 +104,9 @@ export async function queueRetry(
   finished: Pick<DeliveryRow, "id" | "event_id" | "webhook_internal_id">,
 ): Promise<string | null> {
   const { event_id: eventId, webhook_internal_id: webhookId } = finished;
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`retry ${webhookId} ${eventId}`}, 0))`.execute(trx);
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`retry ${webhookId} ${eventId}`}, 0))`.execute(
+    trx,
+  );
   const pending = await sql<{ id: string }>`
     select id from posthorn.deliveries
     where bucket = ${BUCKET} and event_id = ${eventId} and webhook_id = ${webhookId}
@@ -115,8 +124,13 @@ const RETRY_MANY_MAX = 4_000; // one statement's worth, and fewer than the 4,096
  * Queues again what of a webhook is dead, newest first, at most 4,000 at a time: the deliveries that speak for their
  * event (its newest), whose payload is still there. Answers how many.
  */
-export async function queueRetriesOfDead(trx: Transaction<Schema>, webhookId: number): Promise<number> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`retry ${webhookId}`}, 0))`.execute(trx);
+export async function queueRetriesOfDead(
+  trx: Transaction<Schema>,
+  webhookId: number,
+): Promise<number> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`retry ${webhookId}`}, 0))`.execute(
+    trx,
+  );
   const { rows } = await sql<{ id: string }>`${insertRetries(sql`
     select f.event_id, f.webhook_id, f.tenant, f.sequence, row_number() over (order by f.id) as item
     from (

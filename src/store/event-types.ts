@@ -42,11 +42,17 @@ export async function writeSharedTypes(
       description = excluded.description, schema = excluded.schema, example = excluded.example,
       enforce = excluded.enforce, updated_at = excluded.updated_at
     where (t.description, t.schema::text, t.example::text, t.enforce)
-      is distinct from (excluded.description, excluded.schema::text, excluded.example::text, excluded.enforce)`.execute(db);
+      is distinct from (excluded.description, excluded.schema::text, excluded.example::text, excluded.enforce)`.execute(
+    db,
+  );
 }
 
 /** A type that the tenant has, archived or not, or undefined. */
-export async function findEventType(db: Db, tenant: string, name: string): Promise<EventTypeRow | undefined> {
+export async function findEventType(
+  db: Db,
+  tenant: string,
+  name: string,
+): Promise<EventTypeRow | undefined> {
   const { rows } = await visible(tenant, sql`name = ${name}`).execute(db);
   return rows[0];
 }
@@ -63,14 +69,17 @@ export async function listEventTypes(
   return rows;
 }
 
+/** A schema that payloads are held to; another version is another schema. */
+export type EnforcedSchema = { name: string; schema: unknown; version: string };
+
 /** Which of the types judge their payloads, with the schemas they judge by. */
 export async function findEnforcedSchemas(
   db: Db,
   tenant: string,
   names: readonly string[],
-): Promise<Pick<EventTypeRow, "name" | "schema" | "updated_at">[]> {
-  const { rows } = await sql<EventTypeRow>`
-    select name, schema, updated_at
+): Promise<EnforcedSchema[]> {
+  const { rows } = await sql<EnforcedSchema>`
+    select name, schema, updated_at::text as version
     from (${visible(tenant, sql`name = any (${[...new Set(names)]}::text[])`)}) as visible
     where enforce and schema is not null`.execute(db);
   return rows;
@@ -95,7 +104,13 @@ export function createEventType(
   name: string,
   values: EventTypeValues,
 ): Promise<EventTypeRow | undefined> {
-  return upsert(db, tenant, name, { ...values, archived: false }, sql`where t.archived_at is not null`);
+  return upsert(
+    db,
+    tenant,
+    name,
+    { ...values, archived: false },
+    sql`where t.archived_at is not null`,
+  );
 }
 
 async function upsert(
@@ -115,7 +130,9 @@ async function upsert(
       description = excluded.description, schema = excluded.schema, example = excluded.example,
       enforce = excluded.enforce, updated_at = excluded.updated_at, archived_at = excluded.archived_at
     ${condition}
-    returning name, description, schema, example, enforce, created_at, updated_at, archived_at`.execute(db);
+    returning name, description, schema, example, enforce, created_at, updated_at, archived_at`.execute(
+    db,
+  );
   return rows[0];
 }
 

@@ -12,7 +12,10 @@ export type NewKey = Omit<ApiKey, "id"> & { expiresAt: Date | null };
 const RANDOM_BYTES = 24; // 192 bits: not to be guessed, and no salt needed (NIST SP 800-63B)
 
 /** Makes a key. `key` is the only copy of it that there will ever be. */
-export async function createKey(db: Db, fields: NewKey): Promise<ApiKey & { key: string; created_at: Date }> {
+export async function createKey(
+  db: Db,
+  fields: NewKey,
+): Promise<ApiKey & { key: string; created_at: Date }> {
   const key = `phk_${fields.scope}_${randomBytes(RANDOM_BYTES).toString("base64url")}`;
   const { rows } = await sql<ApiKey & { created_at: Date }>`
     insert into posthorn.keys (id, name, scope, tenant, hash, created_at, expires_at)
@@ -27,19 +30,30 @@ export async function createKey(db: Db, fields: NewKey): Promise<ApiKey & { key:
 export async function findKey(db: Db, key: string): Promise<ApiKey | undefined> {
   const { rows } = await sql<ApiKey>`
     select id, name, scope, tenant from posthorn.keys
-    where hash = ${hashKey(key)} and revoked_at is null and (expires_at is null or expires_at > now())`.execute(db);
+    where hash = ${hashKey(key)} and revoked_at is null and (expires_at is null or expires_at > now())`.execute(
+    db,
+  );
   return rows[0];
 }
 
 /** Makes an admin key where there is none that works; answers it, or null. Two starts at once make one. */
 export function createFirstAdminKey(db: Db): Promise<string | null> {
   return db.transaction().execute(async (trx) => {
-    await sql`select pg_advisory_xact_lock(hashtextextended('posthorn first admin key', 0))`.execute(trx);
+    await sql`select pg_advisory_xact_lock(hashtextextended('posthorn first admin key', 0))`.execute(
+      trx,
+    );
     const { rows } = await sql`
       select from posthorn.keys
-      where scope = 'admin' and revoked_at is null and (expires_at is null or expires_at > now()) limit 1`.execute(trx);
+      where scope = 'admin' and revoked_at is null and (expires_at is null or expires_at > now()) limit 1`.execute(
+      trx,
+    );
     if (rows.length > 0) return null;
-    const { key } = await createKey(trx, { name: "first admin key", scope: "admin", tenant: null, expiresAt: null });
+    const { key } = await createKey(trx, {
+      name: "first admin key",
+      scope: "admin",
+      tenant: null,
+      expiresAt: null,
+    });
     return key;
   });
 }

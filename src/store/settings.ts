@@ -10,5 +10,7 @@ export async function writePublishSettings(db: Db, settings: PublishSettings): P
   await sql`
     insert into posthorn.settings as s (name, value)
     values ('idempotency_h', ${String(settings.idempotencyH)}), ('unknown_types', ${settings.unknownTypes})
-    on conflict (name) do update set value = excluded.value where s.value <> excluded.value`.execute(db);
+    on conflict (name) do update set value = excluded.value where s.value <> excluded.value`.execute(
+    db,
+  );
 }

@@ -6,7 +6,10 @@ import type { Schema, WebhookHealth, WebhooksTable, WebhookStatus } from "./sche
 import { BUCKET } from "./tenant.ts";
 
 export type WebhookRow = Selectable<WebhooksTable>;
-export type NewWebhookRow = Omit<Insertable<WebhooksTable>, "created_at" | "updated_at" | "deleted_at">;
+export type NewWebhookRow = Omit<
+  Insertable<WebhooksTable>,
+  "created_at" | "updated_at" | "deleted_at"
+>;
 export type WebhookChanges = Omit<Updateable<WebhooksTable>, "webhook_id" | "tenant" | "id">;
 
 /** A living webhook by its public id, or undefined: another tenant's is as unknown as one that never was. */
@@ -139,7 +142,13 @@ export async function countWebhooks(db: Db, tenant: string, limit: number): Prom
 export function listWebhooks(
   db: Db,
   tenant: string,
-  page: { before: number | null; limit: number; status?: WebhookStatus | undefined; health?: WebhookHealth | undefined; channel?: string | undefined },
+  page: {
+    before: number | null;
+    limit: number;
+    status?: WebhookStatus | undefined;
+    health?: WebhookHealth | undefined;
+    channel?: string | undefined;
+  },
 ): Promise<WebhookRow[]> {
   let query = db
     .selectFrom("posthorn.webhooks")
@@ -149,7 +158,8 @@ export function listWebhooks(
   if (page.before !== null) query = query.where("webhook_id", "<", page.before);
   if (page.status) query = query.where("status", "=", page.status);
   if (page.health) query = query.where("health", "=", page.health);
-  if (page.channel !== undefined) query = query.where(sql<boolean>`${page.channel} = any (channels)`);
+  if (page.channel !== undefined)
+    query = query.where(sql<boolean>`${page.channel} = any (channels)`);
   return query.orderBy("webhook_id", "desc").limit(page.limit).execute();
 }
 

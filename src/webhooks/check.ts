@@ -18,20 +18,30 @@ const KNOWN_NAMED_MAX = 50; // types that an error names; a tenant with more kno
 
 /** Judges what a request says by itself. */
 export function checkInput(input: Partial<SubscribeInput> | Omit<UpdateInput, "id">): void {
-  if (input.url === null) throw invalid("url", "can't be cleared: a webhook needs one; leave it out to keep it");
+  if (input.url === null)
+    throw invalid("url", "can't be cleared: a webhook needs one; leave it out to keep it");
   if (input.generate_signature_key && input.signature_key !== undefined)
-    throw invalid("generate_signature_key", "can't go with signature_key: give a key, or let one be made");
+    throw invalid(
+      "generate_signature_key",
+      "can't go with signature_key: give a key, or let one be made",
+    );
   if (input.headers) {
     judgeHeaders(input.headers);
     for (const [name, value] of Object.entries(input.headers))
       if (value === MASK)
-        throw invalid(`headers.${name}`, `the value is the mask ${MASK} that stands for a hidden one; pass the value itself`);
+        throw invalid(
+          `headers.${name}`,
+          `the value is the mask ${MASK} that stands for a hidden one; pass the value itself`,
+        );
   }
 }
 
 /** Answers the URL in its normal form, or throws the 400 for one that may not be sent to under this preset. */
 export function checkUrl(url: string, preset: PresetName, policy: UrlPolicy): string {
-  return judgeUrl(url, { ...policy.addresses, httpsOnly: demandsHttps(PRESETS[preset], policy.http) });
+  return judgeUrl(url, {
+    ...policy.addresses,
+    httpsOnly: demandsHttps(PRESETS[preset], policy.http),
+  });
 }
 
 /** Throws the 400 for a key that the preset can't sign with. */
@@ -41,7 +51,10 @@ export function checkKey(key: string, preset: PresetName): void {
 }
 
 /** Throws the 400 for entries of `events` that are neither a known type nor a prefix. */
-export async function checkEvents(store: TenantStore, settings: Pick<Settings, "events">): Promise<void> {
+export async function checkEvents(
+  store: TenantStore,
+  settings: Pick<Settings, "events">,
+): Promise<void> {
   const named = settings.events.filter((entry) => !PREFIX_PATTERN.test(entry));
   if (named.length === 0) return;
   const known = [...(await listEventTypeNames(store.db, store.tenant)), ...OWN_EVENT_TYPES];

@@ -34,11 +34,19 @@ export type WebhooksContext = {
 };
 
 /** Creates a webhook or, with an id that lives, replaces it whole; only its signature key stays. */
-export async function subscribe(context: WebhooksContext, input: SubscribeInput): Promise<SavedWebhook> {
+export async function subscribe(
+  context: WebhooksContext,
+  input: SubscribeInput,
+): Promise<SavedWebhook> {
   const { store } = context;
   checkInput(input);
   const settings = await checked(context, subscribedSettings(input));
-  const wanted = { id: input.id, settings, key: keyChange(input), webhooksMax: context.webhooksMax };
+  const wanted = {
+    id: input.id,
+    settings,
+    key: keyChange(input),
+    webhooksMax: context.webhooksMax,
+  };
   const saved = await store.db.transaction().execute(async (trx) => {
     const change = async (id: string) => {
       const current = await lockWebhook(trx, store.tenant, id);
@@ -70,10 +78,18 @@ export async function update(context: WebhooksContext, input: UpdateInput): Prom
 
 /** Ends a subscription: its pending deliveries are cancelled. Saying it twice is saying it once. */
 export async function unsubscribe(context: WebhooksContext, id: string): Promise<Webhook> {
-  return present(context, await change(context, id, (current) => ({
-    ...settingsOf(context.store, current),
-    status: "Unsubscribed",
-  }), {}));
+  return present(
+    context,
+    await change(
+      context,
+      id,
+      (current) => ({
+        ...settingsOf(context.store, current),
+        status: "Unsubscribed",
+      }),
+      {},
+    ),
+  );
 }
 
 /** Deletes a webhook: its id is unknown at once, its history stays readable by delivery and event. */
@@ -97,7 +113,13 @@ export function list(context: WebhooksContext, input: ListInput) {
     { tenant: store.tenant, list: "webhooks", filter: [status, health, channel] },
     page,
     (after, limit) =>
-      listWebhooks(store.db, store.tenant, { before: after === null ? null : Number(after), limit, status, health, channel }),
+      listWebhooks(store.db, store.tenant, {
+        before: after === null ? null : Number(after),
+        limit,
+        status,
+        health,
+        channel,
+      }),
     (row) => String(row.webhook_id),
     (row) => presentWebhook(store, scope, row),
   );
@@ -121,7 +143,10 @@ export async function info(context: WebhooksContext, id: string): Promise<Webhoo
 
 /** The 404 of a webhook; another tenant's answers the same. */
 export function notFound(id: string): PosthornError {
-  return new PosthornError("webhook_not_found", `no webhook has the id ${id}; webhooks.list shows those there are`);
+  return new PosthornError(
+    "webhook_not_found",
+    `no webhook has the id ${id}; webhooks.list shows those there are`,
+  );
 }
 
 async function change(
@@ -133,7 +158,10 @@ async function change(
   const saved = await store.db.transaction().execute(async (trx) => {
     const current = await lockWebhook(trx, store.tenant, id);
     if (!current) throw notFound(id);
-    return changeWebhook(store, trx, current, { settings: await settings(current), key: keyChange(keyInput) });
+    return changeWebhook(store, trx, current, {
+      settings: await settings(current),
+      key: keyChange(keyInput),
+    });
   });
   if (saved.row.status !== "Subscribed") await cancelEnded(store.pool, saved.row.webhook_id);
   return saved;

@@ -39,7 +39,8 @@ export async function createWebhook(
     tenant: store.tenant,
     id,
     ...columns(store, { tenant: store.tenant, id }, wanted.settings),
-    signature_key_sealed: key.value === null ? null : sealKey(store.sealer, { tenant: store.tenant, id }, key.value),
+    signature_key_sealed:
+      key.value === null ? null : sealKey(store.sealer, { tenant: store.tenant, id }, key.value),
     signature_key_version: key.value ? 1 : 0,
     previous_key_sealed: null,
     previous_key_expires_at: null,
@@ -91,10 +92,18 @@ export function settingsOf(store: TenantStore, row: WebhookRow): Settings {
 
 function columns(store: TenantStore, where: { tenant: string; id: string }, settings: Settings) {
   const { order, headers, ...same } = settings;
-  return { ...same, delivery_order: order, headers_sealed: sealHeaders(store.sealer, where, headers) };
+  return {
+    ...same,
+    delivery_order: order,
+    headers_sealed: sealHeaders(store.sealer, where, headers),
+  };
 }
 
-async function writeAround(trx: Transaction<Schema>, row: WebhookRow, settings: Settings): Promise<void> {
+async function writeAround(
+  trx: Transaction<Schema>,
+  row: WebhookRow,
+  settings: Settings,
+): Promise<void> {
   await insertVersion(trx, row, maskHeaders(settings.headers));
   await replaceRoutes(trx, row, settings.status === "Subscribed" ? settings : null);
 }
@@ -107,9 +116,15 @@ function resolveKey(
 ): { value: string | null; generated?: string } {
   const preset = PRESETS[presetName];
   if (change.kind === "remove" && preset.generatesKey)
-    throw invalid("signature_key", `can't be cleared: preset ${presetName} needs one; leave it out to keep it`);
+    throw invalid(
+      "signature_key",
+      `can't be cleared: preset ${presetName} needs one; leave it out to keep it`,
+    );
   const kept = change.kind === "keep" ? current : null;
-  if (change.kind === "generate" || (preset.generatesKey && change.kind === "keep" && kept === null)) {
+  if (
+    change.kind === "generate" ||
+    (preset.generatesKey && change.kind === "keep" && kept === null)
+  ) {
     const generated = preset.generateKey(randomBytes);
     return { value: generated, generated };
   }

@@ -52,7 +52,9 @@ const fields = {
     .max(FILTER_MAX)
     .nullable()
     .meta({ description: "Only events published with one of these; empty is every event." }),
-  preset: preset.nullable().meta({ description: "The wire format; `airy` unless another is named." }),
+  preset: preset
+    .nullable()
+    .meta({ description: "The wire format; `airy` unless another is named." }),
   retry_schedule_s: z
     .array(z.int().min(1).max(WAIT_MAX_S))
     .max(WAITS_MAX)
@@ -103,7 +105,9 @@ export const webhook = z
     name: z.string().nullable(),
     status,
     url: z.string(),
-    headers: z.record(z.string(), z.string()).meta({ description: `Values read "${MASK}" where the key may only read.` }),
+    headers: z
+      .record(z.string(), z.string())
+      .meta({ description: `Values read "${MASK}" where the key may only read.` }),
     events: z.array(z.string()),
     preset,
     channels: z.array(z.string()),
@@ -123,7 +127,10 @@ export const webhook = z
 /** A webhook as the answer that may have made its key. */
 export const savedWebhook = webhook
   .extend({
-    signature_key: z.string().optional().meta({ description: "A key that was generated now. It is shown this once." }),
+    signature_key: z
+      .string()
+      .optional()
+      .meta({ description: "A key that was generated now. It is shown this once." }),
   })
   .meta({ id: "SavedWebhook" });
 
@@ -149,4 +156,3 @@ export type ListInput = z.output<typeof listInput>;
 export type Webhook = z.output<typeof webhook>;
 export type SavedWebhook = z.output<typeof savedWebhook>;
 export type WebhookInfo = z.output<typeof webhookInfo>;
-

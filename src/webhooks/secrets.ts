@@ -11,18 +11,30 @@ export function openHeaders(
   row: Place & Pick<WebhookRow, "headers_sealed">,
 ): Record<string, string> {
   if (!row.headers_sealed) return {};
-  return JSON.parse(sealer.open(row.headers_sealed, place(row, "headers"))) as Record<string, string>;
+  return JSON.parse(sealer.open(row.headers_sealed, place(row, "headers"))) as Record<
+    string,
+    string
+  >;
 }
 
 /** The same, sealed to the webhook; null where there are none. */
-export function sealHeaders(sealer: Sealer, where: Place, headers: Record<string, string>): Buffer | null {
+export function sealHeaders(
+  sealer: Sealer,
+  where: Place,
+  headers: Record<string, string>,
+): Buffer | null {
   if (Object.keys(headers).length === 0) return null;
   return sealer.seal(JSON.stringify(headers), place(where, "headers"));
 }
 
 /** The webhook's signature key, or null where it has none. */
-export function openKey(sealer: Sealer, row: Place & Pick<WebhookRow, "signature_key_sealed">): string | null {
-  return row.signature_key_sealed && sealer.open(row.signature_key_sealed, place(row, "signature_key"));
+export function openKey(
+  sealer: Sealer,
+  row: Place & Pick<WebhookRow, "signature_key_sealed">,
+): string | null {
+  return (
+    row.signature_key_sealed && sealer.open(row.signature_key_sealed, place(row, "signature_key"))
+  );
 }
 
 /** The same, sealed to the webhook. */

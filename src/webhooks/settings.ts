@@ -19,7 +19,8 @@ export type Settings = {
 };
 
 /** What becomes of the signature key. */
-export type KeyChange = { kind: "keep" } | { kind: "remove" } | { kind: "generate" } | { kind: "set"; key: string };
+export type KeyChange =
+  { kind: "keep" } | { kind: "remove" } | { kind: "generate" } | { kind: "set"; key: string };
 
 const DEFAULTS: Omit<Settings, "url"> = {
   name: null,
@@ -45,9 +46,15 @@ export function patchedSettings(
   current: Settings,
   input: Omit<UpdateInput, "id" | "url"> & { url?: string | null | undefined },
 ): Settings {
-  const field = <K extends keyof Settings>(name: K, value: Settings[K] | null | undefined): Settings[K] => {
+  const field = <K extends keyof Settings>(
+    name: K,
+    value: Settings[K] | null | undefined,
+  ): Settings[K] => {
     if (value === undefined) return current[name];
-    return value ?? (name === "url" ? current.url : DEFAULTS[name as keyof typeof DEFAULTS]) as Settings[K];
+    return (
+      value ??
+      ((name === "url" ? current.url : DEFAULTS[name as keyof typeof DEFAULTS]) as Settings[K])
+    );
   };
   return {
     name: field("name", input.name),

@@ -7,7 +7,7 @@ import pg from "pg";
 
 import { silentLog } from "../../src/kernel/log.ts";
 import { startEmbedded, type EmbeddedDatabase } from "../../src/store/embedded.ts";
-import { migrate } from "../../src/store/migrate.ts";
+import { prepareDatabase } from "../../src/prepare.ts";
 import { databaseUrl, TEMPLATE } from "./database-url.ts";
 
 const PREFIX = "posthorn-test-";
@@ -44,7 +44,8 @@ async function makeTemplate(url: string): Promise<void> {
   await client.connect();
   try {
     await client.query(`create database ${TEMPLATE}`);
-    await migrate(databaseUrl(url, TEMPLATE));
+    // Few days of partitions: a database is copied file by file.
+    await prepareDatabase(databaseUrl(url, TEMPLATE), { log: silentLog, daysAhead: 1 });
     await client.query(`alter database ${TEMPLATE} allow_connections false`); // a template in use can't be copied
   } finally {
     await client.end();
