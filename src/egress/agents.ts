@@ -1,7 +1,7 @@
 // Keep-alive agents whose connections go through the door, and whose idle sockets are few and short-lived.
 import http from "node:http";
 import https from "node:https";
-import { isIP, type NetConnectOpts } from "node:net";
+import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { createSecureContext, rootCertificates } from "node:tls";
 
@@ -12,8 +12,7 @@ import { Refusal } from "./refusal.ts";
 import type { Resolver } from "./resolver.ts";
 
 const IDLE_MS_MAX = 4 * SECOND; // below the 5 s after which node and Apache close: fewer sockets closed at reuse
-// Over all receivers, one per slot of the default concurrency. No smaller limit for each: many webhooks may lead to one
-// host, and with 16 sockets kept for 64 requests at a time, reconnecting cost a third more CPU.
+// Over all receivers, one per slot of the default concurrency; not fewer for each, since many webhooks may lead to one host.
 const IDLE_SOCKETS_MAX = 256;
 const CONNECT_ATTEMPT_MS = SECOND; // of one address before the next is tried; node's 250 ms gives up on far continents
 
@@ -62,8 +61,7 @@ function guard(agent: http.Agent, options: AgentsOptions): void {
   agent.createConnection = (request, callback) => {
     const host = request.host ?? "localhost";
     const port = Number(request.port);
-    if ((request as Partial<NetConnectOpts> & { path?: string }).path)
-      throw new Refusal("policy", "a socket file may not be reached");
+    if (request.path) throw new Refusal("policy", "a socket file may not be reached");
     judgeLiteral(host, isIP(host), port, options);
     return connect({ ...request, lookup: judgedLookup(port, options, options.resolver) }, callback);
   };

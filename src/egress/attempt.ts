@@ -33,6 +33,7 @@ export function followAttempt(
     let answer: Pick<IncomingMessage, "statusCode" | "headers"> | undefined;
     let interimAnswers = 0;
     let grace: NodeJS.Timeout | undefined;
+    let isSettled = false;
 
     // Independent of got's timers, which go with the request when node hands a 101 to the upgrade event.
     const deadline = setTimeout(() => cut(deadlineFailure(connection.phase, timeoutMs)), timeoutMs);
@@ -40,12 +41,14 @@ export function followAttempt(
     closing.addEventListener("abort", stop, { once: true });
 
     function settle(attempt: Attempt): void {
+      isSettled = true;
       clearTimeout(deadline);
       clearTimeout(grace);
       closing.removeEventListener("abort", stop);
       resolve(attempt);
     }
     function settleAs(failure: Failure, address = connection.address): void {
+      if (isSettled) return;
       if (answer === undefined) return settle({ kind: "failed", ...failure, address });
       const { statusCode: status = 0, headers } = answer;
       const body = Buffer.concat(chunks, Math.min(bytes, RESPONSE_BYTES_MAX));
@@ -57,6 +60,7 @@ export function followAttempt(
     }
 
     request.on("response", (response: IncomingMessage) => {
+      if (isSettled) return;
       answer = response;
       grace = setTimeout(() => cut(CUT), BODY_GRACE_MS);
     });
@@ -86,6 +90,8 @@ export function followAttempt(
 const CUT: Failure = { reason: "connect", error: "the connection was cut" };
 
 function flatten(headers: IncomingHttpHeaders): Record<string, string> {
-  const pairs = Object.entries(headers).map(([name, value]) => [name, [value].flat().join(", ")]);
-  return Object.fromEntries(pairs) as Record<string, string>;
+  const flat: Record<string, string> = {};
+  for (const [name, value = ""] of Object.entries(headers))
+    flat[name] = Array.isArray(value) ? value.join(", ") : value;
+  return flat;
 }

@@ -19,8 +19,16 @@ export function isForbidden(address: Address, port: number, endpoints: Endpoint[
   });
 }
 
-/** Says whether a connection to `address` ends on this machine. */
-export function isOfThisMachine(address: Address): boolean {
+/**
+ * The endpoint of a server that the service itself connects to, its database. One on this machine may listen on more
+ * addresses than the one that was dialled, so it stands for all of them.
+ */
+export function endpointOfServer(address: string, port: number): Endpoint {
+  return { address: isOfThisMachine(ipaddr.process(address)) ? "0.0.0.0" : address, port };
+}
+
+// Says whether a connection to `address` ends on this machine.
+function isOfThisMachine(address: Address): boolean {
   const text = address.toString();
   if (address.range() === "loopback" || WILDCARDS.includes(text)) return true;
   return Object.values(networkInterfaces())

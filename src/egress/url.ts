@@ -20,9 +20,7 @@ export function judgeUrl(text: string, rules: UrlRules): string {
   // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u0020\u007f]/.test(text))
     throw refused("holds white space or control characters; percent-encode or remove them");
-  if (!URL.canParse(text))
-    throw refused("is not a URL; write one like https://example.com/hooks, port 1 to 65535");
-  const url = new URL(text);
+  const url = parse(text);
   judgeForm(url, rules.httpsOnly);
   const port = portOf(url);
   const host = hostOf(url);
@@ -38,6 +36,14 @@ export function judgeUrl(text: string, rules: UrlRules): string {
 /** The host of a URL as `net` wants it: an IPv6 address without its brackets. */
 export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
+function parse(text: string): URL {
+  try {
+    return new URL(text);
+  } catch {
+    throw refused("is not a URL; write one like https://example.com/hooks, port 1 to 65535");
+  }
 }
 
 function portOf(url: URL): number {

@@ -1,0 +1,159 @@
+import { randomBytes } from "node:crypto";
+
+import { expect, test } from "@jest/globals";
+
+import { RESPONSE_BYTES_MAX } from "../../src/egress/exchange.ts";
+import { closing, startEgress } from "../helpers/egress.ts";
+import {
+  ANSWERING,
+  UNANSWERING,
+  allClosed,
+  says,
+  startReceiver,
+  startRecorder,
+} from "../helpers/receivers.ts";
+
+const GRACE_MS = 1_000;
+const SLACK_MS = 400; // of a busy machine
+
+test("a request goes out byte for byte, with its own headers and nothing surprising", async () => {
+  const recorder = closing(await startRecorder());
+  const body = Buffer.concat([Buffer.from('{"ü":"'), randomBytes(70_000), Buffer.from('"}')]);
+  const headers = { "Content-Type": "application/json", "X-Own": "as given", "User-Agent": "us/1" };
+  const exchange = await startEgress().post(`${recorder.url}path?q=1`, { headers, body });
+
+  expect(exchange).toMatchObject({ kind: "answered", status: 200, address: "127.0.0.1" });
+  const [request] = recorder.requests;
+  expect(request).toMatchObject({ method: "POST", path: "/path?q=1" });
+  expect(request?.body.equals(body)).toBe(true);
+  const raw = request?.rawHeaders ?? [];
+  const sent = Object.fromEntries(
+    raw.flatMap((name, i) => (i % 2 ? [] : [[name.toLowerCase(), raw[i + 1]]])),
+  ) as Record<string, string>;
+  expect(sent).toEqual({
+    "content-type": "application/json",
+    "x-own": "as given",
+    "user-agent": "us/1",
+    "content-length": String(body.length),
+    host: `127.0.0.1:${recorder.port}`,
+    connection: "keep-alive",
+  });
+});
+
+test("without a user-agent of ours none goes out", async () => {
+  const recorder = closing(await startRecorder());
+  await startEgress().post(recorder.url);
+  expect(recorder.requests[0]?.rawHeaders.join().toLowerCase()).not.toContain("user-agent");
+});
+
+test("an answer's status, headers and first 16 KiB are kept", async () => {
+  const behave = says(
+    "418 Tea",
+    ["x-one: 1", "set-cookie: a", "set-cookie: b", "content-length: 3"],
+    "hot",
+  );
+  const receiver = closing(await startReceiver(behave));
+  const exchange = await startEgress().post(receiver.url);
+  const headers = { "x-one": "1", "set-cookie": "a, b", "content-length": "3" };
+  expect(exchange).toMatchObject({
+    kind: "answered",
+    status: 418,
+    headers,
+    body: Buffer.from("hot"),
+  });
+});
+
+describeEach("answers and then misbehaves", ANSWERING, async ({ status, behave }) => {
+  const receiver = closing(await startReceiver(behave));
+  const exchange = await startEgress().post(receiver.url, { timeoutMs: 10_000 });
+  expect(exchange).toMatchObject({ kind: "answered", status, address: "127.0.0.1" });
+  expect(exchange.durationMs).toBeLessThan(GRACE_MS + SLACK_MS);
+  const kept = exchange.kind === "answered" ? exchange.body.length : Infinity;
+  expect(kept).toBeLessThanOrEqual(RESPONSE_BYTES_MAX);
+});
+
+describeEach("never gets a status out", UNANSWERING, async ({ reason, behave }) => {
+  const receiver = closing(await startReceiver(behave));
+  const exchange = await startEgress().post(receiver.url);
+  expect(exchange).toMatchObject({ kind: "failed", reason, address: "127.0.0.1" });
+  expect(exchange.durationMs).toBeLessThan(300 + SLACK_MS);
+  await allClosed(receiver); // nothing is left behind
+});
+
+test("a deadline that passes while the body comes still keeps the status", async () => {
+  const receiver = closing(await startReceiver(says("200 OK", ["content-length: 9"], "half")));
+  const exchange = await startEgress().post(receiver.url, { timeoutMs: 150 });
+  expect(exchange).toMatchObject({ kind: "answered", status: 200, body: Buffer.from("half") });
+  expect(exchange.durationMs).toBeLessThan(150 + SLACK_MS);
+});
+
+test("a receiver that does not read a large body is left at the deadline", async () => {
+  const receiver = closing(await startReceiver((socket) => socket.pause()));
+  const exchange = await startEgress().post(receiver.url, { body: Buffer.alloc(20_000_000) });
+  expect(exchange).toMatchObject({ kind: "failed", reason: "timeout" });
+});
+
+test("a refused connection is a failure to connect, with the address", async () => {
+  const receiver = await startReceiver(() => {});
+  await receiver.close();
+  const exchange = await startEgress().post(receiver.url);
+  expect(exchange).toMatchObject({
+    kind: "failed",
+    reason: "connect",
+    error: "the connection was refused",
+    address: "127.0.0.1",
+  });
+});
+
+test("a hundred hostile receivers at once cost megabytes, not gigabytes", async () => {
+  const zoo = Object.values(ANSWERING).concat(Object.values(ANSWERING)).slice(0, 25);
+  const receivers = await Promise.all(zoo.map(({ behave }) => startReceiver(behave)));
+  receivers.forEach(closing);
+  const { post } = startEgress();
+  const before = process.memoryUsage.rss();
+  const all = receivers.flatMap(({ url }) =>
+    [1, 2, 3, 4].map(() => post(url, { timeoutMs: 5_000 })),
+  );
+  await Promise.all(all);
+  expect(process.memoryUsage.rss() - before).toBeLessThan(300_000_000);
+});
+
+test("no error holds a header's value or the body", async () => {
+  const receiver = closing(await startReceiver((socket) => void socket.resetAndDestroy()));
+  const { post } = startEgress();
+  const body = Buffer.from("canary");
+  const exchanges = [
+    await post(receiver.url, { body, headers: { "x-key": "canary" } }),
+    await post(receiver.url, { body, headers: { "x-key": "canary\r\n" } }),
+    await post(receiver.url, { body, headers: { "x-key": "canary \u0100" } }),
+    await post("http://canary:canary@127.0.0.1/", { body }),
+  ];
+  const reasons = exchanges.map((each) => each.kind === "failed" && each.reason);
+  expect(reasons).toEqual(["connect", "policy", "policy", "policy"]);
+  expect(JSON.stringify(exchanges)).not.toContain("canary");
+});
+
+test("closing ends what is in flight and every socket, and nothing is sent afterwards", async () => {
+  const recorder = closing(await startRecorder());
+  let onRequest = () => {};
+  const arrived = new Promise<void>((resolve) => (onRequest = resolve));
+  const silent = closing(await startReceiver(() => onRequest()));
+  const { egress, post } = startEgress();
+  await post(recorder.url);
+  const pending = post(silent.url, { timeoutMs: 30_000 });
+  await arrived;
+  await egress.close();
+
+  const stopping = { kind: "failed", reason: "connect", error: "the service is stopping" };
+  expect(await pending).toMatchObject(stopping);
+  expect(await post(recorder.url)).toMatchObject(stopping);
+  expect(recorder.requests).toHaveLength(1);
+  await Promise.all([allClosed(recorder), allClosed(silent)]);
+});
+
+function describeEach<T>(what: string, zoo: Record<string, T>, run: (one: T) => Promise<void>) {
+  const names = Object.keys(zoo);
+  test.each(names)(`%s: a receiver that ${what} is left in time, as a value`, async (name) => {
+    await run(zoo[name] as T);
+  });
+}

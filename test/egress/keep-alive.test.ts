@@ -1,0 +1,155 @@
+import { once } from "node:events";
+import http from "node:http";
+
+import { expect, test } from "@jest/globals";
+
+import { closing, startEgress } from "../helpers/egress.ts";
+import {
+  allClosed,
+  says,
+  startReceiver,
+  startRecorder,
+  type Behaviour,
+} from "../helpers/receivers.ts";
+
+const ok = says("200 OK");
+
+/** Answers the first request of the first connection, and does `then` with the second one on it. */
+function secondTime(then: Behaviour, fresh: Behaviour = ok): Behaviour {
+  const seen = new Map<object, number>();
+  return (socket, request) => {
+    const count = (seen.get(socket) ?? 0) + 1;
+    seen.set(socket, count);
+    const behave = seen.size > 1 ? fresh : count === 1 ? ok : then;
+    behave(socket, request);
+  };
+}
+
+test("requests to one receiver share a connection", async () => {
+  const recorder = closing(await startRecorder());
+  const { post } = startEgress();
+  for (let i = 0; i < 5; i++) expect(await post(recorder.url)).toMatchObject({ status: 200 });
+  expect(recorder.accepted).toBe(1);
+});
+
+test.each(["reset", "close"])(
+  "a kept connection that the receiver ends by a %s at reuse is nobody's failure: the request goes out once more",
+  async (how) => {
+    const end: Behaviour = (socket) => (how === "reset" ? socket.resetAndDestroy() : socket.end());
+    const receiver = closing(await startReceiver(secondTime(end)));
+    const { post } = startEgress();
+    await post(receiver.url);
+    expect(await post(receiver.url)).toMatchObject({ kind: "answered", status: 200 });
+    expect(receiver.accepted).toBe(2);
+  },
+);
+
+test("that second try is the only one, and a failure of it counts", async () => {
+  const reset: Behaviour = (socket) => void socket.resetAndDestroy();
+  const receiver = closing(await startReceiver(secondTime(reset, reset)));
+  const { post } = startEgress();
+  await post(receiver.url);
+  expect(await post(receiver.url)).toMatchObject({ kind: "failed", reason: "connect" });
+  expect(receiver.accepted).toBe(2);
+});
+
+test("that second try stays within the first one's deadline", async () => {
+  const late: Behaviour = (socket) => void setTimeout(() => socket.resetAndDestroy(), 200);
+  const receiver = closing(await startReceiver(secondTime(late, () => {})));
+  const { post } = startEgress();
+  await post(receiver.url);
+  const exchange = await post(receiver.url);
+  expect(exchange).toMatchObject({ kind: "failed", reason: "timeout" });
+  expect(exchange.durationMs).toBeLessThan(480);
+  expect(receiver.accepted).toBe(2);
+});
+
+test("a reused connection that had begun to answer, or stays silent, is not tried again", async () => {
+  const half: Behaviour = (socket) => void socket.end("HTTP/1.1 2");
+  const cases = [
+    [half, "connect"],
+    [() => {}, "timeout"],
+  ] as const;
+  for (const [then, reason] of cases) {
+    const receiver = closing(await startReceiver(secondTime(then)));
+    const { post } = startEgress();
+    await post(receiver.url);
+    expect(await post(receiver.url)).toMatchObject({ kind: "failed", reason });
+    expect(receiver.accepted).toBe(1);
+  }
+});
+
+test("a new connection that the receiver closes without an answer is not tried again", async () => {
+  const receiver = closing(await startReceiver((socket) => void socket.resetAndDestroy()));
+  await startEgress().post(receiver.url);
+  expect(receiver.accepted).toBe(1);
+});
+
+test("an answer sent into an idle connection is not taken for the next request's", async () => {
+  const twice: Behaviour = (socket, request) => {
+    ok(socket, request);
+    says("500 Unasked")(socket, request);
+  };
+  const receiver = closing(await startReceiver(twice));
+  const { post } = startEgress();
+  const statuses = [await post(receiver.url), await post(receiver.url)].map(
+    (each) => each.kind === "answered" && each.status,
+  );
+  expect(statuses).toEqual([200, 200]);
+});
+
+test("a connection whose answer was cut is closed, not kept", async () => {
+  const endless = says("200 OK", ["content-length: 1000000"], "x".repeat(100_000));
+  const upgrade = says("101 Switching Protocols", ["upgrade: x", "connection: upgrade"]);
+  for (const behave of [endless, upgrade]) {
+    const receiver = closing(await startReceiver(behave));
+    await startEgress().post(receiver.url);
+    await allClosed(receiver);
+  }
+});
+
+test("an idle connection is closed after 4 s", async () => {
+  const receiver = closing(await startReceiver(ok));
+  await startEgress().post(receiver.url);
+  const idleSince = performance.now();
+  expect(receiver.open.size).toBe(1);
+  await allClosed(receiver);
+  expect(performance.now() - idleSince).toBeGreaterThan(3_500);
+});
+
+test("a receiver that thinks for longer than that is waited for", async () => {
+  const slow: Behaviour = (socket, request) => void setTimeout(() => ok(socket, request), 4_300);
+  const receiver = closing(await startReceiver(slow));
+  const exchange = await startEgress().post(receiver.url, { timeoutMs: 8_000 });
+  expect(exchange).toMatchObject({ kind: "answered", status: 200 });
+});
+
+test("at most 256 idle connections are kept over all receivers", async () => {
+  // Holds every answer until all requests are in, so that each has a connection of its own.
+  const names = 20;
+  const perName = 20;
+  let waiting: http.ServerResponse[] = [];
+  const server = http.createServer((_, response) => {
+    waiting.push(response);
+    if (waiting.length < names * perName) return;
+    for (const each of waiting) each.end("ok");
+    waiting = [];
+  });
+  let open = 0;
+  server.on("connection", (socket) => {
+    open++;
+    socket.once("close", () => open--);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closing(server);
+  const { port } = server.address() as { port: number };
+  const { post } = startEgress();
+  const toName = (name: number) =>
+    post(`http://n${name}.localhost:${port}/`, { timeoutMs: 10_000 });
+  const all = Array.from({ length: names * perName }, (_, i) => toName(i % names));
+  const statuses = (await Promise.all(all)).map((each) => each.kind === "answered" && each.status);
+  expect(new Set(statuses)).toEqual(new Set([200]));
+  while (open > 256) await new Promise((resolve) => setImmediate(resolve));
+  expect(open).toBeGreaterThan(200);
+});

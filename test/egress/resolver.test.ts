@@ -1,0 +1,109 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterEach, expect, test } from "@jest/globals";
+
+import { createResolver, type Resolver } from "../../src/egress/resolver.ts";
+import { startDnsServer, type DnsAnswer, type DnsServer } from "../helpers/dns-server.ts";
+
+const opened: { close(): unknown }[] = [];
+
+afterEach(async () => {
+  for (const each of opened.splice(0)) await each.close();
+});
+
+type Setting = { dns: DnsServer; resolver: Resolver; advance: (ms: number) => void };
+
+async function start(
+  answer: (name: string, type: "A" | "AAAA") => DnsAnswer,
+  hostsFile = "/nonexistent",
+): Promise<Setting> {
+  let nowMs = 0;
+  const dns = await startDnsServer(answer);
+  const clock = () => nowMs;
+  const resolver = createResolver({ clock, servers: [dns.address], hostsFile, lookupMsMax: 300 });
+  opened.push(resolver, dns);
+  return { dns, resolver, advance: (ms) => (nowMs += ms) };
+}
+
+test("a name's addresses of both families are answered, IPv4 first", async () => {
+  const { resolver } = await start(() => ["2001:db8::1", "192.0.2.1", "192.0.2.2"]);
+  expect(await resolver.resolve("a.example")).toEqual(["192.0.2.1", "192.0.2.2", "2001:db8::1"]);
+});
+
+test("a name with one family alone resolves, though the other's question is never answered", async () => {
+  const { resolver } = await start((_, type) => (type === "A" ? ["192.0.2.1"] : "silence"));
+  expect(await resolver.resolve("a.example")).toEqual(["192.0.2.1"]);
+});
+
+test.each([
+  ["unknown name", /no address/],
+  ["server failure", /could not be resolved \(ESERVFAIL/],
+  ["silence", /did not answer in time/],
+  [[] as string[], /no address/],
+])("%j is a failure of reason dns that says so", async (answer, text) => {
+  const { resolver } = await start(() => answer as DnsAnswer);
+  const failure = resolver.resolve("a.example");
+  await expect(failure).rejects.toMatchObject({
+    reason: "dns",
+    message: expect.stringMatching(text),
+  });
+});
+
+test("a hundred lookups of one name ask once per family", async () => {
+  const { dns, resolver } = await start(() => ["192.0.2.1"]);
+  await Promise.all(Array.from({ length: 100 }, () => resolver.resolve("a.example")));
+  expect(dns.questions.sort()).toEqual(["a.example A", "a.example AAAA"]);
+});
+
+test("a silent name holds up no other name", async () => {
+  const { resolver } = await start((name) =>
+    name === "silent.example" ? "silence" : ["192.0.2.1"],
+  );
+  let silentIsDone = false;
+  const silent = Array.from({ length: 50 }, () => resolver.resolve("silent.example"));
+  const all = Promise.allSettled(silent).then(() => (silentIsDone = true));
+  await resolver.resolve("a.example");
+  expect(silentIsDone).toBe(false);
+  await all;
+});
+
+test("an answer is remembered for 5 s and asked for again afterwards, a failure for 1 s", async () => {
+  let answer: DnsAnswer = "unknown name";
+  const { resolver, advance } = await start(() => answer);
+  await expect(resolver.resolve("a.example")).rejects.toThrow();
+  answer = ["192.0.2.1"];
+  await expect(resolver.resolve("a.example")).rejects.toThrow();
+  advance(1_000);
+  expect(await resolver.resolve("a.example")).toEqual(["192.0.2.1"]);
+  answer = ["192.0.2.2"];
+  advance(4_999);
+  expect(await resolver.resolve("a.example")).toEqual(["192.0.2.1"]);
+  advance(1);
+  expect(await resolver.resolve("a.example")).toEqual(["192.0.2.2"]);
+});
+
+test("the hosts file is honoured before DNS, and an edit of it is seen", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "hosts-"));
+  const file = join(folder, "hosts");
+  await writeFile(file, "# comment\n192.0.2.7  one.example  Two.Example # three.example\n");
+  const { dns, resolver, advance } = await start(() => "unknown name", file);
+  expect(await resolver.resolve("ONE.example.")).toEqual(["192.0.2.7"]);
+  expect(await resolver.resolve("two.example")).toEqual(["192.0.2.7"]);
+  expect(dns.questions).toEqual([]);
+  await expect(resolver.resolve("three.example")).rejects.toMatchObject({ reason: "dns" });
+  await writeFile(file, "192.0.2.8 one.example\n2001:db8::8 one.example\n");
+  advance(5_000);
+  expect(await resolver.resolve("one.example")).toEqual(["192.0.2.8", "2001:db8::8"]);
+  await rm(folder, { recursive: true });
+});
+
+test("closing ends the lookups in flight", async () => {
+  const { dns, resolver } = await start(() => "silence");
+  const lookup = resolver.resolve("a.example");
+  const settled = expect(lookup).rejects.toMatchObject({ reason: "dns" });
+  while (dns.questions.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  resolver.close();
+  await settled;
+});

@@ -1,0 +1,86 @@
+import { beforeAll, expect, test } from "@jest/globals";
+
+import { createAgents } from "../../src/egress/agents.ts";
+import { createResolver } from "../../src/egress/resolver.ts";
+import { createAuthority, createCertificate, type Authority } from "../helpers/certificates.ts";
+import { closing, startEgress } from "../helpers/egress.ts";
+import { says, startReceiver, startRecorder } from "../helpers/receivers.ts";
+
+const HOSTS = ["localhost", "127.0.0.1"];
+const LONG_AGO = { from: new Date("2001-01-01"), until: new Date("2002-01-01") };
+const LATER = {
+  from: new Date(Date.now() + 86_400_000),
+  until: new Date(Date.now() + 172_800_000),
+};
+
+let trusted: Authority;
+let unknown: Authority;
+beforeAll(() => {
+  trusted = createAuthority("trusted");
+  unknown = createAuthority("unknown");
+});
+
+test("a receiver with a good certificate is reached, by name and by address", async () => {
+  const certificate = createCertificate(trusted, HOSTS);
+  const receiver = closing(await startReceiver(says("200 OK"), certificate));
+  const { post } = startEgress({ ca: trusted.pem });
+  for (const host of ["localhost", "localhost.", "127.0.0.1"]) {
+    const exchange = await post(`https://${host}:${receiver.port}/`, { timeoutMs: 2_000 });
+    expect(exchange).toMatchObject({ kind: "answered", status: 200, address: "127.0.0.1" });
+  }
+});
+
+test.each([
+  ["for another name", () => createCertificate(trusted, ["other.example"]), /for another name/],
+  ["of an unknown authority", () => createCertificate(unknown, HOSTS), /authority is unknown/],
+  ["that has expired", () => createCertificate(trusted, HOSTS, LONG_AGO), /has expired/],
+  ["not valid yet", () => createCertificate(trusted, HOSTS, LATER), /not valid yet/],
+])(
+  "a certificate %s fails as tls with a text that says so, and gets no byte",
+  async (_, make, error) => {
+    let gotBytes = false;
+    const receiver = closing(await startReceiver(() => (gotBytes = true), make()));
+    const exchange = await startEgress({ ca: trusted.pem }).post(receiver.url, {
+      timeoutMs: 2_000,
+    });
+    expect(exchange).toMatchObject({
+      kind: "failed",
+      reason: "tls",
+      error: expect.stringMatching(error),
+      address: "127.0.0.1",
+    });
+    expect(gotBytes).toBe(false);
+  },
+);
+
+test("a failed certificate fails at every attempt, also after a good one of the same receiver", async () => {
+  const receiver = closing(await startReceiver(says("200 OK"), createCertificate(trusted, HOSTS)));
+  const { post } = startEgress({ ca: trusted.pem });
+  const wrong = `https://a.localhost:${receiver.port}/`;
+  for (const url of [wrong, receiver.url, wrong, receiver.url, wrong]) {
+    const { kind } = await post(url, { timeoutMs: 2_000 });
+    expect(kind).toBe(url === wrong ? "failed" : "answered");
+  }
+});
+
+test("a receiver that speaks plain HTTP, or resets in the handshake, fails as tls", async () => {
+  const plain = closing(await startRecorder());
+  const reset = closing(await startReceiver((socket) => void socket.resetAndDestroy()));
+  for (const { port } of [plain, reset]) {
+    const exchange = await startEgress().post(`https://127.0.0.1:${port}/`);
+    expect(exchange).toMatchObject({ kind: "failed", reason: "tls" });
+  }
+});
+
+test("silence in the handshake is a timeout that says where", async () => {
+  const receiver = closing(await startReceiver(() => {}));
+  const exchange = await startEgress().post(`https://127.0.0.1:${receiver.port}/`);
+  const error = "no TLS handshake within 300 ms";
+  expect(exchange).toMatchObject({ kind: "failed", reason: "timeout", error });
+});
+
+test("checking is said to be on, so that node's environment switch does not turn it off for everybody", () => {
+  const resolver = createResolver({ clock: () => 0 });
+  const agents = createAgents({ allow: [], forbidden: () => [], resolver, keepAlive: false });
+  expect(agents.https.options.rejectUnauthorized).toBe(true);
+});
