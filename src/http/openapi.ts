@@ -83,7 +83,7 @@ function openapiDocument(): JsonObject {
           schema: { type: "string", pattern: "^[a-z0-9_-]{1,64}$" },
         },
       },
-      schemas: { ...sorted(schemas), Error: errorSchema() },
+      schemas: { ...sorted(schemas), Error: errorSchema(), Issue: issueSchema() },
       responses: errorResponses(),
     },
   };
@@ -101,7 +101,7 @@ function describeOperation(
     description: `${meta.description ?? meta.summary + "."} Keys of scope ${meta.scopes.join(", ")}.`,
     parameters: [{ $ref: "#/components/parameters/Tenant" }],
     requestBody: {
-      required: true,
+      required: !z.safeParse(input as z.ZodType, undefined).success, // no body is an empty one
       content: {
         "application/json": { schema: describe(input, "input", schemas), example: meta.request },
       },
@@ -131,10 +131,7 @@ function describe(schema: unknown, io: "input" | "output", components: JsonObjec
     io,
     target: "draft-2020-12",
     unrepresentable: "any",
-    override: ({ jsonSchema }) => {
-      // Answers may gain fields: a client that refused an unknown one would break at the next version.
-      if (io === "output") delete jsonSchema.additionalProperties;
-    },
+    override: ({ jsonSchema }) => forGenerators(jsonSchema, io),
   }) as JsonObject & { $defs?: JsonObject };
   const relocated = JSON.parse(
     JSON.stringify({ root, $defs }).replaceAll('"#/$defs/', '"#/components/schemas/'),
@@ -145,6 +142,23 @@ function describe(schema: unknown, io: "input" | "output", components: JsonObjec
   if (typeof id !== "string") return relocated.root;
   components[id] = withoutId(relocated.root);
   return { $ref: `#/components/schemas/${id}` };
+}
+
+/** Says it so that clients made from it have the right types and outlive the next version. */
+function forGenerators(schema: z.core.JSONSchema.BaseSchema, io: "input" | "output"): void {
+  // Answers may gain fields: a client that refused an unknown one would break at the next version.
+  if (io === "output" && schema.additionalProperties === false) delete schema.additionalProperties;
+  // A key of a JSON object is a string anyway, and few generators know the keyword.
+  delete schema.propertyNames;
+  // openapi-typescript demands a field that has a default, in requests too; its description tells the default.
+  if (io === "input") delete schema.default;
+  if (schema.type === "number") schema.format = "double"; // Go would take a float32
+  if (schema.type === "integer" && schema.maximum === Number.MAX_SAFE_INTEGER) {
+    // Unbounded: Go would take an int32, and a counter outgrows it.
+    schema.format = "int64";
+    delete schema.minimum;
+    delete schema.maximum;
+  }
 }
 
 function withoutId({ id: _, ...definition }: JsonObject): JsonObject {
@@ -200,12 +214,22 @@ function errorSchema(): JsonObject {
       code: { type: "string", enum: Object.keys(ERROR_STATUS) },
       issues: {
         type: "array",
-        items: {
-          type: "object",
-          required: ["path", "message"],
-          properties: { path: { type: "string" }, message: { type: "string" } },
-        },
+        items: { $ref: "#/components/schemas/Issue" },
       },
+    },
+  };
+}
+
+function issueSchema(): JsonObject {
+  return {
+    type: "object",
+    required: ["path", "message"],
+    properties: {
+      path: {
+        type: "string",
+        description: "Dotted, like `events.0.type`; empty for the whole body.",
+      },
+      message: { type: "string" },
     },
   };
 }

@@ -12,14 +12,16 @@ const AWAY_CODES = [
   /^40/, // serialization failure or deadlock: rolled back whole
 ];
 
+// The driver has no codes for its own errors.
+const DRIVER_TEXTS =
+  /^(Connection terminated\b|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed)/;
+
 /** True where the database could not be reached or could not take writes now: answered 503, and tried again. */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof DatabaseError) return AWAY_CODES.some((code) => code.test(error.code ?? ""));
   if ("syscall" in error) return true; // ECONNREFUSED, ECONNRESET, EPIPE, ENOENT of a socket file, ENOTFOUND …
-  return /Connection terminated|timeout|Client has encountered a connection error|not queryable/i.test(
-    error.message,
-  );
+  return DRIVER_TEXTS.test(error.message);
 }
 
 /** The SQLSTATE and the column of an error that PostgreSQL answered, or undefined. */

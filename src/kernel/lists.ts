@@ -8,19 +8,15 @@ const PAGE_SIZE_DEFAULT = 20;
 
 /** The fields of a list's request; spread them into its schema. */
 export const pageInput = {
-  cursor: z
-    .string()
-    .max(1_000)
-    .optional()
-    .meta({
-      description: "`pagination_data.next_cursor` of the page before; left out, the first page.",
-    }),
+  cursor: z.string().max(1_000).optional().meta({
+    description: "`pagination_data.next_cursor` of the page before; left out, the first page.",
+  }),
   page_size: z
     .int()
     .min(1)
     .max(PAGE_SIZE_MAX)
     .default(PAGE_SIZE_DEFAULT)
-    .meta({ description: "1 to 200." }),
+    .meta({ description: "1 to 200; 20 unless given." }),
 };
 
 /** The schema of a list's answer. */
@@ -33,7 +29,10 @@ export function pageOutput<T extends z.ZodType>(item: T) {
           .string()
           .nullable()
           .meta({ description: "Where the next page starts; null on the last." }),
-        previous_cursor: z.null().meta({ description: "Lists are read forwards only." }),
+        previous_cursor: z
+          .string()
+          .nullable()
+          .meta({ description: "null: lists are read forwards only." }),
         total: z
           .int()
           .nullable()

@@ -10,6 +10,7 @@ const ISSUES_MAX = 20; // a list of a thousand bad items is told by its first on
 /** The error for the caller. What is not foreseen becomes `internal_error`, with the cause for the log alone. */
 export function callerError(error: unknown): PosthornError {
   if (error instanceof PosthornError) return error;
+  if (error instanceof TRPCError) return trpcError(error);
   if (error instanceof z.ZodError) return inputError(error);
   if (isDatabaseAway(error))
     return new PosthornError(
@@ -17,7 +18,6 @@ export function callerError(error: unknown): PosthornError {
       "the database can't be reached or can't take writes now; nothing was stored, try again",
       { cause: error },
     );
-  if (error instanceof TRPCError) return trpcError(error);
   return new PosthornError(
     "internal_error",
     "something went wrong here; it is in the service's log",

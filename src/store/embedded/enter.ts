@@ -4,6 +4,7 @@ import type pg from "pg";
 import { monotonic, sleep } from "../../kernel/clock.ts";
 import { SECOND } from "../../kernel/duration.ts";
 import { StartError } from "../../kernel/errors.ts";
+import { codeOf } from "./error-code.ts";
 import { enterAsGuest, isLast, takeOwnership } from "./ownership.ts";
 import { findPostmaster, type Postmaster } from "./postmaster.ts";
 import { ensureServer, type Place } from "./running-server.ts";
@@ -11,7 +12,7 @@ import { isPassing, openSession } from "./session.ts";
 import { stopServer } from "./stop-server.ts";
 
 const POLL_MS = 20;
-const ENTER_MS_MAX = 10 * SECOND; // a server that says it is ready lets us in at once, unless it is just stopping
+const SOCKET_GONE_MS_MAX = 3 * SECOND; // a server that stops removes its socket first, and is gone soon after
 
 export type Entered = { session: pg.Client; socketDir: string; launched: boolean };
 
@@ -22,14 +23,15 @@ export async function enterServer(
   signal: AbortSignal,
 ): Promise<Entered> {
   let launchedPid: number | undefined;
-  let enterBy = Infinity;
+  let enterBy = place.readyBy;
   try {
     for (;;) {
       const { postmaster, launched } = await ensureServer(place, signal);
       if (launched) launchedPid = postmaster.pid;
       const session = await tryToEnter(postmaster, place, share).catch((error: unknown) => {
-        enterBy = Math.min(enterBy, monotonic() + ENTER_MS_MAX);
         if (!isPassing(error)) throw error;
+        const noSocket = codeOf(error) === "ENOENT";
+        if (noSocket) enterBy = Math.min(enterBy, monotonic() + SOCKET_GONE_MS_MAX);
         if (monotonic() > enterBy) throw unreachable(postmaster, place.clusterDir, error);
       });
       if (session && !signal.aborted)

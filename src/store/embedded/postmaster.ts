@@ -28,9 +28,11 @@ export async function clearStale(clusterDir: string): Promise<void> {
   const text = await readPidFile(clusterDir);
   if (text === undefined) return;
   const stale = parse(text);
-  if (stale !== undefined) await removeSocketDir(stale.socketDir);
-  if (stale !== undefined && !exists(stale.pid)) return;
   if (stale === undefined) await sleep(EMPTY_MS_MAX);
+  else if (await worksOn(stale.pid, clusterDir))
+    return; // it has come up since the caller looked
+  else await removeSocketDir(stale.socketDir);
+  if (stale !== undefined && !exists(stale.pid)) return;
   if (text !== (await readPidFile(clusterDir))) return; // a server has started meanwhile
   await unlink(join(clusterDir, "postmaster.pid")).catch(() => undefined);
 }

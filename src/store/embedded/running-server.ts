@@ -6,7 +6,7 @@ import { launch, notReady } from "./launch.ts";
 import { findPostmaster, type Postmaster } from "./postmaster.ts";
 import type { ServerUser } from "./server-user.ts";
 
-const POLL_MS = 10;
+const POLL_MS = 20;
 
 /** Where everything of one data folder is, who runs it, and how long the start may take. */
 export type Place = {
