@@ -16,12 +16,16 @@ export function caller(service: TestService, headers: Record<string, string> = {
 }
 
 /** Asks until the answer is as wanted; fails with the last one after ten seconds. */
-export async function until<T>(ask: () => Promise<T>, isWanted: (answer: T) => boolean): Promise<T> {
+export async function until<T>(
+  ask: () => Promise<T>,
+  isWanted: (answer: T) => boolean,
+): Promise<T> {
   const deadline = performance.now() + 10_000;
   for (;;) {
     const answer = await ask();
     if (isWanted(answer)) return answer;
-    if (performance.now() > deadline) throw new Error(`waited in vain; the last answer was ${JSON.stringify(answer)}`);
+    if (performance.now() > deadline)
+      throw new Error(`waited in vain; the last answer was ${JSON.stringify(answer)}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -34,7 +34,9 @@ describe("a request is judged in the contract's order", () => {
   });
 
   test("no key and a wrong key are 401, before the body is looked at", async () => {
-    const none = await raw("/events.publish").set("Content-Type", "text/plain").send("x".repeat(2_000_000));
+    const none = await raw("/events.publish")
+      .set("Content-Type", "text/plain")
+      .send("x".repeat(2_000_000));
     expect([none.status, none.body.code]).toEqual([401, "unauthorized"]);
     const wrong = await raw("/events.publish").set("X-API-Key", "phk_admin_wrong").send({});
     expect([wrong.status, wrong.body.code]).toEqual([401, "unauthorized"]);
@@ -48,17 +50,27 @@ describe("a request is judged in the contract's order", () => {
   test("a body that is not JSON by its type is 415, one that is too large 413, one that is broken 400", async () => {
     const typed = await post("webhooks.list").set("Content-Type", "text/plain").send("{}");
     expect([typed.status, typed.body.code]).toEqual([415, "unsupported_media_type"]);
-    const latin = await post("webhooks.list").set("Content-Type", "application/json; charset=latin1").send("{}");
+    const latin = await post("webhooks.list")
+      .set("Content-Type", "application/json; charset=latin1")
+      .send("{}");
     expect(latin.status).toBe(415);
-    const large = await post("events.publish", { type: "message.created", payload: "x".repeat(1_100_000) });
+    const large = await post("events.publish", {
+      type: "message.created",
+      payload: "x".repeat(1_100_000),
+    });
     expect([large.status, large.body.code]).toEqual([413, "body_too_large"]);
-    const broken = await post("webhooks.list").set("Content-Type", "application/json").send('{"secret": "hunter2"');
+    const broken = await post("webhooks.list")
+      .set("Content-Type", "application/json")
+      .send('{"secret": "hunter2"');
     expect([broken.status, broken.body.code]).toEqual([400, "invalid_request"]);
     expect(JSON.stringify(broken.body)).not.toContain("hunter2");
   });
 
   test("publish_many takes 16 MiB, and no more", async () => {
-    const events = Array.from({ length: 60 }, () => ({ type: "message.created", payload: "x".repeat(200_000) }));
+    const events = Array.from({ length: 60 }, () => ({
+      type: "message.created",
+      payload: "x".repeat(200_000),
+    }));
     expect((await post("events.publish_many", { events })).status).toBe(200);
     const more = [...events, ...events.slice(0, 25)];
     expect((await post("events.publish_many", { events: more })).status).toBe(413);
@@ -67,20 +79,34 @@ describe("a request is judged in the contract's order", () => {
   test("no body is an empty object, and both key headers do", async () => {
     const answer = await raw("/webhooks.list").set("X-API-Key", service.adminKey);
     expect([answer.status, answer.body.data]).toEqual([200, []]);
-    expect((await raw("/webhooks.list").set("Authorization", `bearer ${service.adminKey}`)).status).toBe(200);
+    expect(
+      (await raw("/webhooks.list").set("Authorization", `bearer ${service.adminKey}`)).status,
+    ).toBe(200);
   });
 });
 
 describe("every operation", () => {
-  test.each([...OPERATIONS.keys()])("%s refuses an unknown field, names it, and answers in the one shape", async (name) => {
-    const answer = await post(name, { "no-such-field": 1 });
-    expect(answer.status).toBe(400);
-    expect(answer.body).toMatchObject({ code: "invalid_request", message: expect.any(String) });
-    expect(JSON.stringify(answer.body.issues)).toContain("no-such-field");
-  });
+  test.each([...OPERATIONS.keys()])(
+    "%s refuses an unknown field, names it, and answers in the one shape",
+    async (name) => {
+      const answer = await post(name, { "no-such-field": 1 });
+      expect(answer.status).toBe(400);
+      expect(answer.body).toMatchObject({ code: "invalid_request", message: expect.any(String) });
+      expect(JSON.stringify(answer.body.issues)).toContain("no-such-field");
+    },
+  );
 
   test.each([...OPERATIONS.keys()])("%s answers hostile bodies with 400", async (name) => {
-    const bodies = ["[]", "null", "1", '"x"', '{"__proto__": {"x": 1}}', '{"id": {"$gt": 1}}', `${"[".repeat(20_000)}${"]".repeat(20_000)}`, '{"id": "\\ud800"}'];
+    const bodies = [
+      "[]",
+      "null",
+      "1",
+      '"x"',
+      '{"__proto__": {"x": 1}}',
+      '{"id": {"$gt": 1}}',
+      `${"[".repeat(20_000)}${"]".repeat(20_000)}`,
+      '{"id": "\\ud800"}',
+    ];
     for (const body of bodies) {
       const answer = await post(name).set("Content-Type", "application/json").send(body);
       expect([body.slice(0, 30), answer.status]).toEqual([body.slice(0, 30), 400]);
@@ -88,9 +114,14 @@ describe("every operation", () => {
     }
   });
 
-  test.each(["\uFEFF{}", '{"page_size": 5, "page_size": 6}'])("a body that JSON readers take is taken: %j", async (body) => {
-    expect((await post("webhooks.list").set("Content-Type", "application/json").send(body)).status).toBe(200);
-  });
+  test.each(["\uFEFF{}", '{"page_size": 5, "page_size": 6}'])(
+    "a body that JSON readers take is taken: %j",
+    async (body) => {
+      expect(
+        (await post("webhooks.list").set("Content-Type", "application/json").send(body)).status,
+      ).toBe(200);
+    },
+  );
 
   test("bytes that are not UTF-8 are 400", async () => {
     const answer = await post("webhooks.list")

@@ -43,17 +43,31 @@ describe("webhooks.subscribe", () => {
   });
 
   test("with an id replaces all but the signature key, which stays until null removes it", async () => {
-    const first = await post("webhooks.subscribe", { id: ID, url: URL, name: "one", signature_key: "k", events: ["message.*"] });
+    const first = await post("webhooks.subscribe", {
+      id: ID,
+      url: URL,
+      name: "one",
+      signature_key: "k",
+      events: ["message.*"],
+    });
     expect(first.body).toMatchObject({ id: ID, has_signature_key: true });
     const again = await post("webhooks.subscribe", { id: ID, url: URL });
-    expect(again.body).toMatchObject({ id: ID, name: null, events: [], has_signature_key: true, created_at: first.body.created_at });
+    expect(again.body).toMatchObject({
+      id: ID,
+      name: null,
+      events: [],
+      has_signature_key: true,
+      created_at: first.body.created_at,
+    });
     const unsigned = await post("webhooks.subscribe", { id: ID, url: URL, signature_key: null });
     expect(unsigned.body.has_signature_key).toBe(false);
   });
 
   test("of one id fifty times at once makes one webhook", async () => {
     const id = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
-    const answers = await Promise.all(Array.from({ length: 50 }, () => post("webhooks.subscribe", { id, url: URL })));
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => post("webhooks.subscribe", { id, url: URL })),
+    );
     expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));
     const { body } = await post("webhooks.list", { page_size: 200 });
     expect(body.data.filter((webhook: { id: string }) => webhook.id === id)).toHaveLength(1);
@@ -110,24 +124,68 @@ describe("webhooks.subscribe", () => {
 
 describe("webhooks.update", () => {
   test("is a patch: left out keeps, a value sets, null clears", async () => {
-    const { body: made } = await post("webhooks.subscribe", { url: URL, name: "n", signature_key: "k", timeout_ms: 2_000, headers: { "X-A": "1" } });
-    const { body: patched } = await post("webhooks.update", { id: made.id, timeout_ms: null, channels: ["+1555"], paused: true });
-    expect(patched).toMatchObject({ name: "n", timeout_ms: null, channels: ["+1555"], paused: true, headers: { "X-A": "1" }, has_signature_key: true });
-    const { body: cleared } = await post("webhooks.update", { id: made.id, signature_key: null, name: null, headers: null, channels: null });
-    expect(cleared).toMatchObject({ name: null, channels: [], headers: {}, has_signature_key: false, paused: true });
+    const { body: made } = await post("webhooks.subscribe", {
+      url: URL,
+      name: "n",
+      signature_key: "k",
+      timeout_ms: 2_000,
+      headers: { "X-A": "1" },
+    });
+    const { body: patched } = await post("webhooks.update", {
+      id: made.id,
+      timeout_ms: null,
+      channels: ["+1555"],
+      paused: true,
+    });
+    expect(patched).toMatchObject({
+      name: "n",
+      timeout_ms: null,
+      channels: ["+1555"],
+      paused: true,
+      headers: { "X-A": "1" },
+      has_signature_key: true,
+    });
+    const { body: cleared } = await post("webhooks.update", {
+      id: made.id,
+      signature_key: null,
+      name: null,
+      headers: null,
+      channels: null,
+    });
+    expect(cleared).toMatchObject({
+      name: null,
+      channels: [],
+      headers: {},
+      has_signature_key: false,
+      paused: true,
+    });
   });
 
   test("refuses to clear what can't be missing", async () => {
-    const { body: made } = await post("webhooks.subscribe", { url: "https://example.com/", preset: "messages-dev" });
+    const { body: made } = await post("webhooks.subscribe", {
+      url: "https://example.com/",
+      preset: "messages-dev",
+    });
     expect(made.signature_key).toEqual(expect.any(String));
-    expect((await post("webhooks.update", { id: made.id, url: null })).body.issues[0].path).toBe("url");
-    expect((await post("webhooks.update", { id: made.id, signature_key: null })).body.issues[0].path).toBe("signature_key");
+    expect((await post("webhooks.update", { id: made.id, url: null })).body.issues[0].path).toBe(
+      "url",
+    );
+    expect(
+      (await post("webhooks.update", { id: made.id, signature_key: null })).body.issues[0].path,
+    ).toBe("signature_key");
   });
 
   test("refuses a change of preset that the kept key or URL does not fit", async () => {
-    const { body: made } = await post("webhooks.subscribe", { url: URL, signature_key: "text key" });
-    expect((await post("webhooks.update", { id: made.id, preset: "standard" })).body.issues[0].path).toBe("signature_key");
-    expect((await post("webhooks.update", { id: made.id, preset: "aisoule" })).body.issues[0].path).toBe("url");
+    const { body: made } = await post("webhooks.subscribe", {
+      url: URL,
+      signature_key: "text key",
+    });
+    expect(
+      (await post("webhooks.update", { id: made.id, preset: "standard" })).body.issues[0].path,
+    ).toBe("signature_key");
+    expect(
+      (await post("webhooks.update", { id: made.id, preset: "aisoule" })).body.issues[0].path,
+    ).toBe("url");
     expect((await post("webhooks.info", { id: made.id })).body.preset).toBe("airy");
   });
 
@@ -137,7 +195,10 @@ describe("webhooks.update", () => {
       post("webhooks.update", { id: made.id, name: "named" }),
       post("webhooks.update", { id: made.id, timeout_ms: 3_000 }),
     ]);
-    expect((await post("webhooks.info", { id: made.id })).body).toMatchObject({ name: "named", timeout_ms: 3_000 });
+    expect((await post("webhooks.info", { id: made.id })).body).toMatchObject({
+      name: "named",
+      timeout_ms: 3_000,
+    });
   });
 });
 
@@ -145,25 +206,37 @@ describe("webhooks.unsubscribe, list, info and delete", () => {
   test("unsubscribe says so, twice the same, and subscribe takes the webhook back", async () => {
     const { body: made } = await post("webhooks.subscribe", { url: URL });
     for (let time = 0; time < 2; time++)
-      expect((await post("webhooks.unsubscribe", { id: made.id })).body.status).toBe("Unsubscribed");
-    expect((await post("webhooks.subscribe", { id: made.id, url: URL })).body.status).toBe("Subscribed");
+      expect((await post("webhooks.unsubscribe", { id: made.id })).body.status).toBe(
+        "Unsubscribed",
+      );
+    expect((await post("webhooks.subscribe", { id: made.id, url: URL })).body.status).toBe(
+      "Subscribed",
+    );
   });
 
   test("pages come newest first, each webhook once, and a cursor opens its own list only", async () => {
     const tenant = caller(service, { "X-Tenant": "paging" });
     const ids: string[] = [];
-    for (let number = 0; number < 5; number++) ids.unshift((await tenant("webhooks.subscribe", { url: URL })).body.id);
+    for (let number = 0; number < 5; number++)
+      ids.unshift((await tenant("webhooks.subscribe", { url: URL })).body.id);
     const seen: string[] = [];
     let cursor: string | null | undefined;
     do {
-      const { body } = await tenant("webhooks.list", { page_size: 2, ...(cursor ? { cursor } : {}) });
+      const { body } = await tenant("webhooks.list", {
+        page_size: 2,
+        ...(cursor ? { cursor } : {}),
+      });
       seen.push(...body.data.map((webhook: { id: string }) => webhook.id));
       cursor = body.pagination_data.next_cursor as string | null;
       if (cursor && seen.length === 2) {
         expect((await post("webhooks.list", { cursor })).body.code).toBe("invalid_cursor"); // another tenant's
-        expect((await tenant("webhooks.list", { cursor, status: "Subscribed" })).body.code).toBe("invalid_cursor");
+        expect((await tenant("webhooks.list", { cursor, status: "Subscribed" })).body.code).toBe(
+          "invalid_cursor",
+        );
         expect((await tenant("events.list", { cursor })).body.code).toBe("invalid_cursor");
-        expect((await tenant("webhooks.list", { cursor: `${cursor}x` })).body.code).toBe("invalid_cursor");
+        expect((await tenant("webhooks.list", { cursor: `${cursor}x` })).body.code).toBe(
+          "invalid_cursor",
+        );
       }
     } while (cursor);
     expect(seen).toEqual(ids);
@@ -175,7 +248,9 @@ describe("webhooks.unsubscribe, list, info and delete", () => {
     const { body: b } = await tenant("webhooks.subscribe", { url: URL });
     await tenant("webhooks.unsubscribe", { id: b.id });
     const listed = async (filter: object) =>
-      (await tenant("webhooks.list", filter)).body.data.map((webhook: { id: string }) => webhook.id);
+      (await tenant("webhooks.list", filter)).body.data.map(
+        (webhook: { id: string }) => webhook.id,
+      );
     expect(await listed({ channel: "+1" })).toEqual([a.id]);
     expect(await listed({ status: "Unsubscribed" })).toEqual([b.id]);
     expect(await listed({ health: "failing" })).toEqual([]);
@@ -185,7 +260,10 @@ describe("webhooks.unsubscribe, list, info and delete", () => {
     const { body: made } = await post("webhooks.subscribe", { url: URL, signature_key: "k" });
     expect((await post("webhooks.delete", { id: made.id })).body).toEqual({});
     for (const operation of ["webhooks.info", "webhooks.delete", "webhooks.unsubscribe"])
-      expect([operation, (await post(operation, { id: made.id })).body.code]).toEqual([operation, "webhook_not_found"]);
+      expect([operation, (await post(operation, { id: made.id })).body.code]).toEqual([
+        operation,
+        "webhook_not_found",
+      ]);
     const { body: anew } = await post("webhooks.subscribe", { id: made.id, url: URL });
     expect(anew.has_signature_key).toBe(false);
     expect((await post("webhooks.info", { id: made.id })).body.counters).toEqual({
@@ -200,19 +278,31 @@ describe("webhooks.unsubscribe, list, info and delete", () => {
   test("another tenant's webhook answers exactly as one that does not exist", async () => {
     const { body: made } = await post("webhooks.subscribe", { url: URL });
     const other = caller(service, { "X-Tenant": "other" });
-    for (const operation of ["webhooks.info", "webhooks.delete", "webhooks.unsubscribe", "webhooks.update"]) {
+    for (const operation of [
+      "webhooks.info",
+      "webhooks.delete",
+      "webhooks.unsubscribe",
+      "webhooks.update",
+    ]) {
       const foreign = await other(operation, { id: made.id });
       const unknown = await other(operation, { id: "00000000-0000-4000-8000-000000000000" });
       expect(foreign.status).toBe(404);
       expect(foreign.body.code).toBe(unknown.body.code);
-      expect(foreign.body.message.replace(made.id, "")).toBe(unknown.body.message.replace("00000000-0000-4000-8000-000000000000", ""));
+      expect(foreign.body.message.replace(made.id, "")).toBe(
+        unknown.body.message.replace("00000000-0000-4000-8000-000000000000", ""),
+      );
     }
-    expect((await other("webhooks.subscribe", { id: made.id, url: URL, name: "theirs" })).status).toBe(200);
+    expect(
+      (await other("webhooks.subscribe", { id: made.id, url: URL, name: "theirs" })).status,
+    ).toBe(200);
     expect((await post("webhooks.info", { id: made.id })).body.name).toBeNull();
   });
 
   test("no more webhooks than POSTHORN_WEBHOOKS_MAX, and room again after a delete", async () => {
-    const small = await startTestService({ DATABASE_URL: service.databaseUrl, POSTHORN_WEBHOOKS_MAX: "1" }, { role: "api" });
+    const small = await startTestService(
+      { DATABASE_URL: service.databaseUrl, POSTHORN_WEBHOOKS_MAX: "1" },
+      { role: "api" },
+    );
     const tenant = caller(small, { "X-Tenant": "small" });
     const { body: made } = await tenant("webhooks.subscribe", { url: URL });
     expect((await tenant("webhooks.subscribe", { url: URL })).body.code).toBe("too_many_webhooks");
@@ -223,14 +313,20 @@ describe("webhooks.unsubscribe, list, info and delete", () => {
   });
 
   test("signature keys and header values stand in no table as they are", async () => {
-    await post("webhooks.subscribe", { url: URL, signature_key: "canary-key-4711", headers: { "X-Token": "canary-header-4711" } });
+    await post("webhooks.subscribe", {
+      url: URL,
+      signature_key: "canary-key-4711",
+      headers: { "X-Token": "canary-header-4711" },
+    });
     const client = new pg.Client({ connectionString: service.databaseUrl });
     await client.connect();
     const { rows: tables } = await client.query<{ name: string }>(
       "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = 'posthorn'",
     );
     for (const { name } of tables) {
-      const { rows } = await client.query<{ found: number }>(`select count(*)::int as found from ${name} as t where t::text like '%canary-%'`);
+      const { rows } = await client.query<{ found: number }>(
+        `select count(*)::int as found from ${name} as t where t::text like '%canary-%'`,
+      );
       expect([name, rows[0]?.found]).toEqual([name, 0]);
     }
     await client.end();

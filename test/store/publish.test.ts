@@ -24,9 +24,14 @@ afterAll(async () => {
   await database.drop();
 });
 
-const one = async (client: pg.Client, text: string, values: unknown[] = []) => (await client.query(text, values)).rows[0];
+const one = async (client: pg.Client, text: string, values: unknown[] = []) =>
+  (await client.query(text, values)).rows[0];
 const events = async () => Number((await one(owner, "select count(*) from posthorn.events")).count);
-const refused = (promise: Promise<unknown>) => promise.then(() => "taken", (error: pg.DatabaseError) => error.code);
+const refused = (promise: Promise<unknown>) =>
+  promise.then(
+    () => "taken",
+    (error: pg.DatabaseError) => error.code,
+  );
 
 describe("an event published in a transaction", () => {
   test("is there if the transaction commits, with its deliveries, and not if it rolls back", async () => {
@@ -36,7 +41,10 @@ describe("an event published in a transaction", () => {
     await owner.query("rollback");
     expect(await events()).toBe(before);
     await owner.query("begin");
-    const { publish: id } = await one(owner, `select posthorn.publish('message.created', '{"id": 1}')`);
+    const { publish: id } = await one(
+      owner,
+      `select posthorn.publish('message.created', '{"id": 1}')`,
+    );
     await owner.query("commit");
     expect(id).toMatch(/^evt_[0-9a-f]{12}7[0-9a-f]{19}$/);
     expect(await events()).toBe(before + 1);
@@ -61,13 +69,22 @@ describe("the payload", () => {
     ["'1e400'", "1e400"],
     [`to_jsonb(9007199254740993)`, "9007199254740993"],
   ])("%s is kept as the text %s", async (literal, text) => {
-    const { publish: id } = await one(owner, `select posthorn.publish('message.created', ${literal})`);
-    expect(await one(owner, "select payload from posthorn.v_events where id = $1", [id])).toEqual({ payload: text });
+    const { publish: id } = await one(
+      owner,
+      `select posthorn.publish('message.created', ${literal})`,
+    );
+    expect(await one(owner, "select payload from posthorn.v_events where id = $1", [id])).toEqual({
+      payload: text,
+    });
   });
 
   test("comes as a parameter of any of the types too", async () => {
     for (const type of ["text", "json", "jsonb"])
-      expect(await one(owner, `select posthorn.publish('message.created', $1::${type}) as id`, ['{"a":1}'])).toEqual({ id: expect.any(String) });
+      expect(
+        await one(owner, `select posthorn.publish('message.created', $1::${type}) as id`, [
+          '{"a":1}',
+        ]),
+      ).toEqual({ id: expect.any(String) });
   });
 });
 
@@ -97,21 +114,35 @@ describe("bad input raises and stores nothing", () => {
   });
 
   test("payloads of 256 KiB and of 500 levels are taken, brackets in strings are not levels", async () => {
-    for (const payload of ["to_json(repeat('x', 262142))", "repeat('[', 500) || repeat(']', 500)", `to_json(repeat('[{"\\', 9000))`])
-      expect(await refused(owner.query(`select posthorn.publish('message.created', ${payload})`))).toBe("taken");
+    for (const payload of [
+      "to_json(repeat('x', 262142))",
+      "repeat('[', 500) || repeat(']', 500)",
+      `to_json(repeat('[{"\\', 9000))`,
+    ])
+      expect(
+        await refused(owner.query(`select posthorn.publish('message.created', ${payload})`)),
+      ).toBe("taken");
   });
 
   test("an idempotency key answers its event, and raises PH409 with another", async () => {
-    const publish = (payload: string) => one(owner, `select posthorn.publish('message.created', $1::text, idempotency_key => 'order-1') as id`, [payload]);
+    const publish = (payload: string) =>
+      one(
+        owner,
+        `select posthorn.publish('message.created', $1::text, idempotency_key => 'order-1') as id`,
+        [payload],
+      );
     const first = await publish("1");
     expect(await publish("1")).toEqual(first);
     expect(await refused(publish("2"))).toBe("PH409");
   });
 
   test("a key is remembered for POSTHORN_IDEMPOTENCY_H, and no longer", async () => {
-    const publish = () => one(owner, `select posthorn.publish('message.created', '1', idempotency_key => 'old') as id`);
+    const publish = () =>
+      one(owner, `select posthorn.publish('message.created', '1', idempotency_key => 'old') as id`);
     const first = await publish();
-    await owner.query("update posthorn.idempotency_keys set created_at = now() - interval '73 hours' where key = 'old'");
+    await owner.query(
+      "update posthorn.idempotency_keys set created_at = now() - interval '73 hours' where key = 'old'",
+    );
     expect(await publish()).not.toEqual(first);
   });
 
@@ -131,11 +162,21 @@ describe("bad input raises and stores nothing", () => {
 
 describe("rights", () => {
   test("a role publishes for the tenant it was allowed, and can do nothing else", async () => {
-    await owner.query(`drop role if exists shop; create role shop login; select posthorn.allow_publish('shop', 'shop-1')`);
+    await owner.query(
+      `drop role if exists shop; create role shop login; select posthorn.allow_publish('shop', 'shop-1')`,
+    );
     const shop = await open(`${database.url}`.replace("user=posthorn", "user=shop"));
     expect((await one(shop, "select session_user as name")).name).toBe("shop");
-    expect(await refused(shop.query(`select posthorn.publish('message.created', '1', tenant => 'shop-1')`))).toBe("taken");
-    expect(await refused(shop.query(`select posthorn.publish('message.created', '1'::jsonb, tenant => 'shop-1')`))).toBe("taken");
+    expect(
+      await refused(
+        shop.query(`select posthorn.publish('message.created', '1', tenant => 'shop-1')`),
+      ),
+    ).toBe("taken");
+    expect(
+      await refused(
+        shop.query(`select posthorn.publish('message.created', '1'::jsonb, tenant => 'shop-1')`),
+      ),
+    ).toBe("taken");
     for (const statement of [
       `select posthorn.publish('message.created', '1')`,
       `select posthorn.publish('message.created', '1', tenant => 'shop-2')`,
@@ -151,21 +192,31 @@ describe("rights", () => {
   });
 
   test("the role judged is that of SET ROLE where one is in force", async () => {
-    await owner.query(`drop role if exists nobody_special; create role nobody_special; grant usage on schema posthorn to nobody_special`);
+    await owner.query(
+      `drop role if exists nobody_special; create role nobody_special; grant usage on schema posthorn to nobody_special`,
+    );
     await owner.query("grant execute on all functions in schema posthorn to nobody_special");
     const client = await open();
     await client.query("set role nobody_special");
-    expect(await refused(client.query(`select posthorn.publish('message.created', '1')`))).toBe("42501");
+    expect(await refused(client.query(`select posthorn.publish('message.created', '1')`))).toBe(
+      "42501",
+    );
     await client.query("reset role");
-    expect(await refused(client.query(`select posthorn.publish('message.created', '1')`))).toBe("taken");
+    expect(await refused(client.query(`select posthorn.publish('message.created', '1')`))).toBe(
+      "taken",
+    );
     await owner.query("drop owned by nobody_special; drop role nobody_special");
   });
 
   test("a member of an allowed role may publish as it", async () => {
-    await owner.query(`drop role if exists team; create role team; drop role if exists ann; create role ann login in role team`);
+    await owner.query(
+      `drop role if exists team; create role team; drop role if exists ann; create role ann login in role team`,
+    );
     await owner.query(`select posthorn.allow_publish('team', 'team')`);
     const ann = await open(`${database.url}`.replace("user=posthorn", "user=ann"));
-    expect(await refused(ann.query(`select posthorn.publish('message.created', '1', tenant => 'team')`))).toBe("taken");
+    expect(
+      await refused(ann.query(`select posthorn.publish('message.created', '1', tenant => 'team')`)),
+    ).toBe("taken");
   });
 });
 
@@ -175,16 +226,24 @@ describe("matching", () => {
     ["a", ["*", "a"]],
     ["webhook.failing", ["webhook.*", "webhook.failing"]],
   ])("%s is matched by %j", async (type, patterns) => {
-    expect((await one(owner, "select posthorn.type_patterns($1) as patterns", [type])).patterns).toEqual(patterns);
+    expect(
+      (await one(owner, "select posthorn.type_patterns($1) as patterns", [type])).patterns,
+    ).toEqual(patterns);
   });
 });
 
 test("ids of one session rise, also within a millisecond, and hold the time of created_at", async () => {
-  const { rows } = await owner.query(`select posthorn.publish('message.created', '1') as id from generate_series(1, 500)`);
+  const { rows } = await owner.query(
+    `select posthorn.publish('message.created', '1') as id from generate_series(1, 500)`,
+  );
   const ids = rows.map((row: { id: string }) => row.id);
   expect(ids).toEqual([...ids].sort());
-  const { off } = await one(owner, `
+  const { off } = await one(
+    owner,
+    `
     select max(abs(extract(epoch from created_at) * 1000 - ('x' || substr(id, 5, 12))::bit(48)::bigint - ('x' || substr(id, 18, 3))::bit(12)::int / 4096.0)) as off
-    from posthorn.v_events where id = any ($1)`, [ids]);
+    from posthorn.v_events where id = any ($1)`,
+    [ids],
+  );
   expect(Number(off)).toBeLessThan(0.001); // the id's resolution is a quarter of a microsecond
 });
