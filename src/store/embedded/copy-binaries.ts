@@ -19,9 +19,9 @@ export async function copyBinaries(root: string, target: string): Promise<string
       recursive: true,
       verbatimSymlinks: true,
     });
+    await makeReadable(fresh);
     if (!(await makeLibraryLinks(fresh)))
       throw new StartError(`PostgreSQL's libraries can't be linked in ${fresh}`);
-    await makeReadable(fresh);
     await rename(fresh, target).catch(async (error: unknown) => {
       if (!(await isThere(target))) throw error; // else another start was quicker
     });
