@@ -17,7 +17,6 @@ const URL_CHARACTERS_MAX = 2_048;
 export function judgeUrl(text: string, rules: UrlRules): string {
   if (text.length > URL_CHARACTERS_MAX) throw tooLong(text.length);
   // The parser would drop these without a word, and what is stored would not be what was typed.
-  // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u0020\u007f]/.test(text))
     throw refused("holds white space or control characters; percent-encode or remove them");
   const url = parse(text);

@@ -31,13 +31,9 @@ export function dotEndpoints({
         `${operation.name} takes POST only, ${request.method} was found`,
       );
     }
-    const caller = await authenticate(request as unknown as Request);
+    const caller = await authenticate(request);
     authorize(operation.meta, caller, operation.name);
-    const body = await readJson(
-      request as unknown as Request,
-      response,
-      operation.meta.largeBody ?? false,
-    );
+    const body = await readJson(request, response, operation.meta.largeBody ?? false);
     const answer: unknown = await callTRPCProcedure({
       router: appRouter,
       path: operation.name,

@@ -16,7 +16,9 @@ const CONNECT_TIMEOUT_MS = 5 * SECOND; // also the wait for a free connection: p
 const QUERY_TIMEOUT_MS = 20 * SECOND; // a database that took the statement and fell silent
 const IDLE_IN_TRANSACTION_MAX_MS = 1 * MINUTE; // a transaction of ours left open would hold vacuum back for all
 
-const INT8 = 20;
+// Our 64-bit columns are counters and identities: they stay below 2^53.
+const TYPES = new pg.TypeOverrides();
+TYPES.setTypeParser(pg.types.builtins.INT8, Number);
 
 /**
  * Opens a pool of at most `max` connections; none is made before the first query. A lost connection is logged
@@ -35,13 +37,7 @@ export function connect(
     statement_timeout: QUERY_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MAX_MS,
     keepAlive: true,
-    types: {
-      // Our 64-bit columns are counters and identities: they stay below 2^53.
-      getTypeParser: ((oid: number, format?: "text") =>
-        oid === INT8
-          ? Number
-          : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
-    },
+    types: TYPES,
     ...(options.pinPlans && { options: PINNED_PLANS }),
   });
   pool.on("error", (err) => options.log.warn({ err }, "an idle database connection was lost"));

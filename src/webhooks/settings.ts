@@ -46,15 +46,13 @@ export function patchedSettings(
   current: Settings,
   input: Omit<UpdateInput, "id" | "url"> & { url?: string | null | undefined },
 ): Settings {
+  const fallback: Settings = { ...DEFAULTS, url: current.url };
   const field = <K extends keyof Settings>(
     name: K,
     value: Settings[K] | null | undefined,
   ): Settings[K] => {
     if (value === undefined) return current[name];
-    return (
-      value ??
-      ((name === "url" ? current.url : DEFAULTS[name as keyof typeof DEFAULTS]) as Settings[K])
-    );
+    return value ?? fallback[name];
   };
   return {
     name: field("name", input.name),
