@@ -1,20 +1,13 @@
 // The embedded database: a PostgreSQL of our own in the data folder, for whoever brings none.
-import { join, resolve } from "node:path";
-
-import type pg from "pg";
-
 import { monotonic } from "../kernel/clock.ts";
 import { MINUTE } from "../kernel/duration.ts";
 import { StartError } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
-import { clusterIn, prepareDataDir } from "./embedded/data-dir.ts";
-import { enterServer, leaveServer } from "./embedded/enter.ts";
+import { enterServer } from "./embedded/enter.ts";
 import { interruptible } from "./embedded/interrupt.ts";
-import { keepOwnership } from "./embedded/keep-ownership.ts";
-import type { Place } from "./embedded/running-server.ts";
-import { findServerUser } from "./embedded/server-user.ts";
-import { openSession, socketUrl } from "./embedded/session.ts";
-import { stopServer } from "./embedded/stop-server.ts";
+import { leaveAsGuest, ownUntilStopped } from "./embedded/leave.ts";
+import { preparePlace } from "./embedded/place.ts";
+import { openSession, serverMajor, socketUrl } from "./embedded/session.ts";
 
 /** A running database. `version` is PostgreSQL's major one, `adopted` tells that it was running already. */
 export type EmbeddedDatabase = {
@@ -54,40 +47,18 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedD
 }
 
 async function start(options: EmbeddedOptions, signal: AbortSignal): Promise<EmbeddedDatabase> {
-  const { share = false, durable = true, binDir, log } = options;
+  const { share = false, log } = options;
   const startedAt = monotonic();
-  const user = await findServerUser(clusterIn(resolve(options.dataDir)));
-  const dataDir = await prepareDataDir(options.dataDir, user);
-  const clusterDir = clusterIn(dataDir);
-  const place: Place = {
-    dataDir,
-    clusterDir,
-    logPath: join(dataDir, "postgres.log"),
-    copiesDir: join(dataDir, "postgres-binaries"),
-    user,
-    binDir,
-    durable,
-    readyBy: startedAt + READY_MS_MAX,
-  };
+  const place = await preparePlace({ ...options, readyBy: startedAt + READY_MS_MAX });
+  const { dataDir, clusterDir } = place;
   const { session, socketDir, launched } = await enterServer(place, share, signal);
-  const version = await majorOf(session);
+  const version = await serverMajor(session);
   const tookMs = Math.round(monotonic() - startedAt);
   log.info({ dataDir, version, tookMs }, launched ? "database started" : "database adopted");
 
-  const stopping = new AbortController();
-  const open = () => openSession(socketDir);
-  const kept = share
-    ? Promise.resolve(session)
-    : keepOwnership(session, { open, stopping: stopping.signal, log });
-  const stop = async () => {
-    stopping.abort();
-    const held = await kept; // the lock is let go only when the server is gone
-    const stopped = share
-      ? !launched || (await leaveServer(session, clusterDir))
-      : await stopServer(clusterDir);
-    if (!stopped) log.error({ clusterDir }, "PostgreSQL did not stop");
-    await held?.end().catch(() => undefined);
-  };
+  const stop = share
+    ? () => leaveAsGuest(session, { clusterDir, launched, log })
+    : ownUntilStopped(session, { clusterDir, open: () => openSession(socketDir), log });
   let stopped: Promise<void> | undefined;
   return {
     url: socketUrl(socketDir),
@@ -95,11 +66,4 @@ async function start(options: EmbeddedOptions, signal: AbortSignal): Promise<Emb
     adopted: !launched,
     stop: () => (stopped ??= stop()),
   };
-}
-
-async function majorOf(session: pg.Client): Promise<number> {
-  const { rows } = await session.query<{ number: number }>(
-    "select current_setting('server_version_num')::integer / 10000 as number",
-  );
-  return rows[0]?.number ?? 0;
 }

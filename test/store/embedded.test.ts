@@ -146,7 +146,10 @@ test("a service that loses the connection that holds its folder takes the folder
   const dataDir = await makeUsedDataDir();
   let held = () => {};
   const heldAgain = new Promise<void>((resolve) => (held = resolve));
-  const log = pino({}, { write: (line) => void (line.includes("held again") && held()) });
+  const write = (line: string) => {
+    if (line.includes("held again")) held();
+  };
+  const log = pino({}, { write });
   const { url } = await start(dataDir, { log });
   await query(
     url,

@@ -5,11 +5,12 @@ import { monotonic, sleep } from "../../kernel/clock.ts";
 import { SECOND } from "../../kernel/duration.ts";
 import { StartError } from "../../kernel/errors.ts";
 import { codeOf } from "./error-code.ts";
-import { enterAsGuest, isLast, takeOwnership } from "./ownership.ts";
-import { findPostmaster, type Postmaster } from "./postmaster.ts";
-import { ensureServer, type Place } from "./running-server.ts";
+import { enterAsGuest, takeOwnership } from "./ownership.ts";
+import type { Place } from "./place.ts";
+import type { Postmaster } from "./postmaster.ts";
+import { ensureServer } from "./running-server.ts";
 import { isPassing, openSession } from "./session.ts";
-import { stopServer } from "./stop-server.ts";
+import { stopUnused } from "./stop-unused.ts";
 
 const POLL_MS = 20;
 const SOCKET_GONE_MS_MAX = 3 * SECOND; // a server that stops removes its socket first, and is gone soon after
@@ -49,12 +50,6 @@ export async function enterServer(
   }
 }
 
-/** Stops the server unless somebody else uses it, while `session` keeps them out; answers false where it can't be stopped. */
-export async function leaveServer(session: pg.Client, clusterDir: string): Promise<boolean> {
-  const last = await isLast(session).catch(() => false); // the session is lost: so is the server, or it restarts
-  return !last || stopServer(clusterDir);
-}
-
 async function tryToEnter(
   { socketDir }: Postmaster,
   place: Place,
@@ -69,15 +64,6 @@ async function tryToEnter(
     await session.end().catch(() => undefined);
     throw error;
   }
-}
-
-async function stopUnused(clusterDir: string): Promise<void> {
-  const postmaster = await findPostmaster(clusterDir);
-  if (postmaster === undefined) return;
-  const session = await openSession(postmaster.socketDir).catch(() => undefined);
-  if (session === undefined)
-    await stopServer(clusterDir); // nobody else gets in either
-  else await leaveServer(session, clusterDir).finally(() => session.end().catch(() => undefined));
 }
 
 function unreachable({ pid, socketDir }: Postmaster, clusterDir: string, cause: unknown) {

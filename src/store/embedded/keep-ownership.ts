@@ -20,8 +20,7 @@ export async function keepOwnership(
   let held: pg.Client | undefined = session;
   while (!stopping.aborted) {
     if (held !== undefined) {
-      await ended(held, stopping);
-      if (stopping.aborted) break;
+      if (await endedBy(held, stopping)) break;
       log.warn("the connection that holds the data folder was lost");
       held = undefined;
     }
@@ -47,9 +46,10 @@ async function retake(open: () => Promise<pg.Client>, log: Log): Promise<pg.Clie
   return undefined;
 }
 
-function ended(session: pg.Client, stopping: AbortSignal): Promise<void> {
+/** Answers true when we stop, false when the session ends by itself. */
+function endedBy(session: pg.Client, stopping: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    session.once("end", resolve);
-    stopping.addEventListener("abort", () => resolve(), { once: true });
+    session.once("end", () => resolve(false));
+    stopping.addEventListener("abort", () => resolve(true), { once: true });
   });
 }

@@ -3,16 +3,18 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 
 import { monotonic, sleep } from "../../kernel/clock.ts";
+import { SECOND } from "../../kernel/duration.ts";
 import { StartError } from "../../kernel/errors.ts";
 import type { Binaries } from "./binaries.ts";
 import { clearStale, findPostmaster } from "./postmaster.ts";
 import { SERVER_ENV } from "./run.ts";
-import { openServerLog } from "./server-log.ts";
+import { openServerLog, type ServerLog } from "./server-log.ts";
 import type { ServerUser } from "./server-user.ts";
 import { serverArguments } from "./settings.ts";
 import { makeSocketDir, removeSocketDir } from "./socket-dir.ts";
 
 const POLL_MS = 3;
+const STOP_MS_MAX = 10 * SECOND;
 
 // Another server has the cluster, or a dead one's last processes still do: both pass.
 const PASSING = /lock file ".*" (already exists|is empty)|pre-existing shared memory block/;
@@ -33,9 +35,10 @@ export async function launch(options: {
 }): Promise<boolean> {
   const { binaries, clusterDir, user, signal } = options;
   await clearStale(clusterDir);
-  const log = await openServerLog(options.logPath);
   const socketDir = await makeSocketDir(user);
+  let log: ServerLog | undefined;
   try {
+    log = await openServerLog(options.logPath);
     const child = spawn(
       join(binaries.binDir, "postgres"),
       serverArguments({ ...options, socketDir, major: binaries.major }),
@@ -48,18 +51,18 @@ export async function launch(options: {
       },
     );
     child.unref();
-    const exit = watchExit(child);
-    while (!signal.aborted && exit.reason === undefined) {
+    const end = watchEnd(child);
+    while (!signal.aborted && !end.aborted) {
       const postmaster = await findPostmaster(clusterDir);
       if (postmaster?.pid === child.pid && postmaster?.status === "ready") return true;
       if (monotonic() > options.readyBy) throw notReady(clusterDir);
       await sleep(POLL_MS, signal);
     }
-    if (exit.reason === undefined) child.kill("SIGINT");
-    await exit.done;
+    if (signal.aborted) child.kill("SIGINT");
+    await sleep(STOP_MS_MAX, end);
     signal.throwIfAborted();
-    const complaint = (await log.complaint()) || exit.reason;
-    if (!PASSING.test(complaint ?? ""))
+    const complaint = (await log.complaint()) || String(end.reason);
+    if (!PASSING.test(complaint))
       throw new StartError(`PostgreSQL did not start: ${complaint} (${options.logPath})`);
     await removeSocketDir(socketDir);
     return false;
@@ -67,7 +70,7 @@ export async function launch(options: {
     if (monotonic() <= options.readyBy) await removeSocketDir(socketDir);
     throw error;
   } finally {
-    await log.file.close(); // the server has its own
+    await log?.file.close(); // the server has its own
   }
 }
 
@@ -77,15 +80,10 @@ export const notReady = (clusterDir: string) =>
     `the database in ${clusterDir} is not ready yet, perhaps it replays its log after a crash: it goes on, start posthorn again in a while`,
   );
 
-function watchExit(child: ChildProcess): { reason: string | undefined; done: Promise<void> } {
-  const exit = { reason: undefined as string | undefined, done: Promise.resolve() };
-  exit.done = new Promise((resolve) => {
-    const end = (reason: string) => {
-      exit.reason ??= reason;
-      resolve();
-    };
-    child.once("error", (error) => end(error.message));
-    child.once("exit", (code, signal) => end(`it ended with ${signal ?? `code ${code}`}`));
-  });
-  return exit;
+/** A signal that aborts when the process ends, with how it ended as its reason. */
+function watchEnd(child: ChildProcess): AbortSignal {
+  const end = new AbortController();
+  child.once("error", (error) => end.abort(error.message));
+  child.once("exit", (code, signal) => end.abort(`it ended with ${signal ?? `code ${code}`}`));
+  return end.signal;
 }

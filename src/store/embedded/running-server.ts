@@ -3,22 +3,10 @@ import { monotonic, sleep } from "../../kernel/clock.ts";
 import { findBinaries } from "./binaries.ts";
 import { clusterMajor, makeCluster } from "./cluster.ts";
 import { launch, notReady } from "./launch.ts";
+import type { Place } from "./place.ts";
 import { findPostmaster, type Postmaster } from "./postmaster.ts";
-import type { ServerUser } from "./server-user.ts";
 
 const POLL_MS = 20;
-
-/** Where everything of one data folder is, who runs it, and how long the start may take. */
-export type Place = {
-  dataDir: string;
-  clusterDir: string;
-  logPath: string;
-  copiesDir: string;
-  user: ServerUser | undefined;
-  binDir: string | undefined;
-  durable: boolean;
-  readyBy: number;
-};
 
 /**
  * Answers the server that is ready on the cluster, and whether it was started here. One that is starting or stopping

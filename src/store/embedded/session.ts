@@ -36,6 +36,14 @@ export async function openSession(socketDir: string): Promise<pg.Client> {
   return connect(socketUrl(socketDir));
 }
 
+/** The major version of the server behind a session. */
+export async function serverMajor(session: pg.Client): Promise<number> {
+  const { rows } = await session.query<{ number: number }>(
+    "select current_setting('server_version_num')::integer / 10000 as number",
+  );
+  return rows[0]?.number ?? 0;
+}
+
 /** True for what a server that starts, stops or crashed answers: the next try may find another. */
 export function isPassing(error: unknown): boolean {
   const code = codeOf(error) ?? "";
