@@ -26,7 +26,7 @@ export type Outcome =
       retryAfterMs: number | null;
     };
 
-export const RETRY_AFTER_MS_MAX = DAY;
+const RETRY_AFTER_MS_MAX = DAY;
 
 /**
  * Judges an exchange by the preset's success rule. A redirect is a failure and never followed. `Retry-After` is read

@@ -7,7 +7,7 @@ import { StartError } from "../kernel/errors.ts";
 import { embeddedIPv4 } from "./embedded-ipv4.ts";
 import { isForbidden, type Endpoint } from "./endpoint.ts";
 
-export type Address = ipaddr.IPv4 | ipaddr.IPv6;
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /** A block of addresses: the first one, and how many of its leading bits count. */
 export type Cidr = [Address, number];
@@ -34,8 +34,8 @@ export function parseCidrs(text: string): Cidr[] {
     .map(parseCidr);
 }
 
-/** Reads a literal address, IPv4 written inside IPv6 (`::ffff:10.0.0.1`) as the IPv4 it stands for. */
-export function parseAddress(text: string): Address {
+// Reads a literal address, IPv4 written inside IPv6 (`::ffff:10.0.0.1`) as the IPv4 it stands for.
+function parseAddress(text: string): Address {
   return ipaddr.process(text);
 }
 
@@ -53,8 +53,7 @@ export function judgeAddress(
   return bad && describe(bad);
 }
 
-/** Says whether an allowed block holds `address`. */
-export function isAllowed(address: Address, allow: Cidr[]): boolean {
+function isAllowed(address: Address, allow: Cidr[]): boolean {
   return allow.some((cidr) => isInside(address, cidr));
 }
 

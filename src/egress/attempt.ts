@@ -1,6 +1,5 @@
 // One request on the wire, until the first of its many possible ends.
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
 
 import type { Request } from "got";
 
@@ -69,10 +68,9 @@ export function followAttempt(
       bytes += chunk.length;
       if (bytes > RESPONSE_BYTES_MAX) cut(CUT);
     });
-    request.on("upgrade", (response: IncomingMessage, socket: Duplex) => {
+    request.on("upgrade", (response: IncomingMessage) => {
       answer = response;
-      cut(CUT);
-      socket.destroy(); // no longer the request's, so not destroyed with it
+      cut(CUT); // still in this event: afterwards the socket is no longer the request's to destroy
     });
     request.on("information", () => {
       if (++interimAnswers === INTERIM_ANSWERS_MAX)

@@ -45,8 +45,7 @@ export function judgeHeaders(headers: Record<string, string>): void {
   }
 }
 
-/** Says whether a header, its name in lower case, is one that a webhook can't replace. */
-export function isReserved(lower: string): boolean {
+function isReserved(lower: string): boolean {
   return RESERVED.has(lower) || RESERVED_PREFIXES.some((prefix) => lower.startsWith(prefix));
 }
 

@@ -85,6 +85,11 @@ test("an allowed gateway's block does not open the private addresses behind it",
   expect(judge("64:ff9b::8.8.8.8", "64:ff9b::/96")).toBeUndefined();
   expect(judge("64:ff9b::10.0.0.1", "64:ff9b::/96")).toBe("a private address");
   expect(judge("64:ff9b::10.0.0.1", "64:ff9b::/96,10.0.0.0/8")).toBeUndefined();
+  expect(judge("2002:808:808::", "2002::/16")).toBeUndefined();
+  expect(judge("2002:a00:1::", "2002::/16")).toBe("a private address");
+  expect(judge("2001:0:808:808::f7f7:f7f7", "2001::/32")).toBeUndefined(); // the client's bits are inverted
+  expect(judge("2001:0:808:808::f5ff:fffe", "2001::/32")).toBe("a private address");
+  expect(judge("2001:0:a00:1::f7f7:f7f7", "2001::/32")).toBe("a private address");
   expect(judge("64:ff9b:1::8.8.8.8", "64:ff9b:1::/48")).toBeUndefined();
   expect(judge("64:ff9b:1:a00:0:100::", "64:ff9b:1::/48")).toBe("a private address");
 });

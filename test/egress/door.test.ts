@@ -95,7 +95,7 @@ test.each([
   const { post, url } = await start(() => answer);
   const exchange = await post(url);
   expect(exchange).toMatchObject({ kind: "failed", reason: "dns", error, address: null });
-  expect(exchange.durationMs).toBeLessThan(700);
+  expect(exchange.durationMs).toBeLessThan(1_300);
 });
 
 test("a URL stored before the rules were tightened is judged again at every send", async () => {
@@ -120,7 +120,7 @@ test("a redirect is not followed", async () => {
   expect(target.accepted).toBe(0);
 });
 
-test("the agents judge by themselves: a literal address or a socket file does not get past them", async () => {
+test("the agents judge by themselves: a literal address or a socket file does not get past them", () => {
   const rules = { allow: parseCidrs("127.0.0.1"), forbidden: () => [] };
   const resolver = createResolver({ clock: () => 0 });
   const agents = createAgents({ ...rules, resolver, keepAlive: false });
