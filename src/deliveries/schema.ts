@@ -7,7 +7,7 @@ import { pageInput, pageOutput } from "../kernel/lists.ts";
 const status = z.enum(["pending", "delivered", "dead", "cancelled"]);
 
 /** Why an attempt failed, or a delivery ended undelivered. */
-export const REASONS = [
+const REASONS = [
   "dns",
   "connect",
   "tls",

@@ -25,7 +25,7 @@ export function createLog(level: LogLevel): Log {
 export const silentLog: Log = pino({ level: "silent" });
 
 /** What of an error may be logged: name, message, code, stack and the same of its causes. */
-export function errorFields(error: unknown, depth = 0): Record<string, unknown> {
+function errorFields(error: unknown, depth = 0): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
   const code = "code" in error ? { code: error.code } : {};
   const cause =

@@ -20,4 +20,4 @@ export type PresetName = keyof typeof PRESETS;
 /** The names, the default first. */
 export const PRESET_NAMES = Object.keys(PRESETS) as [PresetName, ...PresetName[]];
 
-export type { OpenedEvent, OutgoingEvent, Preset } from "./types.ts";
+export type { OutgoingEvent, Preset } from "./types.ts";

@@ -7,7 +7,7 @@ import { SECOND } from "../kernel/duration.ts";
  * How long a claimed delivery is one worker's. Longer than any attempt can take (a timeout is at most 30 s, and covers
  * the name and the connection too) with time left to settle it, so a lease never needs renewing.
  */
-export const LEASE_MS = 45 * SECOND;
+const LEASE_MS = 45 * SECOND;
 
 /** At most this many deliveries a claim: 50 already cost 2 µs each, and larger batches only wait in memory. */
 export const CLAIM_MAX = 250;

@@ -5,7 +5,7 @@ import { packageBinaries } from "./package-binaries.ts";
 import type { ServerUser } from "./server-user.ts";
 import { systemBinDirs } from "./system-binaries.ts";
 
-export const MAJOR_MIN = 15; // what our SQL needs
+const MAJOR_MIN = 15; // what our SQL needs
 
 export type Binaries = { binDir: string; major: number };
 
