@@ -1,0 +1,707 @@
+-- What the migrations add up to, read back from the catalogue. Written by `npm run schema`, not by hand.
+-- The daily partitions are left out: the service makes them ahead of time and drops them when they are old.
+
+create table posthorn.attempts (
+  bucket smallint default 0 not null,
+  number smallint not null,
+  status smallint,
+  duration_ms integer not null,
+  webhook_version integer not null,
+  key_version integer,
+  webhook_id bigint not null,
+  delivery_id uuid not null,
+  id uuid not null,
+  at timestamp with time zone not null,
+  tenant text not null,
+  worker text not null,
+  address text,
+  reason text,
+  error text,
+  body_sha256 bytea,
+  response_headers json,
+  response_body text,
+  constraint attempts_pkey PRIMARY KEY (bucket, delivery_id, id)
+) partition by RANGE (id);
+
+create table posthorn.counter_deltas (
+  bucket smallint default 0 not null,
+  webhook_id bigint not null,
+  delivered integer not null,
+  dead integer not null,
+  last_success_at timestamp with time zone,
+  last_failure_at timestamp with time zone
+);
+CREATE INDEX counter_deltas_webhook ON posthorn.counter_deltas USING btree (bucket, webhook_id);
+
+create table posthorn.counters (
+  bucket smallint default 0 not null,
+  webhook_id bigint not null,
+  delivered bigint default 0 not null,
+  dead bigint default 0 not null,
+  last_success_at timestamp with time zone,
+  last_failure_at timestamp with time zone,
+  constraint counters_pkey PRIMARY KEY (bucket, webhook_id)
+);
+
+create table posthorn.deliveries (
+  bucket smallint default 0 not null,
+  state smallint not null,
+  attempts_made smallint default 0 not null,
+  crashes smallint default 0 not null,
+  payload_bytes integer not null,
+  id uuid not null,
+  event_id uuid not null,
+  webhook_id bigint not null,
+  due_at timestamp with time zone not null,
+  locked_until timestamp with time zone,
+  fence bigint default 0 not null,
+  sequence bigint,
+  created_at timestamp with time zone not null,
+  tenant text not null,
+  cause text not null,
+  constraint deliveries_pkey PRIMARY KEY (bucket, id)
+) with (
+  fillfactor=70,
+  autovacuum_vacuum_scale_factor=0.02,
+  autovacuum_vacuum_cost_delay=0,
+  vacuum_truncate=false
+);
+CREATE INDEX deliveries_event ON posthorn.deliveries USING btree (bucket, event_id, webhook_id);
+CREATE INDEX deliveries_held ON posthorn.deliveries USING btree (bucket, webhook_id) WHERE (state = 2);
+CREATE INDEX deliveries_ready ON posthorn.deliveries USING btree (bucket, webhook_id, due_at, id) WHERE (state = 0);
+CREATE INDEX deliveries_waiting ON posthorn.deliveries USING btree (bucket, due_at, id) WHERE (state = 1);
+CREATE INDEX deliveries_webhook ON posthorn.deliveries USING btree (bucket, webhook_id, id);
+
+create table posthorn.event_payloads (
+  bucket smallint default 0 not null,
+  tenant text not null,
+  id uuid not null,
+  payload text not null,
+  constraint event_payloads_pkey PRIMARY KEY (bucket, tenant, id)
+) partition by RANGE (id);
+
+create table posthorn.event_types (
+  tenant text not null,
+  name text not null,
+  description text,
+  schema json,
+  example json,
+  enforce boolean default false not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  archived_at timestamp with time zone,
+  constraint event_types_pkey PRIMARY KEY (tenant, name)
+);
+
+create table posthorn.events (
+  bucket smallint default 0 not null,
+  tenant text not null,
+  id uuid not null,
+  type text not null,
+  channel text,
+  "timestamp" timestamp with time zone not null,
+  created_at timestamp with time zone not null,
+  schema_checked boolean not null,
+  constraint events_pkey PRIMARY KEY (bucket, tenant, id)
+) partition by RANGE (id);
+
+create table posthorn.finished_deliveries (
+  bucket smallint default 0 not null,
+  attempts_made smallint not null,
+  tenant text not null,
+  id uuid not null,
+  event_id uuid not null,
+  webhook_id bigint not null,
+  sequence bigint,
+  created_at timestamp with time zone not null,
+  finished_at timestamp with time zone not null,
+  cause text not null,
+  status text not null,
+  reason text,
+  constraint finished_deliveries_pkey PRIMARY KEY (bucket, tenant, id),
+  constraint finished_deliveries_status_check CHECK ((status = ANY (ARRAY['delivered'::text, 'dead'::text, 'cancelled'::text])))
+) partition by RANGE (id);
+CREATE INDEX finished_deliveries_event ON ONLY posthorn.finished_deliveries USING btree (bucket, event_id, webhook_id);
+CREATE INDEX finished_deliveries_webhook ON ONLY posthorn.finished_deliveries USING btree (bucket, webhook_id, id);
+
+create table posthorn.idempotency_keys (
+  tenant text not null,
+  key text not null,
+  event_id uuid not null,
+  fingerprint bytea not null,
+  created_at timestamp with time zone not null,
+  constraint idempotency_keys_pkey PRIMARY KEY (tenant, key)
+);
+CREATE INDEX idempotency_keys_age ON posthorn.idempotency_keys USING btree (created_at);
+
+create table posthorn.keys (
+  id uuid not null,
+  name text not null,
+  scope text not null,
+  tenant text,
+  hash bytea not null,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint keys_check CHECK (((tenant IS NULL) = (scope = 'admin'::text))),
+  constraint keys_hash_key UNIQUE (hash),
+  constraint keys_pkey PRIMARY KEY (id),
+  constraint keys_scope_check CHECK ((scope = ANY (ARRAY['admin'::text, 'manage'::text, 'publish'::text, 'read'::text])))
+);
+
+create table posthorn.migrations (
+  version integer not null,
+  name text not null,
+  applied_at timestamp with time zone not null,
+  constraint migrations_pkey PRIMARY KEY (version)
+);
+
+create table posthorn.publishers (
+  role text not null,
+  tenant text not null,
+  constraint publishers_pkey PRIMARY KEY (role, tenant)
+);
+
+create table posthorn.routes (
+  tenant text not null,
+  type_pattern text not null,
+  channel text not null,
+  webhook_id bigint not null,
+  constraint routes_pkey PRIMARY KEY (tenant, type_pattern, channel, webhook_id)
+);
+CREATE INDEX routes_webhook ON posthorn.routes USING btree (webhook_id);
+
+create table posthorn.settings (
+  name text not null,
+  value text not null,
+  constraint settings_pkey PRIMARY KEY (name)
+);
+
+create table posthorn.webhook_states (
+  bucket smallint default 0 not null,
+  webhook_id bigint not null,
+  not_before timestamp with time zone,
+  constraint webhook_states_pkey PRIMARY KEY (bucket, webhook_id)
+);
+
+create table posthorn.webhook_versions (
+  webhook_id bigint not null,
+  version integer not null,
+  tenant text not null,
+  url text not null,
+  preset text not null,
+  headers_masked json not null,
+  created_at timestamp with time zone not null,
+  constraint webhook_versions_pkey PRIMARY KEY (webhook_id, version)
+);
+
+create table posthorn.webhooks (
+  webhook_id bigint generated always as identity not null,
+  tenant text not null,
+  id uuid not null,
+  version integer default 1 not null,
+  name text,
+  status text not null,
+  paused boolean default false not null,
+  health text default 'ok'::text not null,
+  health_reason text,
+  url text not null,
+  preset text not null,
+  events text[] not null,
+  channels text[] not null,
+  headers_sealed bytea,
+  signature_key_sealed bytea,
+  signature_key_version integer default 0 not null,
+  previous_key_sealed bytea,
+  previous_key_expires_at timestamp with time zone,
+  retry_schedule_s integer[],
+  timeout_ms integer,
+  rate_limit_per_s double precision,
+  delivery_order text default 'none'::text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  constraint webhooks_delivery_order_check CHECK ((delivery_order = ANY (ARRAY['none'::text, 'channel'::text, 'webhook'::text]))),
+  constraint webhooks_health_check CHECK ((health = ANY (ARRAY['ok'::text, 'failing'::text, 'disabled'::text]))),
+  constraint webhooks_pkey PRIMARY KEY (webhook_id),
+  constraint webhooks_status_check CHECK ((status = ANY (ARRAY['Subscribed'::text, 'Unsubscribed'::text])))
+);
+CREATE UNIQUE INDEX webhooks_id ON posthorn.webhooks USING btree (tenant, id) WHERE (deleted_at IS NULL);
+CREATE INDEX webhooks_list ON posthorn.webhooks USING btree (tenant, webhook_id) WHERE (deleted_at IS NULL);
+CREATE INDEX webhooks_resting ON posthorn.webhooks USING btree (webhook_id) WHERE ((status <> 'Subscribed'::text) OR paused OR (health = 'disabled'::text) OR (deleted_at IS NOT NULL));
+
+CREATE OR REPLACE FUNCTION posthorn.admit_types(tenant text, types text[], at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  unknown text[];
+begin
+  select array_agg(distinct wanted.name order by wanted.name) into unknown
+  from unnest(types) as wanted (name)
+  where not exists (
+    select from posthorn.event_types as t
+    where t.tenant in (admit_types.tenant, '*') and t.name = wanted.name
+  );
+  if unknown is null then
+    return;
+  end if;
+  if (select value from posthorn.settings where name = 'unknown_types') = 'accept' then
+    insert into posthorn.event_types (tenant, name, created_at, updated_at)
+    select admit_types.tenant, name, at, at from unnest(unknown) as name
+    on conflict do nothing;
+    return;
+  end if;
+  raise exception using errcode = 'PH404', column = 'type',
+    message = format('type: %s is not an event type of this tenant; create it with event_types.create', unknown[1]);
+end
+$function$;
+revoke all on function posthorn.admit_types(text,text[],timestamp with time zone) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.allow_publish(role text, tenant text DEFAULT 'default'::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+begin
+  if tenant is null or tenant !~ '^[a-z0-9_-]{1,64}$' then
+    raise exception using errcode = 'PH400', column = 'tenant',
+      message = 'tenant: 1 to 64 of a-z, 0-9, _ and - are needed';
+  end if;
+  execute format('grant usage on schema posthorn to %I', role);
+  execute format('grant execute on function '
+    'posthorn.publish(text, text, text, text, timestamptz, text), '
+    'posthorn.publish(text, json, text, text, timestamptz, text), '
+    'posthorn.publish(text, jsonb, text, text, timestamptz, text) to %I', role);
+  insert into posthorn.publishers (role, tenant) values (role, tenant) on conflict do nothing;
+end
+$function$;
+revoke all on function posthorn.allow_publish(text,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.check_event(tenant text, type text, payload text, channel text, "timestamp" timestamp with time zone, idempotency_key text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+begin
+  if tenant is null or tenant !~ '^[a-z0-9_-]{1,64}$' then
+    raise exception using errcode = 'PH400', column = 'tenant',
+      message = 'tenant: 1 to 64 of a-z, 0-9, _ and - are needed';
+  end if;
+  if type is null or length(type) > 200 or type !~ '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$' then
+    raise exception using errcode = 'PH400', column = 'type',
+      message = 'type: words of letters, digits, _ and - joined by dots are needed, 200 characters at most';
+  end if;
+  if type ~ '^(webhook|delivery)\.' then
+    raise exception using errcode = 'PH400', column = 'type',
+      message = 'type: the prefixes webhook. and delivery. are kept for the service''s own events; choose another';
+  end if;
+  if payload is null then
+    raise exception using errcode = 'PH400', column = 'payload',
+      message = 'payload: a JSON value is needed, SQL null was found; for JSON null pass the text null';
+  end if;
+  if octet_length(payload) > 262144 then
+    raise exception using errcode = 'PH400', column = 'payload',
+      message = format('payload: at most 262144 bytes (256 KiB) of JSON are taken, %s were found', octet_length(payload));
+  end if;
+  if channel is not null and length(channel) not between 1 and 255 then
+    raise exception using errcode = 'PH400', column = 'channel',
+      message = format('channel: 1 to 255 characters are needed, %s were found; leave it out for none', length(channel));
+  end if;
+  if "timestamp" is not null
+     and not "timestamp" between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00' then
+    raise exception using errcode = 'PH400', column = 'timestamp',
+      message = 'timestamp: an instant of the years 1 to 9999 is needed';
+  end if;
+  if idempotency_key is not null and length(idempotency_key) not between 1 and 255 then
+    raise exception using errcode = 'PH400', column = 'idempotency_key',
+      message = format('idempotency_key: 1 to 255 characters are needed, %s were found', length(idempotency_key));
+  end if;
+end
+$function$;
+revoke all on function posthorn.check_event(text,text,text,text,timestamp with time zone,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.check_json(payload text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+begin
+  perform payload::json;
+  if posthorn.is_deeper(payload, 500) then
+    raise exception using errcode = 'PH400', column = 'payload',
+      message = 'payload: nested more than 500 levels deep; flatten it';
+  end if;
+exception
+  when invalid_text_representation or untranslatable_character then
+    raise exception using errcode = 'PH400', column = 'payload',
+      message = format('payload: a JSON value is needed; %s', sqlerrm);
+  when statement_too_complex then
+    raise exception using errcode = 'PH400', column = 'payload',
+      message = 'payload: nested more than 500 levels deep; flatten it';
+end
+$function$;
+revoke all on function posthorn.check_json(text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.check_publisher(tenant text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+declare
+  caller text := coalesce(nullif(current_setting('role'), 'none'), session_user);
+  owner oid := (select nspowner from pg_catalog.pg_namespace where nspname = 'posthorn');
+begin
+  if pg_has_role(caller, owner, 'member') then
+    return;
+  end if;
+  if not exists (
+    select from posthorn.publishers as p
+    where p.tenant = check_publisher.tenant
+      and pg_has_role(caller, to_regrole(quote_ident(p.role))::oid, 'usage')
+  ) then
+    raise exception using errcode = '42501',
+      message = format('role %s may not publish for tenant %s', caller, tenant),
+      hint = format('the schema''s owner allows it by: select posthorn.allow_publish(%L, %L);', caller, tenant);
+  end if;
+end
+$function$;
+revoke all on function posthorn.check_publisher(text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.is_deeper(payload text, most integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  brackets text := payload;
+begin
+  if length(payload) - length(translate(payload, '[{', '')) <= most then
+    return false;
+  end if;
+  brackets := regexp_replace(brackets, '"(\\.|[^"\\])*"', '', 'g');
+  brackets := regexp_replace(brackets, '[^][{}]', '', 'g');
+  for level in 1 .. most loop
+    exit when brackets = '';
+    brackets := replace(replace(brackets, '[]', ' '), '{}', ' ');
+    brackets := replace(brackets, ' ', '');
+  end loop;
+  return brackets <> '';
+end
+$function$;
+revoke all on function posthorn.is_deeper(text,integer) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.lowest_of_millisecond(id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$ select rpad(left(replace(id::text, '-', ''), 12), 32, '0')::uuid $function$;
+revoke all on function posthorn.lowest_of_millisecond(uuid) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.lowest_uuid_at(at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$
+  select (lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
+$function$;
+revoke all on function posthorn.lowest_uuid_at(timestamp with time zone) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.public_id(prefix text, id uuid)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$ select prefix || '_' || replace(id::text, '-', '') $function$;
+revoke all on function posthorn.public_id(text,uuid) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload json, channel text DEFAULT NULL::text, tenant text DEFAULT 'default'::text, "timestamp" timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text)
+ RETURNS text
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$ select posthorn.publish($1, $2::text, $3, $4, $5, $6) $function$;
+revoke all on function posthorn.publish(text,json,text,text,timestamp with time zone,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload jsonb, channel text DEFAULT NULL::text, tenant text DEFAULT 'default'::text, "timestamp" timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text)
+ RETURNS text
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$ select posthorn.publish($1, $2::text, $3, $4, $5, $6) $function$;
+revoke all on function posthorn.publish(text,jsonb,text,text,timestamp with time zone,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload text, channel text DEFAULT NULL::text, tenant text DEFAULT 'default'::text, "timestamp" timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+begin
+  perform posthorn.check_publisher(tenant);
+  return (
+    select posthorn.public_id('evt', s.event_id)
+    from posthorn.store_events(
+      tenant, array[type], array[payload], array[channel], array["timestamp"], array[idempotency_key], false
+    ) as s
+  );
+end
+$function$;
+revoke all on function posthorn.publish(text,text,text,text,timestamp with time zone,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.remember_keys(tenant text, keys text[], ids uuid[], types text[], channels text[], timestamps timestamp with time zone[], payloads text[], at timestamp with time zone)
+ RETURNS TABLE(item integer, event_id uuid, is_new boolean)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  remembered interval := make_interval(hours => coalesce(
+    (select value::integer from posthorn.settings where name = 'idempotency_h'), 72));
+  fingerprints bytea[] := '{}';
+  conflict text;
+begin
+  for i in 1 .. cardinality(keys) loop
+    -- Each part is preceded by its length, so that no two different events can look alike.
+    fingerprints := fingerprints || sha256(convert_to(concat(
+      length(types[i]), ':', types[i], length(channels[i]), ':', channels[i],
+      extract(epoch from timestamps[i]), ':', payloads[i]), 'UTF8'));
+  end loop;
+
+  delete from posthorn.idempotency_keys as k
+  where k.tenant = remember_keys.tenant and k.key = any (keys) and k.created_at < at - remembered;
+
+  insert into posthorn.idempotency_keys (tenant, key, event_id, fingerprint, created_at)
+  select distinct on (u.key) remember_keys.tenant, u.key, u.id, u.fingerprint, at
+  from unnest(keys, ids, fingerprints) with ordinality as u (key, id, fingerprint, item)
+  where u.key is not null
+  order by u.key, u.item
+  on conflict do nothing;
+
+  -- A statement of its own: its snapshot sees what the insert waited for.
+  select u.key into conflict
+  from unnest(keys, fingerprints) as u (key, fingerprint)
+  join posthorn.idempotency_keys as k on k.tenant = remember_keys.tenant and k.key = u.key
+  where k.fingerprint <> u.fingerprint
+  limit 1;
+  if conflict is not null then
+    raise exception using errcode = 'PH409', column = 'idempotency_key',
+      message = 'idempotency_key: already used for an event with another type, channel, timestamp or payload; '
+        'use a new key for a new event';
+  end if;
+
+  return query
+    select u.item::integer, k.event_id, k.event_id = u.id
+    from unnest(keys, ids) with ordinality as u (key, id, item)
+    join posthorn.idempotency_keys as k on k.tenant = remember_keys.tenant and k.key = u.key;
+end
+$function$;
+revoke all on function posthorn.remember_keys(text,text[],uuid[],text[],text[],timestamp with time zone[],text[],timestamp with time zone) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payloads text[], channels text[], timestamps timestamp with time zone[], idempotency_keys text[], schema_checked boolean)
+ RETURNS TABLE(event_id uuid, matched integer, duplicate boolean, created_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  -- One reading, in a variable: ids, created_at and due_at agree, and no statement calls a clock.
+  at timestamptz := clock_timestamp();
+  ids uuid[] := '{}';
+  duplicates boolean[] := array_fill(false, array[cardinality(types)]);
+  counts integer[] := array_fill(0, array[cardinality(types)]);
+  kept record;
+begin
+  for i in 1 .. cardinality(types) loop
+    perform posthorn.check_event(tenant, types[i], payloads[i], channels[i], timestamps[i], idempotency_keys[i]);
+    if not schema_checked then
+      perform posthorn.check_json(payloads[i]);
+    end if;
+    ids := ids || posthorn.uuid_v7(at, i - 1);
+  end loop;
+
+  perform posthorn.admit_types(tenant, types, at);
+
+  if array_remove(idempotency_keys, null) <> '{}' then
+    for kept in
+      select k.item, k.event_id, k.is_new
+      from posthorn.remember_keys(tenant, idempotency_keys, ids, types, channels, timestamps, payloads, at) as k
+    loop
+      ids[kept.item] := kept.event_id;
+      duplicates[kept.item] := not kept.is_new;
+    end loop;
+  end if;
+
+  for kept in
+    with input as (
+      select u.id, u.type, u.payload, u.channel, u."timestamp", u.item::integer - 1 as item
+      from unnest(ids, types, payloads, channels, timestamps, duplicates)
+        with ordinality as u (id, type, payload, channel, "timestamp", duplicate, item)
+      where not u.duplicate
+    ),
+    stored as (
+      insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
+      select store_events.tenant, id, type, channel, coalesce("timestamp", at), at, store_events.schema_checked from input
+    ),
+    payload as (
+      insert into posthorn.event_payloads (tenant, id, payload)
+      select store_events.tenant, id, payload from input
+    ),
+    fan_out as (
+      insert into posthorn.deliveries
+        (state, payload_bytes, id, event_id, webhook_id, due_at, created_at, tenant, cause)
+      select case when w.paused or w.health = 'disabled' then 2 else 0 end, octet_length(i.payload), posthorn.uuid_v7(at, i.item),
+        i.id, w.webhook_id, at, at, store_events.tenant, 'publish'
+      from input as i
+      cross join lateral (
+        select distinct r.webhook_id from posthorn.routes as r
+        where r.tenant = store_events.tenant
+          and r.type_pattern = any (posthorn.type_patterns(i.type))
+          and r.channel = any (array['', coalesce(i.channel, '')])
+      ) as route
+      join posthorn.webhooks as w on w.webhook_id = route.webhook_id
+      returning event_id
+    )
+    select input.item + 1 as item, count(*)::integer as matched
+    from fan_out join input on input.id = fan_out.event_id
+    group by input.item
+  loop
+    counts[kept.item] := kept.matched;
+  end loop;
+
+  return query
+    select u.id, u.matched, u.duplicate, at
+    from unnest(ids, counts, duplicates) with ordinality as u (id, matched, duplicate, item)
+    order by u.item;
+end
+$function$;
+revoke all on function posthorn.store_events(text,text[],text[],text[],timestamp with time zone[],text[],boolean) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.type_patterns(type text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$
+  select array_agg(pattern)
+  from (
+    select '*' as pattern where type !~ '^(webhook|delivery)\.'
+    union all
+    select array_to_string(parts[1:i], '.') || '.*'
+    from string_to_array(type, '.') as parts, generate_series(1, cardinality(parts) - 1) as i
+    union all
+    select type
+  ) as patterns
+$function$;
+revoke all on function posthorn.type_patterns(text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.uuid_v7(at timestamp with time zone, item integer)
+ RETURNS uuid
+ LANGUAGE sql
+ PARALLEL SAFE STRICT
+AS $function$
+  select (
+    lpad(to_hex(micros / 1000), 12, '0')
+    || '7' || lpad(to_hex(micros % 1000 * 4096 / 1000), 3, '0')
+    || '8' || lpad(to_hex(item), 3, '0')
+    || right(gen_random_uuid()::text, 12)
+  )::uuid
+  from (select floor(extract(epoch from at) * 1000000)::bigint as micros) as clock
+$function$;
+revoke all on function posthorn.uuid_v7(timestamp with time zone,integer) from public;
+
+create view posthorn.all_deliveries as
+ SELECT true AS is_pending,
+    d.bucket,
+    d.tenant,
+    d.id,
+    d.event_id,
+    d.webhook_id,
+    d.cause,
+    'pending'::text AS status,
+    d.attempts_made,
+    d.sequence,
+    d.created_at,
+    NULL::timestamp with time zone AS finished_at,
+    NULL::text AS reason,
+    d.state,
+    d.due_at,
+    d.locked_until
+   FROM posthorn.deliveries d
+UNION ALL
+ SELECT false AS is_pending,
+    f.bucket,
+    f.tenant,
+    f.id,
+    f.event_id,
+    f.webhook_id,
+    f.cause,
+    f.status,
+    f.attempts_made,
+    f.sequence,
+    f.created_at,
+    f.finished_at,
+    f.reason,
+    NULL::smallint AS state,
+    NULL::timestamp with time zone AS due_at,
+    NULL::timestamp with time zone AS locked_until
+   FROM posthorn.finished_deliveries f;
+
+create view posthorn.v_events as
+ SELECT posthorn.public_id('evt'::text, e.id) AS id,
+    e.tenant,
+    e.type,
+    e.channel,
+    e."timestamp",
+    p.payload,
+    e.created_at
+   FROM (posthorn.events e
+     LEFT JOIN posthorn.event_payloads p ON (((p.bucket = e.bucket) AND (p.tenant = e.tenant) AND (p.id = e.id))));
+
+create view posthorn.v_deliveries as
+ SELECT posthorn.public_id('dlv'::text, d.id) AS id,
+    d.tenant,
+    posthorn.public_id('evt'::text, d.event_id) AS event_id,
+    w.id AS webhook_id,
+    e.type,
+    d.status,
+    d.cause,
+    d.attempts_made,
+    d.reason,
+        CASE
+            WHEN (d.status = 'pending'::text) THEN d.due_at
+            ELSE NULL::timestamp with time zone
+        END AS next_attempt_at,
+    d.created_at,
+    d.finished_at
+   FROM ((posthorn.all_deliveries d
+     JOIN posthorn.webhooks w ON ((w.webhook_id = d.webhook_id)))
+     LEFT JOIN posthorn.events e ON (((e.bucket = d.bucket) AND (e.tenant = d.tenant) AND (e.id = d.event_id))));
+
+create view posthorn.v_attempts as
+ SELECT posthorn.public_id('att'::text, a.id) AS id,
+    a.tenant,
+    posthorn.public_id('dlv'::text, a.delivery_id) AS delivery_id,
+    w.id AS webhook_id,
+    a.number,
+    a.at,
+    a.duration_ms,
+    a.worker,
+    v.url,
+    a.address,
+    v.headers_masked AS custom_headers,
+    encode(a.body_sha256, 'hex'::text) AS body_sha256,
+    a.key_version,
+    a.status,
+    a.response_headers,
+    a.response_body,
+    a.reason,
+    a.error
+   FROM ((posthorn.attempts a
+     JOIN posthorn.webhooks w ON ((w.webhook_id = a.webhook_id)))
+     LEFT JOIN posthorn.webhook_versions v ON (((v.webhook_id = a.webhook_id) AND (v.version = a.webhook_version))));
