@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import type { Config } from "./config.ts";
-import type { Endpoint } from "./egress/endpoint.ts";
+import { endpointOfServer, type Endpoint } from "./egress/endpoint.ts";
 import { StartError } from "./kernel/errors.ts";
 import type { Log } from "./kernel/log.ts";
 import { prepareDatabase } from "./prepare.ts";
@@ -96,5 +96,5 @@ async function endpointsOf(url: string): Promise<Endpoint[]> {
   const host = searchParams.get("host") ?? decodeURIComponent(hostname);
   if (host === "" || host.startsWith("/")) return []; // a socket file
   const found = await lookup(host.replace(/^\[(.*)\]$/, "$1"), { all: true }).catch(() => []);
-  return found.map(({ address }) => ({ address, port: Number(port || POSTGRES_PORT) }));
+  return found.map(({ address }) => endpointOfServer(address, Number(port || POSTGRES_PORT)));
 }

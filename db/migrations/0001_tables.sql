@@ -156,7 +156,7 @@ create table posthorn.deliveries (
   created_at timestamptz not null,
   tenant text not null,
   cause text not null,
-  primary key (bucket, id)
+  primary key (bucket, tenant, id)
 ) with (
   fillfactor = 70,
   autovacuum_vacuum_scale_factor = 0.02,

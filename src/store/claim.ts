@@ -54,7 +54,7 @@ with recursive scan as (
   ) as following
 ),
 free as (
-  select row.id, row.payload_bytes, webhook.version
+  select row.tenant, row.id, row.payload_bytes, webhook.version
   from scan
   cross join lateral (
     select w.version from posthorn.webhooks as w
@@ -67,7 +67,7 @@ free as (
     offset 0
   ) as webhook
   cross join lateral (
-    select d.id, d.payload_bytes from posthorn.deliveries as d
+    select d.tenant, d.id, d.payload_bytes from posthorn.deliveries as d
     where d.bucket = 0 and d.state = 0 and d.webhook_id = scan.webhook_id
       and (d.locked_until is null or d.locked_until < now())
     order by d.due_at, d.id
@@ -78,8 +78,8 @@ free as (
   limit $5::integer
 ),
 picked as (
-  select id, version from (
-    select id, version, payload_bytes, sum(payload_bytes) over (rows unbounded preceding) as total from free
+  select tenant, id, version from (
+    select tenant, id, version, payload_bytes, sum(payload_bytes) over (rows unbounded preceding) as total from free
   ) as running
   where total - payload_bytes < $6::integer
 )
@@ -88,7 +88,7 @@ set locked_until = now() + $7::integer * interval '1 millisecond',
   fence = d.fence + 1,
   crashes = case when d.locked_until is null then d.crashes else d.crashes + 1 end
 from picked
-where d.bucket = 0 and d.id = picked.id
+where d.bucket = 0 and d.tenant = picked.tenant and d.id = picked.id
 returning d.id, d.fence, d.tenant, d.event_id, d.webhook_id, picked.version as webhook_version,
   d.attempts_made, d.crashes, now() as clock`;
 
@@ -119,12 +119,16 @@ export async function claimDue(
 /** Gives deliveries back unsent: nobody's, due as before, and no step of their waits spent. */
 export async function releaseClaimed(
   pool: pg.Pool,
-  deliveries: readonly Pick<ClaimedDelivery, "id" | "fence">[],
+  deliveries: readonly Pick<ClaimedDelivery, "id" | "fence" | "tenant">[],
 ): Promise<void> {
   await pool.query(
     `update posthorn.deliveries as d set locked_until = null
-     from unnest($1::uuid[], $2::bigint[]) as given (id, fence)
-     where d.bucket = 0 and d.id = given.id and d.fence = given.fence`,
-    [deliveries.map((delivery) => delivery.id), deliveries.map((delivery) => delivery.fence)],
+     from unnest($1::uuid[], $2::bigint[], $3::text[]) as given (id, fence, tenant)
+     where d.bucket = 0 and d.tenant = given.tenant and d.id = given.id and d.fence = given.fence`,
+    [
+      deliveries.map((delivery) => delivery.id),
+      deliveries.map((delivery) => delivery.fence),
+      deliveries.map((delivery) => delivery.tenant),
+    ],
   );
 }

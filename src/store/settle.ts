@@ -45,7 +45,7 @@ with outcome as (
 ),
 gone as (
   delete from posthorn.deliveries as d using outcome as o
-  where d.bucket = 0 and d.id = o.id and d.fence = o.fence and o.verdict <> 'retry'
+  where d.bucket = 0 and d.tenant = o.tenant and d.id = o.id and d.fence = o.fence and o.verdict <> 'retry'
   returning d.tenant, d.id, d.event_id, d.webhook_id, d.sequence, d.created_at, d.cause,
     o.number, o.verdict, o.reason, o.at + o.duration_ms * interval '1 millisecond' as finished_at
 ),
@@ -53,7 +53,7 @@ kept as (
   update posthorn.deliveries as d
   set state = 1, due_at = o.due_at, attempts_made = o.number, crashes = 0, locked_until = null
   from outcome as o
-  where d.bucket = 0 and d.id = o.id and d.fence = o.fence and o.verdict = 'retry'
+  where d.bucket = 0 and d.tenant = o.tenant and d.id = o.id and d.fence = o.fence and o.verdict = 'retry'
 ),
 finished as (
   insert into posthorn.finished_deliveries

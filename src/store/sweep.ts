@@ -10,8 +10,8 @@ export function stageDue(pool: pg.Pool): Promise<number> {
     pool,
     "stage",
     `update posthorn.deliveries set state = 0
-     where bucket = 0 and id in (
-       select id from posthorn.deliveries
+     where bucket = 0 and (tenant, id) in (
+       select tenant, id from posthorn.deliveries
        where bucket = 0 and state = 1 and due_at <= now()
        order by due_at, id limit $1 for update skip locked
      )`,
@@ -28,10 +28,10 @@ export function cancelEnded(pool: pg.Pool, webhookId: number | null = null): Pro
     "cancel ended",
     `with gone as (
        delete from posthorn.deliveries
-       where bucket = 0 and id in (
-         select d.id from posthorn.webhooks as w
+       where bucket = 0 and (tenant, id) in (
+         select d.tenant, d.id from posthorn.webhooks as w
          cross join lateral (
-           select id from posthorn.deliveries
+           select tenant, id from posthorn.deliveries
            where bucket = 0 and webhook_id = w.webhook_id
            order by id limit $1 for update skip locked
          ) as d
@@ -55,10 +55,10 @@ export function holdPaused(pool: pg.Pool): Promise<number> {
     pool,
     "hold paused",
     `update posthorn.deliveries set state = 2
-     where bucket = 0 and id in (
-       select d.id from posthorn.webhooks as w
+     where bucket = 0 and (tenant, id) in (
+       select d.tenant, d.id from posthorn.webhooks as w
        cross join lateral (
-         select id from posthorn.deliveries
+         select tenant, id from posthorn.deliveries
          where bucket = 0 and state = 0 and webhook_id = w.webhook_id and (locked_until is null or locked_until < now())
          order by due_at, id limit $1 for update skip locked
        ) as d
@@ -83,12 +83,12 @@ export function releaseHeld(pool: pg.Pool): Promise<number> {
        ) as following
      )
      update posthorn.deliveries set state = 0
-     where bucket = 0 and id in (
-       select d.id from holding
+     where bucket = 0 and (tenant, id) in (
+       select d.tenant, d.id from holding
        join posthorn.webhooks as w on w.webhook_id = holding.webhook_id and not w.paused and w.health <> 'disabled'
          and w.status = 'Subscribed' and w.deleted_at is null
        cross join lateral (
-         select id from posthorn.deliveries
+         select tenant, id from posthorn.deliveries
          where bucket = 0 and state = 2 and webhook_id = w.webhook_id
          order by id limit $1 for update skip locked
        ) as d
