@@ -18,10 +18,16 @@ const DRIVER_TEXTS =
 
 /** True where the database could not be reached or could not take writes now: answered 503, and tried again. */
 export function isDatabaseAway(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
   if (error instanceof DatabaseError) return AWAY_CODES.some((code) => code.test(error.code ?? ""));
-  if ("syscall" in error) return true; // ECONNREFUSED, ECONNRESET, EPIPE, ENOENT of a socket file, ENOTFOUND …
-  return DRIVER_TEXTS.test(error.message);
+  // By shape: Node's own errors can be of another realm's class, as under a test runner.
+  const { syscall, message, errors } = Object(error) as {
+    syscall?: unknown;
+    message?: unknown;
+    errors?: unknown;
+  };
+  if (typeof syscall === "string") return true; // ECONNREFUSED, ECONNRESET, EPIPE, ENOENT of a socket file, ENOTFOUND …
+  if (Array.isArray(errors) && errors.length > 0) return errors.every(isDatabaseAway); // one for each address tried
+  return DRIVER_TEXTS.test(String(message));
 }
 
 /** The SQLSTATE and the column of an error that PostgreSQL answered, or undefined. */
