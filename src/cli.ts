@@ -20,13 +20,17 @@ import { TENANT_PATTERN } from "./store/tenant.ts";
 const program = new Command("posthorn")
   .description("Webhooks sent out of your Postgres.")
   .version(VERSION)
+  // A wrong command line is told like everything else that stops a start: in one line.
+  .configureOutput({
+    outputError: (text, write) => write(text.replace("error:", "posthorn:").replace("\n(", " (")),
+  })
   .addHelpText(
     "after",
     "\nSettings come from the environment, and from a file .env beside you; .env.example lists them.",
   );
 
 program
-  .command("serve", { isDefault: true })
+  .command("serve")
   .description("run the API and the delivery loop; without DATABASE_URL on an embedded PostgreSQL")
   .action(() => run("serve"));
 program
