@@ -40,12 +40,17 @@ export function connect(
     types: TYPES,
     ...(options.pinPlans && { options: PINNED_PLANS }),
   });
-  pool.on("error", (err) => options.log.warn({ err }, "an idle database connection was lost"));
+  let isClosing = false;
+  pool.on("error", (err) => {
+    // A closed pool lets go of its connections before they have ended: what cuts them off then is no news.
+    if (!isClosing) options.log.warn({ err }, "an idle database connection was lost");
+  });
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   return {
     db,
     pool,
     async close() {
+      isClosing = true;
       await db.destroy(); // ends the pool only where Kysely has used it
       if (!pool.ended) await pool.end();
     },
