@@ -9,16 +9,16 @@ export function firstSteps({
 }: Pick<Service, "url" | "newAdminKey" | "embeddedUrl">): string {
   const key =
     newAdminKey === null
-      ? "  export POSTHORN_KEY=…   # the admin key, shown at the first start or set as POSTHORN_ADMIN_KEY"
-      : `  export POSTHORN_KEY=${newAdminKey}   # the admin key: shown this once, keep it`;
+      ? { note: "shown at the first start, or set as POSTHORN_ADMIN_KEY", value: "…" }
+      : { note: "shown this once, keep it", value: newAdminKey };
   const curl = (operation: string, body: string) =>
     `  curl ${url}/${operation} -H "Authorization: Bearer $POSTHORN_KEY" -H 'Content-Type: application/json' -d '${body}'`;
   return `
 Posthorn listens on ${url} (reference: ${url}/docs)
 
-A first webhook, in another terminal:
+A first webhook, in another terminal (the admin key: ${key.note}):
 
-${key}
+  export POSTHORN_KEY=${key.value}
 ${curl("webhooks.subscribe", '{"url": "http://127.0.0.1:9000/", "signature_key": "a secret of mine"}')}
 ${curl("events.publish", '{"type": "message.created", "payload": {"text": "Hello"}}')}
 ${curl("deliveries.list", "{}")}
