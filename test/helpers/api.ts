@@ -6,7 +6,10 @@ import type { TestService } from "./service.ts";
 export type Call = (operation: string, body?: unknown) => request.Test;
 
 /** Calls with the admin key, or with what `headers` say instead. */
-export function caller(service: TestService, headers: Record<string, string> = {}): Call {
+export function caller(
+  service: Pick<TestService, "url" | "adminKey">,
+  headers: Record<string, string> = {},
+): Call {
   return (operation, body) => {
     const call = request(service.url)
       .post(`/${operation}`)

@@ -1,0 +1,483 @@
+// The posthorn command as a person meets it: real processes, their output, and how they end.
+import { createHmac, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import net, { type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+
+import { silentLog } from "../../src/kernel/log.ts";
+import { VERSION } from "../../src/kernel/version.ts";
+import { prepareDatabase } from "../../src/prepare.ts";
+import { startEmbedded } from "../../src/store/embedded.ts";
+import { createSealer } from "../../src/store/sealed.ts";
+import { caller, until } from "../helpers/api.ts";
+import { databaseUrl } from "../helpers/database-url.ts";
+import { createTestDatabase, testServerUrl } from "../helpers/database.ts";
+import { query } from "../helpers/embedded.ts";
+import { startInbox, type Inbox } from "../helpers/inbox.ts";
+import {
+  afterwards,
+  makeDataDir,
+  posthorn,
+  readyPosthorn,
+  ROOT,
+  run,
+  type Running,
+} from "../helpers/process.ts";
+import { startTestService } from "../helpers/service.ts";
+
+const ADMIN_KEY = `test_${randomBytes(16).toString("hex")}`;
+const SECRETS_KEY = randomBytes(32).toString("base64");
+const PASSWORD = "pa55word-in-a-url";
+
+let seed: string; // a data folder that has been used before: initdb is most of a first start
+
+beforeAll(async () => {
+  seed = await mkdtemp(join(tmpdir(), "posthorn-seed-"));
+  const log = silentLog;
+  await (await startEmbedded({ dataDir: seed, durable: false, log })).stop();
+});
+afterAll(() => rm(seed, { recursive: true }));
+
+const database = async (): Promise<string> => {
+  const { url, drop } = await createTestDatabase();
+  afterwards(drop);
+  return url;
+};
+const onDatabase = async () => ({
+  DATABASE_URL: await database(),
+  POSTHORN_SECRETS_KEY: SECRETS_KEY,
+  POSTHORN_ADMIN_KEY: ADMIN_KEY,
+  POSTHORN_EGRESS_ALLOW: "127.0.0.0/8",
+});
+const onFolder = async () => ({
+  POSTHORN_DATA_DIR: await makeDataDir(seed),
+  POSTHORN_ADMIN_KEY: ADMIN_KEY,
+});
+const inboxFor = async (reply?: Inbox["reply"]) => {
+  const inbox = await startInbox(reply);
+  afterwards(() => inbox.close());
+  return inbox;
+};
+const as = (url: string, adminKey = ADMIN_KEY) => caller({ url, adminKey });
+const publishMany = (url: string, count: number) =>
+  as(url)("events.publish_many", {
+    events: Array.from({ length: count }, (_, n) => ({ type: "message.created", payload: { n } })),
+  }).expect(200);
+const psqlUrl = ({ stderr }: Running) => /for psql: (\S+)/.exec(stderr)?.[1] ?? "";
+const idsOf = ({ requests }: Inbox) => requests.map(({ headers }) => headers["webhook-id"]);
+
+/** What was logged: each line of stdout one JSON object. */
+const logOf = ({ stdout }: Running) =>
+  stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => {
+      expect(line).toMatch(/^\{.*\}$/);
+      return JSON.parse(line) as { level: string; msg: string };
+    });
+
+/** Runs a command that can't go on, and answers the one line that it says of it. */
+async function refusal(args: string[], env: Record<string, string>): Promise<string> {
+  const running = await posthorn(args, env);
+  expect(await running.exited).toEqual({ code: 1, signal: null });
+  expect(running.stderr).toMatch(/^posthorn: .+\n$/);
+  expect(running.stderr).not.toMatch(/\n\s+at /);
+  for (const secret of [PASSWORD, ADMIN_KEY, SECRETS_KEY])
+    expect(running.stdout + running.stderr).not.toContain(secret);
+  return running.stderr.slice("posthorn: ".length, -1);
+}
+
+describe("posthorn serve", () => {
+  test("on a fresh folder says where it listens, the admin key once, and three lines of curl that deliver a first webhook", async () => {
+    const env = { POSTHORN_DATA_DIR: await makeDataDir() };
+    const first = await readyPosthorn(["serve"], env);
+    await first.line(/for psql/);
+    expect(first.stderr).toContain(`Posthorn listens on ${first.url} `);
+    const key = /POSTHORN_KEY=(phk_admin_\S+)/.exec(first.stderr)?.[1] ?? "";
+    expect(key).not.toBe("");
+    expect(first.stderr.split(key)).toHaveLength(2);
+
+    const receiver = run(process.execPath, [
+      join(ROOT, "examples/receiver.mjs"),
+      "a secret of mine",
+      "0",
+    ]);
+    const at = (await receiver.line(/receiving on/)).replace("receiving on ", "");
+    const lines = first.stderr.split("\n").filter((line) => /^ {2}(export|curl) /.test(line));
+    expect(lines).toHaveLength(4);
+    const typed = lines.join("\n").replace("http://127.0.0.1:9000/", at);
+    const shell = run("bash", ["-ec", typed]);
+    expect(await shell.exited).toEqual({ code: 0, signal: null });
+    const [, subscribed, published, listed] = /^(\{.*\})(\{.*\})(\{.*\})$/.exec(shell.stdout) ?? [];
+    expect(JSON.parse(subscribed ?? "")).toMatchObject({ status: "Subscribed", url: at });
+    const { id } = JSON.parse(published ?? "") as { id: string };
+    expect(JSON.parse(listed ?? "").data).toEqual([expect.objectContaining({ event_id: id })]);
+    expect(await receiver.line(/genuine/i)).toMatch(
+      new RegExp(
+        `^${id} genuine {"type":"message.created","timestamp":\\d+,"payload":{"text":"Hello"}}$`,
+      ),
+    );
+    expect(await first.stop()).toEqual({ code: 0, signal: null });
+
+    const second = await readyPosthorn(["serve"], env);
+    await second.line(/for psql/);
+    expect(await second.stop()).toEqual({ code: 0, signal: null });
+    expect(first.stdout + second.stdout + second.stderr).not.toContain("phk_admin_");
+    for (const line of [...logOf(first), ...logOf(second)]) expect(line.level).toBe("info");
+  });
+
+  test("refuses a second start on the same folder in one line, and goes on unharmed; a command joins it", async () => {
+    const env = await onFolder();
+    const first = await readyPosthorn(["serve"], env);
+    expect(await refusal(["serve"], env)).toMatch(
+      new RegExp(`^another posthorn is running on the data folder ${env.POSTHORN_DATA_DIR} `),
+    );
+    const command = await posthorn(["keys", "create", "--name", "mine", "--scope", "read"], env);
+    expect(await command.exited).toEqual({ code: 0, signal: null });
+    await as(first.url, command.stdout.trim())("webhooks.list").expect(200);
+    await as(first.url)("event_types.list").expect(200);
+    expect(await first.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  test("killed with -9 while deliveries are pending loses none of what it has acknowledged", async () => {
+    const env = await onFolder();
+    const never = new Promise(() => {});
+    const inbox = await inboxFor(() => ({ until: never }));
+    const killed = await readyPosthorn(["serve"], env);
+    await as(killed.url)("webhooks.subscribe", { url: inbox.url }).expect(200);
+    const { body } = await publishMany(killed.url, 40);
+    const [{ headers }] = (await inbox.arrived(1)) as [Inbox["requests"][0]];
+    killed.kill("SIGKILL");
+    await killed.exited;
+
+    inbox.reply = () => ({});
+    const next = await readyPosthorn(["serve"], env);
+    expect(logOf(next).map(({ msg }) => msg)).toContain("database adopted");
+    await next.line(/for psql/);
+    await query(psqlUrl(next), "update posthorn.deliveries set locked_until = now()"); // a lease is 45 s
+    const all = await until(
+      async () => (await as(next.url)("deliveries.list", { page_size: 100 })).body.data,
+      (found) => found.every(({ status }: { status: string }) => status === "delivered"),
+    );
+    expect(all).toHaveLength(40);
+    const published = body.data.map(({ id }: { id: string }) => id);
+    expect(new Set(idsOf(inbox))).toEqual(new Set(published));
+    expect(idsOf(inbox).filter((id) => id === headers["webhook-id"]).length).toBeGreaterThan(1);
+  });
+
+  test("told to end by SIGTERM finishes what is in flight, records it, exits 0, and repeats nothing later", async () => {
+    const env = await onDatabase();
+    let release = () => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const inbox = await inboxFor(() => ({ until: released }));
+    const first = await readyPosthorn(["serve"], env);
+    await as(first.url)("webhooks.subscribe", { url: inbox.url }).expect(200);
+    await publishMany(first.url, 40);
+    await inbox.arrived(16); // as many as one webhook gets at a time
+    first.kill("SIGTERM");
+    await first.line(/"msg":"stopping"/);
+    expect((await fetch(`${first.url}/readyz`)).status).toBe(503);
+    const inFlight = idsOf(inbox);
+    release();
+    expect(await first.exited).toEqual({ code: 0, signal: null });
+    const finished = await query(
+      env.DATABASE_URL,
+      "select posthorn.public_id('evt', event_id) as id, status from posthorn.finished_deliveries",
+    );
+    expect(new Set(finished.map(({ id }) => id))).toEqual(new Set(inFlight));
+    expect(finished.every(({ status }) => status === "delivered")).toBe(true);
+    expect(
+      await query(
+        env.DATABASE_URL,
+        "select from posthorn.deliveries where locked_until is not null",
+      ),
+    ).toEqual([]);
+
+    const next = await readyPosthorn(["serve"], env);
+    await inbox.arrived(40);
+    expect(await next.stop()).toEqual({ code: 0, signal: null });
+    expect(idsOf(inbox)).toHaveLength(40);
+    expect(new Set(idsOf(inbox)).size).toBe(40);
+  });
+
+  test("gives the database up again where it can't listen", async () => {
+    const { POSTHORN_DATA_DIR: dataDir, ...env } = await onFolder();
+    const taken = net.createServer().listen(0, "127.0.0.1");
+    afterwards(async () => once(taken.close(), "close"));
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    const settings = { ...env, POSTHORN_DATA_DIR: dataDir, LOG_LEVEL: "error" };
+    expect(await refusal(["serve"], { ...settings, PORT: String(port) })).toBe(
+      `PORT: ${port} on 127.0.0.1 is in use; choose another, or 0 for any that is free`,
+    );
+    const { adopted, stop } = await startEmbedded({ dataDir, durable: false, log: silentLog });
+    await stop();
+    expect(adopted).toBe(false);
+  });
+});
+
+describe("posthorn api and posthorn worker", () => {
+  test("share one database: what is published at the one is sent by the other, which serves its health alone", async () => {
+    const env = { ...(await onDatabase()), LOG_LEVEL: "error" };
+    const [api, worker] = await Promise.all([
+      readyPosthorn(["api"], env),
+      readyPosthorn(["worker"], env),
+    ]);
+    const inbox = await inboxFor();
+    await as(api.url)("webhooks.subscribe", { url: inbox.url, signature_key: "k" }).expect(200);
+    const { body } = await as(api.url)("events.publish", { type: "message.created", payload: 1 });
+    const [request] = await inbox.arrived(1);
+    expect(request?.headers).toMatchObject({
+      "webhook-id": body.id,
+      "x-airy-content-signature": createHmac("sha256", "k")
+        .update(request?.body ?? "")
+        .digest("hex"),
+    });
+    const statusOf = async (path: string, method = "GET") =>
+      (await fetch(`${worker.url}${path}`, { method })).status;
+    expect(await statusOf("/healthz")).toBe(200);
+    expect(await statusOf("/readyz")).toBe(200);
+    for (const path of ["/", "/docs", "/openapi.yaml", "/trpc/webhooks.list", "/webhooks.list"])
+      expect([path, await statusOf(path)]).toEqual([path, 404]);
+    expect(await statusOf("/events.publish", "POST")).toBe(404);
+    expect(await Promise.all([api.stop(), worker.stop()])).toEqual([
+      { code: 0, signal: null },
+      { code: 0, signal: null },
+    ]);
+    // At the level of errors: the ready line, and nothing else.
+    for (const each of [api, worker])
+      expect(logOf(each)).toEqual([
+        expect.objectContaining({ msg: "ready", url: each.url, pid: each.pid }),
+      ]);
+    expect(worker.stderr).toBe("");
+  });
+
+  test("need no right to change the schema where it is current", async () => {
+    const env = await onDatabase();
+    await prepareDatabase(env.DATABASE_URL, { log: silentLog });
+    const role = `role_${randomBytes(6).toString("hex")}`;
+    afterwards(() => query(testServerUrl(), `drop role ${role}`));
+    await query(
+      env.DATABASE_URL,
+      `create role ${role} login`,
+      `grant usage on schema posthorn to ${role}`,
+      `grant select, insert, update, delete on all tables in schema posthorn to ${role}`,
+      `grant execute on all functions in schema posthorn to ${role}`,
+    );
+    afterwards(() => query(env.DATABASE_URL, `drop owned by ${role}`));
+    const url = new URL(env.DATABASE_URL);
+    url.searchParams.set("user", role);
+    const limited = { ...env, DATABASE_URL: url.href };
+    const [api, worker] = await Promise.all([
+      readyPosthorn(["api"], limited),
+      readyPosthorn(["worker"], limited),
+    ]);
+    const inbox = await inboxFor();
+    await as(api.url)("webhooks.subscribe", { url: inbox.url }).expect(200);
+    await as(api.url)("events.publish", { type: "message.created", payload: 1 }).expect(200);
+    await inbox.arrived(1);
+    await Promise.all([api.stop(), worker.stop()]);
+  });
+});
+
+describe("posthorn migrate", () => {
+  test("may be run six times at once on an empty database: all succeed, and the schema is made once", async () => {
+    const name = `test_${randomBytes(8).toString("hex")}`;
+    await query(testServerUrl(), `create database ${name}`);
+    afterwards(() => query(testServerUrl(), `drop database ${name} with (force)`));
+    const url = databaseUrl(testServerUrl(), name);
+    const env = { DATABASE_URL: url, POSTHORN_SECRETS_KEY: SECRETS_KEY };
+    const all = await Promise.all(Array.from({ length: 6 }, () => posthorn(["migrate"], env)));
+    for (const each of all) {
+      expect(await each.exited).toEqual({ code: 0, signal: null });
+      expect(each.stderr).toBe("The database is up to date.\n");
+    }
+    const migrated = all.flatMap(({ stdout }) => stdout.match(/"msg":"migrated"/g) ?? []);
+    const [kept] = await query(url, "select count(*)::integer as n from posthorn.migrations");
+    expect(migrated).toHaveLength(kept?.["n"] as number);
+  });
+});
+
+describe("posthorn keys create", () => {
+  test("prints a key that may publish and nothing else", async () => {
+    const url = await database();
+    const service = await startTestService(
+      { DATABASE_URL: url, POSTHORN_SECRETS_KEY: SECRETS_KEY },
+      { role: "api" },
+    );
+    afterwards(() => service.stop());
+    const env = { DATABASE_URL: url, POSTHORN_SECRETS_KEY: SECRETS_KEY };
+    const args = ["keys", "create", "--name", "my back end", "--scope", "publish"];
+    const command = await posthorn(args, env);
+    expect(await command.exited).toEqual({ code: 0, signal: null });
+    expect(command.stderr).toBe("");
+    expect(command.stdout).toMatch(/^phk_publish_[\w-]{32}\n$/);
+    const post = as(service.url, command.stdout.trim());
+    const event = { type: "message.created", payload: 1 };
+    await post("events.publish", event).expect(200);
+    await post("events.publish_many", { events: [event] }).expect(200);
+    for (const operation of [
+      "events.list",
+      "webhooks.list",
+      "webhooks.subscribe",
+      "event_types.create",
+      "deliveries.retry",
+    ])
+      expect([operation, (await post(operation, {})).status]).toEqual([operation, 403]);
+    const elsewhere = caller(
+      { url: service.url, adminKey: command.stdout.trim() },
+      { "X-Tenant": "another" },
+    );
+    await elsewhere("events.publish", event).expect(403);
+  });
+
+  test.each([
+    [["--name", "x", "--scope", "everything"], /--scope.* admin, manage, publish, read/],
+    [["--name", "x"], /--scope/],
+    [["--scope", "read"], /--name/],
+    [["--name", " ", "--scope", "read"], /--name.*a name is needed/],
+    [["--name", "x", "--scope", "read", "--tenant", "UPPER"], /--tenant.*a-z, 0-9/],
+    [
+      ["--name", "x", "--scope", "admin", "--tenant", "t"],
+      /--tenant: an admin key has every tenant/,
+    ],
+    [
+      ["--name", "x", "--scope", "read", "--expires-at", "soon"],
+      /--expires-at.*2027-01-31T12:00:00Z/,
+    ],
+  ])("refuses %j in one line", async (args, said) => {
+    expect(await refusal(["keys", "create", ...args], {})).toMatch(said);
+  });
+});
+
+describe("a start that can't go on says why in one line, with nothing secret in it, and exits with 1:", () => {
+  const withPassword = (rest: string) => `postgres://someone:${PASSWORD}@${rest}`;
+  const key = { POSTHORN_SECRETS_KEY: SECRETS_KEY };
+
+  test.each<[string, Record<string, string>, RegExp]>([
+    ["PORT is no number", { PORT: "abc" }, /^PORT: a whole number is needed$/],
+    ["PORT is too high", { PORT: "70000" }, /^PORT: at most 65535 /],
+    [
+      "HOST is not this machine's",
+      { HOST: "192.0.2.1" },
+      /^HOST: 192\.0\.2\.1 is not an address of this machine$/,
+    ],
+    [
+      "LOG_LEVEL is unknown",
+      { LOG_LEVEL: "loud" },
+      /^LOG_LEVEL: .*"debug"\|"info"\|"warn"\|"error"$/,
+    ],
+    [
+      "POSTHORN_EGRESS_ALLOW is nonsense",
+      { POSTHORN_EGRESS_ALLOW: "10.0.0.0/8,everything" },
+      /^POSTHORN_EGRESS_ALLOW: "everything" is not a CIDR; write one like 10\.0\.0\.0\/8/,
+    ],
+    [
+      "POSTHORN_ADMIN_KEY is short",
+      { POSTHORN_ADMIN_KEY: PASSWORD },
+      /^POSTHORN_ADMIN_KEY: 24 characters or more/,
+    ],
+    [
+      "POSTHORN_SECRETS_KEY is no key",
+      { POSTHORN_SECRETS_KEY: PASSWORD },
+      /^POSTHORN_SECRETS_KEY: 32 bytes in base64 are needed \(make them with: openssl rand -base64 32\)/,
+    ],
+    [
+      "DATABASE_URL is no URL",
+      { ...key, DATABASE_URL: `Server=db;Password=${PASSWORD}` },
+      /^DATABASE_URL: an address like postgres:/,
+    ],
+    [
+      "DATABASE_URL is another database's",
+      { ...key, DATABASE_URL: `mysql://me:${PASSWORD}@db/x` },
+      /^DATABASE_URL: an address like postgres:/,
+    ],
+    [
+      "DATABASE_URL comes without POSTHORN_SECRETS_KEY",
+      { DATABASE_URL: withPassword("db/x") },
+      /^POSTHORN_SECRETS_KEY: needed with DATABASE_URL; make one with: openssl rand -base64 32/,
+    ],
+    [
+      "DATABASE_URL is refused",
+      { ...key, DATABASE_URL: withPassword("127.0.0.1:1/x") },
+      /^DATABASE_URL: the database can't be connected to: connect ECONNREFUSED 127\.0\.0\.1:1$/,
+    ],
+  ])("%s", async (_what, env, said) => {
+    // Neither may get as far as making a data folder where the test does not look.
+    const dataDir =
+      env["HOST"] === undefined
+        ? {}
+        : { POSTHORN_DATA_DIR: await makeDataDir(seed), LOG_LEVEL: "error" };
+    expect(await refusal(["serve"], { ...dataDir, ...env })).toMatch(said);
+  });
+
+  test("DATABASE_URL names no database", async () => {
+    const url = databaseUrl(testServerUrl(), "nowhere");
+    expect(await refusal(["serve"], { DATABASE_URL: url, ...key })).toBe(
+      `DATABASE_URL: the database can't be connected to: database "nowhere" does not exist`,
+    );
+  });
+
+  test("POSTHORN_SECRETS_KEY is another than this database's", async () => {
+    const url = await database();
+    const sealer = createSealer([randomBytes(32)]);
+    await prepareDatabase(url, { log: silentLog, sealer, daysAhead: 1 });
+    expect(await refusal(["worker"], { DATABASE_URL: url, ...key })).toMatch(
+      /^POSTHORN_SECRETS_KEY: not the key that this database's secrets are sealed with; pass that one/,
+    );
+  });
+
+  test("the data folder is of another major version of PostgreSQL, and it is left as it was", async () => {
+    const { POSTHORN_DATA_DIR: dataDir, ...env } = await onFolder();
+    await writeFile(join(dataDir, "postgres/PG_VERSION"), "14\n");
+    expect(await refusal(["serve"], { ...env, POSTHORN_DATA_DIR: dataDir })).toMatch(
+      /was made by PostgreSQL 14, and the PostgreSQL found in \S+ is \d\d: install PostgreSQL 14 again, or bring the data over/,
+    );
+  });
+
+  test.each(["serve", "migrate"])("%s: the schema is newer than the program", async (command) => {
+    const env = await onDatabase();
+    await query(env.DATABASE_URL, "insert into posthorn.migrations values (9999, 'later', now())");
+    expect(await refusal([command], env)).toMatch(
+      /^the database's schema is at version 9999, newer than this program's \d+: start the newer posthorn/,
+    );
+  });
+
+  test("there is no such command", async () => {
+    expect(await refusal(["srve"], {})).toMatch(
+      /^unknown command 'srve' \(Did you mean serve\?\)$/,
+    );
+  });
+
+  test("there is no such option", async () => {
+    expect(await refusal(["serve", "--prot", "80"], {})).toMatch(/^unknown option '--prot'/);
+  });
+});
+
+test("each command tells what it does with --help, and the program its version", async () => {
+  const commands = [
+    [],
+    ["serve"],
+    ["api"],
+    ["worker"],
+    ["migrate"],
+    ["openapi"],
+    ["keys"],
+    ["keys", "create"],
+  ];
+  const running = await Promise.all(commands.map((command) => posthorn([...command, "--help"])));
+  for (const [index, each] of running.entries()) {
+    expect(await each.exited).toEqual({ code: 0, signal: null });
+    const name = ["posthorn", ...(commands[index] ?? [])].join(" ");
+    expect(each.stdout).toMatch(new RegExp(`^Usage: ${name} \\[options\\]`));
+    expect(each.stdout.split("\n")[2]).toMatch(/^\w.{6,}/);
+    expect(each.stderr).toBe("");
+  }
+  const version = await posthorn(["--version"]);
+  await version.exited;
+  expect(version.stdout).toBe(`${VERSION}\n`);
+});
