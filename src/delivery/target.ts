@@ -3,8 +3,8 @@ import type { Log } from "../kernel/log.ts";
 import { PRESETS, type Preset, type PresetName } from "../presets/index.ts";
 import type { Db } from "../store/connect.ts";
 import type { Sealer } from "../store/sealed.ts";
+import { openHeaders, openKey } from "../store/webhook-secrets.ts";
 import { loadWebhooks, type WebhookRow } from "../store/webhooks.ts";
-import { openHeaders, openKey } from "../webhooks/secrets.ts";
 
 export type Target = {
   webhookId: number;

@@ -2,9 +2,9 @@
 import type { PresetName } from "../presets/index.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import type { TenantStore } from "../store/tenant.ts";
+import { openHeaders } from "../store/webhook-secrets.ts";
 import type { WebhookRow } from "../store/webhooks.ts";
-import type { Webhook } from "./schema.ts";
-import { maskHeaders, openHeaders } from "./secrets.ts";
+import { MASK, type Webhook } from "./schema.ts";
 
 /** Answers a webhook; a `read` key sees its headers' names only. */
 export function presentWebhook(store: TenantStore, scope: KeyScope, row: WebhookRow): Webhook {
@@ -29,4 +29,9 @@ export function presentWebhook(store: TenantStore, scope: KeyScope, row: Webhook
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
   };
+}
+
+/** Headers for eyes that may not see their values. */
+export function maskHeaders(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.keys(headers).map((name) => [name, MASK]));
 }

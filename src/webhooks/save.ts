@@ -7,6 +7,7 @@ import { invalid, PosthornError } from "../kernel/errors.ts";
 import { PRESETS, type PresetName } from "../presets/index.ts";
 import type { Schema } from "../store/schema.ts";
 import type { TenantStore } from "../store/tenant.ts";
+import { openHeaders, openKey, sealHeaders, sealKey } from "../store/webhook-secrets.ts";
 import {
   countWebhooks,
   insertVersion,
@@ -16,7 +17,7 @@ import {
   type WebhookRow,
 } from "../store/webhooks.ts";
 import { checkKey } from "./check.ts";
-import { maskHeaders, openHeaders, openKey, sealHeaders, sealKey } from "./secrets.ts";
+import { maskHeaders } from "./present.ts";
 import type { KeyChange, Settings } from "./settings.ts";
 
 /** A webhook as saved, and the key where one was generated for it now. */

@@ -2,7 +2,6 @@
 import { execFile } from "node:child_process";
 
 import { SECOND } from "../../kernel/duration.ts";
-import type { ServerUser } from "./server-user.ts";
 
 /**
  * All that PostgreSQL sees of our environment: PGDATA, PGPORT or a locale would change it, a secret could leak,
@@ -22,7 +21,11 @@ export type Ran = { ok: boolean; stdout: string; stderr: string; error?: Error }
 export function run(
   file: string,
   args: string[],
-  options: { user?: ServerUser | undefined; signal?: AbortSignal; env?: NodeJS.ProcessEnv } = {},
+  options: {
+    user?: { uid: number; gid: number } | undefined;
+    signal?: AbortSignal;
+    env?: NodeJS.ProcessEnv;
+  } = {},
 ): Promise<Ran> {
   const { user, ...rest } = options;
   return new Promise<Ran>((resolve) => {

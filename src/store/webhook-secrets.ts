@@ -1,7 +1,6 @@
 // A webhook's sealed values, opened and closed: header values and the signature key.
-import type { SealedPlace, Sealer } from "../store/sealed.ts";
-import type { WebhookRow } from "../store/webhooks.ts";
-import { MASK } from "./schema.ts";
+import type { SealedPlace, Sealer } from "./sealed.ts";
+import type { WebhookRow } from "./webhooks.ts";
 
 type Place = { tenant: string; id: string };
 
@@ -40,11 +39,6 @@ export function openKey(
 /** The same, sealed to the webhook. */
 export function sealKey(sealer: Sealer, where: Place, key: string): Buffer {
   return sealer.seal(key, place(where, "signature_key"));
-}
-
-/** Headers for eyes that may not see their values. */
-export function maskHeaders(headers: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.keys(headers).map((name) => [name, MASK]));
 }
 
 function place(where: Place, field: SealedPlace["field"]): SealedPlace {
