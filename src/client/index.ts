@@ -28,7 +28,10 @@ export function createClient({ url, apiKey, tenant }: ClientOptions): TRPCClient
         url: `${url.replace(/\/$/, "")}/trpc`,
         // Reads go by POST too, so that no filter ends up in a log of URLs.
         methodOverride: "POST",
-        headers: { authorization: `Bearer ${apiKey}`, ...(tenant !== undefined && { "x-tenant": tenant }) },
+        headers: {
+          authorization: `Bearer ${apiKey}`,
+          ...(tenant !== undefined && { "x-tenant": tenant }),
+        },
       }),
     ],
   });

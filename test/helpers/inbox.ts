@@ -3,7 +3,12 @@ import http, { type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 
 export type Delivered = { headers: IncomingHttpHeaders; body: string; path: string };
-export type Reply = { status?: number; headers?: Record<string, string>; body?: string; until?: Promise<unknown> };
+export type Reply = {
+  status?: number;
+  headers?: Record<string, string>;
+  body?: string;
+  until?: Promise<unknown>;
+};
 
 export type Inbox = {
   url: string;
@@ -21,10 +26,15 @@ export async function startInbox(reply: Inbox["reply"] = () => ({})): Promise<In
   const server = http.createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const delivered = { headers: request.headers, body: Buffer.concat(chunks).toString(), path: request.url ?? "" };
+    const delivered = {
+      headers: request.headers,
+      body: Buffer.concat(chunks).toString(),
+      path: request.url ?? "",
+    };
     const number = inbox.requests.push(delivered) - 1;
     const { status = 200, headers = {}, body = "ok", until } = inbox.reply(delivered, number);
-    for (const waiter of waiting) if (inbox.requests.length >= waiter.count) waiter.resolve(inbox.requests);
+    for (const waiter of waiting)
+      if (inbox.requests.length >= waiter.count) waiter.resolve(inbox.requests);
     await until;
     response.writeHead(status, headers).end(body);
   });

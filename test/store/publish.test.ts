@@ -165,7 +165,7 @@ describe("rights", () => {
     await owner.query(
       `drop role if exists shop; create role shop login; select posthorn.allow_publish('shop', 'shop-1')`,
     );
-    const shop = await open(`${database.url}`.replace("user=posthorn", "user=shop"));
+    const shop = await open(database.url.replace("user=posthorn", "user=shop"));
     expect((await one(shop, "select session_user as name")).name).toBe("shop");
     expect(
       await refused(
@@ -213,7 +213,7 @@ describe("rights", () => {
       `drop role if exists team; create role team; drop role if exists ann; create role ann login in role team`,
     );
     await owner.query(`select posthorn.allow_publish('team', 'team')`);
-    const ann = await open(`${database.url}`.replace("user=posthorn", "user=ann"));
+    const ann = await open(database.url.replace("user=posthorn", "user=ann"));
     expect(
       await refused(ann.query(`select posthorn.publish('message.created', '1', tenant => 'team')`)),
     ).toBe("taken");
