@@ -29,7 +29,10 @@ create table posthorn.counter_deltas (
   delivered integer not null,
   dead integer not null,
   last_success_at timestamp with time zone,
-  last_failure_at timestamp with time zone
+  last_failure_at timestamp with time zone,
+  failures integer not null,
+  first_failure_at timestamp with time zone,
+  died_at timestamp with time zone
 );
 CREATE INDEX counter_deltas_webhook ON posthorn.counter_deltas USING btree (bucket, webhook_id);
 
@@ -40,8 +43,12 @@ create table posthorn.counters (
   dead bigint default 0 not null,
   last_success_at timestamp with time zone,
   last_failure_at timestamp with time zone,
+  failures_in_row integer default 0 not null,
+  failing_since timestamp with time zone,
+  died_at timestamp with time zone,
   constraint counters_pkey PRIMARY KEY (bucket, webhook_id)
 );
+CREATE INDEX counters_failing ON posthorn.counters USING btree (bucket, webhook_id) WHERE (failures_in_row > 0);
 
 create table posthorn.deliveries (
   bucket smallint default 0 not null,
@@ -59,7 +66,7 @@ create table posthorn.deliveries (
   created_at timestamp with time zone not null,
   tenant text not null,
   cause text not null,
-  constraint deliveries_pkey PRIMARY KEY (bucket, id)
+  constraint deliveries_pkey PRIMARY KEY (bucket, tenant, id)
 ) with (
   fillfactor=70,
   autovacuum_vacuum_scale_factor=0.02,
@@ -67,7 +74,7 @@ create table posthorn.deliveries (
   vacuum_truncate=false
 );
 CREATE INDEX deliveries_event ON posthorn.deliveries USING btree (bucket, event_id, webhook_id);
-CREATE INDEX deliveries_held ON posthorn.deliveries USING btree (bucket, webhook_id) WHERE (state = 2);
+CREATE INDEX deliveries_held ON posthorn.deliveries USING btree (bucket, webhook_id, due_at, id) WHERE (state = 2);
 CREATE INDEX deliveries_ready ON posthorn.deliveries USING btree (bucket, webhook_id, due_at, id) WHERE (state = 0);
 CREATE INDEX deliveries_waiting ON posthorn.deliveries USING btree (bucket, due_at, id) WHERE (state = 1);
 CREATE INDEX deliveries_webhook ON posthorn.deliveries USING btree (bucket, webhook_id, id);
@@ -205,6 +212,11 @@ create table posthorn.webhooks (
   paused boolean default false not null,
   health text default 'ok'::text not null,
   health_reason text,
+  announced_health text default 'ok'::text not null,
+  announced_at timestamp with time zone,
+  disabling_announced_at timestamp with time zone,
+  dropping_announced_at timestamp with time zone,
+  released_at timestamp with time zone,
   url text not null,
   preset text not null,
   events text[] not null,
@@ -229,6 +241,7 @@ create table posthorn.webhooks (
 CREATE UNIQUE INDEX webhooks_id ON posthorn.webhooks USING btree (tenant, id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_list ON posthorn.webhooks USING btree (tenant, webhook_id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_resting ON posthorn.webhooks USING btree (webhook_id) WHERE ((status <> 'Subscribed'::text) OR paused OR (health = 'disabled'::text) OR (deleted_at IS NOT NULL));
+CREATE INDEX webhooks_unannounced ON posthorn.webhooks USING btree (webhook_id) WHERE (health <> announced_health);
 
 CREATE OR REPLACE FUNCTION posthorn.admit_types(tenant text, types text[], at timestamp with time zone)
  RETURNS void
@@ -280,7 +293,7 @@ end
 $function$;
 revoke all on function posthorn.allow_publish(text,text) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.check_event(tenant text, type text, payload text, channel text, "timestamp" timestamp with time zone, idempotency_key text)
+CREATE OR REPLACE FUNCTION posthorn.check_event(tenant text, type text, payload text, channel text, "timestamp" timestamp with time zone, idempotency_key text, own boolean)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
@@ -295,7 +308,7 @@ begin
     raise exception using errcode = 'PH400', column = 'type',
       message = 'type: words of letters, digits, _ and - joined by dots are needed, 200 characters at most';
   end if;
-  if type ~ '^(webhook|delivery)\.' then
+  if not own and type ~ '^(webhook|delivery)\.' then
     raise exception using errcode = 'PH400', column = 'type',
       message = 'type: the prefixes webhook. and delivery. are kept for the service''s own events; choose another';
   end if;
@@ -322,7 +335,7 @@ begin
   end if;
 end
 $function$;
-revoke all on function posthorn.check_event(text,text,text,text,timestamp with time zone,text) from public;
+revoke all on function posthorn.check_event(text,text,text,text,timestamp with time zone,text,boolean) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.check_json(payload text)
  RETURNS void
@@ -504,7 +517,7 @@ end
 $function$;
 revoke all on function posthorn.remember_keys(text,text[],uuid[],text[],text[],timestamp with time zone[],text[],timestamp with time zone) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payloads text[], channels text[], timestamps timestamp with time zone[], idempotency_keys text[], schema_checked boolean)
+CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payloads text[], channels text[], timestamps timestamp with time zone[], idempotency_keys text[], schema_checked boolean, own boolean DEFAULT false)
  RETURNS TABLE(event_id uuid, matched integer, duplicate boolean, created_at timestamp with time zone)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
@@ -519,14 +532,17 @@ declare
   kept record;
 begin
   for i in 1 .. cardinality(types) loop
-    perform posthorn.check_event(tenant, types[i], payloads[i], channels[i], timestamps[i], idempotency_keys[i]);
+    perform posthorn.check_event(
+      tenant, types[i], payloads[i], channels[i], timestamps[i], idempotency_keys[i], own);
     if not schema_checked then
       perform posthorn.check_json(payloads[i]);
     end if;
     ids := ids || posthorn.uuid_v7(at, i - 1);
   end loop;
 
-  perform posthorn.admit_types(tenant, types, at);
+  if not own then
+    perform posthorn.admit_types(tenant, types, at);
+  end if;
 
   if array_remove(idempotency_keys, null) <> '{}' then
     for kept in
@@ -581,7 +597,7 @@ begin
     order by u.item;
 end
 $function$;
-revoke all on function posthorn.store_events(text,text[],text[],text[],timestamp with time zone[],text[],boolean) from public;
+revoke all on function posthorn.store_events(text,text[],text[],text[],timestamp with time zone[],text[],boolean,boolean) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.type_patterns(type text)
  RETURNS text[]

@@ -111,6 +111,16 @@ export const SETTINGS = {
     "72",
     "Hours that an idempotency key is remembered.",
   ),
+  POSTHORN_HOLD_H: setting(
+    whole(1, 8_760),
+    "168",
+    "Hours that deliveries of a paused or disabled webhook are held before they are cancelled.",
+  ),
+  POSTHORN_DISABLE_AFTER_H: setting(
+    whole(0, 8_760),
+    "120",
+    "Hours of failures without a success after which a webhook is disabled; 0: never.",
+  ),
   POSTHORN_UNKNOWN_TYPES: setting(
     z.enum(["reject", "accept"]),
     "reject",

@@ -141,6 +141,8 @@ function createParts(
       const sweeper = startSweeper({
         pool: worker.pool,
         idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
+        holdH: config.POSTHORN_HOLD_H,
+        disableAfterH: config.POSTHORN_DISABLE_AFTER_H,
         ready: () => loop.wake(),
         log,
       });

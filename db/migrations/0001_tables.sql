@@ -54,6 +54,11 @@ create table posthorn.webhooks (
   paused boolean not null default false,
   health text not null default 'ok' check (health in ('ok', 'failing', 'disabled')),
   health_reason text,
+  announced_health text not null default 'ok',
+  announced_at timestamptz,
+  disabling_announced_at timestamptz,
+  dropping_announced_at timestamptz,
+  released_at timestamptz,
   url text not null,
   preset text not null,
   events text[] not null,
@@ -74,6 +79,7 @@ create table posthorn.webhooks (
 create unique index webhooks_id on posthorn.webhooks (tenant, id) where deleted_at is null;
 create index webhooks_resting on posthorn.webhooks (webhook_id)
   where status <> 'Subscribed' or paused or health = 'disabled' or deleted_at is not null;
+create index webhooks_unannounced on posthorn.webhooks (webhook_id) where health <> announced_health;
 create index webhooks_list on posthorn.webhooks (tenant, webhook_id) where deleted_at is null;
 
 -- What was sent where, for the attempts to point to: one row for each change of what goes out.
@@ -139,6 +145,7 @@ create table posthorn.event_payloads (
 ) partition by range (id);
 
 -- The hot table: pending deliveries only. state: 0 ready, 1 waiting, 2 held (index predicates want a constant).
+-- due_at of a held row is when it became held.
 -- The lease (locked_until, fence) is in no index and no predicate, so that a claim is a HOT update.
 create table posthorn.deliveries (
   bucket smallint not null default 0,
@@ -165,7 +172,7 @@ create table posthorn.deliveries (
 );
 create index deliveries_ready on posthorn.deliveries (bucket, webhook_id, due_at, id) where state = 0;
 create index deliveries_waiting on posthorn.deliveries (bucket, due_at, id) where state = 1;
-create index deliveries_held on posthorn.deliveries (bucket, webhook_id) where state = 2;
+create index deliveries_held on posthorn.deliveries (bucket, webhook_id, due_at, id) where state = 2;
 create index deliveries_webhook on posthorn.deliveries (bucket, webhook_id, id);
 create index deliveries_event on posthorn.deliveries (bucket, event_id, webhook_id);
 
@@ -209,7 +216,8 @@ create table posthorn.attempts (
   primary key (bucket, delivery_id, id)
 ) partition by range (id);
 
--- Totals per webhook. Workers append deltas; a sweep folds them, so that no two settles wait for one row.
+-- Totals per webhook, and the run of failures that its health is judged by. Workers append deltas; a sweep folds them,
+-- so that no two settles wait for one row.
 create table posthorn.counters (
   bucket smallint not null default 0,
   webhook_id bigint not null,
@@ -217,14 +225,21 @@ create table posthorn.counters (
   dead bigint not null default 0,
   last_success_at timestamptz,
   last_failure_at timestamptz,
+  failures_in_row integer not null default 0,
+  failing_since timestamptz,
+  died_at timestamptz,
   primary key (bucket, webhook_id)
 );
+create index counters_failing on posthorn.counters (bucket, webhook_id) where failures_in_row > 0;
 create table posthorn.counter_deltas (
   bucket smallint not null default 0,
   webhook_id bigint not null,
   delivered integer not null,
   dead integer not null,
   last_success_at timestamptz,
-  last_failure_at timestamptz
+  last_failure_at timestamptz,
+  failures integer not null,
+  first_failure_at timestamptz,
+  died_at timestamptz
 );
 create index counter_deltas_webhook on posthorn.counter_deltas (bucket, webhook_id);

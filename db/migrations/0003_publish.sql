@@ -17,8 +17,9 @@ as $$
 $$;
 
 -- Raises PH400 where an event can't be taken, with what is wrong and, as the column, the field that it is wrong in.
+-- `own` lets pass the service's own types, which nobody else may publish.
 create function posthorn.check_event(
-  tenant text, type text, payload text, channel text, "timestamp" timestamptz, idempotency_key text
+  tenant text, type text, payload text, channel text, "timestamp" timestamptz, idempotency_key text, own boolean
 ) returns void
 language plpgsql stable
 set search_path = pg_catalog, posthorn, pg_temp
@@ -32,7 +33,7 @@ begin
     raise exception using errcode = 'PH400', column = 'type',
       message = 'type: words of letters, digits, _ and - joined by dots are needed, 200 characters at most';
   end if;
-  if type ~ '^(webhook|delivery)\.' then
+  if not own and type ~ '^(webhook|delivery)\.' then
     raise exception using errcode = 'PH400', column = 'type',
       message = 'type: the prefixes webhook. and delivery. are kept for the service''s own events; choose another';
   end if;
@@ -134,10 +135,11 @@ end
 $$;
 
 -- Stores events with their deliveries: all of them or, when anything is wrong, none. Answers in the order given.
--- `schema_checked` says that the caller has judged the payloads: that they are JSON and fit their types' schemas.
+-- `schema_checked` says that the caller has judged the payloads: that they are JSON and fit their types' schemas;
+-- `own`, that the events are the service's own.
 create function posthorn.store_events(
   tenant text, types text[], payloads text[], channels text[], timestamps timestamptz[],
-  idempotency_keys text[], schema_checked boolean
+  idempotency_keys text[], schema_checked boolean, own boolean default false
 ) returns table (event_id uuid, matched integer, duplicate boolean, created_at timestamptz)
 language plpgsql volatile
 set search_path = pg_catalog, posthorn, pg_temp
@@ -152,14 +154,17 @@ declare
   kept record;
 begin
   for i in 1 .. cardinality(types) loop
-    perform posthorn.check_event(tenant, types[i], payloads[i], channels[i], timestamps[i], idempotency_keys[i]);
+    perform posthorn.check_event(
+      tenant, types[i], payloads[i], channels[i], timestamps[i], idempotency_keys[i], own);
     if not schema_checked then
       perform posthorn.check_json(payloads[i]);
     end if;
     ids := ids || posthorn.uuid_v7(at, i - 1);
   end loop;
 
-  perform posthorn.admit_types(tenant, types, at);
+  if not own then
+    perform posthorn.admit_types(tenant, types, at);
+  end if;
 
   if array_remove(idempotency_keys, null) <> '{}' then
     for kept in

@@ -1,5 +1,6 @@
 // One attempt, from a claimed delivery to its settlement. Never throws.
 import type { Judge } from "../event-types/judge.ts";
+import { isReservedType } from "../event-types/names.ts";
 import type { Egress } from "../egress/client.ts";
 import type { Random } from "../kernel/clock.ts";
 import { isSuccess, type HttpRule } from "../presets/policy.ts";
@@ -45,6 +46,7 @@ export async function send(
       worker,
       keyVersion,
       body,
+      isOwnEvent: isReservedType(event.type),
       random,
     });
 

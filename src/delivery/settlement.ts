@@ -19,6 +19,7 @@ export type AttemptFacts = {
   worker: string;
   keyVersion: number | null;
   body: Buffer | null;
+  isOwnEvent: boolean;
   random: Random;
 };
 
@@ -30,6 +31,7 @@ export function settlementOf(outcome: Outcome, facts: AttemptFacts): Settlement 
   return {
     delivery: { ...facts.delivery, webhook_version: facts.target.version },
     ...verdict(outcome, facts),
+    isOwnEvent: facts.isOwnEvent,
     attempt: {
       number: facts.delivery.attempts_made + 1,
       at: facts.startedAt,

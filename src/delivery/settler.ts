@@ -3,8 +3,11 @@ import type pg from "pg";
 
 import { sleep } from "../kernel/clock.ts";
 import { isDatabaseAway } from "../kernel/faults.ts";
+import { formatId } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
+import { storeOwnEvents } from "../store/events.ts";
 import { settle, type Settlement } from "../store/settle.ts";
+import { inTransaction } from "../store/transaction.ts";
 
 const BATCH_MAX = 250; // what it costs is rows; larger batches only wait longer
 const DELAY_MS = 5; // for others to come, and no more: the row stays leased meanwhile
@@ -54,7 +57,7 @@ export function createSettler(pool: pg.Pool, log: Log): Settler {
   // database is away.
   async function write(batch: readonly Settlement[]): Promise<void> {
     try {
-      await settle(pool, batch);
+      await settleAndTell(pool, batch);
       return written(batch.length);
     } catch (err) {
       if (isDatabaseAway(err)) throw err;
@@ -99,4 +102,32 @@ export function createSettler(pool: pg.Pool, log: Log): Settler {
       }
     },
   };
+}
+
+// A death and the event that tells of it are one transaction; a batch without deaths stays one statement.
+async function settleAndTell(pool: pg.Pool, batch: readonly Settlement[]): Promise<void> {
+  if (batch.every(({ verdict, isOwnEvent }) => verdict !== "dead" || isOwnEvent)) {
+    await settle(pool, batch);
+    return;
+  }
+  const own = new Set(
+    batch.filter(({ isOwnEvent }) => isOwnEvent).map(({ delivery }) => delivery.id),
+  );
+  await inTransaction(pool, async (client) => {
+    const dead = await settle(client, batch);
+    const told = dead.filter(({ id }) => !own.has(id));
+    await storeOwnEvents(
+      client,
+      told.map(({ tenant, id, event_id, webhook_id, reason }) => ({
+        tenant,
+        type: "delivery.dead",
+        payload: {
+          webhook_id,
+          delivery_id: formatId("dlv", id),
+          event_id: formatId("evt", event_id),
+          reason,
+        },
+      })),
+    );
+  });
 }

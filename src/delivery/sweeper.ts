@@ -1,4 +1,6 @@
 // The loop's housekeeping: each task at its own pace, one run at a time, and a failed one is tried again.
+import { setMaxListeners } from "node:events";
+
 import type pg from "pg";
 
 import { sleep } from "../kernel/clock.ts";
@@ -6,18 +8,29 @@ import { HOUR, MINUTE, SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import { makePartitions } from "../store/partitions.ts";
 import {
-  cancelEnded,
+  announceDropping,
+  announceHealth,
   foldCounters,
+  listFailing,
+  setHealth,
+  type HealthFacts,
+} from "../store/health.ts";
+import {
+  cancelEnded,
+  cancelHeldTooLong,
   forgetKeys,
-  holdPaused,
+  holdResting,
   releaseHeld,
   stageDue,
   SWEEP_ROWS_MAX,
 } from "../store/sweep.ts";
+import { judgeHealth } from "./health.ts";
 
 const STAGE_MS = 250; // a wait may end this much late; an empty run costs 0.25 ms
 const SWEEP_MS = 1 * SECOND; // what a late commit left behind is put right within it
 const FOLD_MS = 2 * SECOND;
+const ANNOUNCE_MS = 2 * SECOND;
+const HOURS_MS = 5 * SECOND; // for what goes by hours: a look at the few webhooks that fail or hold
 const FORGET_MS = 1 * MINUTE;
 
 type Task = { name: string; everyMs: number; run: () => Promise<number> };
@@ -26,11 +39,14 @@ type Task = { name: string; everyMs: number; run: () => Promise<number> };
 export function startSweeper(options: {
   pool: pg.Pool;
   idempotencyH: number;
+  holdH: number;
+  disableAfterH: number;
   ready: () => void;
   log: Log;
 }): { stop(): Promise<void> } {
-  const { pool, idempotencyH, ready, log } = options;
+  const { pool, idempotencyH, holdH, disableAfterH, ready, log } = options;
   const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // each task sleeps on it
   const waking = async (moved: Promise<number>) => {
     const count = await moved;
     if (count > 0) ready();
@@ -39,12 +55,49 @@ export function startSweeper(options: {
   const tasks: Task[] = [
     { name: "stage", everyMs: STAGE_MS, run: () => waking(stageDue(pool)) },
     { name: "cancel", everyMs: SWEEP_MS, run: () => cancelEnded(pool) },
-    { name: "hold", everyMs: SWEEP_MS, run: () => holdPaused(pool) },
+    { name: "hold", everyMs: SWEEP_MS, run: () => holdResting(pool) },
     { name: "release", everyMs: SWEEP_MS, run: () => waking(releaseHeld(pool)) },
-    { name: "fold", everyMs: FOLD_MS, run: () => foldCounters(pool) },
+    { name: "fold", everyMs: FOLD_MS, run: () => fold() },
+    { name: "failing", everyMs: HOURS_MS, run: () => judgeFailing() },
+    {
+      name: "announce",
+      everyMs: ANNOUNCE_MS,
+      run: () => waking(announceHealth(pool, disableAfterH)),
+    },
+    { name: "dropping", everyMs: HOURS_MS, run: () => waking(announceDropping(pool, holdH)) },
+    { name: "drop", everyMs: HOURS_MS, run: () => cancelHeldTooLong(pool, holdH) },
     { name: "forget", everyMs: FORGET_MS, run: () => forgetKeys(pool, idempotencyH) },
     { name: "partitions", everyMs: HOUR, run: () => makePartitions(pool) },
   ];
+
+  async function fold(): Promise<number> {
+    const { taken, facts } = await foldCounters(pool);
+    await judge(facts);
+    return taken;
+  }
+
+  // What time alone changes: nothing has to fail for a webhook to have failed for so long.
+  async function judgeFailing(): Promise<number> {
+    for (let after = 0; ;) {
+      const facts = await listFailing(pool, after);
+      await judge(facts);
+      const last = facts.at(-1);
+      if (!last) return 0;
+      after = last.webhook_id;
+    }
+  }
+
+  async function judge(facts: readonly HealthFacts[]): Promise<void> {
+    for (const each of facts) {
+      const verdict = judgeHealth(each, disableAfterH);
+      if (verdict)
+        await setHealth(pool, each.webhook_id, {
+          from: each.health,
+          to: verdict.health,
+          reason: verdict.reason,
+        });
+    }
+  }
 
   async function repeat({ name, everyMs, run }: Task): Promise<void> {
     while (!stopping.signal.aborted) {

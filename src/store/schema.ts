@@ -22,6 +22,11 @@ export type WebhooksTable = {
   paused: boolean;
   health: Generated<WebhookHealth>;
   health_reason: string | null;
+  announced_health: Generated<WebhookHealth>;
+  announced_at: Date | null;
+  disabling_announced_at: Date | null;
+  dropping_announced_at: Date | null;
+  released_at: Date | null;
   url: string;
   preset: string;
   events: string[];

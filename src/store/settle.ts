@@ -27,6 +27,8 @@ export type Settlement = {
   dueAt: Date | null;
   /** Until when the webhook as a whole is left alone (Retry-After). */
   webhookNotBefore: Date | null;
+  /** Whether the event is one of the service's own: its end is announced by no other. */
+  isOwnEvent: boolean;
 };
 
 // The fence decides: where the lease was lost meanwhile (it ran out, or the delivery was cancelled) the delivery
@@ -51,7 +53,8 @@ gone as (
 ),
 kept as (
   update posthorn.deliveries as d
-  set state = 1, due_at = o.due_at, attempts_made = o.number, crashes = 0, locked_until = null
+  -- A 410 disables the webhook: what it was the answer to is held with the rest, that step spent.
+  set state = case when o.status = 410 then 2 else 1 end, due_at = case when o.status = 410 then o.at else o.due_at end, attempts_made = o.number, crashes = 0, locked_until = null
   from outcome as o
   where d.bucket = 0 and d.tenant = o.tenant and d.id = o.id and d.fence = o.fence and o.verdict = 'retry'
 ),
@@ -62,12 +65,28 @@ finished as (
     case when verdict = 'dead' then reason end, finished_at
   from gone
 ),
+-- Only what the receiver answered, or failed to, tells of its health; not our own keys, schemas and rules.
+answered as (
+  select *, verdict = 'delivered' as is_success,
+    coalesce(reason in ('dns', 'connect', 'tls', 'timeout', 'status', 'redirect'), false) as is_failure,
+    max(at) filter (where verdict = 'delivered') over (partition by webhook_id) as success_at
+  from outcome
+),
 counted as (
-  insert into posthorn.counter_deltas (webhook_id, delivered, dead, last_success_at, last_failure_at)
-  select o.webhook_id, count(g.id) filter (where g.verdict = 'delivered'), count(g.id) filter (where g.verdict = 'dead'),
-    max(o.at) filter (where o.verdict = 'delivered'), max(o.at) filter (where o.verdict <> 'delivered')
-  from outcome as o left join gone as g on g.id = o.id
-  group by o.webhook_id
+  insert into posthorn.counter_deltas
+    (webhook_id, delivered, dead, last_success_at, last_failure_at, failures, first_failure_at, died_at)
+  select a.webhook_id, count(g.id) filter (where g.verdict = 'delivered'), count(g.id) filter (where g.verdict = 'dead'),
+    max(a.at) filter (where a.is_success), max(a.at) filter (where not a.is_success),
+    count(*) filter (where a.is_failure and a.at >= coalesce(a.success_at, a.at)),
+    min(a.at) filter (where a.is_failure and a.at >= coalesce(a.success_at, a.at)),
+    max(a.at) filter (where a.is_failure and g.verdict = 'dead')
+  from answered as a left join gone as g on g.id = a.id
+  group by a.webhook_id
+),
+disabled as (
+  update posthorn.webhooks as w set health = 'disabled', health_reason = 'gone'
+  from (select distinct webhook_id from outcome where status = 410 and reason = 'status') as o
+  where w.webhook_id = o.webhook_id and w.health <> 'disabled'
 ),
 told_to_wait as (
   insert into posthorn.webhook_states as s (webhook_id, not_before)
@@ -77,27 +96,43 @@ told_to_wait as (
   on conflict (bucket, webhook_id) do update set not_before = greatest(s.not_before, excluded.not_before)
 )`;
 
-const WITH_ATTEMPTS = `
-insert into posthorn.attempts
-  (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address,
-   status, reason, error, body_sha256, response_headers, response_body)
-select posthorn.uuid_v7(at, 0), tenant, id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address,
-  status, reason, error, body_sha256, response_headers::json, response_body
-from outcome`;
+const RECORD = `,
+recorded as (
+  insert into posthorn.attempts
+    (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address,
+     status, reason, error, body_sha256, response_headers, response_body)
+  select posthorn.uuid_v7(at, 0), tenant, id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version,
+    address, status, reason, error, body_sha256, response_headers::json, response_body
+  from outcome
+)`;
+
+const ANSWER_DEAD = `
+select g.tenant, g.id, g.event_id, w.id as webhook_id, g.reason
+from gone as g join posthorn.webhooks as w on w.webhook_id = g.webhook_id
+where g.verdict = 'dead'`;
+
+/** A delivery that a settle has ended as dead, with its webhook's public id. */
+export type DeadDelivery = {
+  tenant: string;
+  id: string;
+  event_id: string;
+  webhook_id: string;
+  reason: string;
+};
 
 /**
- * Settles attempts: all of them or, when the statement fails, none. Without the record of the attempts only what became
+ * Settles attempts: all of them or, when the statement fails, none. Answers which deliveries are dead of it. Without the record of the attempts only what became
  * of the deliveries is written: for when the record can't be, since sending for ever would be worse.
  */
 export async function settle(
-  pool: pg.Pool,
+  client: pg.ClientBase | pg.Pool,
   settlements: readonly Settlement[],
   { recorded = true }: { recorded?: boolean } = {},
-): Promise<void> {
+): Promise<DeadDelivery[]> {
   const column = <T>(pick: (settlement: Settlement) => T): T[] => settlements.map(pick);
-  await pool.query({
+  const { rows } = await client.query<DeadDelivery>({
     name: recorded ? "settle" : "settle unrecorded",
-    text: SETTLE + (recorded ? WITH_ATTEMPTS : "select"),
+    text: SETTLE + (recorded ? RECORD : "") + ANSWER_DEAD,
     values: [
       column((s) => s.delivery.id),
       column((s) => s.delivery.fence),
@@ -121,4 +156,5 @@ export async function settle(
       column((s) => s.attempt.responseBody),
     ],
   });
+  return rows;
 }

@@ -1,4 +1,4 @@
-// What the loop does beside claiming: due rows become ready, rows follow their webhook's state, sums are folded.
+// What the loop does beside claiming: due rows become ready, and rows follow their webhook's state.
 import type pg from "pg";
 
 /** Rows moved by one statement: a thousand take 5 ms, and no transaction grows with the queue. */
@@ -50,11 +50,11 @@ export function cancelEnded(pool: pg.Pool, webhookId: number | null = null): Pro
 }
 
 /** Puts aside the ready rows of webhooks that are paused or disabled, so that the claim does not meet them. */
-export function holdPaused(pool: pg.Pool): Promise<number> {
+export function holdResting(pool: pg.Pool): Promise<number> {
   return run(
     pool,
-    "hold paused",
-    `update posthorn.deliveries set state = 2
+    "hold resting",
+    `update posthorn.deliveries set state = 2, due_at = now()
      where bucket = 0 and (tenant, id) in (
        select d.tenant, d.id from posthorn.webhooks as w
        cross join lateral (
@@ -68,21 +68,30 @@ export function holdPaused(pool: pg.Pool): Promise<number> {
   );
 }
 
-/** Makes held rows ready whose webhook is neither paused nor disabled, oldest first. */
+// The webhooks that hold rows, found by a skip-scan: each costs one probe, however many rows it holds.
+const HOLDING = `
+  with recursive holding as (
+    (select webhook_id from posthorn.deliveries where bucket = 0 and state = 2 order by webhook_id limit 1)
+    union all
+    select following.webhook_id from holding cross join lateral (
+      select webhook_id from posthorn.deliveries
+      where bucket = 0 and state = 2 and webhook_id > holding.webhook_id
+      order by webhook_id limit 1
+    ) as following
+  )`;
+
+const RELEASE_FIRST = 10; // rows in the first second after a hold, twice as many in each that follows
+
+/**
+ * Makes held rows ready whose webhook is neither paused nor disabled, oldest first, and slowly at first: a receiver that
+ * has just come back is not met by all that waited for it.
+ */
 export function releaseHeld(pool: pg.Pool): Promise<number> {
   return run(
     pool,
     "release held",
-    `with recursive holding as (
-       (select webhook_id from posthorn.deliveries where bucket = 0 and state = 2 order by webhook_id limit 1)
-       union all
-       select following.webhook_id from holding cross join lateral (
-         select webhook_id from posthorn.deliveries
-         where bucket = 0 and state = 2 and webhook_id > holding.webhook_id
-         order by webhook_id limit 1
-       ) as following
-     )
-     update posthorn.deliveries set state = 0
+    `${HOLDING}
+     update posthorn.deliveries set state = 0, due_at = now()
      where bucket = 0 and (tenant, id) in (
        select d.tenant, d.id from holding
        join posthorn.webhooks as w on w.webhook_id = holding.webhook_id and not w.paused and w.health <> 'disabled'
@@ -90,32 +99,42 @@ export function releaseHeld(pool: pg.Pool): Promise<number> {
        cross join lateral (
          select tenant, id from posthorn.deliveries
          where bucket = 0 and state = 2 and webhook_id = w.webhook_id
-         order by id limit $1 for update skip locked
+         order by due_at, id
+         limit least($1, $2 * 2 ^ least(20, extract(epoch from now() - coalesce(w.released_at, '-infinity'))))::integer
+         for update skip locked
        ) as d
        limit $1
      )`,
+    RELEASE_FIRST,
   );
 }
 
-/** Folds the counters' deltas into their sums, in the webhooks' order, so that two workers can't deadlock. */
-export function foldCounters(pool: pg.Pool): Promise<number> {
+/** Cancels rows held longer than `holdH` hours by a webhook that is held now. */
+export function cancelHeldTooLong(pool: pg.Pool, holdH: number): Promise<number> {
   return run(
     pool,
-    "fold counters",
-    `with taken as (
-       delete from posthorn.counter_deltas where ctid = any (array(
-         select ctid from posthorn.counter_deltas where bucket = 0 limit $1 for update skip locked
-       ))
+    "cancel held too long",
+    `${HOLDING},
+     gone as (
+       delete from posthorn.deliveries
+       where bucket = 0 and (tenant, id) in (
+         select d.tenant, d.id from holding
+         join posthorn.webhooks as w on w.webhook_id = holding.webhook_id and (w.paused or w.health = 'disabled')
+         cross join lateral (
+           select tenant, id from posthorn.deliveries
+           where bucket = 0 and state = 2 and webhook_id = w.webhook_id
+             and due_at < now() - $2::integer * interval '1 hour'
+           order by due_at, id limit $1 for update skip locked
+         ) as d
+         limit $1
+       )
        returning *
      )
-     insert into posthorn.counters as c (webhook_id, delivered, dead, last_success_at, last_failure_at)
-     select webhook_id, sum(delivered), sum(dead), max(last_success_at), max(last_failure_at)
-     from taken group by webhook_id order by webhook_id
-     on conflict (bucket, webhook_id) do update set
-       delivered = c.delivered + excluded.delivered,
-       dead = c.dead + excluded.dead,
-       last_success_at = greatest(c.last_success_at, excluded.last_success_at),
-       last_failure_at = greatest(c.last_failure_at, excluded.last_failure_at)`,
+     insert into posthorn.finished_deliveries
+       (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
+     select tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, 'cancelled', 'held_too_long', now()
+     from gone`,
+    holdH,
   );
 }
 

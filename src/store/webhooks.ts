@@ -1,5 +1,5 @@
 // Webhooks' rows: found, inserted, updated, listed. A row that changed what goes out gets a new version.
-import { sql, type Insertable, type Selectable, type Transaction, type Updateable } from "kysely";
+import { sql, type Insertable, type Selectable, type Transaction, type UpdateObject } from "kysely";
 
 import type { Db } from "./connect.ts";
 import type { Schema, WebhookHealth, WebhooksTable, WebhookStatus } from "./schema.ts";
@@ -10,7 +10,7 @@ export type NewWebhookRow = Omit<
   Insertable<WebhooksTable>,
   "created_at" | "updated_at" | "deleted_at"
 >;
-export type WebhookChanges = Omit<Updateable<WebhooksTable>, "webhook_id" | "tenant" | "id">;
+export type WebhookChanges = UpdateObject<Schema, "posthorn.webhooks">;
 
 /** A living webhook by its public id, or undefined: another tenant's is as unknown as one that never was. */
 export function findWebhook(db: Db, tenant: string, id: string): Promise<WebhookRow | undefined> {
@@ -92,24 +92,25 @@ export async function deleteWebhookRow(trx: Transaction<Schema>, webhookId: numb
     .execute();
 }
 
-/** Keeps what attempts of this version are sent with, header values masked, for the attempts to point to. */
+/**
+ * Keeps what attempts of this version are sent with, header values masked, for the attempts to point to. Headers that are
+ * "kept" are those of the version before.
+ */
 export async function insertVersion(
   trx: Transaction<Schema>,
   row: WebhookRow,
-  headersMasked: Record<string, string>,
+  headersMasked: Record<string, string> | "kept",
 ): Promise<void> {
-  await trx
-    .insertInto("posthorn.webhook_versions")
-    .values({
-      webhook_id: row.webhook_id,
-      version: row.version,
-      tenant: row.tenant,
-      url: row.url,
-      preset: row.preset,
-      headers_masked: JSON.stringify(headersMasked),
-      created_at: sql<Date>`now()`,
-    })
-    .execute();
+  const headers =
+    headersMasked === "kept"
+      ? sql`(select headers_masked from posthorn.webhook_versions
+          where webhook_id = ${row.webhook_id} order by version desc limit 1)`
+      : sql`${JSON.stringify(headersMasked)}::json`;
+  await sql`
+    insert into posthorn.webhook_versions (webhook_id, version, tenant, url, preset, headers_masked, created_at)
+    values (${row.webhook_id}, ${row.version}, ${row.tenant}, ${row.url}, ${row.preset}, ${headers}, now())`.execute(
+    trx,
+  );
 }
 
 /** Rewrites a webhook's routes; without events and channels given it has none and matches nothing. */

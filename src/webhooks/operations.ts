@@ -50,7 +50,7 @@ export async function subscribe(
   const saved = await store.db.transaction().execute(async (trx) => {
     const change = async (id: string) => {
       const current = await lockWebhook(trx, store.tenant, id);
-      return current && changeWebhook(store, trx, current, wanted);
+      return current && changeWebhook(store, trx, current, { ...wanted, endsDisablement: true });
     };
     // Where two subscribe one id at once, the second finds what the first has made.
     const { id } = input;
@@ -65,7 +65,7 @@ export async function subscribe(
 export async function update(context: WebhooksContext, input: UpdateInput): Promise<SavedWebhook> {
   checkInput(input);
   const patch = async (current: WebhookRow): Promise<Settings> => {
-    const before = settingsOf(context.store, current);
+    const before = settingsOf(current);
     const after = patchedSettings(before, input);
     // What stays is not judged again: a rule that has changed since must not stop a pause.
     if (after.url !== before.url || after.preset !== before.preset)
@@ -84,7 +84,7 @@ export async function unsubscribe(context: WebhooksContext, id: string): Promise
       context,
       id,
       (current) => ({
-        ...settingsOf(context.store, current),
+        ...settingsOf(current),
         status: "Unsubscribed",
       }),
       {},
@@ -153,14 +153,15 @@ async function change(
   { store }: WebhooksContext,
   id: string,
   settings: (current: WebhookRow) => Settings | Promise<Settings>,
-  keyInput: Parameters<typeof keyChange>[0],
+  input: Parameters<typeof keyChange>[0] & Pick<UpdateInput, "status">,
 ): Promise<Saved> {
   const saved = await store.db.transaction().execute(async (trx) => {
     const current = await lockWebhook(trx, store.tenant, id);
     if (!current) throw notFound(id);
     return changeWebhook(store, trx, current, {
       settings: await settings(current),
-      key: keyChange(keyInput),
+      key: keyChange(input),
+      endsDisablement: input.status === "Subscribed",
     });
   });
   if (saved.row.status !== "Subscribed") await cancelEnded(store.pool, saved.row.webhook_id);

@@ -1,19 +1,20 @@
 // Writes a webhook's settings: the row, its version for the audit, and its routes, in the caller's transaction.
 import { randomBytes, randomUUID } from "node:crypto";
 
-import type { Transaction } from "kysely";
+import { sql, type Transaction } from "kysely";
 
 import { invalid, PosthornError } from "../kernel/errors.ts";
 import { PRESETS, type PresetName } from "../presets/index.ts";
 import type { Schema } from "../store/schema.ts";
 import type { TenantStore } from "../store/tenant.ts";
-import { openHeaders, openKey, sealHeaders, sealKey } from "../store/webhook-secrets.ts";
+import { openKey, sealHeaders, sealKey } from "../store/webhook-secrets.ts";
 import {
   countWebhooks,
   insertVersion,
   insertWebhook,
   replaceRoutes,
   updateWebhook,
+  type WebhookChanges,
   type WebhookRow,
 } from "../store/webhooks.ts";
 import { checkKey } from "./check.ts";
@@ -51,30 +52,42 @@ export async function createWebhook(
   return { row, generatedKey: key.generated };
 }
 
-/** Changes a webhook that the transaction has locked. */
+/**
+ * Changes a webhook that the transaction has locked. What is kept stays sealed as it is, so that one whose secrets can't
+ * be decrypted any more can still be paused, ended or given new ones. `endsDisablement` lets a disabled one try again.
+ */
 export async function changeWebhook(
   store: TenantStore,
   trx: Transaction<Schema>,
   current: WebhookRow,
-  wanted: { settings: Settings; key: KeyChange },
+  wanted: { settings: Settings; key: KeyChange; endsDisablement?: boolean },
 ): Promise<Saved> {
-  const before = openKey(store.sealer, current);
-  const key = resolveKey(before, wanted.key, wanted.settings.preset);
+  const { settings } = wanted;
+  const keepsKey = wanted.key.kind === "keep" && current.preset === settings.preset;
+  const before = storedKey(store, current);
+  if (!keepsKey && wanted.key.kind === "keep" && before === undefined)
+    throw invalid(
+      "signature_key",
+      "the stored one can't be decrypted with POSTHORN_SECRETS_KEY, so it can't be judged for this preset; give a new one",
+    );
+  const key = keepsKey ? null : resolveKey(before ?? null, wanted.key, settings.preset);
   const row = await updateWebhook(trx, current.webhook_id, {
-    ...columns(store, current, wanted.settings),
-    ...(key.value !== before && {
-      signature_key_sealed: key.value === null ? null : sealKey(store.sealer, current, key.value),
-      signature_key_version: current.signature_key_version + (key.value ? 1 : 0),
-      previous_key_sealed: null,
-      previous_key_expires_at: null,
-    }),
+    ...columns(store, current, settings),
+    ...release(current, settings, wanted.endsDisablement ?? false),
+    ...(key !== null &&
+      key.value !== before && {
+        signature_key_sealed: key.value === null ? null : sealKey(store.sealer, current, key.value),
+        signature_key_version: current.signature_key_version + (key.value === null ? 0 : 1),
+        previous_key_sealed: null,
+        previous_key_expires_at: null,
+      }),
   });
-  await writeAround(trx, row, wanted.settings);
-  return { row, generatedKey: key.generated };
+  await writeAround(trx, row, settings);
+  return { row, generatedKey: key?.generated };
 }
 
 /** The settings that a row holds. */
-export function settingsOf(store: TenantStore, row: WebhookRow): Settings {
+export function settingsOf(row: WebhookRow): Settings {
   return {
     name: row.name,
     status: row.status,
@@ -83,7 +96,7 @@ export function settingsOf(store: TenantStore, row: WebhookRow): Settings {
     preset: row.preset as PresetName,
     events: row.events,
     channels: row.channels,
-    headers: openHeaders(store.sealer, row),
+    headers: "kept",
     retry_schedule_s: row.retry_schedule_s,
     timeout_ms: row.timeout_ms,
     rate_limit_per_s: row.rate_limit_per_s,
@@ -91,12 +104,35 @@ export function settingsOf(store: TenantStore, row: WebhookRow): Settings {
   };
 }
 
+// The end of a hold is noted, since what was held is released slowly from then on, and time counts anew.
+function release(
+  current: WebhookRow,
+  settings: Settings,
+  endsDisablement: boolean,
+): WebhookChanges {
+  const endsNow = current.health === "disabled" && endsDisablement;
+  const unpauses = current.paused && !settings.paused;
+  return {
+    ...(endsNow && { health: "failing", health_reason: "released" }),
+    ...((endsNow || unpauses) && { released_at: sql<Date>`now()`, dropping_announced_at: null }),
+  };
+}
+
+// Undefined where it can't be decrypted any more.
+function storedKey(store: TenantStore, row: WebhookRow): string | null | undefined {
+  try {
+    return openKey(store.sealer, row);
+  } catch {
+    return undefined;
+  }
+}
+
 function columns(store: TenantStore, where: { tenant: string; id: string }, settings: Settings) {
   const { order, headers, ...same } = settings;
   return {
     ...same,
     delivery_order: order,
-    headers_sealed: sealHeaders(store.sealer, where, headers),
+    ...(headers !== "kept" && { headers_sealed: sealHeaders(store.sealer, where, headers) }),
   };
 }
 
@@ -105,7 +141,11 @@ async function writeAround(
   row: WebhookRow,
   settings: Settings,
 ): Promise<void> {
-  await insertVersion(trx, row, maskHeaders(settings.headers));
+  await insertVersion(
+    trx,
+    row,
+    settings.headers === "kept" ? "kept" : maskHeaders(settings.headers),
+  );
   await replaceRoutes(trx, row, settings.status === "Subscribed" ? settings : null);
 }
 

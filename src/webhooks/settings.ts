@@ -11,7 +11,8 @@ export type Settings = {
   preset: PresetName;
   events: string[];
   channels: string[];
-  headers: Record<string, string>;
+  /** "kept": those that are stored, sealed as they are. */
+  headers: Record<string, string> | "kept";
   retry_schedule_s: number[] | null;
   timeout_ms: number | null;
   rate_limit_per_s: number | null;

@@ -1,0 +1,42 @@
+// What becomes of a webhook's health: pure.
+import { HOUR, MINUTE } from "../kernel/duration.ts";
+import type { HealthFacts } from "../store/health.ts";
+import type { WebhookHealth } from "../store/schema.ts";
+
+const FAILING_AFTER = { attempts: 5, overMs: 5 * MINUTE };
+
+/**
+ * Judges a webhook by what its receiver answered: `failing` when a delivery has died of it, or 5 attempts in a row failed
+ * over 5 minutes; `disabled` after `disableAfterH` hours without a success (0: never); `ok` with the next success.
+ * Nothing seen here ends a disablement. Answers null where nothing changes.
+ */
+export function judgeHealth(
+  facts: HealthFacts,
+  disableAfterH: number,
+): { health: WebhookHealth; reason: string | null } | null {
+  if (facts.health === "disabled") return null;
+  if (facts.failures_in_row === 0) return change(facts, "ok", null);
+  if (disableAfterH > 0 && failedForMs(facts) >= disableAfterH * HOUR)
+    return change(facts, "disabled", "no_success");
+  if (isAfter(facts.died_at, facts.last_success_at))
+    return change(facts, "failing", "delivery_dead");
+  const spanMs = (facts.last_failure_at?.getTime() ?? 0) - (facts.failing_since?.getTime() ?? 0);
+  if (facts.failures_in_row >= FAILING_AFTER.attempts && spanMs >= FAILING_AFTER.overMs)
+    return change(facts, "failing", "attempts_failed");
+  return null;
+}
+
+function change(facts: HealthFacts, health: WebhookHealth, reason: string | null) {
+  return facts.health === health ? null : { health, reason };
+}
+
+// After a release the time counts anew.
+function failedForMs({ failing_since, released_at, now }: HealthFacts): number {
+  return (
+    now.getTime() - Math.max(failing_since?.getTime() ?? now.getTime(), released_at?.getTime() ?? 0)
+  );
+}
+
+function isAfter(a: Date | null, b: Date | null): boolean {
+  return a !== null && (b === null || a > b);
+}

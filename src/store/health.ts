@@ -1,0 +1,195 @@
+// What is known of webhooks' health, and its changes: folded from the settles' deltas, judged by the loop, announced once.
+import type pg from "pg";
+
+import { storeOwnEvents } from "./events.ts";
+import type { WebhookHealth } from "./schema.ts";
+import { inTransaction } from "./transaction.ts";
+
+const ROWS_MAX = 1_000;
+
+/** What a webhook's health is judged by; `now` is the database's time. */
+export type HealthFacts = {
+  webhook_id: number;
+  health: WebhookHealth;
+  failures_in_row: number;
+  failing_since: Date | null;
+  last_failure_at: Date | null;
+  last_success_at: Date | null;
+  /** The last death by the receiver's answers. */
+  died_at: Date | null;
+  /** The last end of a pause or disablement. */
+  released_at: Date | null;
+  now: Date;
+};
+
+const FACTS = `
+  select c.webhook_id, w.health, c.failures_in_row, c.failing_since, c.last_failure_at, c.last_success_at, c.died_at,
+    w.released_at, now() as now`;
+
+/**
+ * Folds the deltas into the sums, in the webhooks' order, so that two workers can't deadlock. Answers how many deltas it
+ * took, and the facts of the webhooks that they speak of and that are not simply well.
+ */
+export async function foldCounters(
+  pool: pg.Pool,
+): Promise<{ taken: number; facts: HealthFacts[] }> {
+  const { rows } = await pool.query<HealthFacts & { taken: number }>({
+    name: "fold counters",
+    text: `
+      with taken as (
+        delete from posthorn.counter_deltas where ctid = any (array(
+          select ctid from posthorn.counter_deltas where bucket = 0 limit $1 for update skip locked
+        ))
+        returning *
+      ),
+      run as (
+        select *, max(last_success_at) over (partition by webhook_id) as success_at from taken
+      ),
+      summed as (
+        select webhook_id, sum(delivered) as delivered, sum(dead) as dead, max(last_success_at) as last_success_at,
+          max(last_failure_at) as last_failure_at, max(died_at) as died_at,
+          -- Failures before the last success are over.
+          coalesce(sum(failures) filter (where success_at is null or first_failure_at > success_at), 0) as failures,
+          min(first_failure_at) filter (where success_at is null or first_failure_at > success_at) as first_failure_at
+        from run group by webhook_id
+      ),
+      folded as (
+        insert into posthorn.counters as c
+          (webhook_id, delivered, dead, last_success_at, last_failure_at, failures_in_row, failing_since, died_at)
+        select webhook_id, delivered, dead, last_success_at, last_failure_at, failures, first_failure_at, died_at
+        from summed order by webhook_id
+        on conflict (bucket, webhook_id) do update set
+          delivered = c.delivered + excluded.delivered,
+          dead = c.dead + excluded.dead,
+          last_success_at = greatest(c.last_success_at, excluded.last_success_at),
+          last_failure_at = greatest(c.last_failure_at, excluded.last_failure_at),
+          failures_in_row = excluded.failures_in_row
+            + case when excluded.last_success_at is null then c.failures_in_row else 0 end,
+          failing_since = case when excluded.last_success_at is null
+            then coalesce(c.failing_since, excluded.failing_since) else excluded.failing_since end,
+          died_at = greatest(c.died_at, excluded.died_at)
+        returning *
+      )
+      select facts.*, (select count(*) from taken)::integer as taken
+      from (select) as always
+      left join (
+        ${FACTS} from folded as c join posthorn.webhooks as w on w.webhook_id = c.webhook_id
+        where c.failures_in_row > 0 or w.health <> 'ok'
+      ) as facts on true`,
+    values: [ROWS_MAX],
+  });
+  return { taken: rows[0]?.taken ?? 0, facts: rows.filter((row) => row.webhook_id !== null) };
+}
+
+/** The facts of the webhooks after `after` whose last attempt failed: what time alone can change. */
+export async function listFailing(pool: pg.Pool, after: number): Promise<HealthFacts[]> {
+  const { rows } = await pool.query<HealthFacts>({
+    name: "list failing",
+    text: `${FACTS} from posthorn.counters as c join posthorn.webhooks as w on w.webhook_id = c.webhook_id
+      where c.bucket = 0 and c.failures_in_row > 0 and c.webhook_id > $1
+        and w.status = 'Subscribed' and w.deleted_at is null
+      order by c.webhook_id limit $2`,
+    values: [after, ROWS_MAX],
+  });
+  return rows;
+}
+
+/** Changes a webhook's health, if it is still what it was judged to change from. */
+export async function setHealth(
+  pool: pg.Pool,
+  webhookId: number,
+  change: { from: WebhookHealth; to: WebhookHealth; reason: string | null },
+): Promise<void> {
+  await pool.query(
+    "update posthorn.webhooks set health = $3, health_reason = $4 where webhook_id = $1 and health = $2",
+    [webhookId, change.from, change.to, change.reason],
+  );
+}
+
+const ANNOUNCED_AS = {
+  ok: "webhook.recovered",
+  failing: "webhook.failing",
+  disabled: "webhook.disabled",
+};
+
+type Announcement = {
+  webhook_id: number;
+  tenant: string;
+  id: string;
+  health: WebhookHealth;
+  health_reason: string | null;
+  disables_at: Date | null;
+};
+
+/**
+ * Announces what webhooks' health has become since it was last told, each at most once in ten minutes; and, a day before
+ * a failing one is disabled, that it will be. Answers how many it told of.
+ */
+export function announceHealth(pool: pg.Pool, disableAfterH: number): Promise<number> {
+  return inTransaction(pool, async (client) => {
+    const { rows } = await client.query<Announcement>(
+      `with told as (
+         select w.webhook_id,
+           case when $1 > 0 and w.health = 'failing'
+             then greatest(c.failing_since, w.released_at) + $1::integer * interval '1 hour' end as disables_at
+         from posthorn.webhooks as w
+         left join posthorn.counters as c on c.bucket = 0 and c.webhook_id = w.webhook_id
+         where w.deleted_at is null and (w.announced_at is null or w.announced_at < now() - interval '10 minutes')
+           and (w.health <> w.announced_health
+             or w.health = 'failing' and $1 > 0 and w.disabling_announced_at is null
+               and greatest(c.failing_since, w.released_at) < now() - ($1::integer - 24) * interval '1 hour')
+         order by w.webhook_id limit $2 for update of w skip locked
+       )
+       update posthorn.webhooks as w set announced_health = w.health, announced_at = now(),
+         disabling_announced_at = case when told.disables_at < now() + interval '24 hours' then now() end
+       from told where w.webhook_id = told.webhook_id
+       returning w.webhook_id, w.tenant, w.id, w.health, w.health_reason, told.disables_at`,
+      [disableAfterH, ROWS_MAX],
+    );
+    const events = rows.map((row) => ({
+      tenant: row.tenant,
+      type: ANNOUNCED_AS[row.health],
+      payload: {
+        webhook_id: row.id,
+        health: row.health,
+        ...(row.health_reason !== null && { reason: row.health_reason }),
+        ...(row.disables_at && { disables_at: row.disables_at.toISOString() }),
+      },
+    }));
+    await storeOwnEvents(client, events);
+    return rows.length;
+  });
+}
+
+/**
+ * Announces, once a hold, that a webhook's held deliveries will be cancelled: a day before the first, or at once where
+ * the hold is shorter. Answers how many it told of.
+ */
+export function announceDropping(pool: pg.Pool, holdH: number): Promise<number> {
+  return inTransaction(pool, async (client) => {
+    const { rows } = await client.query<{ tenant: string; id: string; drops_at: Date }>(
+      `with told as (
+         select w.webhook_id, oldest.due_at + $1::integer * interval '1 hour' as drops_at
+         from posthorn.webhooks as w
+         cross join lateral (
+           select due_at from posthorn.deliveries
+           where bucket = 0 and state = 2 and webhook_id = w.webhook_id order by due_at, id limit 1
+         ) as oldest
+         where (w.paused or w.health = 'disabled') and w.status = 'Subscribed' and w.deleted_at is null
+           and w.dropping_announced_at is null and oldest.due_at < now() - ($1::integer - 24) * interval '1 hour'
+         order by w.webhook_id limit $2 for update of w skip locked
+       )
+       update posthorn.webhooks as w set dropping_announced_at = now()
+       from told where w.webhook_id = told.webhook_id
+       returning w.tenant, w.id, told.drops_at`,
+      [holdH, ROWS_MAX],
+    );
+    const events = rows.map((row) => ({
+      tenant: row.tenant,
+      type: "webhook.dropping",
+      payload: { webhook_id: row.id, drops_at: row.drops_at.toISOString() },
+    }));
+    await storeOwnEvents(client, events);
+    return rows.length;
+  });
+}
