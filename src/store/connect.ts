@@ -45,6 +45,9 @@ export function connect(
     // A closed pool lets go of its connections before they have ended: what cuts them off then is no news.
     if (!isClosing) options.log.warn({ err }, "an idle database connection was lost");
   });
+  // The pool listens to idle connections alone. One lost between two statements of a transaction would be an error that
+  // nobody hears, which ends the process; the next statement on it fails, and tells whoever has it.
+  pool.on("connect", (client) => client.on("error", () => {}));
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   return {
     db,

@@ -27,6 +27,7 @@ export async function migrate(
 ): Promise<{ applied: string[] }> {
   const { log = silentLog, daysAhead = PARTITION_DAYS_AHEAD } = options;
   const client = new pg.Client({ connectionString: url, application_name: "posthorn migrate" });
+  client.on("error", () => {}); // a connection that is lost shows at the next statement
   await client.connect();
   try {
     await refuseOldServer(client);
