@@ -1,0 +1,209 @@
+// The database goes away and comes back: nothing acknowledged is lost, and the service needs no help.
+import { randomUUID } from "node:crypto";
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+
+import { caller, until, type Call } from "../helpers/api.ts";
+import { query } from "../helpers/embedded.ts";
+import { startInbox, type Inbox } from "../helpers/inbox.ts";
+import { startPostgres, type Postgres } from "../helpers/postgres.ts";
+import { readyPosthorn } from "../helpers/process.ts";
+import { startTestService, type TestService } from "../helpers/service.ts";
+
+const ANSWER_MS_MAX = 6_000; // the wait for a connection is 5 s
+const TYPE = "message.created";
+
+let postgres: Postgres;
+let service: TestService;
+let inbox: Inbox;
+let post: Call;
+let tenant: string;
+
+const start = () => startTestService({ DATABASE_URL: postgres.url });
+const statusOf = async (path: string) => (await fetch(`${service.url}${path}`)).status;
+const subscribe = async () =>
+  (await post("webhooks.subscribe", { url: inbox.url, retry_schedule_s: [1, 1, 1] }).expect(200))
+    .body.id as string;
+const publish = async () =>
+  (await post("events.publish", { type: TYPE, payload: 1 }).expect(200)).body.id as string;
+const deliveries = async () => (await post("deliveries.list", { page_size: 200 })).body.data;
+const arrivals = (id: string) =>
+  inbox.requests.filter(({ headers }) => headers["webhook-id"] === id).length;
+const isReady = () =>
+  until(
+    () => statusOf("/readyz"),
+    (status) => status === 200,
+  );
+/** A dead worker's lease lasts 45 s: here it is over at once. */
+const endLeases = () =>
+  query(
+    postgres.url,
+    "update posthorn.deliveries set locked_until = now() - interval '1 second' where locked_until > now()",
+  );
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  service = await start();
+});
+afterAll(async () => {
+  await service.stop();
+  await postgres.remove();
+});
+beforeEach(async () => {
+  inbox = await startInbox();
+  tenant = `tenant-${randomUUID()}`;
+  post = caller(service, { "X-Tenant": tenant });
+});
+afterEach(() => inbox.close());
+
+describe("while the database is stopped", () => {
+  test.each(["fast", "immediate"] as const)(
+    "(%s) publish answers 503 in time and never a 200 that is lost; the service goes on by itself when it is back",
+    async (how) => {
+      await subscribe();
+      const acknowledged: string[] = [];
+      const refused: { status: number; code: string }[] = [];
+      let isPublishing = true;
+      const publisher = async () => {
+        while (isPublishing) {
+          const startedAt = performance.now();
+          const { status, body } = await post("events.publish", { type: TYPE, payload: 1 });
+          expect(performance.now() - startedAt).toBeLessThan(ANSWER_MS_MAX);
+          if (status === 200) acknowledged.push(body.id);
+          else refused.push({ status, code: body.code });
+        }
+      };
+      const publishers = [publisher(), publisher(), publisher(), publisher()];
+      await inbox.arrived(20);
+      await postgres.stop(how);
+      await until(
+        () => Promise.resolve(refused.length),
+        (count) => count >= 20,
+      );
+      expect(await statusOf("/readyz")).toBe(503);
+      expect(await statusOf("/healthz")).toBe(200);
+      const before = acknowledged.length;
+      await postgres.start();
+      await isReady();
+      await until(
+        () => Promise.resolve(acknowledged.length),
+        (count) => count >= before + 20,
+      );
+      isPublishing = false;
+      await Promise.all(publishers);
+
+      for (const each of refused)
+        expect(each).toEqual({ status: 503, code: "database_unavailable" });
+      await endLeases(); // of what was claimed by a statement whose answer was lost
+      await until(
+        () => Promise.resolve(acknowledged.filter((id) => arrivals(id) === 0)),
+        (missing) => missing.length === 0,
+      );
+      await until(
+        () => query(postgres.url, `select from posthorn.deliveries where tenant = '${tenant}'`),
+        (pending) => pending.length === 0,
+      );
+    },
+  );
+
+  test("every operation answers 503, also to a key that would have to be looked up, and nothing tells of the database", async () => {
+    await postgres.stop("fast");
+    const stranger = caller({ url: service.url, adminKey: "phk_read_unknown" });
+    for (const answer of [
+      await post("webhooks.list"),
+      await post("webhooks.subscribe", { url: inbox.url }),
+      await post("events.publish_many", { events: [{ type: TYPE, payload: 1 }] }),
+      await post("deliveries.list"),
+      await stranger("events.list"),
+    ]) {
+      expect(answer.status).toBe(503);
+      expect(Object.keys(answer.body)).toEqual(["message", "code"]);
+      expect(answer.body.code).toBe("database_unavailable");
+      expect(answer.text).not.toMatch(/ENOENT|ECONN|socket|\/tmp|select|posthorn\./i);
+    }
+    await postgres.start();
+    await isReady();
+  });
+});
+
+describe("the database that stops after the receiver's 200 and before it is written down", () => {
+  test.each(["fast", "immediate"] as const)(
+    "(%s) and comes back while the worker lives has it recorded, and it is not sent again",
+    async (how) => {
+      inbox.reply = () => ({ until: postgres.stop(how) });
+      await subscribe();
+      const id = await publish();
+      await inbox.arrived(1);
+      await until(
+        () => statusOf("/readyz"),
+        (status) => status === 503,
+      );
+      inbox.reply = () => ({});
+      await postgres.start();
+      await isReady();
+      const [delivery] = await until(deliveries, ([first]) => first?.status === "delivered");
+      expect(delivery).toMatchObject({ event_id: id, attempts_made: 1 });
+      const { body } = await post("deliveries.info", { id: delivery.id });
+      expect(body.attempts.map(({ status }: { status: number }) => status)).toEqual([200]);
+      await publish(); // the lane is open: what is published now arrives
+      await inbox.arrived(2);
+      expect(arrivals(id)).toBe(1);
+    },
+  );
+
+  test("and takes the worker with it has the delivery sent again with the same id, and ended", async () => {
+    await service.stop();
+    const worker = await readyPosthorn(["serve"], {
+      DATABASE_URL: postgres.url,
+      POSTHORN_SECRETS_KEY: Buffer.alloc(32, 7).toString("base64"),
+      POSTHORN_ADMIN_KEY: service.adminKey,
+      POSTHORN_EGRESS_ALLOW: "127.0.0.0/8",
+    });
+    post = caller({ url: worker.url, adminKey: service.adminKey }, { "X-Tenant": tenant });
+    inbox.reply = () => ({ until: postgres.stop("immediate") });
+    await subscribe();
+    const id = await publish();
+    await inbox.arrived(1);
+    await worker.line(/can't be written down now/);
+    worker.kill("SIGKILL");
+    await worker.exited;
+    inbox.reply = () => ({});
+    await postgres.start();
+    await endLeases();
+
+    service = await start();
+    post = caller(service, { "X-Tenant": tenant });
+    const requests = await inbox.arrived(2);
+    expect(
+      requests.map(({ headers }) => [headers["webhook-id"], headers["webhook-attempt"]]),
+    ).toEqual([
+      [id, "1"],
+      [id, "1"],
+    ]);
+    const [delivery] = await until(deliveries, ([first]) => first?.status === "delivered");
+    expect(delivery).toMatchObject({ event_id: id, attempts_made: 1 });
+  });
+});
+
+test("a service can be stopped while the database is away; what it could not write down is sent again by the next", async () => {
+  inbox.reply = () => ({ until: postgres.stop("immediate") });
+  await subscribe();
+  const id = await publish();
+  await inbox.arrived(1);
+  await until(
+    () => statusOf("/readyz"),
+    (status) => status === 503,
+  );
+  const startedAt = performance.now();
+  await service.stop();
+  expect(performance.now() - startedAt).toBeLessThan(15_000);
+  inbox.reply = () => ({});
+  await postgres.start();
+  await endLeases();
+  service = await start();
+  post = caller(service, { "X-Tenant": tenant });
+  await inbox.arrived(2);
+  const [delivery] = await until(deliveries, ([first]) => first?.status === "delivered");
+  expect(delivery.event_id).toBe(id);
+  expect(arrivals(id)).toBe(2);
+});

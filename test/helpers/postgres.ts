@@ -1,0 +1,85 @@
+// A PostgreSQL of a test's own, that can be stopped at once and started again at the same address.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { silentLog } from "../../src/kernel/log.ts";
+import { startEmbedded } from "../../src/store/embedded.ts";
+import { findBinaries } from "../../src/store/embedded/binaries.ts";
+import { clusterMajor } from "../../src/store/embedded/cluster.ts";
+import { clusterIn } from "../../src/store/embedded/data-dir.ts";
+import { findPostmaster } from "../../src/store/embedded/postmaster.ts";
+import { SERVER_ENV } from "../../src/store/embedded/run.ts";
+import { findServerUser } from "../../src/store/embedded/server-user.ts";
+import { socketUrl } from "../../src/store/embedded/session.ts";
+import { serverArguments } from "../../src/store/embedded/settings.ts";
+import { makeSocketDir, removeSocketDir } from "../../src/store/embedded/socket-dir.ts";
+
+export type Postgres = {
+  /** The same whenever it runs. */
+  url: string;
+  start(): Promise<void>;
+  /** `fast` rolls back and writes all down; `immediate` is a crash: the next start replays the log. */
+  stop(how: "fast" | "immediate"): Promise<void>;
+  /** Stops it for good, and removes it. */
+  remove(): Promise<void>;
+};
+
+/** Makes a server and starts it. What it commits outlives its own crash, though not the machine's. */
+export async function startPostgres(): Promise<Postgres> {
+  const dataDir = await mkdtemp(join(tmpdir(), "posthorn-own-"));
+  await chmod(dataDir, 0o755); // under root the server is another user's
+  const binDir = process.env["POSTHORN_TEST_POSTGRES_BIN"];
+  const made = await startEmbedded({
+    dataDir,
+    durable: false,
+    log: silentLog,
+    ...(binDir && { binDir }),
+  });
+  await made.stop();
+
+  const clusterDir = clusterIn(dataDir);
+  const user = await findServerUser(clusterDir);
+  const major = (await clusterMajor(clusterDir)) ?? 0;
+  const copiesDir = join(dataDir, "postgres-binaries");
+  const cluster = { dir: clusterDir, major };
+  const binaries = await findBinaries({ binDir, copiesDir, cluster, user });
+  const socketDir = await makeSocketDir(user);
+  const args = serverArguments({ clusterDir, socketDir, durable: true, major });
+  let server: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    const child = spawn(join(binaries.binDir, "postgres"), [...args, "-c", "fsync=off"], {
+      cwd: "/",
+      env: SERVER_ENV,
+      stdio: "ignore",
+      ...user,
+    });
+    server = child;
+    while ((await findPostmaster(clusterDir))?.status !== "ready") {
+      if (child.exitCode !== null) throw new Error(`PostgreSQL ended with ${child.exitCode}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  async function stop(how: "fast" | "immediate"): Promise<void> {
+    if (!server || server.exitCode !== null || server.signalCode !== null) return;
+    const exited = once(server, "exit");
+    server.kill(how === "fast" ? "SIGINT" : "SIGQUIT");
+    await exited;
+  }
+
+  await start();
+  return {
+    url: socketUrl(socketDir),
+    start,
+    stop,
+    async remove() {
+      await stop("immediate");
+      await removeSocketDir(socketDir);
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
