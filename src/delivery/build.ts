@@ -6,7 +6,7 @@ import { buildRequest } from "../presets/build.ts";
 import { UnusableKeyError } from "../presets/hmac.ts";
 import { demandsHttps, type HttpRule } from "../presets/policy.ts";
 import type { EventToSend } from "../store/events.ts";
-import type { Target } from "./target.ts";
+import type { Secrets, Target } from "./target.ts";
 
 const USER_AGENT = `Posthorn/${VERSION}`;
 
@@ -33,7 +33,7 @@ export function build(
         timestamp: event.timestamp,
         payload: event.payload,
       },
-      { keys: secrets.keys, attempt: facts.attempt, sentAt: facts.sentAt },
+      { keys: keysAt(secrets, facts.sentAt), attempt: facts.attempt, sentAt: facts.sentAt },
     );
     const request: EgressRequest = {
       url: target.url,
@@ -47,6 +47,12 @@ export function build(
     if (error instanceof UnusableKeyError) return unbuildable("key", error.message);
     return unbuildable("body", "the preset could not build a body from this event");
   }
+}
+
+// The newest first; the preset's header takes as many as it can carry.
+function keysAt({ key, previousKey }: Secrets, sentAt: Date): string[] {
+  if (key === null) return [];
+  return previousKey && previousKey.expiresAt > sentAt ? [key, previousKey.key] : [key];
 }
 
 // A webhook's own headers go before ours, whatever their case; those that may not were refused when they were set.

@@ -3,7 +3,7 @@ import type { Log } from "../kernel/log.ts";
 import { PRESETS, type Preset, type PresetName } from "../presets/index.ts";
 import type { Db } from "../store/connect.ts";
 import type { Sealer } from "../store/sealed.ts";
-import { openHeaders, openKey } from "../store/webhook-secrets.ts";
+import { openHeaders, openKey, openPreviousKey } from "../store/webhook-secrets.ts";
 import { loadWebhooks, type WebhookRow } from "../store/webhooks.ts";
 
 export type Target = {
@@ -14,8 +14,15 @@ export type Target = {
   scheduleS: readonly number[];
   timeoutMs: number;
   /** Undefined where the stored ones can't be decrypted: that fails this webhook's attempts, and no other's. */
-  secrets:
-    { headers: Record<string, string>; keys: string[]; keyVersion: number | null } | undefined;
+  secrets: Secrets | undefined;
+};
+
+export type Secrets = {
+  headers: Record<string, string>;
+  key: string | null;
+  keyVersion: number | null;
+  /** The key before it, which signs beside it until then. */
+  previousKey: { key: string; expiresAt: Date } | null;
 };
 
 const TARGETS_MAX = 10_000; // some kilobytes each; beyond it the one unused for longest is read again
@@ -66,13 +73,14 @@ function openTarget(row: WebhookRow, sealer: Sealer, log: Log): Target {
   };
 }
 
-function openSecrets(row: WebhookRow, sealer: Sealer, log: Log): Target["secrets"] {
+function openSecrets(row: WebhookRow, sealer: Sealer, log: Log): Secrets | undefined {
   try {
     const key = openKey(sealer, row);
     return {
       headers: openHeaders(sealer, row),
-      keys: key === null ? [] : [key],
+      key,
       keyVersion: key === null ? null : row.signature_key_version,
+      previousKey: openPreviousKey(sealer, row),
     };
   } catch (err) {
     log.error(

@@ -54,6 +54,19 @@ export const webhooksRouter = router({
     .output(schema.savedWebhook)
     .mutation(({ ctx, input }) => webhooks.update(ctx.webhooks, input)),
 
+  rotate_key: operation({
+    summary: "Replace a webhook's key",
+    description:
+      "The new key signs at once. Where the preset's header can carry two signatures (`standard`), the old one signs beside it for `overlap_s`, a day unless told otherwise.",
+    scopes: MANAGERS,
+    errors: ["webhook_not_found"],
+    request: { id: webhook.id },
+    response: { ...webhook, signature_key: "whsec_c2FtcGxlIHNhbXBsZSBzYW1wbGUgc2FtcGxlIHM=" },
+  })
+    .input(schema.rotateKeyInput)
+    .output(schema.savedWebhook)
+    .mutation(({ ctx, input }) => webhooks.rotateKey(ctx.webhooks, input)),
+
   list: operation({
     summary: "List webhooks",
     description: "Newest first, unsubscribed ones too.",

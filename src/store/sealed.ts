@@ -14,7 +14,7 @@ const HEADER_BYTES = 1 + KEY_ID_BYTES + NONCE_BYTES + TAG_BYTES;
 export type SealedPlace = {
   tenant: string;
   webhookId: string;
-  field: "signature_key" | "headers" | "check";
+  field: "signature_key" | "previous_key" | "headers" | "check";
 };
 
 export type Sealer = {

@@ -1,4 +1,4 @@
-// A webhook's sealed values, opened and closed: header values and the signature key.
+// A webhook's sealed values, opened and closed: header values, the signature key and the one before it.
 import type { SealedPlace, Sealer } from "./sealed.ts";
 import type { WebhookRow } from "./webhooks.ts";
 
@@ -39,6 +39,20 @@ export function openKey(
 /** The same, sealed to the webhook. */
 export function sealKey(sealer: Sealer, where: Place, key: string): Buffer {
   return sealer.seal(key, place(where, "signature_key"));
+}
+
+/** The key that was rotated out and when it stops to sign, or null where there is none. */
+export function openPreviousKey(
+  sealer: Sealer,
+  row: Place & Pick<WebhookRow, "previous_key_sealed" | "previous_key_expires_at">,
+): { key: string; expiresAt: Date } | null {
+  const { previous_key_sealed: sealed, previous_key_expires_at: expiresAt } = row;
+  return sealed && expiresAt && { key: sealer.open(sealed, place(row, "previous_key")), expiresAt };
+}
+
+/** The same key, sealed to the webhook. */
+export function sealPreviousKey(sealer: Sealer, where: Place, key: string): Buffer {
+  return sealer.seal(key, place(where, "previous_key"));
 }
 
 function place(where: Place, field: SealedPlace["field"]): SealedPlace {

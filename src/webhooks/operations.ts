@@ -14,9 +14,11 @@ import {
 } from "../store/webhooks.ts";
 import { checkEvents, checkInput, checkUrl, type UrlPolicy } from "./check.ts";
 import { presentWebhook } from "./present.ts";
+import { changeKey } from "./rotate.ts";
 import { changeWebhook, createWebhook, settingsOf, type Saved } from "./save.ts";
 import type {
   ListInput,
+  RotateKeyInput,
   SavedWebhook,
   SubscribeInput,
   UpdateInput,
@@ -90,6 +92,20 @@ export async function unsubscribe(context: WebhooksContext, id: string): Promise
       {},
     ),
   );
+}
+
+/** Gives a webhook a new key; the old one signs beside it for a while where the preset can carry two. */
+export async function rotateKey(
+  context: WebhooksContext,
+  input: RotateKeyInput,
+): Promise<SavedWebhook> {
+  const { store } = context;
+  const saved = await store.db.transaction().execute(async (trx) => {
+    const current = await lockWebhook(trx, store.tenant, input.id);
+    if (!current) throw notFound(input.id);
+    return changeKey(store, trx, current, input);
+  });
+  return present(context, saved);
 }
 
 /** Deletes a webhook: its id is unknown at once, its history stays readable by delivery and event. */

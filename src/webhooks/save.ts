@@ -1,10 +1,11 @@
 // Writes a webhook's settings: the row, its version for the audit, and its routes, in the caller's transaction.
 import { randomBytes, randomUUID } from "node:crypto";
 
-import { sql, type Transaction } from "kysely";
+import type { Transaction } from "kysely";
 
 import { invalid, PosthornError } from "../kernel/errors.ts";
 import { PRESETS, type PresetName } from "../presets/index.ts";
+import { databaseTime } from "../store/database-time.ts";
 import type { Schema } from "../store/schema.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { openKey, sealHeaders, sealKey } from "../store/webhook-secrets.ts";
@@ -114,12 +115,12 @@ function release(
   const unpauses = current.paused && !settings.paused;
   return {
     ...(endsNow && { health: "failing", health_reason: "released" }),
-    ...((endsNow || unpauses) && { released_at: sql<Date>`now()`, dropping_announced_at: null }),
+    ...((endsNow || unpauses) && { released_at: databaseTime(), dropping_announced_at: null }),
   };
 }
 
-// Undefined where it can't be decrypted any more.
-function storedKey(store: TenantStore, row: WebhookRow): string | null | undefined {
+/** The key that a row holds, null where it has none, undefined where it can't be decrypted any more. */
+export function storedKey(store: TenantStore, row: WebhookRow): string | null | undefined {
   try {
     return openKey(store.sealer, row);
   } catch {

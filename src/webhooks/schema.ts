@@ -13,6 +13,7 @@ const SIGNATURE_KEY_MAX = 256;
 const WAITS_MAX = 20;
 const WAIT_MAX_S = 604_800; // a week
 const RATE_MAX_PER_S = 10_000;
+const OVERLAP_MAX_S = 604_800; // a week: a key that is replaced has to go some day
 
 /** What stands for a header's value where the reader may not see it. */
 export const MASK = "********";
@@ -90,6 +91,19 @@ export const updateInput = z
 
 export const webhookIdInput = z.strictObject({ id: webhookId }).meta({ id: "WebhookId" });
 
+export const rotateKeyInput = z
+  .strictObject({
+    id: webhookId,
+    signature_key: z.string().min(1).max(SIGNATURE_KEY_MAX).optional().meta({
+      description: "The new key; left out, one is made, and the answer shows it, this once.",
+    }),
+    overlap_s: z.int().min(0).max(OVERLAP_MAX_S).optional().meta({
+      description:
+        "How long the old key signs beside the new one, in seconds. Only for presets whose header carries two signatures; those overlap a day unless told otherwise.",
+    }),
+  })
+  .meta({ id: "RotateKeyRequest" });
+
 export const listInput = z
   .strictObject({
     status: status.optional(),
@@ -152,6 +166,7 @@ export const webhookPage = pageOutput(webhook).meta({ id: "WebhookPage" });
 
 export type SubscribeInput = z.output<typeof subscribeInput>;
 export type UpdateInput = z.output<typeof updateInput>;
+export type RotateKeyInput = z.output<typeof rotateKeyInput>;
 export type ListInput = z.output<typeof listInput>;
 export type Webhook = z.output<typeof webhook>;
 export type SavedWebhook = z.output<typeof savedWebhook>;

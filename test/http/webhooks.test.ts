@@ -202,6 +202,72 @@ describe("webhooks.update", () => {
   });
 });
 
+describe("webhooks.rotate_key", () => {
+  const STANDARD_KEY = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
+  test("shows the key that it makes once, in the preset's form, and a given one never", async () => {
+    const { body: airy } = await post("webhooks.subscribe", { url: URL, signature_key: "old" });
+    const made = await post("webhooks.rotate_key", { id: airy.id });
+    expect(made.status).toBe(200);
+    const { signature_key: key, ...webhook } = made.body;
+    expect(key).toMatch(/^[0-9a-f]{64}$/);
+    expect(webhook).toEqual({ ...airy, updated_at: expect.any(String) });
+    const given = await post("webhooks.rotate_key", { id: airy.id, signature_key: "my own key" });
+    expect(given.body).toEqual({ ...airy, updated_at: expect.any(String) });
+    const { body: standard } = await post("webhooks.subscribe", { url: URL, preset: "standard" });
+    const first = await post("webhooks.rotate_key", { id: standard.id });
+    expect(first.body.signature_key).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
+  });
+
+  test("gives a webhook without a key its first one", async () => {
+    const { body: made } = await post("webhooks.subscribe", { url: URL });
+    const { body } = await post("webhooks.rotate_key", { id: made.id, signature_key: "first" });
+    expect(body.has_signature_key).toBe(true);
+  });
+
+  test.each([
+    [{ preset: "airy", signature_key: "old" }, { overlap_s: 60 }, "overlap_s"],
+    [{ preset: "standard" }, { overlap_s: 604_801 }, "overlap_s"],
+    [{ preset: "standard" }, { overlap_s: -1 }, "overlap_s"],
+    [{ preset: "standard" }, { signature_key: "not base64" }, "signature_key"],
+    [{ preset: "airy" }, { signature_key: "" }, "signature_key"],
+    [{ preset: "airy" }, { signature_key: null }, "signature_key"],
+    [{ preset: "airy" }, { overlap: 60 }, ""],
+  ])("on %j refuses %j, names the field, and keeps the key", async (settings, input, path) => {
+    const { body: made } = await post("webhooks.subscribe", { url: URL, ...settings });
+    const answer = await post("webhooks.rotate_key", { id: made.id, ...input });
+    expect([answer.status, answer.body.issues[0].path]).toEqual([400, path]);
+    expect((await post("webhooks.info", { id: made.id })).body).toMatchObject(made);
+  });
+
+  test("takes overlap_s 0 from every preset: the new key alone", async () => {
+    for (const preset of ["airy", "standard"]) {
+      const { body: made } = await post("webhooks.subscribe", { url: URL, preset });
+      const { status } = await post("webhooks.rotate_key", { id: made.id, overlap_s: 0 });
+      expect(status).toBe(200);
+    }
+  });
+
+  test("stores the key it replaces sealed, for as long as that one still signs", async () => {
+    const { body: made } = await post("webhooks.subscribe", {
+      url: URL,
+      preset: "standard",
+      signature_key: STANDARD_KEY,
+    });
+    await post("webhooks.rotate_key", { id: made.id });
+    const client = new pg.Client({ connectionString: service.databaseUrl });
+    await client.connect();
+    const { rows } = await client.query<{ row: string; sealed: Buffer }>(
+      "select w::text as row, previous_key_sealed as sealed from posthorn.webhooks as w where id = $1",
+      [made.id],
+    );
+    await client.end();
+    expect(rows[0]?.sealed).toBeInstanceOf(Buffer);
+    expect(rows[0]?.row).not.toContain(STANDARD_KEY);
+    expect(rows[0]?.sealed.toString("latin1")).not.toContain(STANDARD_KEY);
+  });
+});
+
 describe("webhooks.unsubscribe, list, info and delete", () => {
   test("unsubscribe says so, twice the same, and subscribe takes the webhook back", async () => {
     const { body: made } = await post("webhooks.subscribe", { url: URL });
@@ -283,6 +349,7 @@ describe("webhooks.unsubscribe, list, info and delete", () => {
       "webhooks.delete",
       "webhooks.unsubscribe",
       "webhooks.update",
+      "webhooks.rotate_key",
     ]) {
       const foreign = await other(operation, { id: made.id });
       const unknown = await other(operation, { id: "00000000-0000-4000-8000-000000000000" });
