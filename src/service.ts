@@ -143,6 +143,7 @@ function createParts(
         idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
         holdH: config.POSTHORN_HOLD_H,
         disableAfterH: config.POSTHORN_DISABLE_AFTER_H,
+        monotonic,
         ready: () => loop.wake(),
         log,
       });

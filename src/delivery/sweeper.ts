@@ -1,9 +1,7 @@
-// The loop's housekeeping: each task at its own pace, one run at a time, and a failed one is tried again.
-import { setMaxListeners } from "node:events";
-
+// The loop's housekeeping: each task at its own pace, and a failed one is tried again.
 import type pg from "pg";
 
-import { sleep } from "../kernel/clock.ts";
+import { sleep, type MonotonicClock } from "../kernel/clock.ts";
 import { HOUR, MINUTE, SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import { makePartitions } from "../store/partitions.ts";
@@ -41,19 +39,19 @@ export function startSweeper(options: {
   idempotencyH: number;
   holdH: number;
   disableAfterH: number;
+  monotonic: MonotonicClock;
   ready: () => void;
   log: Log;
 }): { stop(): Promise<void> } {
-  const { pool, idempotencyH, holdH, disableAfterH, ready, log } = options;
+  const { pool, idempotencyH, holdH, disableAfterH, monotonic, ready, log } = options;
   const stopping = new AbortController();
-  setMaxListeners(0, stopping.signal); // each task sleeps on it
   const waking = async (moved: Promise<number>) => {
     const count = await moved;
     if (count > 0) ready();
     return count;
   };
-  const tasks: Task[] = [
-    { name: "stage", everyMs: STAGE_MS, run: () => waking(stageDue(pool)) },
+  const staging: Task[] = [{ name: "stage", everyMs: STAGE_MS, run: () => waking(stageDue(pool)) }];
+  const sweeping: Task[] = [
     { name: "cancel", everyMs: SWEEP_MS, run: () => cancelEnded(pool) },
     { name: "hold", everyMs: SWEEP_MS, run: () => holdResting(pool) },
     { name: "release", everyMs: SWEEP_MS, run: () => waking(releaseHeld(pool)) },
@@ -99,20 +97,29 @@ export function startSweeper(options: {
     }
   }
 
-  async function repeat({ name, everyMs, run }: Task): Promise<void> {
+  // One task at a time takes one connection at most: the rest of the pool is the claim's and the settle's.
+  async function runLane(lane: readonly Task[]): Promise<void> {
+    const dueAt = lane.map(() => 0);
     while (!stopping.signal.aborted) {
-      try {
-        // A full run has left some for the next, which need not wait.
-        const moved = await run();
-        await sleep(moved === SWEEP_ROWS_MAX ? 0 : everyMs, stopping.signal);
-      } catch (err) {
-        log.warn({ err, task: name }, "housekeeping failed; it is tried again");
-        await sleep(Math.max(everyMs, SECOND), stopping.signal);
-      }
+      for (const [index, task] of lane.entries())
+        if (monotonic() >= (dueAt[index] ?? 0)) dueAt[index] = monotonic() + (await runTask(task));
+      await sleep(Math.max(0, Math.min(...dueAt) - monotonic()), stopping.signal);
     }
   }
 
-  const running = tasks.map(repeat);
+  // Answers how long to wait before the task's next run.
+  async function runTask({ name, everyMs, run }: Task): Promise<number> {
+    try {
+      // A full run has left some for the next, which need not wait.
+      return (await run()) === SWEEP_ROWS_MAX ? 0 : everyMs;
+    } catch (err) {
+      if (!stopping.signal.aborted)
+        log.warn({ err, task: name }, "housekeeping failed; it is tried again");
+      return Math.max(everyMs, SECOND);
+    }
+  }
+
+  const running = [staging, sweeping].map(runLane); // a long sweep must not make a retry late
   return {
     async stop() {
       stopping.abort();
