@@ -188,6 +188,7 @@ create table posthorn.webhook_states (
   bucket smallint default 0 not null,
   webhook_id bigint not null,
   not_before timestamp with time zone,
+  tested_at timestamp with time zone[] default '{}'::timestamp with time zone[] not null,
   constraint webhook_states_pkey PRIMARY KEY (bucket, webhook_id)
 );
 

@@ -5,6 +5,7 @@ import type { Config } from "./config.ts";
 import { openDatabase, type OpenDatabase } from "./database.ts";
 import { createDatabaseClock } from "./delivery/database-clock.ts";
 import { startLoop } from "./delivery/loop.ts";
+import { sendSample } from "./delivery/sample.ts";
 import { startSweeper } from "./delivery/sweeper.ts";
 import { createTargets } from "./delivery/target.ts";
 import { parseCidrs, type AddressRules } from "./egress/address.ts";
@@ -78,6 +79,8 @@ function createParts(
     allow: config.POSTHORN_EGRESS_ALLOW ?? parseCidrs(embeddedUrl === null ? "" : LOOPBACK),
     forbidden: () => ownEndpoints,
   };
+  const egress = createEgress({ ...addresses, clock: monotonic });
+  const sending = { egress, http: config.POSTHORN_HTTP, worker: workerName() };
   let wake = () => {};
   let isStopping = false;
 
@@ -90,6 +93,7 @@ function createParts(
         scope: caller.scope,
         urlPolicy: { addresses, http: config.POSTHORN_HTTP },
         webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
+        sendSample: (...sample) => sendSample({ ...sending, sealer, log }, ...sample),
       },
       events: { store, judge, monotonic, published: () => wake() },
       deliveries: { store, queued: () => wake() },
@@ -118,22 +122,22 @@ function createParts(
             log,
           }),
     unready: () => void (isStopping = true),
-    close: () => Promise.all([api.close(), worker.close()]),
+    close: async () => {
+      await egress.close();
+      await Promise.all([api.close(), worker.close()]);
+    },
 
     /** Starts delivering; answers how to stop it. */
     deliver() {
-      const egress = createEgress({ ...addresses, clock: monotonic });
       const loop = startLoop({
+        ...sending,
         pool: worker.pool,
         db: worker.db,
-        egress,
         judge,
         log,
         monotonic,
         clock: createDatabaseClock(monotonic),
         random: Math.random,
-        worker: workerName(),
-        http: config.POSTHORN_HTTP,
         targets: createTargets(worker.db, sealer, log),
         concurrency: config.POSTHORN_CONCURRENCY,
         perWebhook: config.POSTHORN_MAX_IN_FLIGHT_PER_WEBHOOK,
@@ -148,10 +152,7 @@ function createParts(
         log,
       });
       wake = () => loop.wake();
-      return async () => {
-        await Promise.all([loop.stop(), sweeper.stop()]);
-        await egress.close();
-      };
+      return () => Promise.all([loop.stop(), sweeper.stop()]);
     },
   };
 }

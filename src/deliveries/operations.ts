@@ -13,7 +13,7 @@ import {
 } from "../store/deliveries.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { findWebhook, findWebhookById } from "../store/webhooks.ts";
-import { notFound as webhookNotFound } from "../webhooks/operations.ts";
+import { notFound as webhookNotFound, unsubscribed } from "../webhooks/operations.ts";
 import { presentAttempt, presentDelivery } from "./present.ts";
 import type { DeliveryInfo, ListDeliveriesInput, Retried, RetryInput } from "./schema.ts";
 
@@ -98,12 +98,5 @@ async function find(store: TenantStore, id: string): Promise<DeliveryRow> {
   throw new PosthornError(
     "delivery_not_found",
     `no delivery has the id ${formatId("dlv", id)}; deliveries.list shows those there are`,
-  );
-}
-
-function unsubscribed(id: string): PosthornError {
-  return new PosthornError(
-    "webhook_unsubscribed",
-    `webhook ${id} is unsubscribed or deleted: nothing is sent to it; subscribe it again first`,
   );
 }

@@ -35,7 +35,7 @@ export async function send(
   context: SendContext,
   { delivery, target, event }: Load,
 ): Promise<Settlement> {
-  const { clock, random, worker, http } = context;
+  const { clock, random, worker } = context;
   const startedAt = clock.now();
   const settle = (outcome: Outcome, keyVersion: number | null = null, body: Buffer | null = null) =>
     settlementOf(outcome, {
@@ -59,19 +59,31 @@ export async function send(
     );
   const unfit = event.schema_checked ? null : await judgePayload(context, event);
   if (unfit !== null) return settle(failed("schema", unfit));
-  const built = build(target, event, {
-    attempt: delivery.attempts_made + 1,
-    sentAt: startedAt,
-    http,
-  });
-  if (built.kind === "unbuildable") return settle(failed(built.reason, built.error));
-  const exchange = await context.egress.post(built.request);
+  const facts = { number: delivery.attempts_made + 1, sentAt: startedAt, now: () => clock.now() };
+  const { outcome, keyVersion, body } = await attempt(context, target, event, facts);
+  return settle(outcome, keyVersion, body);
+}
+
+/** What came of a request, and what it was made with; nulls where none could be built. */
+export type Attempted = { outcome: Outcome; keyVersion: number | null; body: Buffer | null };
+
+/** Builds the request, sends it, and judges what came back. Never throws. */
+export async function attempt(
+  { egress, http }: Pick<SendContext, "egress" | "http">,
+  target: Target,
+  event: EventToSend,
+  { number, sentAt, now }: { number: number; sentAt: Date; now: () => Date },
+): Promise<Attempted> {
+  const built = build(target, event, { attempt: number, sentAt, http });
+  if (built.kind === "unbuildable")
+    return { outcome: failed(built.reason, built.error), keyVersion: null, body: null };
+  const exchange = await egress.post(built.request);
   const outcome = judgeExchange(
     exchange,
     (status) => isSuccess(target.preset, status),
-    clock.now().getTime(),
+    now().getTime(),
   );
-  return settle(outcome, built.keyVersion, built.request.body);
+  return { outcome, keyVersion: built.keyVersion, body: built.request.body };
 }
 
 // PostgreSQL knows no JSON Schema: what came by SQL is judged here, before its first attempt.

@@ -60,7 +60,8 @@ export function createTargets(db: Db, sealer: Sealer, log: Log) {
 
 export type Targets = ReturnType<typeof createTargets>;
 
-function openTarget(row: WebhookRow, sealer: Sealer, log: Log): Target {
+/** A webhook's row as what is sent to; that its secrets can't be opened is logged. */
+export function openTarget(row: WebhookRow, sealer: Sealer, log: Log): Target {
   const preset = PRESETS[row.preset as PresetName];
   return {
     webhookId: row.webhook_id,

@@ -8,9 +8,10 @@ import { callerError, unknownOperation } from "../rpc/errors.ts";
 export function errorHandler(log: Log): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     if (response.headersSent) return next(error);
-    const { status, message, code, issues, cause } = callerError(error);
+    const { status, message, code, issues, retryAfterS, cause } = callerError(error);
     if (status >= 500)
       log.error({ err: cause ?? error, operation: request.path.slice(0, 200), code }, message);
+    if (retryAfterS !== undefined) response.set("Retry-After", String(retryAfterS));
     response.status(status).json({ message, code, ...(issues && { issues }) });
   };
 }

@@ -24,6 +24,11 @@ export function trpcEndpoint({ authenticate, createContext }: Doors, log: Log): 
         throw asTrpcError(error);
       }
     },
+    responseMeta: ({ errors }) => {
+      const waitsS = errors.map((error) => callerError(error).retryAfterS ?? 0);
+      const retryAfterS = Math.max(0, ...waitsS); // of a batch, the longest
+      return retryAfterS === 0 ? {} : { headers: { "retry-after": String(retryAfterS) } };
+    },
     onError: ({ error, path }) => {
       const { status, cause, code, message } = callerError(error);
       if (status >= 500) log.error({ err: cause ?? error, operation: path, code }, message);

@@ -36,17 +36,20 @@ export class PosthornError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
   readonly issues: Issue[] | undefined;
+  /** When to come again, for the `Retry-After` header. */
+  readonly retryAfterS: number | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { issues?: Issue[] | undefined; cause?: unknown } = {},
+    options: { issues?: Issue[] | undefined; retryAfterS?: number; cause?: unknown } = {},
   ) {
     super(message, { cause: options.cause });
     this.name = "PosthornError";
     this.code = code;
     this.status = ERROR_STATUS[code];
     this.issues = options.issues;
+    this.retryAfterS = options.retryAfterS;
   }
 }
 

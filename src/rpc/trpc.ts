@@ -6,6 +6,7 @@ import type { PublishContext } from "../events/publish.ts";
 import { PosthornError, type ErrorCode } from "../kernel/errors.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import type { WebhooksContext } from "../webhooks/operations.ts";
+import type { TestContext } from "../webhooks/send-test.ts";
 import { asTrpcError, callerError } from "./errors.ts";
 
 /** Who calls: what the key may do, and the tenant that it acts for. */
@@ -14,7 +15,7 @@ export type Caller = { scope: KeyScope; tenant: string };
 /** What a procedure works with: the caller, and each noun's own context. */
 export type Context = {
   caller: Caller;
-  webhooks: WebhooksContext;
+  webhooks: WebhooksContext & TestContext;
   events: PublishContext;
   deliveries: DeliveriesContext;
 };

@@ -1,13 +1,16 @@
 // webhooks.*: the one definition of each operation on webhooks.
+import { presentAttempt } from "../deliveries/present.ts";
+import { attempt as attemptSchema } from "../deliveries/schema.ts";
 import { MANAGERS, READERS } from "../kernel/scopes.ts";
 import * as webhooks from "../webhooks/operations.ts";
 import * as schema from "../webhooks/schema.ts";
+import { sendTest } from "../webhooks/send-test.ts";
 import { samples } from "./samples.ts";
 import { operation, router } from "./trpc.ts";
 import { z } from "zod";
 
 const nothing = z.object({}).meta({ id: "Nothing" });
-const { webhook, page } = samples;
+const { webhook, attempt, page } = samples;
 
 export const webhooksRouter = router({
   subscribe: operation({
@@ -66,6 +69,28 @@ export const webhooksRouter = router({
     .input(schema.rotateKeyInput)
     .output(schema.savedWebhook)
     .mutation(({ ctx, input }) => webhooks.rotateKey(ctx.webhooks, input)),
+
+  test: operation({
+    summary: "Send a sample event now",
+    description:
+      "Also to a paused webhook. It is sent once, as a delivery would be, and the answer is the attempt: whatever the receiver said. It is no event: its id begins with `evt_test_`, and nothing of it is stored, counted or judged. Ten a minute for each webhook.",
+    scopes: MANAGERS,
+    errors: ["webhook_not_found", "webhook_unsubscribed", "unknown_event_type"],
+    request: { id: webhook.id, type: "message.created" },
+    response: {
+      ...attempt,
+      request_headers: {
+        ...attempt.request_headers,
+        "Webhook-Id": "evt_test_019c13f8d2097b3280005f0e1d2c3b4a",
+      },
+    },
+  })
+    .input(schema.testInput)
+    .output(attemptSchema)
+    .mutation(async ({ ctx, input }) => {
+      const sent = await sendTest(ctx.webhooks, input);
+      return presentAttempt(sent.attempt, sent.eventId);
+    }),
 
   list: operation({
     summary: "List webhooks",

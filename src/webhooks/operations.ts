@@ -165,6 +165,14 @@ export function notFound(id: string): PosthornError {
   );
 }
 
+/** The 409 of what would have to be sent to a webhook that nothing is sent to. */
+export function unsubscribed(id: string): PosthornError {
+  return new PosthornError(
+    "webhook_unsubscribed",
+    `webhook ${id} is unsubscribed or deleted: nothing is sent to it; subscribe it again first`,
+  );
+}
+
 async function change(
   { store }: WebhooksContext,
   id: string,

@@ -1,6 +1,7 @@
 // What a webhook is on the wire, and what the operations on it take.
 import { z } from "zod";
 
+import { TYPE_NAME_MAX, TYPE_PATTERN } from "../event-types/names.ts";
 import { instant } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { PRESET_NAMES } from "../presets/index.ts";
@@ -104,6 +105,21 @@ export const rotateKeyInput = z
   })
   .meta({ id: "RotateKeyRequest" });
 
+export const testInput = z
+  .strictObject({
+    id: webhookId,
+    type: z
+      .string()
+      .max(TYPE_NAME_MAX)
+      .regex(TYPE_PATTERN, "words joined by dots are needed, like message.created")
+      .optional()
+      .meta({
+        description:
+          "Whose example to send; left out, the first type that the webhook's `events` take in.",
+      }),
+  })
+  .meta({ id: "TestRequest" });
+
 export const listInput = z
   .strictObject({
     status: status.optional(),
@@ -167,6 +183,7 @@ export const webhookPage = pageOutput(webhook).meta({ id: "WebhookPage" });
 export type SubscribeInput = z.output<typeof subscribeInput>;
 export type UpdateInput = z.output<typeof updateInput>;
 export type RotateKeyInput = z.output<typeof rotateKeyInput>;
+export type TestInput = z.output<typeof testInput>;
 export type ListInput = z.output<typeof listInput>;
 export type Webhook = z.output<typeof webhook>;
 export type SavedWebhook = z.output<typeof savedWebhook>;

@@ -1,0 +1,108 @@
+// webhooks.test: whether a sample may be sent, of which type, and what came of it.
+import { ownExample } from "../event-types/own-examples.ts";
+import { PREFIX_PATTERN } from "../event-types/names.ts";
+import { PosthornError } from "../kernel/errors.ts";
+import { formatId } from "../kernel/ids.ts";
+import type { AttemptRow } from "../store/attempts.ts";
+import { findEventType, listEventTypeNames } from "../store/event-types.ts";
+import type { EventToSend } from "../store/events.ts";
+import type { AttemptRecord } from "../store/settle.ts";
+import type { TenantStore } from "../store/tenant.ts";
+import { admitTest } from "../store/webhook-tests.ts";
+import { findWebhook, type WebhookRow } from "../store/webhooks.ts";
+import { notFound, unsubscribed } from "./operations.ts";
+import { presentWebhook } from "./present.ts";
+import type { TestInput } from "./schema.ts";
+
+/** Sends an event to a webhook, as a delivery would but once, and answers the attempt. */
+export type SendSample = (
+  webhook: WebhookRow,
+  event: EventToSend,
+  sentAt: Date,
+) => Promise<AttemptRecord>;
+
+export type TestContext = { store: TenantStore; sendSample: SendSample };
+
+const TYPE_BY_DEFAULT = "message.created";
+
+/** Sends one sample event now, also to a paused webhook. It is no event: nothing of it is stored or counted. */
+export async function sendTest(
+  { store, sendSample }: TestContext,
+  { id, type: wanted }: TestInput,
+): Promise<{ attempt: AttemptRow; eventId: string }> {
+  const webhook = await findWebhook(store.db, store.tenant, id);
+  if (!webhook) throw notFound(id);
+  if (webhook.status !== "Subscribed") throw unsubscribed(id);
+  const type = wanted ?? (await typeFor(store, webhook.events));
+  const payload = await examplePayload(store, type);
+  const admission = await admitTest(store.db, webhook.webhook_id);
+  if (admission.kind === "refused") throw tooMany(id, admission.retryAfterS);
+  const { at, attemptId } = admission;
+  const eventId = `test_${attemptId}`; // so that its public id tells it from an event's
+  const event = { tenant: store.tenant, id: eventId, type, timestamp: at, payload };
+  const record = await sendSample(webhook, { ...event, schema_checked: true }, at);
+  const attempt = attemptRow(store, webhook, attemptId, record);
+  return { attempt, eventId: formatId("evt", eventId) };
+}
+
+/** The first type that a webhook's `events` take in: by their order and, under a prefix, by name. */
+export function firstMatch(
+  events: readonly string[],
+  known: readonly string[],
+): string | undefined {
+  for (const entry of events) {
+    if (!PREFIX_PATTERN.test(entry)) return entry;
+    const type = known.find((name) => name.startsWith(entry.slice(0, -1)));
+    if (type !== undefined) return type;
+  }
+  return undefined;
+}
+
+async function typeFor(store: TenantStore, events: readonly string[]): Promise<string> {
+  if (events.length === 0) return TYPE_BY_DEFAULT;
+  return firstMatch(events, await listEventTypeNames(store.db, store.tenant)) ?? TYPE_BY_DEFAULT;
+}
+
+// As JSON text; a type without an example has an empty payload.
+async function examplePayload(store: TenantStore, type: string): Promise<string> {
+  const own = ownExample(type);
+  if (own !== undefined) return JSON.stringify(own);
+  const found = await findEventType(store.db, store.tenant, type);
+  if (found) return JSON.stringify(found.example ?? {});
+  const message = `type: ${JSON.stringify(type)} is not an event type of this tenant; event_types.list shows those there are`;
+  throw new PosthornError("unknown_event_type", message, { issues: [{ path: "type", message }] });
+}
+
+function tooMany(id: string, retryAfterS: number): PosthornError {
+  return new PosthornError(
+    "rate_limited",
+    `webhook ${id} was tested ten times within a minute; try again in ${retryAfterS} s`,
+    { retryAfterS },
+  );
+}
+
+function attemptRow(
+  store: TenantStore,
+  webhook: WebhookRow,
+  id: string,
+  record: AttemptRecord,
+): AttemptRow {
+  return {
+    id,
+    number: record.number,
+    at: record.at,
+    duration_ms: record.durationMs,
+    worker: record.worker,
+    url: webhook.url,
+    preset: webhook.preset,
+    headers_masked: presentWebhook(store, "read", webhook).headers,
+    address: record.address,
+    body_sha256: record.bodySha256,
+    key_version: record.keyVersion,
+    status: record.status,
+    response_headers: record.responseHeaders,
+    response_body: record.responseBody,
+    reason: record.reason,
+    error: record.error,
+  };
+}
