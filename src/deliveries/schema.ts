@@ -1,7 +1,7 @@
 // What deliveries and attempts are on the wire.
 import { z } from "zod";
 
-import { idInput, instant, spanInput } from "../kernel/fields.ts";
+import { idInput, instant, spanInput, webhookIdInput } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 
 const status = z.enum(["pending", "delivered", "dead", "cancelled"]);
@@ -27,8 +27,6 @@ const REASONS = [
 ] as const;
 
 const reason = z.enum(REASONS).nullable();
-
-const webhookId = z.uuid({ error: "a UUID is needed" }).toLowerCase();
 
 export const attempt = z
   .object({
@@ -82,7 +80,7 @@ export const deliveryIdInput = z.strictObject({ id: idInput("dlv") }).meta({ id:
 
 export const listDeliveriesInput = z
   .strictObject({
-    webhook_id: webhookId.optional(),
+    webhook_id: webhookIdInput.optional(),
     event_id: idInput("evt").optional(),
     status: status.optional(),
     ...spanInput,
@@ -93,7 +91,7 @@ export const listDeliveriesInput = z
 export const retryInput = z
   .strictObject({
     id: idInput("dlv").optional(),
-    webhook_id: webhookId.optional(),
+    webhook_id: webhookIdInput.optional(),
     status: z.literal("dead").optional(),
   })
   .refine(

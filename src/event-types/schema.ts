@@ -1,7 +1,7 @@
 // What an event type is on the wire, and what the operations on it take.
 import { z } from "zod";
 
-import { instant } from "../kernel/fields.ts";
+import { instant, plainText } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { depthExceeds } from "../kernel/json.ts";
 import { checkSchema } from "./judge.ts";
@@ -30,12 +30,7 @@ const jsonSchema = z.unknown().superRefine((schema, context) => {
 });
 
 const fields = {
-  description: z
-    .string()
-    .max(DESCRIPTION_MAX)
-    .refine((value) => !/[\0\p{Cs}]/u.test(value), "holds a NUL or half a surrogate pair")
-    .nullable()
-    .optional(),
+  description: plainText(DESCRIPTION_MAX).nullable().optional(),
   schema: jsonSchema.optional().meta({ description: "JSON Schema of the payload; null for none." }),
   example: z
     .unknown()

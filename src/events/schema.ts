@@ -2,19 +2,12 @@
 import { z } from "zod";
 
 import { TYPE_NAME_MAX, TYPE_PATTERN, isReservedType } from "../event-types/names.ts";
-import { idInput, instant, instantInput, spanInput } from "../kernel/fields.ts";
+import { idInput, instant, instantInput, plainText, spanInput } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 
 const CHANNEL_MAX = 255;
 const IDEMPOTENCY_KEY_MAX = 255;
 const PUBLISH_MANY_MAX = 1_000;
-
-const shortText = (max: number) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .refine((value) => !/[\0\p{Cs}]/u.test(value), "holds a NUL or half a surrogate pair");
 
 const type = z
   .string()
@@ -29,7 +22,7 @@ const type = z
   )
   .meta({ examples: ["message.created"] });
 
-const channel = shortText(CHANNEL_MAX).meta({
+const channel = plainText(CHANNEL_MAX).min(1).meta({
   description: "The line, account or inbox that the event belongs to.",
 });
 
@@ -44,7 +37,7 @@ export const publishInput = z
     timestamp: instantInput
       .optional()
       .meta({ description: "When it happened; now, unless given." }),
-    idempotency_key: shortText(IDEMPOTENCY_KEY_MAX).optional().meta({
+    idempotency_key: plainText(IDEMPOTENCY_KEY_MAX).min(1).optional().meta({
       description:
         "The same key with the same event answers the first one's id and stores nothing.",
     }),

@@ -17,6 +17,20 @@ export const instantInput = z.iso
   .transform((text) => new Date(text))
   .refine((date) => !Number.isNaN(date.getTime()), "not a time of the calendar");
 
+/** Text of at most `max` characters that PostgreSQL can hold: no NUL, and no half of a surrogate pair. */
+export function plainText(max: number) {
+  return z
+    .string()
+    .max(max)
+    .refine((value) => !/[\0\p{Cs}]/u.test(value), "holds a NUL or half a surrogate pair");
+}
+
+/** A webhook's id in a request: a bare UUID, as in Airy. */
+export const webhookIdInput = z.uuid({ error: "a UUID is needed" }).toLowerCase();
+
+/** The answer of an operation that has nothing to tell. */
+export const nothing = z.object({}).meta({ id: "Nothing" });
+
 /** A public id in a request, read into the UUID that the store knows. */
 export function idInput(prefix: IdPrefix) {
   return z

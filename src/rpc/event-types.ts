@@ -1,13 +1,12 @@
 // event_types.*: the one definition of each operation on event types.
-import { z } from "zod";
 
 import * as eventTypes from "../event-types/operations.ts";
 import * as schema from "../event-types/schema.ts";
+import { nothing } from "../kernel/fields.ts";
 import { MANAGERS, READERS } from "../kernel/scopes.ts";
 import { samples } from "./samples.ts";
 import { operation, router } from "./trpc.ts";
 
-const nothing = z.object({}).meta({ id: "Nothing" });
 const { eventType, page } = samples;
 const { name, description, schema: jsonSchema, example } = eventType;
 

@@ -1,15 +1,14 @@
 // webhooks.*: the one definition of each operation on webhooks.
 import { presentAttempt } from "../deliveries/present.ts";
 import { attempt as attemptSchema } from "../deliveries/schema.ts";
+import { nothing } from "../kernel/fields.ts";
 import { MANAGERS, READERS } from "../kernel/scopes.ts";
 import * as webhooks from "../webhooks/operations.ts";
 import * as schema from "../webhooks/schema.ts";
 import { sendTest } from "../webhooks/send-test.ts";
 import { samples } from "./samples.ts";
 import { operation, router } from "./trpc.ts";
-import { z } from "zod";
 
-const nothing = z.object({}).meta({ id: "Nothing" });
 const { webhook, attempt, page } = samples;
 
 export const webhooksRouter = router({

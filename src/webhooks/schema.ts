@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 import { TYPE_NAME_MAX, TYPE_PATTERN } from "../event-types/names.ts";
-import { instant } from "../kernel/fields.ts";
+import { instant, plainText, webhookIdInput as webhookIdField } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { PRESET_NAMES } from "../presets/index.ts";
 
@@ -19,13 +19,6 @@ const OVERLAP_MAX_S = 604_800; // a week: a key that is replaced has to go some 
 /** What stands for a header's value where the reader may not see it. */
 export const MASK = "********";
 
-// Postgres text holds no NUL, and half a surrogate pair is no text at all.
-const text = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .refine((value) => !/[\0\p{Cs}]/u.test(value), "holds a NUL or half a surrogate pair");
-
 const status = z.enum(["Subscribed", "Unsubscribed"]);
 const order = z.enum(["none", "channel", "webhook"]);
 const preset = z.enum(PRESET_NAMES);
@@ -33,7 +26,7 @@ const health = z.enum(["ok", "failing", "disabled"]);
 
 const fields = {
   url: z.string().min(1).max(URL_MAX).meta({ description: "Where to send: http or https." }),
-  name: text(NAME_MAX).nullable().meta({ description: "For people." }),
+  name: plainText(NAME_MAX).nullable().meta({ description: "For people." }),
   headers: z
     .record(z.string(), z.string())
     .nullable()
@@ -45,12 +38,12 @@ const fields = {
     description: "Make a new key; the answer shows it, this once.",
   }),
   events: z
-    .array(text(NAME_MAX))
+    .array(plainText(NAME_MAX))
     .max(FILTER_MAX)
     .nullable()
     .meta({ description: "Types, or prefixes ending in `.*`; empty is every published type." }),
   channels: z
-    .array(text(CHANNEL_MAX).min(1))
+    .array(plainText(CHANNEL_MAX).min(1))
     .max(FILTER_MAX)
     .nullable()
     .meta({ description: "Only events published with one of these; empty is every event." }),
@@ -74,15 +67,13 @@ const fields = {
 const { url, ...others } = fields;
 const optional = z.object(others).partial().shape;
 
-const webhookId = z.uuid({ error: "a UUID is needed" }).toLowerCase();
-
 export const subscribeInput = z
-  .strictObject({ url, id: webhookId.optional(), ...optional })
+  .strictObject({ url, id: webhookIdField.optional(), ...optional })
   .meta({ id: "SubscribeRequest" });
 
 export const updateInput = z
   .strictObject({
-    id: webhookId,
+    id: webhookIdField,
     url: url.nullable().optional(),
     ...optional,
     status: status.optional(),
@@ -90,11 +81,11 @@ export const updateInput = z
   })
   .meta({ id: "UpdateRequest" });
 
-export const webhookIdInput = z.strictObject({ id: webhookId }).meta({ id: "WebhookId" });
+export const webhookIdInput = z.strictObject({ id: webhookIdField }).meta({ id: "WebhookId" });
 
 export const rotateKeyInput = z
   .strictObject({
-    id: webhookId,
+    id: webhookIdField,
     signature_key: z.string().min(1).max(SIGNATURE_KEY_MAX).optional().meta({
       description: "The new key; left out, one is made, and the answer shows it, this once.",
     }),
@@ -107,7 +98,7 @@ export const rotateKeyInput = z
 
 export const testInput = z
   .strictObject({
-    id: webhookId,
+    id: webhookIdField,
     type: z
       .string()
       .max(TYPE_NAME_MAX)
@@ -124,7 +115,7 @@ export const listInput = z
   .strictObject({
     status: status.optional(),
     health: health.optional(),
-    channel: text(CHANNEL_MAX).min(1).optional(),
+    channel: plainText(CHANNEL_MAX).min(1).optional(),
     ...pageInput,
   })
   .meta({ id: "ListWebhooksRequest" });
