@@ -33,7 +33,7 @@ const FACTS = `
 export async function foldCounters(
   pool: pg.Pool,
 ): Promise<{ taken: number; facts: HealthFacts[] }> {
-  const { rows } = await pool.query<HealthFacts & { taken: number }>({
+  const { rows } = await pool.query<{ taken: number } & (HealthFacts | { webhook_id: null })>({
     name: "fold counters",
     text: `
       with taken as (

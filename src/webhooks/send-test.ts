@@ -46,10 +46,7 @@ export async function sendTest(
 }
 
 /** The first type that a webhook's `events` take in: by their order and, under a prefix, by name. */
-export function firstMatch(
-  events: readonly string[],
-  known: readonly string[],
-): string | undefined {
+function firstMatch(events: readonly string[], known: readonly string[]): string | undefined {
   for (const entry of events) {
     if (!PREFIX_PATTERN.test(entry)) return entry;
     const type = known.find((name) => name.startsWith(entry.slice(0, -1)));
