@@ -7,12 +7,15 @@ import { lowestUuidAt } from "../kernel/ids.ts";
 /** Without a partition for today `publish` fails in the user's own transaction, even while the service is stopped. */
 export const PARTITION_DAYS_AHEAD = 60;
 
+const LOCK_KEY = 7_067_438_020; // beside the migrations': one maker of partitions at a time
+
 const PARTITIONED = ["events", "event_payloads", "finished_deliveries", "attempts"] as const;
 
 /**
  * Makes the missing partitions from yesterday (a clock may step back over midnight) to `daysAhead` days from now,
- * by the database's clock. Answers how many it made. Each is created apart and then attached: `create table …
- * partition of` would stop every publisher for as long as one user's transaction is open.
+ * by the database's clock. Answers how many were missing. Safe when any number of processes do so at once. Each is
+ * created apart and then attached: `create table … partition of` would stop every publisher for as long as one user's
+ * transaction is open.
  */
 export async function makePartitions(
   client: pg.ClientBase | pg.Pool,
@@ -42,8 +45,15 @@ export async function makePartitions(
 
 function partitionSql(table: string, name: string, from: Date): string {
   const to = new Date(from.getTime() + DAY);
+  // Looked for again under the lock, since another process may have been quicker.
   return `
-    create table if not exists posthorn.${name} (like posthorn.${table} including all);
-    alter table posthorn.${table} attach partition posthorn.${name}
-      for values from ('${lowestUuidAt(from)}') to ('${lowestUuidAt(to)}')`;
+    do $$ begin
+      perform pg_advisory_xact_lock(${LOCK_KEY});
+      if exists (select from pg_catalog.pg_inherits where inhrelid = to_regclass('posthorn.${name}')) then
+        return;
+      end if;
+      create table if not exists posthorn.${name} (like posthorn.${table} including all);
+      alter table posthorn.${table} attach partition posthorn.${name}
+        for values from ('${lowestUuidAt(from)}') to ('${lowestUuidAt(to)}');
+    end $$`;
 }
