@@ -3,6 +3,7 @@ import pg from "pg";
 
 import { CATALOGUE } from "./event-types/catalogue/index.ts";
 import { StartError } from "./kernel/errors.ts";
+import { databaseError, isDatabaseAway } from "./kernel/faults.ts";
 import type { Log } from "./kernel/log.ts";
 import { connect } from "./store/connect.ts";
 import { writeSharedTypes } from "./store/event-types.ts";
@@ -24,6 +25,14 @@ export async function prepareDatabase(
   url: string,
   options: PrepareOptions,
 ): Promise<{ applied: string[] }> {
+  try {
+    return await prepare(url, options);
+  } catch (error) {
+    throw told(error);
+  }
+}
+
+async function prepare(url: string, options: PrepareOptions): Promise<{ applied: string[] }> {
   const { log, settings, sealer, daysAhead } = options;
   await knock(url);
   const result = await migrate(url, { log, ...(daysAhead !== undefined && { daysAhead }) });
@@ -62,6 +71,17 @@ async function knock(url: string): Promise<void> {
       cause: error,
     });
   }
+}
+
+// What the database's owner can mend is one line; anything else is ours, and its stack helps.
+function told(error: unknown): unknown {
+  if (error instanceof StartError) return error;
+  const isRight = databaseError(error)?.code === "42501"; // insufficient_privilege
+  if (!isRight && !isDatabaseAway(error)) return error;
+  const wanted = isRight ? "give its role the right, or use the schema's owner" : "try again";
+  return new StartError(`DATABASE_URL: the database can't be used: ${reason(error)}; ${wanted}`, {
+    cause: error,
+  });
 }
 
 // The driver wraps what several addresses answered; its own texts name hosts and roles, never passwords.

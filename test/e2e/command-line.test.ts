@@ -429,6 +429,23 @@ describe("a start that can't go on says why in one line, with nothing secret in 
     );
   });
 
+  test("DATABASE_URL names a role without rights, or a database that can't be written", async () => {
+    const url = await database();
+    const role = `role_${randomBytes(6).toString("hex")}`;
+    afterwards(() => query(testServerUrl(), `drop role ${role}`));
+    await query(url, `create role ${role} login`);
+    const limited = new URL(url);
+    limited.searchParams.set("user", role);
+    expect(await refusal(["api"], { DATABASE_URL: limited.href, ...key })).toBe(
+      "DATABASE_URL: the database can't be used: permission denied for schema posthorn; give its role the right, or use the schema's owner",
+    );
+    const name = new URL(url).pathname.slice(1);
+    await query(url, `alter database ${name} set default_transaction_read_only = on`);
+    expect(await refusal(["api"], { DATABASE_URL: url, ...key })).toMatch(
+      /^DATABASE_URL: the database can't be used: cannot execute \w+ in a read-only transaction; try again$/,
+    );
+  });
+
   test("POSTHORN_SECRETS_KEY is another than this database's", async () => {
     const url = await database();
     const sealer = createSealer([randomBytes(32)]);
