@@ -1,12 +1,16 @@
 // What a person reads when the service has started: where it listens, the key, and a first webhook.
+import { basename, dirname, relative, sep } from "node:path";
+
 import type { Service } from "./service.ts";
 
-/** The text for stderr. The admin key stands in it only at the start that made it. */
-export function firstSteps({
-  url,
-  newAdminKey,
-  embeddedUrl,
-}: Pick<Service, "url" | "newAdminKey" | "embeddedUrl">): string {
+/**
+ * The text for stderr. The admin key stands in it only at the start that made it. `command` is what to type to run
+ * this program.
+ */
+export function firstSteps(
+  { url, newAdminKey, embeddedUrl }: Pick<Service, "url" | "newAdminKey" | "embeddedUrl">,
+  command: string,
+): string {
   const key =
     newAdminKey === null
       ? { note: "shown at the first start, or set as POSTHORN_ADMIN_KEY", value: "…" }
@@ -23,6 +27,20 @@ ${curl("webhooks.subscribe", '{"url": "http://127.0.0.1:9000/", "signature_key":
 ${curl("events.publish", '{"type": "message.created", "payload": {"text": "Hello"}}')}
 ${curl("deliveries.list", "{}")}
 
-A receiver to see it arrive: node examples/receiver.mjs "a secret of mine"
+A receiver to see it arrive: ${command} listen --key "a secret of mine"
 ${embeddedUrl === null ? "" : `The database, for psql: ${embeddedUrl}\n`}`;
+}
+
+/**
+ * What to type in `folder` to run the program in `script` again, as it was found: in a clone there is no `posthorn` on
+ * the path, and an `npx posthorn` that finds none here would run a stranger's of that name.
+ */
+export function commandOf(script: string, folder: string): string {
+  const isInstalled = basename(script) === "posthorn";
+  if (isInstalled && dirname(script).endsWith(`${sep}.bin`)) return "npx posthorn";
+  if (isInstalled) return "posthorn";
+  const path = relative(folder, script);
+  const shown = path.startsWith("..") ? script : path;
+  const isPlain = /^[\w./@:\\-]+$/.test(shown);
+  return `node ${isPlain ? shown : `'${shown.replaceAll("'", String.raw`'\''`)}'`}`;
 }

@@ -1,15 +1,17 @@
 #!/usr/bin/env node
-// The command line: `posthorn serve`, `api`, `worker`, `migrate`, `openapi`, `keys create`.
+// The command line: `posthorn serve`, `api`, `worker`, `migrate`, `openapi`, `keys create`, `listen`.
 import { existsSync, writeFileSync } from "node:fs";
 
 import { Command, InvalidArgumentError, Option } from "commander";
 
-import { firstSteps } from "./banner.ts";
+import { commandOf, firstSteps } from "./banner.ts";
 import { loadConfig, type Config } from "./config.ts";
 import { openDatabase } from "./database.ts";
 import { openapiYaml } from "./http/openapi.ts";
 import { StartError } from "./kernel/errors.ts";
 import { createLog, silentLog } from "./kernel/log.ts";
+import { startReceiver, type ListenOptions } from "./listen.ts";
+import { PRESET_NAMES } from "./presets/index.ts";
 import type { KeyScope } from "./kernel/scopes.ts";
 import { VERSION } from "./kernel/version.ts";
 import { startService, type Role } from "./service.ts";
@@ -80,6 +82,20 @@ program
   .option("--expires-at <time>", "ISO 8601; never, unless given", instant)
   .action(createApiKey);
 
+program
+  .command("listen")
+  .description("receive deliveries here: print each, and whether its signature is genuine")
+  .option("--host <host>", "where to listen", "127.0.0.1")
+  .option("--port <port>", "0 picks a free one", integer(0, 65_535), 9_000)
+  .option("--key <key>", "a signature key; several for a rotation", collect, [])
+  .addOption(
+    new Option("--preset <preset>", "the webhook's; told from what arrives, unless given").choices(
+      PRESET_NAMES,
+    ),
+  )
+  .option("--status <status>", "what to answer", integer(200, 599), 200)
+  .action(receiveHere);
+
 await program.parseAsync().catch(fail);
 
 async function run(role: Role): Promise<void> {
@@ -89,16 +105,27 @@ async function run(role: Role): Promise<void> {
     log.fatal({ err }, "broken");
     process.exit(1);
   });
-  const stopped = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
+  const ended = endSignal();
   const service = await startService(role, config, log);
   // At every level: supervisors and tests wait for this line.
   log.child({}, { level: "info" }).info({ url: service.url, pid: process.pid }, "ready");
-  if (role !== "worker") say(firstSteps(service));
-  await aborted(stopped.signal);
+  if (role !== "worker") say(firstSteps(service, commandOf(process.argv[1] ?? "", process.cwd())));
+  await aborted(ended);
   log.info("stopping");
   await service.stop();
   log.info("stopped");
+  process.exit(0);
+}
+
+async function receiveHere({ key, ...options }: Omit<ListenOptions, "keys"> & { key: string[] }) {
+  const { stdout } = process;
+  const page = {
+    write: (text: string) => stdout.write(text),
+    colours: stdout.isTTY && stdout.hasColors(),
+  };
+  const receiver = await startReceiver({ ...options, keys: key }, page, () => new Date());
+  await aborted(endSignal());
+  await receiver.close();
   process.exit(0);
 }
 
@@ -126,6 +153,13 @@ async function createApiKey(options: {
 function readConfig(): Config {
   if (existsSync(".env")) process.loadEnvFile(".env");
   return loadConfig(process.env, say);
+}
+
+/** Aborts when the process is told to end. */
+function endSignal(): AbortSignal {
+  const ended = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => ended.abort());
+  return ended.signal;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -159,6 +193,18 @@ function tenantName(text: string): string {
   if (!TENANT_PATTERN.test(text))
     throw new InvalidArgumentError("1 to 64 of a-z, 0-9, _ and - are needed.");
   return text;
+}
+
+function collect(text: string, before: string[]): string[] {
+  return [...before, text];
+}
+
+function integer(min: number, max: number) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`a whole number from ${min} to ${max} is needed.`);
+  };
 }
 
 function instant(text: string): Date {

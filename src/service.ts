@@ -1,6 +1,4 @@
 // Wires everything, by hand: what `posthorn serve`, `api` and `worker` run.
-import type { AddressInfo } from "node:net";
-
 import type { Config } from "./config.ts";
 import { openDatabase, type OpenDatabase } from "./database.ts";
 import { createDatabaseClock } from "./delivery/database-clock.ts";
@@ -57,7 +55,7 @@ export async function startService(role: Role, config: Config, log: Log): Promis
     parts.ownEndpoints.push(...database.endpoints, server.address);
     if (role !== "api") undo.push(parts.deliver());
     undo.push(() => Promise.resolve(parts.unready()));
-    return { url: urlOf(server.address), newAdminKey, embeddedUrl: database.embeddedUrl, stop };
+    return { url: server.url, newAdminKey, embeddedUrl: database.embeddedUrl, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -155,8 +153,4 @@ function createParts(
       return () => Promise.all([loop.stop(), sweeper.stop()]);
     },
   };
-}
-
-function urlOf({ address, port }: Pick<AddressInfo, "address" | "port">): string {
-  return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
 }

@@ -25,6 +25,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   delivery: ["kernel", "presets", "egress", "store", "event-types"],
   rpc: ["kernel", "webhooks", "events", "event-types", "deliveries"],
   http: ["kernel", "rpc"],
+  receiver: ["kernel", "presets", "verify"],
 };
 
 /** Where alone a package may be imported: to change it, one folder is looked at. */

@@ -9,18 +9,29 @@ const REQUEST_TIMEOUT_MS = 30 * SECOND; // a body of 16 MiB over a slow line; lo
 const HEADERS_TIMEOUT_MS = 10 * SECOND;
 const CLOSE_WITHIN_MS = 10 * SECOND;
 
-export type Server = { address: AddressInfo; close(): Promise<void> };
+export type Server = { address: AddressInfo; url: string; close(): Promise<void> };
+
+/** What the settings are called, for the error that names one. */
+export type SettingNames = { host: string; port: string };
 
 /** Listens, or throws the StartError that says why it can't. */
-export function listen(app: RequestListener, host: string, port: number): Promise<Server> {
+export function listen(
+  app: RequestListener,
+  host: string,
+  port: number,
+  names: SettingNames = { host: "HOST", port: "PORT" },
+): Promise<Server> {
   const server = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS },
     app,
   );
   return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(startError(error, host, port)));
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      reject(startError(error, host, port, names)),
+    );
     server.listen(port, host, () => {
-      resolve({ address: server.address() as AddressInfo, close });
+      const address = server.address() as AddressInfo;
+      resolve({ address, url: urlOf(address), close });
     });
   });
 
@@ -36,24 +47,38 @@ export function listen(app: RequestListener, host: string, port: number): Promis
   }
 }
 
-function startError(error: NodeJS.ErrnoException, host: string, port: number): StartError {
+function urlOf({ address, port }: AddressInfo): string {
+  return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
+
+function startError(
+  error: NodeJS.ErrnoException,
+  host: string,
+  port: number,
+  names: SettingNames,
+): StartError {
   switch (error.code) {
     case "EADDRINUSE":
       return new StartError(
-        `PORT: ${port} on ${host} is in use; choose another, or 0 for any that is free`,
+        `${names.port}: ${port} on ${host} is in use; choose another, or 0 for any that is free`,
         { cause: error },
       );
     case "EACCES":
       return new StartError(
-        `PORT: ${port} may not be listened on by this user; choose one above 1023`,
+        `${names.port}: ${port} may not be listened on by this user; choose one above 1023`,
         { cause: error },
       );
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
-      return new StartError(`HOST: ${host} is not an address of this machine`, { cause: error });
-    default:
-      return new StartError(`HOST, PORT: ${host}:${port} can't be listened on: ${error.message}`, {
+      return new StartError(`${names.host}: ${host} is not an address of this machine`, {
         cause: error,
       });
+    default:
+      return new StartError(
+        `${names.host}, ${names.port}: ${host}:${port} can't be listened on: ${error.message}`,
+        {
+          cause: error,
+        },
+      );
   }
 }

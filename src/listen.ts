@@ -1,0 +1,74 @@
+// `posthorn listen`: a receiver for people, to see deliveries arrive before they have a receiver of their own.
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+import { listen } from "./http/listen.ts";
+import { StartError } from "./kernel/errors.ts";
+import { PRESETS, type PresetName } from "./presets/index.ts";
+import { printDelivery } from "./receiver/print.ts";
+import { receive, type Expectation } from "./receiver/receive.ts";
+
+export type ListenOptions = {
+  host: string;
+  port: number;
+  /** The status of every answer, whatever is found of the signature. */
+  status: number;
+  keys: readonly string[];
+  preset: PresetName | undefined;
+};
+
+/** Where it prints, and whether colours are seen there. */
+export type Page = { write(text: string): unknown; colours: boolean };
+
+/** Listens for deliveries and prints each. Answers where, and how to end it. Throws a StartError where it can't. */
+export async function startReceiver(
+  options: ListenOptions,
+  page: Page,
+  now: () => Date,
+): Promise<{ url: string; close(): Promise<void> }> {
+  checkKeys(options);
+  const { host, port } = options;
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
+    answer(request, response, options, page, now).catch(() => response.destroy()); // the sender hung up
+  };
+  const server = await listen(handle, host, port, { host: "--host", port: "--port" });
+  page.write(introduction(server.url, options));
+  return { url: server.url, close: () => server.close() };
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, ...expectation }: Expectation & { status: number },
+  page: Page,
+  now: () => Date,
+): Promise<void> {
+  if (request.method !== "POST") {
+    response.writeHead(405, { Allow: "POST" }).end("Deliveries are POSTed here.\n");
+    return;
+  }
+  const received = await receive(request, expectation, now);
+  if (!received) {
+    page.write("a body larger than any delivery's was refused with 413\n");
+    response.writeHead(413, { Connection: "close" }).end(() => request.destroy());
+    return;
+  }
+  page.write(printDelivery(received, { status, colours: page.colours }));
+  response.writeHead(status).end();
+}
+
+function checkKeys({ keys, preset }: ListenOptions): void {
+  if (preset === undefined) return;
+  for (const key of keys) {
+    const wrong = PRESETS[preset].checkKey(key);
+    if (wrong !== null) throw new StartError(`--key: ${wrong}`);
+  }
+}
+
+function introduction(url: string, { keys, preset, status }: ListenOptions): string {
+  const form = preset === undefined ? "whatever the preset" : `as preset ${preset} signs`;
+  const checks =
+    keys.length === 0
+      ? "Signatures are not checked; --key <key> checks them."
+      : `Signatures are checked with ${keys.length === 1 ? "the key" : `${keys.length} keys`} given, ${form}.`;
+  return `Receiving on ${url}/ and answering ${status}. ${checks} Ctrl+C ends it.\n\n`;
+}
