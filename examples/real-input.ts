@@ -4,9 +4,11 @@
 // Run: npm start, then in another terminal: POSTHORN_KEY=… node --import tsx examples/real-input.ts
 // POSTHORN_URL is http://127.0.0.1:8080 unless set. With DATABASE_URL some are published by SQL as well.
 import { randomBytes, randomUUID } from "node:crypto";
+import { readdirSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import pg from "pg";
@@ -127,12 +129,15 @@ async function compare(sent: Sent[], arrived: Arrived[]): Promise<string[]> {
   return faults;
 }
 
-/** All of GitHub's examples, typed as `github.pull_request.opened`. */
+/** All of GitHub's examples, of each of its editions, typed as `github.pull_request.opened`. */
 function githubEvents(): Input[] {
   const require = createRequire(import.meta.url);
-  const editions = ["api.github.com", ...[31, 32, 33, 34, 35].map((version) => `ghes-${version}`)];
+  const folder = dirname(require.resolve("@octokit/webhooks-examples/package.json"));
+  const editions = readdirSync(folder, { withFileTypes: true }).filter((each) =>
+    each.isDirectory(),
+  );
   return editions.flatMap((edition) => {
-    const hooks = require(`@octokit/webhooks-examples/${edition}/index.json`) as {
+    const hooks = require(join(folder, edition.name, "index.json")) as {
       name: string;
       examples: { action?: string }[];
     }[];
