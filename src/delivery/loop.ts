@@ -5,8 +5,10 @@ import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import { CLAIM_MAX, claimDue, releaseClaimed, type ClaimedDelivery } from "../store/claim.ts";
+import type { Db } from "../store/connect.ts";
 import { loadEvents, type EventToSend } from "../store/events.ts";
 import { createAlarm } from "./alarm.ts";
+import { loadSchemas } from "./schemas.ts";
 import { createSettler } from "./settler.ts";
 import { send, type Load, type SendContext } from "./send.ts";
 import type { Target, Targets } from "./target.ts";
@@ -22,6 +24,7 @@ const SETTLE_WITHIN_MS = 5 * SECOND; // after the drain, for what is not written
 
 export type LoopOptions = Omit<SendContext, "clock"> & {
   pool: pg.Pool;
+  db: Db;
   clock: SendContext["clock"];
   monotonic: MonotonicClock;
   targets: Targets;
@@ -89,15 +92,13 @@ export function startLoop(options: LoopOptions): Loop {
     try {
       const [webhooks, events] = await Promise.all([
         targets.load(deliveries),
-        loadEvents(
-          pool,
-          deliveries.map((delivery) => delivery.event_id),
-        ),
+        loadEvents(pool, deliveries),
       ]);
+      const schemaOf = await loadSchemas(options.db, events);
       if (monotonic() - askedAt > START_WITHIN_MS) return await giveBack(deliveries);
       const byId = new Map(events.map((event) => [event.id, event]));
-      for (const load of deliveries.map((delivery) => loadOf(delivery, webhooks, byId)))
-        start(load);
+      const loads = deliveries.map((delivery) => loadOf(delivery, webhooks, byId));
+      for (const load of loads) start({ ...load, schema: schemaOf(load.event) });
     } catch (error) {
       await giveBack(deliveries);
       throw error;
@@ -146,7 +147,7 @@ function loadOf(
   delivery: ClaimedDelivery,
   webhooks: ReadonlyMap<number, Target>,
   events: ReadonlyMap<string, EventToSend>,
-): Load {
+): Omit<Load, "schema"> {
   const target = webhooks.get(delivery.webhook_id);
   if (!target) throw new Error(`delivery ${delivery.id} points to a webhook that is not there`);
   return { delivery, target, event: events.get(delivery.event_id) ?? goneEvent(delivery) };

@@ -5,8 +5,7 @@ import type { Egress } from "../egress/client.ts";
 import type { Random } from "../kernel/clock.ts";
 import { isSuccess, type HttpRule } from "../presets/policy.ts";
 import type { ClaimedDelivery } from "../store/claim.ts";
-import type { Db } from "../store/connect.ts";
-import { findEnforcedSchemas } from "../store/event-types.ts";
+import type { EnforcedSchema } from "../store/event-types.ts";
 import type { EventToSend } from "../store/events.ts";
 import type { Settlement } from "../store/settle.ts";
 import { build } from "./build.ts";
@@ -17,7 +16,6 @@ import type { Target } from "./target.ts";
 
 export type SendContext = {
   egress: Egress;
-  db: Db;
   judge: Judge;
   clock: DatabaseClock;
   random: Random;
@@ -27,13 +25,18 @@ export type SendContext = {
 
 const CRASHES_MAX = 5; // leases in a row that ran out: then it counts as a failed attempt, for it may be the cause
 
-/** What a claimed delivery needs to be sent. */
-export type Load = { delivery: ClaimedDelivery; target: Target; event: EventToSend };
+/** What a claimed delivery needs to be sent; a schema where the payload is yet to be judged by one. */
+export type Load = {
+  delivery: ClaimedDelivery;
+  target: Target;
+  event: EventToSend;
+  schema: EnforcedSchema | undefined;
+};
 
 /** Makes the attempt, or what stands for one where nothing can be sent. */
 export async function send(
   context: SendContext,
-  { delivery, target, event }: Load,
+  { delivery, target, event, schema }: Load,
 ): Promise<Settlement> {
   const { clock, random, worker } = context;
   const startedAt = clock.now();
@@ -57,7 +60,7 @@ export async function send(
         `${CRASHES_MAX} workers in a row stopped while they had this delivery`,
       ),
     );
-  const unfit = event.schema_checked ? null : await judgePayload(context, event);
+  const unfit = schema ? judgePayload(context, event, schema) : null;
   if (unfit !== null) return settle(failed("schema", unfit));
   const facts = { number: delivery.attempts_made + 1, sentAt: startedAt, now: () => clock.now() };
   const { outcome, keyVersion, body } = await attempt(context, target, event, facts);
@@ -86,16 +89,14 @@ export async function attempt(
   return { outcome, keyVersion: built.keyVersion, body: built.request.body };
 }
 
-// PostgreSQL knows no JSON Schema: what came by SQL is judged here, before its first attempt.
-async function judgePayload(
-  { db, judge }: SendContext,
+function judgePayload(
+  { judge }: SendContext,
   event: EventToSend,
-): Promise<string | null> {
+  { name, version, schema }: EnforcedSchema,
+): string | null {
   if (event.payload === null) return null;
-  const [type] = await findEnforcedSchemas(db, event.tenant, [event.type]);
-  if (!type) return null;
-  const key = `${event.tenant} ${type.name} ${type.version}`;
-  const [issue] = judge.judge(key, type.schema, JSON.parse(event.payload) as unknown) ?? [];
+  const key = `${event.tenant} ${name} ${version}`;
+  const [issue] = judge.judge(key, schema, JSON.parse(event.payload) as unknown) ?? [];
   return issue ? `${issue.path}: ${issue.message}` : null;
 }
 

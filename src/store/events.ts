@@ -124,16 +124,30 @@ export type EventToSend = {
 };
 
 /** The events of claimed deliveries, each once however many webhooks want it. */
-export async function loadEvents(pool: pg.Pool, ids: readonly string[]): Promise<EventToSend[]> {
-  const sorted = [...new Set(ids)].sort();
-  // Not prepared, and with the span of ids as constants: so the planner reads only the partitions of those days.
+export async function loadEvents(
+  pool: pg.Pool,
+  deliveries: readonly { event_id: string; tenant: string }[],
+): Promise<EventToSend[]> {
+  const tenants = new Map(deliveries.map((delivery) => [delivery.event_id, delivery.tenant]));
+  const ids = [...tenants.keys()].sort();
+  // The tenant stands before the id in the keys: without it the index of a day's partition is read from end to end, which
+  // took 490 ms beside 500,000 events where this takes 10. Lateral, so that statistics taken of an empty day can't make
+  // the planner read all of it either. Not prepared, and with the span of ids as constants: so it reads only the
+  // partitions of those days.
   const { rows } = await pool.query<EventToSend>(
     `select e.id, e.tenant, e.type, e."timestamp", p.payload, e.schema_checked
-     from posthorn.events as e
-     left join posthorn.event_payloads as p
-       on p.bucket = e.bucket and p.tenant = e.tenant and p.id = e.id and p.id between $2 and $3
-     where e.bucket = 0 and e.id = any ($1::uuid[]) and e.id between $2 and $3`,
-    [sorted, sorted[0], sorted.at(-1)],
+     from unnest($1::uuid[], $2::text[]) as wanted (id, tenant)
+     cross join lateral (
+       select * from posthorn.events as e
+       where e.bucket = 0 and e.tenant = wanted.tenant and e.id = wanted.id and e.id between $3 and $4
+       offset 0
+     ) as e
+     left join lateral (
+       select * from posthorn.event_payloads as p
+       where p.bucket = 0 and p.tenant = wanted.tenant and p.id = wanted.id and p.id between $3 and $4
+       offset 0
+     ) as p on true`,
+    [ids, ids.map((id) => tenants.get(id)), ids[0], ids.at(-1)],
   );
   return rows;
 }
