@@ -27,9 +27,8 @@ export function createApp({ createContext, findKey, readiness, log }: AppOptions
     createContext,
   };
   app.use(docsEndpoints(openapiYaml()));
-  app.use("/trpc", trpcEndpoint(doors, log));
-  app.all("/:operation", noStore, dotEndpoints(doors));
-  app.use(notFound);
+  app.use("/trpc", noStore, trpcEndpoint(doors, log));
+  app.use(noStore, dotEndpoints(doors));
   app.use(errorHandler(log));
   return app;
 }

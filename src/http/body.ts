@@ -6,9 +6,6 @@ import { invalid, PosthornError } from "../kernel/errors.ts";
 const BODY_BYTES_MAX = 1024 * 1024; // no single request but the large ones needs more
 const LARGE_BODY_BYTES_MAX = 16 * 1024 * 1024; // a thousand events of 16 KiB
 
-/** The largest body that any operation takes. */
-export const ANY_BODY_BYTES_MAX = LARGE_BODY_BYTES_MAX;
-
 const readers = {
   usual: express.raw({ type: () => true, limit: BODY_BYTES_MAX }),
   large: express.raw({ type: () => true, limit: LARGE_BODY_BYTES_MAX }),
@@ -22,14 +19,26 @@ export async function readJson(
   response: Response,
   large: boolean,
 ): Promise<unknown> {
-  if (!hasBody(request)) return {};
+  const text = await readText(request, response, large);
+  return text === "" ? {} : parse(text);
+}
+
+/** Reads a request's body as the text that its JSON is; no body is none. Throws the 415, 413 or 400. */
+export async function readText(
+  request: Request,
+  response: Response,
+  large: boolean,
+): Promise<string> {
+  if (!hasBody(request)) return "";
   if (!isJson(request.headers["content-type"]))
     throw new PosthornError(
       "unsupported_media_type",
       "the body has to be JSON in UTF-8: send Content-Type: application/json",
     );
-  const bytes = await readBytes(request, response, large);
-  return bytes.length === 0 ? {} : parse(bytes);
+  // One that says its size is refused at once: the reader below answers only when all has come.
+  const limit = large ? LARGE_BODY_BYTES_MAX : BODY_BYTES_MAX;
+  if (Number(request.headers["content-length"]) > limit) throw tooLarge(large);
+  return decode(await readBytes(request, response, large));
 }
 
 function hasBody(request: Request): boolean {
@@ -61,13 +70,8 @@ function readBytes(request: Request, response: Response, large: boolean): Promis
 
 function bodyError(error: { type?: string }, large: boolean): PosthornError {
   switch (error.type) {
-    case "entity.too.large": {
-      const limit = large ? "16 MiB" : "1 MiB";
-      return new PosthornError(
-        "body_too_large",
-        `the body may have ${limit} at most; send less at a time`,
-      );
-    }
+    case "entity.too.large":
+      return tooLarge(large);
     case "encoding.unsupported":
       return new PosthornError(
         "unsupported_media_type",
@@ -80,14 +84,23 @@ function bodyError(error: { type?: string }, large: boolean): PosthornError {
   }
 }
 
-// The engine's own text quotes the body, which may hold a secret: only where it broke is told.
-function parse(bytes: Buffer): unknown {
-  let text: string;
+function tooLarge(large: boolean): PosthornError {
+  return new PosthornError(
+    "body_too_large",
+    `the body may have ${large ? "16 MiB" : "1 MiB"} at most; send less at a time`,
+  );
+}
+
+function decode(bytes: Buffer): string {
   try {
-    text = utf8.decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     throw invalid("", "the body is not UTF-8");
   }
+}
+
+// The engine's own text quotes the body, which may hold a secret: only where it broke is told.
+function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {

@@ -17,13 +17,11 @@ export type Doors = {
  * Serves an operation. Judged in this order: 404 unknown operation, 405, 401, 403, 415, 413, 400; so a stranger
  * learns nothing by sending bodies, and a large one is refused before it is read.
  */
-export function dotEndpoints({
-  authenticate,
-  createContext,
-}: Doors): RequestHandler<{ operation: string }> {
+export function dotEndpoints({ authenticate, createContext }: Doors): RequestHandler {
   return async (request, response) => {
-    const operation = OPERATIONS.get(request.params.operation);
-    if (!operation) throw unknownOperation(request.params.operation);
+    const name = request.path.slice(1); // as it came: no operation's name needs decoding
+    const operation = OPERATIONS.get(name);
+    if (!operation) throw unknownOperation(name);
     if (request.method !== "POST") {
       response.set("Allow", "POST");
       throw new PosthornError(

@@ -1,37 +1,66 @@
 // /trpc: the same procedures for tRPC clients.
 import { createExpressMiddleware } from "@trpc/server/adapters/express";
-import type { RequestHandler } from "express";
+import type { Request, RequestHandler, Response } from "express";
 
+import { PosthornError } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
 import { asTrpcError, callerError } from "../rpc/errors.ts";
-import { appRouter } from "../rpc/router.ts";
-import { ANY_BODY_BYTES_MAX } from "./body.ts";
+import { appRouter, OPERATIONS } from "../rpc/router.ts";
+import type { Caller } from "../rpc/trpc.ts";
+import { readText } from "./body.ts";
 import type { Doors } from "./dot-endpoints.ts";
 
 const BATCH_MAX = 20; // calls in one request: a page of a dashboard makes fewer
 
 /** Serves tRPC; reads go by GET or POST, keys in headers only. */
 export function trpcEndpoint({ authenticate, createContext }: Doors, log: Log): RequestHandler {
-  return createExpressMiddleware({
+  const serve = createExpressMiddleware({
     router: appRouter,
     allowMethodOverride: true,
     maxBatchSize: BATCH_MAX,
-    maxBodySize: ANY_BODY_BYTES_MAX,
-    createContext: async ({ req }) => {
+    createContext: async ({ res }) => {
       try {
-        return createContext(await authenticate(req));
+        return createContext(await (res.locals["caller"] as Promise<Caller>));
       } catch (error) {
         throw asTrpcError(error);
       }
-    },
-    responseMeta: ({ errors }) => {
-      const waitsS = errors.map((error) => callerError(error).retryAfterS ?? 0);
-      const retryAfterS = Math.max(0, ...waitsS); // of a batch, the longest
-      return retryAfterS === 0 ? {} : { headers: { "retry-after": String(retryAfterS) } };
     },
     onError: ({ error, path }) => {
       const { status, cause, code, message } = callerError(error);
       if (status >= 500) log.error({ err: cause ?? error, operation: path, code }, message);
     },
+    // Where tRPC can't tell what is called, its answer would be JSON that says it is text.
+    responseMeta: ({ info }) =>
+      info ? {} : { headers: new Headers({ "Content-Type": "application/json" }) },
   });
+
+  // What is wrong is told when the context is made, so that tRPC wraps it, once for each call of a batch.
+  return async (request, response, next) => {
+    if (request.method === "TRACE") return noTrace(response); // fetch's Request, which tRPC makes of it, knows none
+    response.type("json"); // tRPC's refusal of a Host that is none has no type of its own
+    const caller = judge(request, response);
+    response.locals["caller"] = caller;
+    await caller.catch(() => {});
+    request.headers["content-type"] = "application/json"; // judged above; tRPC wants it where nothing was sent, too
+    serve(request, response, next);
+  };
+
+  // The body is read as at the other door: tRPC's own reader takes forms and bytes too, and wants a type of no body.
+  async function judge(request: Request, response: Response): Promise<Caller> {
+    request.body = "";
+    const caller = await authenticate(request);
+    if (request.method === "POST")
+      request.body = await readText(request, response, takesLargeBody(request.path));
+    return caller;
+  }
+}
+
+function takesLargeBody(path: string): boolean {
+  const names = path.slice(1).split(",");
+  return names.some((name) => OPERATIONS.get(name)?.meta.largeBody);
+}
+
+function noTrace(response: Response): never {
+  response.set("Allow", "GET, POST");
+  throw new PosthornError("method_not_allowed", "/trpc takes GET and POST only, TRACE was found");
 }

@@ -11,7 +11,6 @@ const ISSUES_MAX = 20; // a list of a thousand bad items is told by its first on
 export function callerError(error: unknown): PosthornError {
   if (error instanceof PosthornError) return error;
   if (error instanceof TRPCError) return trpcError(error);
-  if (error instanceof z.ZodError) return inputError(error);
   if (isDatabaseAway(error))
     return new PosthornError(
       "database_unavailable",
@@ -58,7 +57,10 @@ const TRPC_CODE: Record<number, TRPC_ERROR_CODE_KEY> = {
 };
 
 function trpcError(error: TRPCError): PosthornError {
-  if (error.cause !== undefined && error.code !== "PARSE_ERROR") return callerError(error.cause);
+  const { cause } = error;
+  if (cause instanceof PosthornError) return cause;
+  if (error.code === "BAD_REQUEST" && cause instanceof z.ZodError) return inputError(cause);
+  if (error.code === "INTERNAL_SERVER_ERROR" && cause !== undefined) return callerError(cause);
   const codes: Partial<Record<TRPC_ERROR_CODE_KEY, ErrorCode>> = {
     PARSE_ERROR: "invalid_request",
     BAD_REQUEST: "invalid_request",
@@ -74,9 +76,9 @@ function trpcError(error: TRPCError): PosthornError {
       "something went wrong here; it is in the service's log",
       { cause: error },
     );
-  // tRPC's text of a parse error quotes the body, which may hold a secret.
+  // With a cause tRPC could not read the request, and the text quotes it, where a secret may stand.
   const message =
-    error.code === "PARSE_ERROR" ? "the request is not JSON; send a JSON object" : error.message;
+    cause === undefined ? error.message : "the request can't be read; send its input as JSON";
   return new PosthornError(code, message);
 }
 

@@ -58,7 +58,11 @@ export const router = t.router;
 /** Begins an operation: judged by scope, and its errors translated. */
 export function operation(meta: OperationMeta) {
   return t.procedure.meta(meta).use(async ({ ctx, next, path }) => {
-    authorize(meta, ctx.caller, path);
+    try {
+      authorize(meta, ctx.caller, path);
+    } catch (error) {
+      throw asTrpcError(error);
+    }
     const result = await next();
     if (!result.ok) throw asTrpcError(result.error);
     return result;

@@ -1,4 +1,7 @@
 // What a request is refused for, and in which order.
+import { once } from "node:events";
+import { connect } from "node:net";
+
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import request from "supertest";
 
@@ -24,6 +27,11 @@ describe("a request is judged in the contract's order", () => {
       expect(answer.status).toBe(404);
       expect(answer.body.code).toBe("unknown_operation");
     }
+  });
+
+  test("a path that can't be decoded is 404, in the one shape", async () => {
+    const answer = await raw("/%E0%A4%A");
+    expect([answer.status, answer.body.code]).toEqual([404, "unknown_operation"]);
   });
 
   test("another method than POST is 405 and says so in Allow, before any key is asked for", async () => {
@@ -64,6 +72,16 @@ describe("a request is judged in the contract's order", () => {
       .send('{"secret": "hunter2"');
     expect([broken.status, broken.body.code]).toEqual([400, "invalid_request"]);
     expect(JSON.stringify(broken.body)).not.toContain("hunter2");
+  });
+
+  test("a body that says it is too large is refused before it has come", async () => {
+    const client = connect(Number(new URL(service.url).port), "127.0.0.1");
+    client.write(
+      `POST /webhooks.list HTTP/1.1\r\nHost: posthorn\r\nX-API-Key: ${service.adminKey}\r\nContent-Type: application/json\r\nContent-Length: 10000000000\r\n\r\n{`,
+    );
+    const [answer] = (await once(client, "data")) as [Buffer];
+    client.destroy();
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 /);
   });
 
   test("publish_many takes 16 MiB, and no more", async () => {
