@@ -54,25 +54,27 @@ export async function subscribe(
       const current = await lockWebhook(trx, store.tenant, id);
       return current && changeWebhook(store, trx, current, { ...wanted, endsDisablement: true });
     };
-    // Where two subscribe one id at once, the second finds what the first has made.
-    const { id } = input;
-    if (id === undefined) return createWebhook(store, trx, wanted);
-    return (await change(id)) ?? (await createWebhook(store, trx, wanted)) ?? (await change(id));
+    // Where others subscribe and delete the same id meanwhile, what was not there is, and is not again: look until it is either.
+    for (;;) {
+      const replaced = input.id === undefined ? undefined : await change(input.id);
+      const saved = replaced ?? (await createWebhook(store, trx, wanted));
+      if (saved) return saved;
+    }
   });
-  if (!saved) throw new Error("a webhook that is neither there nor to be made");
   return present(context, saved);
 }
 
 /** Changes what the request names; the next attempt uses it. */
 export async function update(context: WebhooksContext, input: UpdateInput): Promise<SavedWebhook> {
   checkInput(input);
-  const patch = async (current: WebhookRow): Promise<Settings> => {
+  // Before the transaction: within it, this would wait for a second connection while it holds one.
+  if (input.events) await checkEvents(context.store, { events: input.events });
+  const patch = (current: WebhookRow): Settings => {
     const before = settingsOf(current);
     const after = patchedSettings(before, input);
     // What stays is not judged again: a rule that has changed since must not stop a pause.
     if (after.url !== before.url || after.preset !== before.preset)
       after.url = checkUrl(after.url, after.preset, context.urlPolicy);
-    if (input.events !== undefined) await checkEvents(context.store, after);
     return after;
   };
   return present(context, await change(context, input.id, patch, input));
@@ -176,14 +178,14 @@ export function unsubscribed(id: string): PosthornError {
 async function change(
   { store }: WebhooksContext,
   id: string,
-  settings: (current: WebhookRow) => Settings | Promise<Settings>,
+  settings: (current: WebhookRow) => Settings,
   input: Parameters<typeof keyChange>[0] & Pick<UpdateInput, "status">,
 ): Promise<Saved> {
   const saved = await store.db.transaction().execute(async (trx) => {
     const current = await lockWebhook(trx, store.tenant, id);
     if (!current) throw notFound(id);
     return changeWebhook(store, trx, current, {
-      settings: await settings(current),
+      settings: settings(current),
       key: keyChange(input),
       endsDisablement: input.status === "Subscribed",
     });

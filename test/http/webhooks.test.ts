@@ -73,6 +73,20 @@ describe("webhooks.subscribe", () => {
     expect(body.data.filter((webhook: { id: string }) => webhook.id === id)).toHaveLength(1);
   });
 
+  test("of an id that others delete at once subscribes it or finds it, and never fails", async () => {
+    const id = "7c9e6679-7425-40de-944b-e07fc1f90ae8";
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, (_, index) =>
+        index % 2 === 0
+          ? post("webhooks.subscribe", { id, url: URL })
+          : post("webhooks.delete", { id }),
+      ),
+    );
+    const statuses = answers.map((answer) => answer.status);
+    expect(new Set(statuses.filter((_, index) => index % 2 === 0))).toEqual(new Set([200]));
+    expect(statuses.filter((status) => status !== 200 && status !== 404)).toEqual([]);
+  });
+
   test("shows a generated key once, and a given one never", async () => {
     const generated = await post("webhooks.subscribe", { url: URL, generate_signature_key: true });
     expect(generated.body.signature_key).toMatch(/^[0-9a-f]{64}$/);
@@ -123,6 +137,16 @@ describe("webhooks.subscribe", () => {
 });
 
 describe("webhooks.update", () => {
+  test("of more webhooks at once than there are connections changes them all", async () => {
+    const made = await Promise.all(
+      Array.from({ length: 20 }, () => post("webhooks.subscribe", { url: URL })),
+    );
+    const answers = await Promise.all(
+      made.map(({ body }) => post("webhooks.update", { id: body.id, events: ["message.created"] })),
+    );
+    expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));
+  });
+
   test("is a patch: left out keeps, a value sets, null clears", async () => {
     const { body: made } = await post("webhooks.subscribe", {
       url: URL,
