@@ -5,11 +5,14 @@ import {
   createEventType,
   findEventType,
   listEventTypes,
+  lockEventType,
   writeEventType,
   type EventTypeRow,
 } from "../store/event-types.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import type { CreateInput, EventType, ListInput, UpdateInput } from "./schema.ts";
+
+type Values = Pick<EventTypeRow, "description" | "schema" | "example" | "enforce">;
 
 /** Makes a type; one that was deleted may be made again. */
 export async function create(store: TenantStore, input: CreateInput): Promise<EventType> {
@@ -29,29 +32,24 @@ export async function create(store: TenantStore, input: CreateInput): Promise<Ev
 }
 
 /** Changes what the request names: null clears. A schema of one's own is enforced unless told otherwise. */
-export async function update(store: TenantStore, input: UpdateInput): Promise<EventType> {
-  const current = await find(store, input.name);
-  if (current.archived_at) throw notFound(input.name);
-  const schema = input.schema === undefined ? current.schema : input.schema;
-  const enforceByDefault = current.schema !== schema && schema !== null ? true : current.enforce;
-  const values = {
-    description: input.description === undefined ? current.description : input.description,
-    schema,
-    example: input.example === undefined ? current.example : input.example,
-    enforce: input.enforce ?? (schema !== null && enforceByDefault),
-  };
-  const row = await writeEventType(store.db, store.tenant, input.name, {
-    ...text(values),
-    archived: false,
+export function update(store: TenantStore, input: UpdateInput): Promise<EventType> {
+  return change(store, input.name, (current) => {
+    if (current.archived_at) throw notFound(input.name);
+    const schema = input.schema === undefined ? current.schema : input.schema;
+    const enforceByDefault = current.schema !== schema && schema !== null ? true : current.enforce;
+    return {
+      description: input.description === undefined ? current.description : input.description,
+      schema,
+      example: input.example === undefined ? current.example : input.example,
+      enforce: input.enforce ?? (schema !== null && enforceByDefault),
+      archived: false,
+    };
   });
-  return present(row);
 }
 
 /** Archives a type: nothing new can subscribe to it, publishing goes on. Saying it twice is saying it once. */
 export async function remove(store: TenantStore, name: string): Promise<Record<string, never>> {
-  const { description, schema, example, enforce } = await find(store, name);
-  const values = text({ description, schema, example, enforce });
-  await writeEventType(store.db, store.tenant, name, { ...values, archived: true });
+  await change(store, name, (current) => ({ ...current, archived: true }));
   return {};
 }
 
@@ -66,10 +64,19 @@ export function list(store: TenantStore, input: ListInput) {
   );
 }
 
-async function find(store: TenantStore, name: string): Promise<EventTypeRow> {
-  const row = await findEventType(store.db, store.tenant, name);
-  if (!row) throw notFound(name);
-  return row;
+// Of two changes at once the second starts from what the first has made, so that neither is lost.
+function change(
+  store: TenantStore,
+  name: string,
+  changed: (current: EventTypeRow) => Values & { archived: boolean },
+): Promise<EventType> {
+  return store.db.transaction().execute(async (trx) => {
+    const current = await lockEventType(trx, store.tenant, name);
+    if (!current) throw notFound(name);
+    const { archived, ...values } = changed(current);
+    const row = await writeEventType(trx, store.tenant, name, { ...text(values), archived });
+    return present(row);
+  });
 }
 
 function notFound(name: string): PosthornError {
@@ -79,19 +86,14 @@ function notFound(name: string): PosthornError {
   );
 }
 
-function text(values: {
-  description: string | null;
-  schema: unknown;
-  example: unknown;
-  enforce: boolean;
-}) {
-  if (values.enforce && values.schema === null)
+function text({ description, schema, example, enforce }: Values) {
+  if (enforce && schema === null)
     throw invalid(
       "enforce",
       "there is no schema to hold payloads to; give one, or leave enforce out",
     );
   const json = (value: unknown) => (value === null ? null : JSON.stringify(value));
-  return { ...values, schema: json(values.schema), example: json(values.example) };
+  return { description, schema: json(schema), example: json(example), enforce };
 }
 
 function present(row: EventTypeRow): EventType {

@@ -3,7 +3,7 @@ import { z } from "zod";
 
 import { instant, plainText } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
-import { depthExceeds } from "../kernel/json.ts";
+import { depthExceeds, holdsInfinity } from "../kernel/json.ts";
 import { checkSchema } from "./judge.ts";
 import { isReservedType, TYPE_NAME_MAX, TYPE_PATTERN } from "./names.ts";
 
@@ -38,6 +38,7 @@ const fields = {
       (value) => !depthExceeds(value, EXAMPLE_DEPTH_MAX),
       `nested more than ${EXAMPLE_DEPTH_MAX} levels deep`,
     )
+    .refine((value) => !holdsInfinity(value), "holds a number beyond 1.8e308")
     .optional()
     .meta({ description: "A sample payload." }),
   enforce: z.boolean().optional().meta({

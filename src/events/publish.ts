@@ -4,7 +4,7 @@ import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { invalid, PosthornError, type Issue } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
-import { depthExceeds } from "../kernel/json.ts";
+import { depthExceeds, holdsInfinity } from "../kernel/json.ts";
 import { findEnforcedSchemas } from "../store/event-types.ts";
 import { storeEvents, type NewEvent } from "../store/events.ts";
 import { databaseError } from "../kernel/faults.ts";
@@ -61,6 +61,8 @@ function newEvent(event: PublishInput, path: string): NewEvent {
 function payloadText(payload: unknown, path: string): string {
   if (depthExceeds(payload, PAYLOAD_DEPTH_MAX))
     throw invalid(path, `nested more than ${PAYLOAD_DEPTH_MAX} levels deep; flatten it`);
+  if (holdsInfinity(payload))
+    throw invalid(path, "holds a number beyond 1.8e308, which no IEEE double is; send it as text");
   const text = JSON.stringify(payload);
   const bytes = Buffer.byteLength(text);
   if (bytes > PAYLOAD_BYTES_MAX)

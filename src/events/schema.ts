@@ -73,7 +73,7 @@ export const eventIdInput = z.strictObject({ id: idInput("evt") }).meta({ id: "E
 
 export const listEventsInput = z
   .strictObject({
-    type: z.string().max(TYPE_NAME_MAX).optional(),
+    type: plainText(TYPE_NAME_MAX).optional(),
     channel: channel.optional(),
     ...spanInput,
     ...pageInput,

@@ -1,7 +1,8 @@
 // Event types: the shared list under tenant '*', and each tenant's own before it.
-import { sql } from "kysely";
+import { sql, type Transaction } from "kysely";
 
 import type { Db } from "./connect.ts";
+import type { Schema } from "./schema.ts";
 
 /** The tenant of the types that every tenant has; no tenant can be named so. */
 const SHARED = "*";
@@ -55,6 +56,18 @@ export async function findEventType(
 ): Promise<EventTypeRow | undefined> {
   const { rows } = await visible(tenant, sql`name = ${name}`).execute(db);
   return rows[0];
+}
+
+/** The same, locked against other changes of it until the transaction ends, also where the tenant has no row of its own. */
+export async function lockEventType(
+  trx: Transaction<Schema>,
+  tenant: string,
+  name: string,
+): Promise<EventTypeRow | undefined> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`posthorn event type ${tenant} ${name}`}, 0))`.execute(
+    trx,
+  );
+  return findEventType(trx, tenant, name);
 }
 
 /** The tenant's types by name, those after `after` only; without the archived ones. */

@@ -124,6 +124,17 @@ describe("events.publish", () => {
   });
 });
 
+test.each(["1e400", '[{"a": -1e309}]'])(
+  "a number that no double can hold is refused, and not sent as null: %s",
+  async (payload) => {
+    const answer = await post("events.publish")
+      .set("Content-Type", "application/json")
+      .send(`{"type": "${TYPE}", "payload": ${payload}}`);
+    expect([answer.status, answer.body.code]).toEqual([400, "invalid_request"]);
+    expect(answer.body.issues[0].path).toBe("payload");
+  },
+);
+
 describe("idempotency", () => {
   test("the same key with the same event answers the first id, fifty times at once too", async () => {
     const event = { type: TYPE, payload: { order: 1 }, idempotency_key: "fifty" };
@@ -214,6 +225,11 @@ describe("events.publish_many", () => {
 });
 
 describe("events.list", () => {
+  test("refuses a type that no database can hold", async () => {
+    const answer = await post("events.list", { type: "a\u0000" });
+    expect([answer.status, answer.body.issues[0].path]).toEqual([400, "type"]);
+  });
+
   test("filters by type, channel and time, newest first, page by page", async () => {
     const call = caller(service, { "X-Tenant": "listing" });
     const ids: string[] = [];
@@ -252,6 +268,19 @@ describe("events.list", () => {
 });
 
 describe("event_types", () => {
+  test("two changes at once are both made, of a built-in type too", async () => {
+    const names = ["message.read", "message.sent", "message.failed", "receipt.read"];
+    for (const name of names) {
+      const [first, second] = await Promise.all([
+        post("event_types.update", { name, description: "mine" }),
+        post("event_types.update", { name, example: { mine: true } }),
+      ]);
+      expect([first.body, second.body]).toContainEqual(
+        expect.objectContaining({ description: "mine", example: { mine: true } }),
+      );
+    }
+  });
+
   test("a tenant never seen before has every built-in type, with its example and schema", async () => {
     const { body } = await caller(service, { "X-Tenant": "brand-new" })("event_types.list", {
       page_size: 200,
