@@ -239,10 +239,10 @@ create table posthorn.webhooks (
   constraint webhooks_pkey PRIMARY KEY (webhook_id),
   constraint webhooks_status_check CHECK ((status = ANY (ARRAY['Subscribed'::text, 'Unsubscribed'::text])))
 );
+CREATE INDEX webhooks_ended ON posthorn.webhooks USING btree (webhook_id) WHERE ((status <> 'Subscribed'::text) OR (deleted_at IS NOT NULL));
 CREATE UNIQUE INDEX webhooks_id ON posthorn.webhooks USING btree (tenant, id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_list ON posthorn.webhooks USING btree (tenant, webhook_id) WHERE (deleted_at IS NULL);
-CREATE INDEX webhooks_resting ON posthorn.webhooks USING btree (webhook_id) WHERE ((status <> 'Subscribed'::text) OR paused OR (health = 'disabled'::text) OR (deleted_at IS NOT NULL));
-CREATE INDEX webhooks_unannounced ON posthorn.webhooks USING btree (webhook_id) WHERE (health <> announced_health);
+CREATE INDEX webhooks_to_announce ON posthorn.webhooks USING btree (webhook_id) WHERE ((health <> announced_health) OR (health = 'failing'::text));
 
 CREATE OR REPLACE FUNCTION posthorn.admit_types(tenant text, types text[], at timestamp with time zone)
  RETURNS void
@@ -432,7 +432,7 @@ CREATE OR REPLACE FUNCTION posthorn.public_id(prefix text, id uuid)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
 AS $function$ select prefix || '_' || replace(id::text, '-', '') $function$;
-revoke all on function posthorn.public_id(text,uuid) from public;
+grant execute on function posthorn.public_id(text,uuid) to public;
 
 CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload json, channel text DEFAULT NULL::text, tenant text DEFAULT 'default'::text, "timestamp" timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text)
  RETURNS text

@@ -1,4 +1,6 @@
 // Wires everything, by hand: what `posthorn serve`, `api` and `worker` run.
+import type pg from "pg";
+
 import type { Config } from "./config.ts";
 import { openDatabase, type OpenDatabase } from "./database.ts";
 import { createDatabaseClock } from "./delivery/database-clock.ts";
@@ -15,6 +17,7 @@ import { listen } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder } from "./keys.ts";
 import { monotonic } from "./kernel/clock.ts";
 import { createCursors } from "./kernel/cursor.ts";
+import { SECOND } from "./kernel/duration.ts";
 import type { Log } from "./kernel/log.ts";
 import type { Context } from "./rpc/trpc.ts";
 import { connect } from "./store/connect.ts";
@@ -22,6 +25,7 @@ import { workerName } from "./worker-name.ts";
 
 const API_CONNECTIONS_MAX = 10;
 const WORKER_CONNECTIONS_MAX = 5; // a claim, a settle and the housekeeping; more would only take them from others
+const READY_WITHIN_MS = 2 * SECOND; // a probe's patience: a database that is silent for longer is not ready
 const LOOPBACK = "127.0.0.0/8,::1/128";
 
 export type Role = "serve" | "api" | "worker";
@@ -101,7 +105,11 @@ function createParts(
   const readiness = async () => {
     if (isStopping) return "stopping";
     const { pool } = role === "worker" ? worker : api;
-    return pool.query("select").then(
+    const question: pg.QueryConfig & { query_timeout: number } = {
+      text: "select",
+      query_timeout: READY_WITHIN_MS,
+    };
+    return pool.query(question).then(
       () => null,
       () => "the database can't be reached",
     );

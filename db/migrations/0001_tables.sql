@@ -77,9 +77,8 @@ create table posthorn.webhooks (
   deleted_at timestamptz
 );
 create unique index webhooks_id on posthorn.webhooks (tenant, id) where deleted_at is null;
-create index webhooks_resting on posthorn.webhooks (webhook_id)
-  where status <> 'Subscribed' or paused or health = 'disabled' or deleted_at is not null;
-create index webhooks_unannounced on posthorn.webhooks (webhook_id) where health <> announced_health;
+create index webhooks_ended on posthorn.webhooks (webhook_id) where status <> 'Subscribed' or deleted_at is not null;
+create index webhooks_to_announce on posthorn.webhooks (webhook_id) where health <> announced_health or health = 'failing';
 create index webhooks_list on posthorn.webhooks (tenant, webhook_id) where deleted_at is null;
 
 -- What was sent where, for the attempts to point to: one row for each change of what goes out.

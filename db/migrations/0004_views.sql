@@ -33,3 +33,7 @@ create view posthorn.v_attempts as
   from posthorn.attempts as a
   join posthorn.webhooks as w on w.webhook_id = a.webhook_id
   left join posthorn.webhook_versions as v on v.webhook_id = a.webhook_id and v.version = a.webhook_version;
+
+-- A view's tables are read with its owner's rights, its functions called with the reader's: USAGE on the schema and SELECT
+-- on a view are to be enough.
+grant execute on function posthorn.public_id(text, uuid) to public;

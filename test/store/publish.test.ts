@@ -218,6 +218,22 @@ describe("rights", () => {
       await refused(ann.query(`select posthorn.publish('message.created', '1', tenant => 'team')`)),
     ).toBe("taken");
   });
+
+  test("a role that may read a view needs USAGE and SELECT, and reads nothing else", async () => {
+    await owner.query(
+      "drop role if exists reader; create role reader login; grant usage on schema posthorn to reader",
+    );
+    await owner.query(
+      "grant select on posthorn.v_events, posthorn.v_deliveries, posthorn.v_attempts to reader",
+    );
+    const reader = await open(database.url.replace("user=posthorn", "user=reader"));
+    for (const view of ["v_events", "v_deliveries", "v_attempts"])
+      expect(await refused(reader.query(`select * from posthorn.${view}`))).toBe("taken");
+    expect(await refused(reader.query("select * from posthorn.webhooks"))).toBe("42501");
+    expect(await refused(reader.query(`select posthorn.publish('message.created', '1')`))).toBe(
+      "42501",
+    );
+  });
 });
 
 describe("matching", () => {
