@@ -617,7 +617,7 @@ AS $function$
 $function$;
 revoke all on function posthorn.type_patterns(text) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.uuid_v7(at timestamp with time zone, item integer)
+CREATE OR REPLACE FUNCTION posthorn.uuid_v7(at timestamp with time zone, item integer, seed uuid DEFAULT gen_random_uuid())
  RETURNS uuid
  LANGUAGE sql
  PARALLEL SAFE STRICT
@@ -626,11 +626,11 @@ AS $function$
     lpad(to_hex(micros / 1000), 12, '0')
     || '7' || lpad(to_hex(micros % 1000 * 4096 / 1000), 3, '0')
     || '8' || lpad(to_hex(item), 3, '0')
-    || right(gen_random_uuid()::text, 12)
+    || right(seed::text, 12)
   )::uuid
   from (select floor(extract(epoch from at) * 1000000)::bigint as micros) as clock
 $function$;
-revoke all on function posthorn.uuid_v7(timestamp with time zone,integer) from public;
+revoke all on function posthorn.uuid_v7(timestamp with time zone,integer,uuid) from public;
 
 create view posthorn.all_deliveries as
  SELECT true AS is_pending,

@@ -13,15 +13,16 @@ language sql immutable strict parallel safe
 as $$ select rpad(left(replace(id::text, '-', ''), 12), 32, '0')::uuid $$;
 
 -- The 12 bits after the version hold the fraction of the millisecond (RFC 9562, 6.2, method 3), so that ids of one
--- session rise. `item` (0 to 4095) goes before the random bits: the items of one list rise in its order.
-create function posthorn.uuid_v7(at timestamptz, item integer) returns uuid
+-- session rise. `item` (0 to 4095) goes before the random bits: the items of one list rise in its order. A `seed` of one's
+-- own in their place makes the same id again.
+create function posthorn.uuid_v7(at timestamptz, item integer, seed uuid default gen_random_uuid()) returns uuid
 language sql volatile strict parallel safe
 as $$
   select (
     lpad(to_hex(micros / 1000), 12, '0')
     || '7' || lpad(to_hex(micros % 1000 * 4096 / 1000), 3, '0')
     || '8' || lpad(to_hex(item), 3, '0')
-    || right(gen_random_uuid()::text, 12)
+    || right(seed::text, 12)
   )::uuid
   from (select floor(extract(epoch from at) * 1000000)::bigint as micros) as clock
 $$;

@@ -96,14 +96,16 @@ told_to_wait as (
   on conflict (bucket, webhook_id) do update set not_before = greatest(s.not_before, excluded.not_before)
 )`;
 
+// The id follows from the lease: a settle that is repeated because its answer was lost records nothing twice.
 const RECORD = `,
 recorded as (
   insert into posthorn.attempts
     (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address,
      status, reason, error, body_sha256, response_headers, response_body)
-  select posthorn.uuid_v7(at, 0), tenant, id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version,
+  select posthorn.uuid_v7(at, 0, md5(id::text || fence)::uuid), tenant, id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version,
     address, status, reason, error, body_sha256, response_headers::json, response_body
   from outcome
+  on conflict do nothing
 )`;
 
 const ANSWER_DEAD = `

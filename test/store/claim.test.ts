@@ -193,6 +193,19 @@ describe("a lease that ran out", () => {
   });
 });
 
+test("a settle that is repeated because its answer was lost records the attempt once", async () => {
+  await subscribe();
+  await publish(1);
+  const settlements = [settlement(await claimOne(), "delivered")];
+  await settle(connection.pool, settlements);
+  await settle(connection.pool, settlements);
+  const { rows } = await connection.pool.query(
+    "select from posthorn.attempts where delivery_id = $1",
+    [settlements[0]?.delivery.id],
+  );
+  expect(rows).toHaveLength(1);
+});
+
 test("what is given back is due as before, under a new fence, and no crash", async () => {
   await subscribe();
   await publish();
