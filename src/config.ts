@@ -80,7 +80,10 @@ export const SETTINGS = {
     z
       .string()
       .min(ADMIN_KEY_LENGTH_MIN, `${ADMIN_KEY_LENGTH_MIN} characters or more are needed`)
-      .regex(/^\S+$/, "white space can't be sent in a header"),
+      .regex(
+        /^[!-~]+$/,
+        "visible ASCII is needed: a header carries no white space and no other letters",
+      ),
     null,
     "The admin's API key, any text of 24 characters or more. Left out, one is made at the first start and shown once.",
   ),

@@ -39,7 +39,9 @@ export function docsEndpoints(openapi: string): Router {
   router.get("/openapi.yaml", (_request, response) => {
     response.type("application/yaml").send(openapi);
   });
-  router.get("/docs", (_request, response) => {
+  router.get("/docs", (request, response) => {
+    // The page's own links start from here.
+    if (request.path.endsWith("/")) return response.redirect("../docs");
     response.type("html").send(PAGE);
   });
   router.get("/docs/start.js", (_request, response) => {

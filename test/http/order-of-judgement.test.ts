@@ -161,6 +161,7 @@ describe("what needs no key", () => {
     expect(page.headers["x-content-type-options"]).toBe("nosniff");
     expect(page.headers["x-powered-by"]).toBeUndefined();
     expect((await request(service.url).get("/docs/swagger-ui-bundle.js")).status).toBe(200);
+    expect((await request(service.url).get("/docs/")).headers["location"]).toBe("../docs");
     expect((await request(service.url).get("/docs/..%2f..%2fpackage.json")).status).toBe(404);
   });
 });
