@@ -55,7 +55,7 @@ export function strictTsconfig(options: object = {}): string {
 }
 
 /** Runs a program to its end and answers its stdout; what it printed is in the error where it fails. */
-export async function run(
+async function run(
   program: string,
   args: string[],
   cwd: string,
