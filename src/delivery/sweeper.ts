@@ -14,8 +14,8 @@ import {
   type HealthFacts,
 } from "../store/health.ts";
 import {
-  cancelEnded,
   cancelHeldTooLong,
+  createEndedSweep,
   forgetKeys,
   holdResting,
   releaseHeld,
@@ -52,7 +52,7 @@ export function startSweeper(options: {
   };
   const staging: Task[] = [{ name: "stage", everyMs: STAGE_MS, run: () => waking(stageDue(pool)) }];
   const sweeping: Task[] = [
-    { name: "cancel", everyMs: SWEEP_MS, run: () => cancelEnded(pool) },
+    { name: "cancel", everyMs: SWEEP_MS, run: createEndedSweep(pool) },
     { name: "hold", everyMs: SWEEP_MS, run: () => holdResting(pool) },
     { name: "release", everyMs: SWEEP_MS, run: () => waking(releaseHeld(pool)) },
     { name: "fold", everyMs: FOLD_MS, run: () => fold() },

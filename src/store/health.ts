@@ -3,6 +3,7 @@ import type pg from "pg";
 
 import { storeOwnEvents } from "./events.ts";
 import type { WebhookHealth } from "./schema.ts";
+import { HOLDING } from "./sweep.ts";
 import { inTransaction } from "./transaction.ts";
 
 const ROWS_MAX = 1_000;
@@ -37,7 +38,7 @@ export async function foldCounters(
     name: "fold counters",
     text: `
       with taken as (
-        delete from posthorn.counter_deltas where ctid = any (array(
+        delete from posthorn.counter_deltas where bucket = 0 and ctid = any (array(
           select ctid from posthorn.counter_deltas where bucket = 0 limit $1 for update skip locked
         ))
         returning *
@@ -168,9 +169,10 @@ export function announceHealth(pool: pg.Pool, disableAfterH: number): Promise<nu
 export function announceDropping(pool: pg.Pool, holdH: number): Promise<number> {
   return inTransaction(pool, async (client) => {
     const { rows } = await client.query<{ tenant: string; id: string; drops_at: Date }>(
-      `with told as (
+      `${HOLDING},
+       told as (
          select w.webhook_id, oldest.due_at + $1::integer * interval '1 hour' as drops_at
-         from posthorn.webhooks as w
+         from having_rows join posthorn.webhooks as w on w.webhook_id = having_rows.webhook_id
          cross join lateral (
            select due_at from posthorn.deliveries
            where bucket = 0 and state = 2 and webhook_id = w.webhook_id order by due_at, id limit 1

@@ -1,0 +1,68 @@
+// What the sweep moves, and that what it looks at stays bounded.
+import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+
+import { silentLog } from "../../src/kernel/log.ts";
+import { connect, type Connection } from "../../src/store/connect.ts";
+import { createEndedSweep, releaseHeld } from "../../src/store/sweep.ts";
+import { caller, type Call } from "../helpers/api.ts";
+import { startTestService, type TestService } from "../helpers/service.ts";
+
+let service: TestService; // an api alone: nothing moves but by the tests
+let connection: Connection;
+let post: Call;
+let tenants = 0;
+
+beforeAll(async () => {
+  service = await startTestService({}, { role: "api" });
+  connection = connect(service.databaseUrl, { name: "sweeps", max: 2, log: silentLog });
+});
+afterAll(async () => {
+  await connection.close();
+  await service.stop();
+});
+beforeEach(() => {
+  post = caller(service, { "X-Tenant": `tenant-${++tenants}` });
+});
+
+const rows = async (statement: string, values: unknown[] = []) =>
+  (await connection.pool.query(statement, values)).rows;
+const subscribe = async (): Promise<string> =>
+  (await post("webhooks.subscribe", { url: "https://example.com/" }).expect(200)).body.id;
+const publish = (count: number) =>
+  post("events.publish_many", {
+    events: Array.from({ length: count }, () => ({ type: "message.created", payload: 1 })),
+  }).expect(200);
+const counted = async (id: string) => (await post("webhooks.info", { id })).body.counters;
+
+test("an unsubscribe has cancelled all that was pending when it answers, so a subscribe that follows sends none of it", async () => {
+  const id = await subscribe();
+  for (let n = 0; n < 3; n++) await publish(1_000);
+  expect(await counted(id)).toMatchObject({ pending: 3_000 });
+  await post("webhooks.unsubscribe", { id }).expect(200);
+  await post("webhooks.subscribe", { id, url: "https://example.com/" }).expect(200);
+  expect(await counted(id)).toMatchObject({ pending: 0 });
+});
+
+test("what was left behind of an ended webhook is cancelled, though 2,500 others have ended before it", async () => {
+  await rows(`
+    insert into posthorn.webhooks
+      (tenant, id, status, url, preset, events, channels, created_at, updated_at, deleted_at)
+    select 'ended', gen_random_uuid(), 'Subscribed', '', 'airy', '{}', '{}', now(), now(), now()
+    from generate_series(1, 2500)`);
+  const id = await subscribe();
+  await publish(1);
+  await rows("update posthorn.webhooks set status = 'Unsubscribed' where id = $1", [id]);
+  const sweep = createEndedSweep(connection.pool);
+  const runs = [await sweep(), await sweep(), await sweep(), await sweep()];
+  expect(runs.reduce((sum, cancelled) => sum + cancelled)).toBe(1);
+  expect(await counted(id)).toMatchObject({ pending: 0 });
+});
+
+test("held rows are released at once where their webhook was never held", async () => {
+  const id = await subscribe();
+  await publish(20);
+  await rows("update posthorn.deliveries set state = 2 where state = 0");
+  expect(await releaseHeld(connection.pool)).toBe(20);
+  expect((await rows("select distinct state from posthorn.deliveries")).length).toBe(1);
+  await post("webhooks.unsubscribe", { id }).expect(200);
+});
