@@ -29,9 +29,15 @@ export function trpcEndpoint({ authenticate, createContext }: Doors, log: Log): 
       const { status, cause, code, message } = callerError(error);
       if (status >= 500) log.error({ err: cause ?? error, operation: path, code }, message);
     },
-    // Where tRPC can't tell what is called, its answer would be JSON that says it is text.
-    responseMeta: ({ info }) =>
-      info ? {} : { headers: new Headers({ "Content-Type": "application/json" }) },
+    responseMeta: ({ errors, info }) => {
+      const headers = new Headers();
+      const waitsS = errors.map((error) => callerError(error).retryAfterS ?? 0);
+      const retryAfterS = Math.max(0, ...waitsS); // of a batch, the longest
+      if (retryAfterS > 0) headers.set("Retry-After", String(retryAfterS));
+      // Where tRPC can't tell what is called, its answer would be JSON that says it is text.
+      if (!info) headers.set("Content-Type", "application/json");
+      return { headers };
+    },
   });
 
   // What is wrong is told when the context is made, so that tRPC wraps it, once for each call of a batch.
