@@ -70,7 +70,7 @@ export function startLoop(options: LoopOptions): Loop {
     const limit = Math.min(concurrency - window.size, CLAIM_MAX);
     if (limit <= 0 || settler.pending > UNSETTLED_MAX) return REFILL_MS;
     const askedAt = monotonic();
-    const { deliveries, clock } = await claimDue(pool, {
+    const { deliveries, isFull, clock } = await claimDue(pool, {
       limit,
       perWebhook: options.perWebhook,
       inFlight: window.byWebhook,
@@ -78,7 +78,6 @@ export function startLoop(options: LoopOptions): Loop {
     });
     if (clock) options.clock.set(clock, askedAt);
     const wasFromStart = afterWebhook === 0;
-    const isFull = deliveries.length === limit;
     // A full claim goes on behind the last webhook it reached, so that low ids don't win for ever.
     afterWebhook = isFull ? Math.max(0, ...deliveries.map((delivery) => delivery.webhook_id)) : 0;
     await startAll(deliveries, askedAt);

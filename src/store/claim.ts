@@ -90,17 +90,18 @@ set locked_until = now() + $7::integer * interval '1 millisecond',
 from picked
 where d.bucket = 0 and d.tenant = picked.tenant and d.id = picked.id
 returning d.id, d.fence, d.tenant, d.event_id, d.webhook_id, picked.version as webhook_version,
-  d.attempts_made, d.crashes, now() as clock`;
+  d.attempts_made, d.crashes, d.payload_bytes, now() as clock`;
 
 /**
- * Claims due deliveries, round-robin over webhooks. `clock` is the database's time of the claim, for which the
+ * Claims due deliveries, round-robin over webhooks. `isFull` says that a limit cut it short. `clock` is the database's time of the claim, for which the
  * worker keeps its own from drifting; null where nothing was claimed.
  */
 export async function claimDue(
   pool: pg.Pool,
   limits: ClaimLimits,
-): Promise<{ deliveries: ClaimedDelivery[]; clock: Date | null }> {
-  const { rows } = await pool.query<ClaimedDelivery & { clock: Date }>({
+): Promise<{ deliveries: ClaimedDelivery[]; isFull: boolean; clock: Date | null }> {
+  const limit = Math.min(limits.limit, CLAIM_MAX);
+  const { rows } = await pool.query<ClaimedDelivery & { payload_bytes: number; clock: Date }>({
     name: "claim",
     text: CLAIM,
     values: [
@@ -108,12 +109,14 @@ export async function claimDue(
       limits.perWebhook,
       [...limits.inFlight.keys()],
       [...limits.inFlight.values()],
-      Math.min(limits.limit, CLAIM_MAX),
+      limit,
       CLAIM_BYTES_MAX,
       LEASE_MS,
     ],
   });
-  return { deliveries: rows, clock: rows[0]?.clock ?? null };
+  const bytes = rows.reduce((sum, row) => sum + row.payload_bytes, 0);
+  const isFull = rows.length === limit || bytes >= CLAIM_BYTES_MAX;
+  return { deliveries: rows, isFull, clock: rows[0]?.clock ?? null };
 }
 
 /** Gives deliveries back unsent: nobody's, due as before, and no step of their waits spent. */

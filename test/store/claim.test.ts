@@ -108,6 +108,28 @@ describe("a claim", () => {
     expect(second.map(({ webhook_id }) => webhook_id)).toEqual([other, other, other]);
   });
 
+  test("of large payloads is as full as one of many: the next goes on behind its last webhook", async () => {
+    const ids = [await subscribe(), await subscribe()];
+    await publish(10);
+    await rows("update posthorn.deliveries set payload_bytes = 1024 * 1024");
+    const [first, second] = await rows(
+      "select webhook_id from posthorn.webhooks where id = any ($1) order by webhook_id",
+      [ids],
+    );
+    const limits = { limit: 100, perWebhook: 8, inFlight: new Map<number, number>() };
+    const claimed = await claimDue(connection.pool, { ...limits, afterWebhook: 0 });
+    expect(claimed.isFull).toBe(true);
+    expect(new Set(claimed.deliveries.map(({ webhook_id }) => webhook_id))).toEqual(
+      new Set([first.webhook_id]),
+    );
+    const next = await claimDue(connection.pool, { ...limits, afterWebhook: first.webhook_id });
+    expect(new Set(next.deliveries.map(({ webhook_id }) => webhook_id))).toEqual(
+      new Set([second.webhook_id]),
+    );
+    const rest = await claimDue(connection.pool, { ...limits, afterWebhook: 0 });
+    expect([rest.deliveries.length, rest.isFull]).toEqual([4, false]);
+  });
+
   test("passes by what is paused or unsubscribed", async () => {
     const [paused, ended] = [await subscribe(), await subscribe()];
     await publish();
