@@ -18,12 +18,17 @@ export function judgeHealth(
   if (facts.failures_in_row === 0) return change(facts, "ok", null);
   if (disableAfterH > 0 && failedForMs(facts) >= disableAfterH * HOUR)
     return change(facts, "disabled", "no_success");
-  if (isAfter(facts.died_at, facts.last_success_at))
-    return change(facts, "failing", "delivery_dead");
+  const reason = failingReason(facts);
+  if (reason !== null) return change(facts, "failing", reason);
+  // Only a success ends what made it failing, or comes after a release: failures that have followed it don't undo it.
+  return isAfter(facts.last_success_at, facts.released_at) ? change(facts, "ok", null) : null;
+}
+
+function failingReason(facts: HealthFacts): string | null {
+  if (isAfter(facts.died_at, facts.last_success_at)) return "delivery_dead";
   const spanMs = (facts.last_failure_at?.getTime() ?? 0) - (facts.failing_since?.getTime() ?? 0);
-  if (facts.failures_in_row >= FAILING_AFTER.attempts && spanMs >= FAILING_AFTER.overMs)
-    return change(facts, "failing", "attempts_failed");
-  return null;
+  const isLong = facts.failures_in_row >= FAILING_AFTER.attempts && spanMs >= FAILING_AFTER.overMs;
+  return isLong ? "attempts_failed" : null;
 }
 
 function change(facts: HealthFacts, health: WebhookHealth, reason: string | null) {

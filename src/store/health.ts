@@ -82,13 +82,13 @@ export async function foldCounters(
   return { taken: rows[0]?.taken ?? 0, facts: rows.filter((row) => row.webhook_id !== null) };
 }
 
-/** The facts of the webhooks after `after` whose last attempt failed: what time alone can change. */
+/** The facts of the webhooks after `after` whose last attempt failed, and that are sent to: what time alone can change. */
 export async function listFailing(pool: pg.Pool, after: number): Promise<HealthFacts[]> {
   const { rows } = await pool.query<HealthFacts>({
     name: "list failing",
     text: `${FACTS} from posthorn.counters as c join posthorn.webhooks as w on w.webhook_id = c.webhook_id
       where c.bucket = 0 and c.failures_in_row > 0 and c.webhook_id > $1
-        and w.status = 'Subscribed' and w.deleted_at is null
+        and w.status = 'Subscribed' and w.deleted_at is null and not w.paused
       order by c.webhook_id limit $2`,
     values: [after, ROWS_MAX],
   });

@@ -50,6 +50,21 @@ describe("health", () => {
     ],
     ["failing stays failing", facts({ health: "failing", died_at: now }), null],
     ["the next success is ok", facts({ health: "failing", failures_in_row: 0 }), ["ok", null]],
+    [
+      "the next success is ok, also where a failure has followed it already",
+      facts({
+        health: "failing",
+        died_at: ago(MINUTE),
+        last_success_at: ago(2),
+        failing_since: ago(1),
+      }),
+      ["ok", null],
+    ],
+    [
+      "a success before a release is none",
+      facts({ health: "failing", last_success_at: ago(HOUR), released_at: ago(MINUTE) }),
+      null,
+    ],
     ["a success of a healthy one changes nothing", facts({ failures_in_row: 0 }), null],
     [
       "no success for 120 hours of failures disables",

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/store/connect.ts";
+import { listFailing } from "../../src/store/health.ts";
 import { createEndedSweep, releaseHeld } from "../../src/store/sweep.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
@@ -65,4 +66,19 @@ test("held rows are released at once where their webhook was never held", async 
   expect(await releaseHeld(connection.pool)).toBe(20);
   expect((await rows("select distinct state from posthorn.deliveries")).length).toBe(1);
   await post("webhooks.unsubscribe", { id }).expect(200);
+});
+
+test("the hours until a failing webhook is disabled don't run while it is paused: nothing is sent, so nothing fails", async () => {
+  const id = await subscribe();
+  await rows(
+    `insert into posthorn.counters (webhook_id, failures_in_row, failing_since)
+     select webhook_id, 1, now() - interval '200 hours' from posthorn.webhooks where id = $1`,
+    [id],
+  );
+  expect(await listFailing(connection.pool, 0)).toHaveLength(1);
+  await post("webhooks.update", { id, paused: true }).expect(200);
+  expect(await listFailing(connection.pool, 0)).toEqual([]);
+  await post("webhooks.update", { id, paused: false }).expect(200);
+  const [facts] = await listFailing(connection.pool, 0);
+  expect(facts?.released_at?.getTime()).toBeGreaterThan(Date.now() - 60_000);
 });
