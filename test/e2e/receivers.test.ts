@@ -23,6 +23,10 @@ const JUDGES = join(ROOT, "test/e2e/judges");
 const CACHE = join(ROOT, ".cache/judges");
 
 const testWithGo = testWith({ go: ["version"] });
+// The library's module needs Go 1.21, which is the first to know this flag.
+const testWithGo121 = testWith({
+  go: ["mod", "edit", "-toolchain=none", "-print", join(JUDGES, "go.mod")],
+});
 const testWithPython = testWith({
   python3: ["-c", "import sys; assert sys.version_info >= (3, 9)"],
 });
@@ -188,7 +192,7 @@ describe("a delivery in standard is genuine to", () => {
     5 * MINUTE,
   );
 
-  testWithGo(
+  testWithGo121(
     "Go's standard-webhooks",
     async () => {
       expect(await judgedBy([await goBuild(".", JUDGES)])).toEqual(verdicts);
