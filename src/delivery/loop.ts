@@ -68,7 +68,7 @@ export function startLoop(options: LoopOptions): Loop {
   // Claims into the free places. Answers how long to wait before the next claim.
   async function fill(): Promise<number> {
     const limit = Math.min(concurrency - window.size, CLAIM_MAX);
-    if (limit <= 0 || settler.pending > UNSETTLED_MAX) return REFILL_MS;
+    if (limit <= 0 || settler.isBehind || settler.pending > UNSETTLED_MAX) return REFILL_MS;
     const askedAt = monotonic();
     const { deliveries, isFull, clock } = await claimDue(pool, {
       limit,

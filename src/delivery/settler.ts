@@ -17,25 +17,34 @@ export type Settler = {
   add(settlement: Settlement): void;
   /** How many are not written yet; the loop stops claiming when there are many. */
   readonly pending: number;
-  /** Resolves once all are written, or `signal` aborts. */
+  /**
+   * From a write that the database was away for until none is left to be written. What is claimed meanwhile may be what
+   * waits here under a lease that has run out, and would be sent twice.
+   */
+  readonly isBehind: boolean;
+  /** Resolves once all are written, or `signal` aborts; nothing is written later. */
   drain(signal: AbortSignal): Promise<void>;
 };
 
 /** Creates a settler; one statement at a time is under way. */
 export function createSettler(pool: pg.Pool, log: Log): Settler {
   const waiting: Settlement[] = [];
-  let flushing: Promise<void> | undefined;
+  let flushing: Promise<number> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let isBehind = false;
+  let isDraining = false;
 
   function schedule(delayMs: number): void {
-    if (flushing || waiting.length === 0) return;
+    if (isDraining || flushing || waiting.length === 0) return;
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      flushing = flush().then((delay) => {
-        flushing = undefined;
-        schedule(delay);
-      });
-    }, delayMs);
+    timer = setTimeout(() => void start().then(schedule), delayMs);
+  }
+
+  function start(): Promise<number> {
+    flushing ??= flush().finally(() => {
+      flushing = undefined;
+    });
+    return flushing;
   }
 
   // Answers how long to wait before the next one.
@@ -43,12 +52,15 @@ export function createSettler(pool: pg.Pool, log: Log): Settler {
     const batch = waiting.slice(0, BATCH_MAX);
     try {
       await write(batch);
+      isBehind &&= waiting.length > 0;
       return waiting.length >= BATCH_MAX ? 0 : DELAY_MS;
     } catch (err) {
-      log.warn(
-        { err, waiting: waiting.length },
-        "attempts can't be written down now; they are kept until they can",
-      );
+      if (!isBehind)
+        log.warn(
+          { err, waiting: waiting.length },
+          "attempts can't be written down now; they are kept until they can",
+        );
+      isBehind = true;
       return AWAY_DELAY_MS;
     }
   }
@@ -95,10 +107,15 @@ export function createSettler(pool: pg.Pool, log: Log): Settler {
     get pending() {
       return waiting.length;
     },
+    get isBehind() {
+      return isBehind;
+    },
     async drain(signal) {
+      isDraining = true;
+      clearTimeout(timer);
       while (waiting.length > 0 && !signal.aborted) {
-        schedule(0);
-        await (flushing ?? sleep(1, signal));
+        const delayMs = await start();
+        if (waiting.length > 0) await sleep(delayMs, signal);
       }
     },
   };
