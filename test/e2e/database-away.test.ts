@@ -130,7 +130,8 @@ describe("the database that stops after the receiver's 200 and before it is writ
   test.each(["fast", "immediate"] as const)(
     "(%s) and comes back while the worker lives has it recorded, and it is not sent again",
     async (how) => {
-      inbox.reply = () => ({ until: postgres.stop(how) });
+      let stopping: Promise<void> | undefined;
+      inbox.reply = () => ({ until: (stopping ??= postgres.stop(how)) });
       await subscribe();
       const id = await publish();
       await inbox.arrived(1);
@@ -138,6 +139,7 @@ describe("the database that stops after the receiver's 200 and before it is writ
         () => statusOf("/readyz"),
         (status) => status === 503,
       );
+      await stopping; // it is not ready before its server has ended
       inbox.reply = () => ({});
       await postgres.start();
       await isReady();
