@@ -70,6 +70,19 @@ async function expectAt(count: number): Promise<() => Promise<{ at: number; requ
   return () => arrived;
 }
 
+// As `npm start` does on a machine with nothing: a fresh data folder, and then the same one again.
+async function benchStart(): Promise<void> {
+  const dataDir = mkdtempSync(join(tmpdir(), "posthorn-bench-start-"));
+  for (const figure of ["ready on a fresh data folder", "ready the second time"]) {
+    const startedAt = performance.now();
+    const service = startService("serve", { ...env, DATABASE_URL: "", POSTHORN_DATA_DIR: dataDir });
+    await ready(service);
+    note(figure, performance.now() - startedAt, "ms");
+    await stop(service);
+  }
+  rmSync(dataDir, { recursive: true, force: true });
+}
+
 async function benchPublish(): Promise<void> {
   const api = startService("api", env);
   const url = await ready(api);
@@ -171,6 +184,7 @@ async function benchLatency(): Promise<void> {
 
 try {
   await sql.connect();
+  for (let round = 0; round < ROUNDS; round++) await benchStart();
   await benchPublish();
   await benchLatency();
   await subscribeAll();
