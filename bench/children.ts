@@ -16,6 +16,7 @@ export function start(script: string, ...args: string[]): ChildProcess {
 /** Starts the service as it is installed, from dist. */
 export function startService(role: string, env: NodeJS.ProcessEnv): ChildProcess {
   return fork(fileURLToPath(new URL("../dist/cli.js", import.meta.url)), [role], {
+    execArgv: [], // or the child would load tsx too, as this process has
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "ignore", "ipc"], // what is meant for a person is not for the table's reader
   });
