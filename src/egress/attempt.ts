@@ -1,10 +1,8 @@
 // One request on the wire, until the first of its many possible ends.
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-
-import type { Request } from "got";
+import type { Dispatcher } from "undici";
 
 import { SECOND } from "../kernel/duration.ts";
-import { watchConnection } from "./connection.ts";
+import type { Connection, Outgoing } from "./connection.ts";
 import { RESPONSE_BYTES_MAX, type Answered, type Failed } from "./exchange.ts";
 import { addressOf, deadlineFailure, failureOf, isClosedByPeer, type Failure } from "./failure.ts";
 
@@ -19,75 +17,86 @@ export type Attempt =
   /** The receiver closed a kept-alive socket before the first byte of an answer: send again over a new one. */
   | { kind: "stale" };
 
-/** Follows a request that got has just begun, and destroys it unless it ended by itself; never rejects. */
-export function followAttempt(
-  request: Request,
-  timeoutMs: number,
-  closing: AbortSignal,
-): Promise<Attempt> {
-  return new Promise((resolve) => {
-    const connection = watchConnection(request);
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    let answer: Pick<IncomingMessage, "statusCode" | "headers"> | undefined;
-    let interimAnswers = 0;
-    let grace: NodeJS.Timeout | undefined;
-    let isSettled = false;
+/** Ends an attempt before its time, as a failure where no status is in. */
+export type Cut = (failure: Failure) => void;
 
-    // Independent of got's timers, which go with the request when node hands a 101 to the upgrade event.
-    const deadline = setTimeout(() => cut(deadlineFailure(connection.phase, timeoutMs)), timeoutMs);
-    const stop = () => cut({ reason: "connect", error: "the service is stopping" });
-    closing.addEventListener("abort", stop, { once: true });
+export type AttemptOptions = {
+  timeoutMs: number;
+  /** Holds the attempt's `Cut` for as long as it is in flight. */
+  inFlight: Set<Cut>;
+  /** Called once, whatever happens: the connection may be used again, or has been destroyed. */
+  ended: (attempt: Attempt, isReusable: boolean) => void;
+};
 
-    function settle(attempt: Attempt): void {
-      isSettled = true;
-      clearTimeout(deadline);
-      clearTimeout(grace);
-      closing.removeEventListener("abort", stop);
-      resolve(attempt);
-    }
-    function settleAs(failure: Failure, address = connection.address): void {
+/** Sends a request over a connection, follows it to its end, and never throws. */
+export function makeAttempt(
+  connection: Connection,
+  request: Outgoing,
+  { timeoutMs, inFlight, ended }: AttemptOptions,
+): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let answer: Pick<Answered, "status" | "headers"> | undefined;
+  let interimAnswers = 0;
+  let grace: NodeJS.Timeout | undefined;
+  let isSettled = false;
+
+  const deadline = setTimeout(() => cut(deadlineFailure(connection.phase, timeoutMs)), timeoutMs);
+
+  function settle(attempt: Attempt, isReusable = false): void {
+    isSettled = true;
+    inFlight.delete(cut);
+    clearTimeout(deadline);
+    clearTimeout(grace);
+    if (!isReusable) connection.destroy();
+    ended(attempt, isReusable);
+  }
+  function settleAs(failure: Failure, address = connection.address, isReusable = false): void {
+    if (answer === undefined) return settle({ kind: "failed", ...failure, address });
+    const body = Buffer.concat(chunks, Math.min(bytes, RESPONSE_BYTES_MAX));
+    settle({ kind: "answered", ...answer, body, address }, isReusable);
+  }
+  function cut(failure: Failure): void {
+    if (!isSettled) settleAs(failure);
+  }
+
+  inFlight.add(cut);
+  connection.send(request, {
+    onRequestStart() {},
+    onResponseStart(_, status, headers) {
       if (isSettled) return;
-      if (answer === undefined) return settle({ kind: "failed", ...failure, address });
-      const { statusCode: status = 0, headers } = answer;
-      const body = Buffer.concat(chunks, Math.min(bytes, RESPONSE_BYTES_MAX));
-      settle({ kind: "answered", status, headers: flatten(headers), body, address });
-    }
-    function cut(failure: Failure): void {
-      settleAs(failure);
-      request.destroy();
-    }
-
-    request.on("response", (response: IncomingMessage) => {
-      if (isSettled) return;
-      answer = response;
+      const isInterim = status >= 100 && status < 200 && !connection.isUpgrade;
+      if (isInterim && ++interimAnswers < INTERIM_ANSWERS_MAX) return;
+      if (isInterim)
+        return cut({ reason: "connect", error: "the receiver sent interim answers without end" });
+      connection.hasStatus = true;
+      answer = { status: connection.isUpgrade ? 101 : status, headers: flatten(headers) };
+      if (status < 200) return cut(CUT); // no body follows that could be told from the next answer
       grace = setTimeout(() => cut(CUT), BODY_GRACE_MS);
-    });
-    request.on("data", (chunk: Buffer) => {
+    },
+    onResponseData(_, chunk) {
+      if (isSettled) return;
       chunks.push(chunk);
       bytes += chunk.length;
       if (bytes > RESPONSE_BYTES_MAX) cut(CUT);
-    });
-    request.on("upgrade", (response: IncomingMessage) => {
-      answer = response;
-      cut(CUT); // still in this event: afterwards the socket is no longer the request's to destroy
-    });
-    request.on("information", () => {
-      if (++interimAnswers === INTERIM_ANSWERS_MAX)
-        cut({ reason: "connect", error: "the receiver sent interim answers without end" });
-    });
-    request.on("end", () => settleAs(CUT));
-    request.on("error", (error) => {
-      if (connection.isUnanswered() && isClosedByPeer(error)) return settle({ kind: "stale" });
+    },
+    onResponseEnd() {
+      if (!isSettled) settleAs(CUT, connection.address, true);
+    },
+    onResponseError(_, error) {
+      if (isSettled) return;
+      const isUnanswered = connection.isReused && !connection.hasBegun;
+      if (isUnanswered && isClosedByPeer(error)) return settle({ kind: "stale" });
       settleAs(failureOf(error, connection.phase), connection.address ?? addressOf(error));
-    });
-    request.on("close", () => settleAs(CUT)); // of a request that neither ended nor failed
+    },
   });
 }
 
 const CUT: Failure = { reason: "connect", error: "the connection was cut" };
 
-function flatten(headers: IncomingHttpHeaders): Record<string, string> {
+type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2];
+
+function flatten(headers: Headers): Record<string, string> {
   const flat: Record<string, string> = {};
   for (const [name, value = ""] of Object.entries(headers))
     flat[name] = Array.isArray(value) ? value.join(", ") : value;

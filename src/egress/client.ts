@@ -1,22 +1,26 @@
 // The one client that reaches receivers. Whatever they do, each exchange ends in time and in bounded memory.
-import { setMaxListeners } from "node:events";
-
-import got from "got";
-
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { PosthornError } from "../kernel/errors.ts";
 import type { AddressRules } from "./address.ts";
-import { createAgents, destroyAgents, type Agents } from "./agents.ts";
-import { followAttempt, type Attempt } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
+import { createDialer } from "./dialer.ts";
 import type { EgressRequest, Exchange, Failed } from "./exchange.ts";
+import { createJudgedUrls } from "./judged-urls.ts";
 import { createResolver, type Resolver } from "./resolver.ts";
-import { judgeUrl } from "./url.ts";
+import { createTransport } from "./transport.ts";
+
+// Kept over all receivers, one per slot of the default concurrency; not fewer for each, since many may lead to one host.
+const IDLE_CONNECTIONS_MIN = 256;
 
 export type EgressOptions = AddressRules & {
   clock: MonotonicClock;
   resolver?: Resolver;
   /** PEM certificates of authorities that are trusted beside the well-known ones. */
-  ca?: string;
+  ca?: string | null;
+  /** An http or https proxy that all goes through, with its user name and password. */
+  proxy?: URL | null;
+  /** How many requests the caller has in flight at once: as many connections are kept for the next ones. */
+  concurrency?: number;
 };
 
 export type Egress = {
@@ -28,82 +32,51 @@ export type Egress = {
 
 /** Creates the client; its sockets and its name cache are shared by all that it sends. */
 export function createEgress(options: EgressOptions): Egress {
-  const { clock } = options;
+  const { clock, concurrency = 0 } = options;
   const resolver = options.resolver ?? createResolver({ clock });
-  const pooled = createAgents({ ...options, resolver, keepAlive: true });
-  const fresh = createAgents({ ...options, resolver, keepAlive: false });
-  const inFlight = new Set<Promise<Exchange>>();
-  const closing = new AbortController();
-  setMaxListeners(0, closing.signal); // one for each request in flight
-
-  function attempt(request: EgressRequest, agents: Agents, timeoutMs: number): Promise<Attempt> {
-    const { url, headers, body } = request;
-    const stream = client.post(url, {
-      headers: { ...headers, "content-length": String(body.length) },
-      body,
-      timeout: { request: timeoutMs },
-      agent: agents,
-    });
-    return followAttempt(stream, timeoutMs, closing.signal);
-  }
+  const idleMax = Math.max(IDLE_CONNECTIONS_MIN, concurrency);
+  const transport = createTransport(createDialer({ ...options, resolver }), idleMax);
+  const judge = createJudgedUrls(options);
+  let isClosing = false;
 
   async function send(request: EgressRequest, elapsedMs: () => number): Promise<Attempt> {
-    if (closing.signal.aborted) return failed("connect", "the service is stopping");
-    try {
-      const url = judgeUrl(request.url, { ...options, httpsOnly: request.httpsOnly ?? false });
-      const first = await attempt({ ...request, url }, pooled, request.timeoutMs);
-      if (first.kind !== "stale") return first;
-      // Nobody's failure, so not one of the schedule's attempts; the deadline stays what it was.
-      return await attempt(
-        { ...request, url },
-        fresh,
-        Math.max(1, request.timeoutMs - elapsedMs()),
-      );
-    } catch (error) {
-      const issue = error instanceof PosthornError ? error.issues?.[0] : undefined;
-      if (issue) return failed("policy", `the URL ${issue.message}`);
-      return failed("connect", "the request could not be made");
-    }
-  }
-
-  async function post(request: EgressRequest): Promise<Exchange> {
-    const startedAt = clock();
-    const elapsedMs = () => Math.round(clock() - startedAt);
-    const result = await send(request, elapsedMs);
-    // A new socket is never stale; the type can't know.
-    const known = result.kind === "stale" ? failed("connect", "the connection was cut") : result;
-    return { ...known, durationMs: elapsedMs() };
+    const { headers, body, timeoutMs, httpsOnly = false } = request;
+    const url = judge(request.url, httpsOnly);
+    const first = await transport.send({ url, headers, body }, { timeoutMs, isFresh: false });
+    if (first.kind !== "stale" || isClosing) return first;
+    // Nobody's failure, so not one of the schedule's attempts; the deadline stays what it was.
+    const leftMs = Math.max(1, timeoutMs - elapsedMs());
+    return transport.send({ url, headers, body }, { timeoutMs: leftMs, isFresh: true });
   }
 
   return {
-    post(request) {
-      const exchange = post(request);
-      inFlight.add(exchange);
-      void exchange.finally(() => inFlight.delete(exchange));
-      return exchange;
+    async post(request) {
+      if (isClosing) return { ...STOPPING, durationMs: 0 };
+      const startedAt = clock();
+      const elapsedMs = () => Math.round(clock() - startedAt);
+      const attempt = await send(request, elapsedMs).catch(unsendable);
+      // A new socket is never stale; one that was closed by a stop may be.
+      const known = attempt.kind === "stale" ? CUT : attempt;
+      return { ...known, durationMs: elapsedMs() };
     },
     async close() {
-      closing.abort();
-      await Promise.all(inFlight);
-      destroyAgents(pooled);
-      destroyAgents(fresh);
+      isClosing = true;
+      transport.close(STOPPING);
       resolver.close();
+      await new Promise(setImmediate); // by when the exchanges that were ended have been answered
     },
   };
 }
 
-// One instance: merging options is most of what got costs. Redirects would post to a URL nobody judged, decompression
-// turns 0.3 MB into 1 GB, and got's own retries know nothing of the schedule.
-const client = got.extend({
-  decompress: false,
-  followRedirect: false,
-  retry: { limit: 0 },
-  throwHttpErrors: false,
-  headers: { "user-agent": undefined },
-  enableUnixSockets: false,
-  maxHeaderSize: 16 * 1024,
-}).stream;
+function unsendable(error: unknown): Omit<Failed, "durationMs"> {
+  const issue = error instanceof PosthornError ? error.issues?.[0] : undefined;
+  if (issue) return failed("policy", `the URL ${issue.message}`);
+  return failed("connect", "the request could not be made");
+}
 
 function failed(reason: Failed["reason"], error: string): Omit<Failed, "durationMs"> {
   return { kind: "failed", reason, error, address: null };
 }
+
+const STOPPING = failed("connect", "the service is stopping");
+const CUT = failed("connect", "the connection was cut");

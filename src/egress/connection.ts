@@ -1,49 +1,106 @@
-// How far a request's connection has come: which phase a failure belongs to, and who is on the other side.
-import type { ClientRequest } from "node:http";
-import { isIP, type Socket } from "node:net";
+// One connection to a receiver: an undici client of one socket, how far it has come, and who is on the other side.
+import type { Socket } from "node:net";
 
-import type { Request } from "got";
+import { Client, type Dispatcher } from "undici";
 
+import { SECOND } from "../kernel/duration.ts";
+import type { Dial } from "./dialer.ts";
 import type { Phase } from "./failure.ts";
-import { hostOf } from "./url.ts";
+import { lawfulInterim } from "./interim.ts";
+
+const IDLE_MS_MAX = 4 * SECOND; // below the 5 s after which node and Apache close: fewer sockets closed at reuse
+const IDLE_MARGIN_MS = SECOND; // of what a receiver promises in `Keep-Alive: timeout`, for the way there
+const HEADER_BYTES_MAX = 16 * 1024; // as node's own, and more than any receiver needs
+
+export type Outgoing = { path: string; headers: Record<string, unknown>; body: Buffer };
 
 export type Connection = {
+  readonly origin: string;
   phase: Phase;
   address: string | null;
-  /** Says whether the socket had been used before and has brought nothing since. */
-  isUnanswered(): boolean;
+  /** Whether the socket had carried a request before this one, and whether this one's answer has begun. */
+  isReused: boolean;
+  hasBegun: boolean;
+  /** Whether the status is in: what comes now is the body. */
+  hasStatus: boolean;
+  /** Whether the answer was a 101. */
+  isUpgrade: boolean;
+  /** Sends one request; the one before has to be over. */
+  send(request: Outgoing, handler: Dispatcher.DispatchHandler): void;
+  isOpen(): boolean;
+  /** Closes the socket, in whatever phase it is. */
+  destroy(): void;
 };
 
-/** Watches the connection of a request that got has just begun. */
-export function watchConnection(request: Request): Connection {
-  let reusedSocket: Socket | undefined;
-  let bytesReadBefore = 0;
-  const url = request.options.url as URL;
+/** Creates a connection that is opened by its first request; `closed` is called when an open one has closed. */
+export function createConnection(origin: string, dial: Dial, closed: () => void): Connection {
+  let socket: Socket | undefined;
+  let giveUp: (() => void) | undefined;
+  let isDestroyed = false;
+
+  // Without timers of undici's own: the deadline of an attempt is over all its phases. One request at a time, and a
+  // POST is never sent again by undici, so that what becomes of it is known.
+  const client = new Client(origin, {
+    connect: (target, callback) => {
+      connection.isReused = false;
+      socket = undefined;
+      giveUp = dial(target, {
+        step(phase, address) {
+          connection.phase = phase;
+          if (address !== undefined) connection.address = address;
+        },
+        ready(opened) {
+          socket = opened;
+          watchReads(opened);
+          callback(null, opened);
+        },
+        failed(error) {
+          if (socket === undefined) callback(error, null); // afterwards it is undici that hears of it
+        },
+      });
+    },
+    pipelining: 1,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: IDLE_MS_MAX,
+    keepAliveMaxTimeout: IDLE_MS_MAX,
+    keepAliveTimeoutThreshold: IDLE_MARGIN_MS,
+    maxHeaderSize: HEADER_BYTES_MAX,
+  });
+  client.on("disconnect", closed);
+
   const connection: Connection = {
-    phase: isIP(hostOf(url)) ? "connect" : "name",
+    origin,
+    phase: "connect",
     address: null,
-    isUnanswered: () => reusedSocket !== undefined && reusedSocket.bytesRead === bytesReadBefore,
+    isReused: false,
+    hasBegun: false,
+    hasStatus: false,
+    isUpgrade: false,
+    send({ path, headers, body }, handler) {
+      connection.isReused = socket !== undefined;
+      connection.hasBegun = false;
+      connection.hasStatus = false;
+      client.dispatch({ method: "POST", path, headers: headers as never, body }, handler);
+    },
+    isOpen: () => socket?.destroyed === false,
+    destroy() {
+      if (isDestroyed) return;
+      isDestroyed = true;
+      void client.destroy();
+      giveUp?.(); // which undici knows only once it is connected
+    },
   };
 
-  function established(socket: Socket): void {
-    connection.phase = "answer";
-    connection.address = socket.remoteAddress ?? null;
+  function watchReads(to: Socket): void {
+    const read = to.read.bind(to) as (size?: number) => Buffer | null;
+    to.read = (size) => {
+      const chunk = read(size);
+      if (chunk === null) return chunk;
+      connection.hasBegun = true;
+      if (!connection.hasStatus && lawfulInterim(chunk)) connection.isUpgrade = true;
+      return chunk;
+    };
   }
-
-  request.on("request", (native: ClientRequest) => {
-    native.on("socket", (socket) => {
-      if (native.reusedSocket) {
-        reusedSocket = socket;
-        bytesReadBefore = socket.bytesRead;
-        return established(socket);
-      }
-      socket.once("lookup", () => (connection.phase = "connect"));
-      socket.once("connect", () => {
-        established(socket);
-        if (url.protocol === "https:") connection.phase = "tls";
-      });
-      socket.once("secureConnect", () => (connection.phase = "answer"));
-    });
-  });
   return connection;
 }

@@ -26,10 +26,7 @@ export function judgedLookup(
   resolver: Resolver,
 ): LookupFunction {
   return (name, options, callback) => {
-    const judged = isLocalhost(name)
-      ? Promise.resolve(loopbackAddresses(port, rules))
-      : resolver.resolve(name).then((addresses) => judgeAll(addresses, port, rules));
-    judged.then(
+    judgedAddresses(name, port, rules, resolver).then(
       (addresses) => {
         const [first = ""] = addresses;
         if (!options.all) return callback(null, first, familyOf(first));
@@ -42,6 +39,17 @@ export function judgedLookup(
       (error: Error) => callback(error, ""),
     );
   };
+}
+
+/** The addresses of a name, each of which may be reached; rejects with a `Refusal` otherwise. */
+export async function judgedAddresses(
+  name: string,
+  port: number,
+  rules: AddressRules,
+  resolver: Resolver,
+): Promise<string[]> {
+  if (isLocalhost(name)) return loopbackAddresses(port, rules);
+  return judgeAll(await resolver.resolve(name), port, rules);
 }
 
 function judgeAll(addresses: string[], port: number, rules: AddressRules): string[] {

@@ -1,4 +1,4 @@
-// An error of a socket, of TLS or of got, as a reason and a short text. Only codes are read: messages and
+// An error of a socket, of TLS or of undici, as a reason and a short text. Only codes are read: messages and
 // `options` of such errors may hold headers and bodies.
 import { Refusal } from "./refusal.ts";
 import type { Failed } from "./exchange.ts";
@@ -26,7 +26,8 @@ const CONNECT_TEXTS: Record<string, string> = {
   EHOSTUNREACH: "the host is unreachable",
   ENETUNREACH: "the network is unreachable",
   EPIPE: "the receiver closed the connection without an answer",
-  HPE_HEADER_OVERFLOW: "the answer's headers are too large",
+  UND_ERR_HEADERS_OVERFLOW: "the answer's headers are too large",
+  UND_ERR_SOCKET: "the receiver closed the connection without an answer",
 };
 
 const DEADLINE_TEXTS = {
@@ -44,8 +45,11 @@ export function failureOf(error: unknown, phase: Phase): Failure {
   if (code === "ETIMEDOUT") return { reason: "timeout", error: `${DEADLINE_TEXTS[phase]} in time` };
   if (phase === "tls" || TLS_TEXTS[code] !== undefined || /^ERR_(SSL|TLS)_/.test(code))
     return { reason: "tls", error: TLS_TEXTS[code] ?? `the TLS handshake failed (${code})` };
-  if (code === "ERR_INVALID_CHAR" || code === "ERR_INVALID_HTTP_TOKEN")
-    return { reason: "policy", error: "a header holds a character that can't be sent" };
+  if (code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED")
+    return {
+      reason: "policy",
+      error: "a header can't be sent: its name, or a character in it, is not allowed",
+    };
   if (code.startsWith("HPE_") && CONNECT_TEXTS[code] === undefined)
     return { reason: "connect", error: `the answer is not valid HTTP (${code})` };
   return { reason: "connect", error: CONNECT_TEXTS[code] ?? `the connection failed (${code})` };
@@ -59,7 +63,7 @@ export function deadlineFailure(phase: Phase, timeoutMs: number): Failure {
 
 /** Says whether the other side closed the connection. */
 export function isClosedByPeer(error: unknown): boolean {
-  return ["ECONNRESET", "EPIPE"].includes(codeOf(error));
+  return ["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"].includes(codeOf(error));
 }
 
 /** The address that a failed connection was for, where the error tells. */

@@ -32,8 +32,8 @@ export function judgeUrl(text: string, rules: UrlRules): string {
   return url.href;
 }
 
-/** The host of a URL as `net` wants it: an IPv6 address without its brackets. */
-export function hostOf(url: URL): string {
+// As `net` wants it: an IPv6 address without its brackets.
+function hostOf(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, "$1");
 }
 

@@ -1,9 +1,7 @@
-import http from "node:http";
-
 import { expect, test } from "@jest/globals";
 
 import { parseCidrs } from "../../src/egress/address.ts";
-import { createAgents, destroyAgents } from "../../src/egress/agents.ts";
+import { createDialer } from "../../src/egress/dialer.ts";
 import { createResolver } from "../../src/egress/resolver.ts";
 import type { EgressOptions } from "../../src/egress/client.ts";
 import { startDnsServer, type DnsAnswer } from "../helpers/dns-server.ts";
@@ -120,13 +118,11 @@ test("a redirect is not followed", async () => {
   expect(target.accepted).toBe(0);
 });
 
-test("the agents judge by themselves: a literal address or a socket file does not get past them", () => {
+test("the dialer judges by itself: a literal address or a known name does not get past it", () => {
   const rules = { allow: parseCidrs("127.0.0.1"), forbidden: () => [] };
-  const resolver = createResolver({ clock: () => 0 });
-  const agents = createAgents({ ...rules, resolver, keepAlive: false });
-  closing({ close: () => destroyAgents(agents) });
-  for (const target of [{ host: "10.0.0.1" }, { host: "::1" }, { socketPath: "/nonexistent" }]) {
-    const attempt = () => http.request({ ...target, port: 80, agent: agents.http });
-    expect(attempt).toThrow(/may not be reached/);
-  }
+  const dial = createDialer({ ...rules, resolver: createResolver({ clock: () => 0 }) });
+  const never = { step() {}, ready() {}, failed() {} };
+  for (const hostname of ["10.0.0.1", "::1", "metadata.google.internal", "unix"])
+    for (const protocol of ["http:", "https:"])
+      expect(() => dial({ protocol, hostname, port: "" }, never)).toThrow(/may not be reached/);
 });

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import http from "node:http";
+import type { AddressInfo } from "node:net";
 
 import { expect, test } from "@jest/globals";
 
@@ -115,6 +116,32 @@ test("an idle connection is closed after 4 s", async () => {
   expect(receiver.open.size).toBe(1);
   await allClosed(receiver);
   expect(performance.now() - idleSince).toBeGreaterThan(3_500);
+});
+
+test("a receiver's own Keep-Alive timeout is honoured, a second early", async () => {
+  const keeps = (s: number) => says("200 OK", ["content-length: 0", `keep-alive: timeout=${s}`]);
+  const receiver = closing(await startReceiver(keeps(2)));
+  await startEgress().post(receiver.url);
+  const idleSince = performance.now();
+  await allClosed(receiver);
+  expect(performance.now() - idleSince).toBeLessThan(1_800);
+  const hasty = closing(await startReceiver(keeps(1)));
+  await startEgress().post(hasty.url);
+  await allClosed(hasty);
+});
+
+test("a thousand requests in flight to one receiver each have a connection and are answered", async () => {
+  const waiting: http.ServerResponse[] = [];
+  const server = http.createServer((_, response) => {
+    if (waiting.push(response) === 1_000) for (const each of waiting) each.end();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closing(server);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const { post } = startEgress();
+  const all = Array.from({ length: 1_000 }, () => post(url, { timeoutMs: 20_000 }));
+  for (const exchange of await Promise.all(all)) expect(exchange).toMatchObject({ status: 200 });
 });
 
 test("a receiver that thinks for longer than that is waited for", async () => {

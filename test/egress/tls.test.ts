@@ -1,7 +1,8 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
 import { beforeAll, expect, test } from "@jest/globals";
 
-import { createAgents } from "../../src/egress/agents.ts";
-import { createResolver } from "../../src/egress/resolver.ts";
 import { createAuthority, createCertificate, type Authority } from "../helpers/certificates.ts";
 import { closing, startEgress } from "../helpers/egress.ts";
 import { says, startReceiver, startRecorder } from "../helpers/receivers.ts";
@@ -79,8 +80,18 @@ test("silence in the handshake is a timeout that says where", async () => {
   expect(exchange).toMatchObject({ kind: "failed", reason: "timeout", error });
 });
 
-test("checking is said to be on, so that node's environment switch does not turn it off for everybody", () => {
-  const resolver = createResolver({ clock: () => 0 });
-  const agents = createAgents({ allow: [], forbidden: () => [], resolver, keepAlive: false });
-  expect(agents.https.options.rejectUnauthorized).toBe(true);
+test("node's environment switch does not turn checking off", async () => {
+  const receiver = closing(await startReceiver(says("200 OK"), createCertificate(unknown, HOSTS)));
+  const script = `
+    import { createEgress } from "./src/egress/client.ts";
+    import { parseCidrs } from "./src/egress/address.ts";
+    const allow = parseCidrs("127.0.0.1");
+    const egress = createEgress({ allow, forbidden: () => [], clock: () => performance.now() });
+    const request = { headers: {}, body: Buffer.from("{}"), timeoutMs: 5_000 };
+    console.log((await egress.post({ url: ${JSON.stringify(receiver.url)}, ...request })).reason);
+    await egress.close();`;
+  const flags = ["--import", "tsx", "--input-type=module", "--eval", script];
+  const env = { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: "0" };
+  const { stdout } = await promisify(execFile)(process.execPath, flags, { env });
+  expect(stdout.trim()).toBe("tls");
 });

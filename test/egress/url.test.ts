@@ -35,51 +35,6 @@ test.each([
   expect(judge(text)).toBe(normal);
 });
 
-test.each([
-  "ftp://example.com/",
-  "file:///etc/passwd",
-  "unix:/var/run/docker.sock",
-  "javascript:alert(1)",
-  "http://unix/var/run/docker.sock",
-  "http://unix:/var/run/docker.sock:/containers",
-  "example.com",
-  "",
-  "http://",
-  "http://exa mple.com/",
-  "http://example.com/\r\nx: y",
-  " http://example.com/",
-  "http://exam\tple.com/",
-  "http://example.com:0/",
-  "http://example.com:65536/",
-  "http://user@example.com/",
-  "http://user:pass@example.com/",
-  "http://:pass@example.com/",
-  "http://example.com/#part",
-  "http://[::1",
-  "http://1.2.3.4.5/",
-  "http://256.256.256.256/",
-])("%j is refused", (text) => {
-  expect(errorOf(text)).toMatchObject({ code: "invalid_request", issues: [{ path: "url" }] });
-});
-
-test.each([
-  ..."127.0.0.1 127.1 0177.0.0.1 0x7f.0.0.1 0x7f000001 2130706433 0 127.0.0.1. １２７.0.0.1 ①②⑦.⓪.⓪.①".split(
-    " ",
-  ),
-  ..."[::1] [::ffff:127.0.0.1] [::ffff:7f00:1] [0:0:0:0:0:0:0:1] [::] 0.0.0.0 %31%32%37.0.0.1".split(
-    " ",
-  ),
-  ..."10.0.0.1 169.254.169.254 0xa9fea9fe 192.168.1.1 [fe80::1] [fd00:ec2::254] 168.63.129.16".split(
-    " ",
-  ),
-  ..."localhost LOCALHOST localhost. a.localhost a.b.localhost. ｌocalhost".split(" "),
-  ..."metadata metadata.google.internal METADATA.google.internal. metadata.goog instance-data".split(
-    " ",
-  ),
-])("http://%s/ leads inside and is refused", (host) => {
-  expect(errorOf(`http://${host}/`).message).toMatch(/^url: leads to .* may not be reached/);
-});
-
 test("localhost names count as loopback: accepted where either loopback address is allowed", () => {
   for (const host of ["localhost", "localhost.", "a.localhost", "127.0.0.1"])
     expect(judge(`http://${host}:3000/`, { allow: "127.0.0.1" })).toBe(`http://${host}:3000/`);

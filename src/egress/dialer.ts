@@ -1,0 +1,136 @@
+// Opens sockets to receivers: through the door, with certificates checked, and each step on the way told.
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTls, createSecureContext, rootCertificates } from "node:tls";
+
+import { SECOND } from "../kernel/duration.ts";
+import type { AddressRules } from "./address.ts";
+import { judgedAddresses, judgedLookup, judgeLiteral } from "./door.ts";
+import type { Phase } from "./failure.ts";
+import type { Resolver } from "./resolver.ts";
+import { openTunnel } from "./tunnel.ts";
+
+const CONNECT_ATTEMPT_MS = SECOND; // of one address before the next is tried; node's 250 ms gives up on far continents
+const SESSIONS_MAX = 1_024; // TLS sessions to resume, one for each receiver, about 2 kB each
+
+export type DialerOptions = AddressRules & {
+  resolver: Resolver;
+  /** PEM certificates of authorities that are trusted beside the well-known ones. */
+  ca?: string | null | undefined;
+  /** A proxy that all goes through. Names are judged here all the same; which address they lead to is its decision. */
+  proxy?: URL | null | undefined;
+};
+
+/** Where to, in the parts of a URL; `hostname` is an IPv6 address without its brackets. */
+export type Target = { protocol: string; hostname: string; port: string };
+
+export type Dialing = {
+  /** Told of each phase that begins, and of who is on the other side once that is known. */
+  step(phase: Phase, address?: string | null): void;
+  /** A request can be written. */
+  ready(socket: Socket): void;
+  failed(error: Error): void;
+};
+
+/** Begins to open a socket, and answers how to give up. Throws a `Refusal` where a literal address may not be reached. */
+export type Dial = (target: Target, dialing: Dialing) => () => void;
+
+/** Creates what opens sockets. */
+export function createDialer(options: DialerOptions): Dial {
+  const { resolver, proxy } = options;
+  const trust = options.ca
+    ? { secureContext: createSecureContext({ ca: [...rootCertificates, options.ca] }) }
+    : {};
+  const sessions = new Map<string, Buffer>();
+
+  function secure(target: Target, to: object): Socket {
+    const key = `${target.hostname}:${target.port}`;
+    const session = sessions.get(key);
+    const socket = connectTls({
+      ...to,
+      ...trust,
+      ...(session && { session }),
+      // RFC 6066 3: neither an address nor a dot at the end; certificates are still checked against `host`.
+      servername: isIP(target.hostname) ? "" : target.hostname.replace(/\.$/, ""),
+      ALPNProtocols: ["http/1.1"],
+      // Said outright, so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not turn checking off for everybody.
+      rejectUnauthorized: true,
+    });
+    socket.on("session", (fresh) => {
+      sessions.delete(key);
+      sessions.set(key, fresh);
+      for (const oldest of sessions.keys()) {
+        if (sessions.size <= SESSIONS_MAX) break;
+        sessions.delete(oldest);
+      }
+    });
+    return socket;
+  }
+
+  function dialDirectly(target: Target, port: number, { step, ready, failed }: Dialing) {
+    const isSecure = target.protocol === "https:";
+    const to = {
+      host: target.hostname,
+      port,
+      lookup: judgedLookup(port, options, resolver),
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: CONNECT_ATTEMPT_MS,
+      noDelay: true,
+    };
+    const socket = isSecure ? secure(target, to) : connectTcp(to);
+    const answer = () => {
+      step("answer");
+      ready(socket);
+    };
+    socket.once("lookup", () => step("connect"));
+    socket.once("connect", () => {
+      step("tls", socket.remoteAddress ?? null);
+      if (!isSecure) answer();
+    });
+    if (isSecure) socket.once("secureConnect", answer);
+    socket.on("error", failed);
+    return () => void socket.destroy();
+  }
+
+  function dialThrough(via: URL, target: Target, port: number, dialing: Dialing) {
+    const { step, ready, failed } = dialing;
+    const { hostname } = target;
+    let stage: { destroy(): void } | undefined;
+    let isGivenUp = false;
+    const answer = (socket: Socket) => {
+      step("answer");
+      ready(socket);
+    };
+    const opened = (socket: Socket) => {
+      stage = socket;
+      socket.on("error", failed);
+      if (target.protocol !== "https:") return answer(socket);
+      step("tls");
+      const inner = secure(target, { socket, host: hostname });
+      stage = inner;
+      inner.once("secureConnect", () => answer(inner)).on("error", failed);
+    };
+    const judged = isIP(hostname)
+      ? Promise.resolve([])
+      : judgedAddresses(hostname, port, options, resolver);
+    const ask = () => {
+      if (isGivenUp) return;
+      step("connect");
+      const authority = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+      stage = openTunnel(authority, { proxy: via, resolver, trust }, opened, failed);
+    };
+    judged.then(ask).catch(failed);
+    return () => {
+      isGivenUp = true;
+      stage?.destroy();
+    };
+  }
+
+  return (target, dialing) => {
+    const { hostname, protocol } = target;
+    const port = Number(target.port) || (protocol === "https:" ? 443 : 80);
+    judgeLiteral(hostname, isIP(hostname), port, options);
+    dialing.step(isIP(hostname) ? "connect" : "name", null);
+    if (proxy) return dialThrough(proxy, target, port, dialing);
+    return dialDirectly(target, port, dialing);
+  };
+}
