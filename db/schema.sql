@@ -66,6 +66,7 @@ create table posthorn.deliveries (
   created_at timestamp with time zone not null,
   tenant text not null,
   cause text not null,
+  lane bigint,
   constraint deliveries_pkey PRIMARY KEY (bucket, tenant, id)
 ) with (
   fillfactor=70,
@@ -73,11 +74,22 @@ create table posthorn.deliveries (
   autovacuum_vacuum_cost_delay=0,
   vacuum_truncate=false
 );
-CREATE INDEX deliveries_event ON posthorn.deliveries USING btree (bucket, event_id, webhook_id);
+CREATE INDEX deliveries_event ON posthorn.deliveries USING btree (bucket, event_id, webhook_id) WHERE (event_id > '00000000-0000-0000-0000-000000000000'::uuid);
+CREATE UNIQUE INDEX deliveries_head ON posthorn.deliveries USING btree (bucket, webhook_id, lane) WHERE ((state < 2) AND (lane IS NOT NULL));
 CREATE INDEX deliveries_held ON posthorn.deliveries USING btree (bucket, webhook_id, due_at, id) WHERE (state = 2);
+CREATE INDEX deliveries_queued ON posthorn.deliveries USING btree (bucket, webhook_id, lane, id) WHERE (state = 3);
 CREATE INDEX deliveries_ready ON posthorn.deliveries USING btree (bucket, webhook_id, due_at, id) WHERE (state = 0);
 CREATE INDEX deliveries_waiting ON posthorn.deliveries USING btree (bucket, due_at, id) WHERE (state = 1);
-CREATE INDEX deliveries_webhook ON posthorn.deliveries USING btree (bucket, webhook_id, id);
+CREATE INDEX deliveries_webhook ON posthorn.deliveries USING btree (bucket, webhook_id, id) WHERE (webhook_id > 0);
+
+create table posthorn.erasures (
+  tenant text not null,
+  event_id uuid not null,
+  erased_at timestamp with time zone not null,
+  look_at timestamp with time zone,
+  constraint erasures_pkey PRIMARY KEY (tenant, event_id)
+);
+CREATE INDEX erasures_to_look_at ON posthorn.erasures USING btree (look_at) WHERE (look_at IS NOT NULL);
 
 create table posthorn.event_payloads (
   bucket smallint default 0 not null,
@@ -111,6 +123,22 @@ create table posthorn.events (
   schema_checked boolean not null,
   constraint events_pkey PRIMARY KEY (bucket, tenant, id)
 ) partition by RANGE (id);
+
+create table posthorn.expansions (
+  bucket smallint default 0 not null,
+  done integer default 0 not null,
+  payload_bytes integer not null,
+  event_id uuid not null,
+  created_at timestamp with time zone not null,
+  tenant text not null,
+  channel text,
+  webhook_ids bigint[] not null,
+  constraint expansions_pkey PRIMARY KEY (bucket, event_id)
+) with (
+  fillfactor=50,
+  autovacuum_vacuum_scale_factor=0.02,
+  autovacuum_vacuum_cost_delay=0
+);
 
 create table posthorn.finished_deliveries (
   bucket smallint default 0 not null,
@@ -169,6 +197,37 @@ create table posthorn.publishers (
   constraint publishers_pkey PRIMARY KEY (role, tenant)
 );
 
+create table posthorn.replays (
+  bucket smallint default 0 not null,
+  is_fed boolean default false not null,
+  by_first boolean not null,
+  tenant text not null,
+  id uuid not null,
+  webhook_id bigint not null,
+  cause text not null,
+  wanted text,
+  since uuid not null,
+  until uuid not null,
+  "position" uuid not null,
+  counted_to uuid,
+  matched bigint not null,
+  queued bigint default 0 not null,
+  delivered bigint default 0 not null,
+  dead bigint default 0 not null,
+  cancelled bigint default 0 not null,
+  outstanding uuid[] default '{}'::uuid[] not null,
+  pending_then uuid[] default '{}'::uuid[] not null,
+  status text not null,
+  created_at timestamp with time zone not null,
+  finished_at timestamp with time zone,
+  constraint replays_cause_check CHECK ((cause = ANY (ARRAY['replay'::text, 'retry'::text]))),
+  constraint replays_pkey PRIMARY KEY (bucket, tenant, id),
+  constraint replays_status_check CHECK ((status = ANY (ARRAY['running'::text, 'done'::text, 'cancelled'::text]))),
+  constraint replays_wanted_check CHECK ((wanted = ANY (ARRAY['delivered'::text, 'dead'::text, 'cancelled'::text, 'never'::text])))
+);
+CREATE INDEX replays_open ON posthorn.replays USING btree (bucket, id) WHERE (finished_at IS NULL);
+CREATE INDEX replays_webhook ON posthorn.replays USING btree (bucket, webhook_id, id);
+
 create table posthorn.routes (
   tenant text not null,
   type_pattern text not null,
@@ -189,7 +248,14 @@ create table posthorn.webhook_states (
   webhook_id bigint not null,
   not_before timestamp with time zone,
   tested_at timestamp with time zone[] default '{}'::timestamp with time zone[] not null,
+  proven boolean default false not null,
+  last_sequence bigint default 0 not null,
+  next_send_at timestamp with time zone,
   constraint webhook_states_pkey PRIMARY KEY (bucket, webhook_id)
+) with (
+  fillfactor=50,
+  autovacuum_vacuum_scale_factor=0.02,
+  autovacuum_vacuum_cost_delay=0
 );
 
 create table posthorn.webhook_versions (
@@ -242,6 +308,7 @@ create table posthorn.webhooks (
 CREATE INDEX webhooks_ended ON posthorn.webhooks USING btree (webhook_id) WHERE ((status <> 'Subscribed'::text) OR (deleted_at IS NOT NULL));
 CREATE UNIQUE INDEX webhooks_id ON posthorn.webhooks USING btree (tenant, id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_list ON posthorn.webhooks USING btree (tenant, webhook_id) WHERE (deleted_at IS NULL);
+CREATE INDEX webhooks_ordered ON posthorn.webhooks USING btree (tenant, webhook_id) WHERE ((delivery_order <> 'none'::text) AND (status = 'Subscribed'::text) AND (deleted_at IS NULL));
 CREATE INDEX webhooks_to_announce ON posthorn.webhooks USING btree (webhook_id) WHERE ((health <> announced_health) OR (health = 'failing'::text));
 
 CREATE OR REPLACE FUNCTION posthorn.admit_types(tenant text, types text[], at timestamp with time zone)
@@ -274,6 +341,67 @@ end
 $function$;
 revoke all on function posthorn.admit_types(text,text[],timestamp with time zone) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.advance_lanes(webhook bigint, after_lane bigint, lanes_max integer)
+ RETURNS TABLE(advanced integer, last_lane bigint)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+declare
+  delivery_order text;
+begin
+  advanced := 0;
+  last_lane := after_lane;
+  perform from posthorn.webhook_states as s
+  where s.bucket = 0 and s.webhook_id = webhook
+  for update skip locked;
+  if not found then
+    return next;
+    return;
+  end if;
+  -- Statements of their own, so that their snapshots see what the holder of that lock did before.
+  select w.delivery_order into delivery_order from posthorn.webhooks as w
+  where w.webhook_id = webhook and w.status = 'Subscribed' and coalesce(w.deleted_at, 'infinity') = 'infinity'
+    and not w.paused and w.health <> 'disabled' and w.delivery_order <> 'none';
+  if delivery_order is null or posthorn.has_latecomers(webhook, delivery_order) then
+    return next;
+    return;
+  end if;
+  return query
+    with recursive scan as (
+      (
+        select q.lane, q.ctid as place_of_row, 1 as looked from posthorn.deliveries as q
+        where q.bucket = 0 and q.state = 3 and q.webhook_id = webhook and q.lane > after_lane
+        order by q.lane, q.id limit 1
+      )
+      union all
+      select following.lane, following.place_of_row, scan.looked + 1
+      from scan cross join lateral (
+        select q.lane, q.ctid as place_of_row from posthorn.deliveries as q
+        where q.bucket = 0 and q.state = 3 and q.webhook_id = webhook and q.lane > scan.lane
+        order by q.lane, q.id limit 1
+      ) as following
+      where scan.looked < lanes_max
+    ),
+    free as materialized (
+      select scan.place_of_row from scan
+      -- The order names the index: "exists" with an equality would leave the choice open.
+      where (
+        select head.lane from posthorn.deliveries as head
+        where head.bucket = 0 and head.webhook_id = webhook and head.lane >= scan.lane and head.state < 2
+        order by head.lane limit 1
+      ) is distinct from scan.lane
+    ),
+    heads as (
+      update posthorn.deliveries as d set state = 0
+      from free where d.ctid = free.place_of_row and d.state + 0 = 3
+      returning 1
+    )
+    select (select count(*) from heads)::integer,
+      (select scan.lane from scan where scan.looked = lanes_max);
+end
+$function$;
+revoke all on function posthorn.advance_lanes(bigint,bigint,integer) from public;
+
 CREATE OR REPLACE FUNCTION posthorn.allow_publish(role text, tenant text DEFAULT 'default'::text)
  RETURNS void
  LANGUAGE plpgsql
@@ -298,7 +426,6 @@ CREATE OR REPLACE FUNCTION posthorn.check_event(tenant text, type text, payload 
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
 AS $function$
 begin
   if tenant is null or tenant !~ '^[a-z0-9_-]{1,64}$' then
@@ -342,7 +469,6 @@ CREATE OR REPLACE FUNCTION posthorn.check_json(payload text)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
 AS $function$
 begin
   perform payload::json;
@@ -387,16 +513,156 @@ end
 $function$;
 revoke all on function posthorn.check_publisher(text) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.expand(deliveries_max integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  -- One reading for ids and created_at, as a publish has.
+  at timestamptz := clock_timestamp();
+  head text := posthorn.uuid_v7_head(at);
+  made integer := 0;
+  taken posthorn.expansions;
+  next_ids bigint[];
+  is_erased boolean;
+begin
+  while made < deliveries_max loop
+    select x.* into taken from posthorn.expansions as x
+    where x.bucket = 0
+    order by x.event_id limit 1 for update skip locked;
+    exit when not found;
+    next_ids := taken.webhook_ids[taken.done + 1 : taken.done + deliveries_max - made];
+    is_erased := not exists (
+      select from posthorn.event_payloads as p
+      where p.bucket = 0 and p.tenant = taken.tenant and p.id = taken.event_id
+    );
+
+    with target as materialized (
+      select w.*, next.webhook_id, posthorn.uuid_v7_of(head, made + next.item::integer - 1, gen_random_uuid()) as id,
+        not is_erased and coalesce(w.status = 'Subscribed' and w.deleted_at is null, false) as is_live
+      from unnest(next_ids) with ordinality as next (webhook_id, item)
+      left join lateral (
+        select w.status, w.deleted_at, w.paused, w.health, w.delivery_order from posthorn.webhooks as w
+        where w.webhook_id = next.webhook_id
+        offset 0
+      ) as w on true
+    ),
+    cancelled as (
+      insert into posthorn.finished_deliveries
+        (tenant, id, event_id, webhook_id, created_at, finished_at, cause, attempts_made, status, reason)
+      select taken.tenant, id, taken.event_id, webhook_id, at, at, 'publish', 0, 'cancelled',
+        case when is_erased then 'erased'
+          when status = 'Unsubscribed' and deleted_at is null then 'unsubscribed' else 'deleted' end
+      from target where not is_live
+    )
+    insert into posthorn.deliveries
+      (state, lane, payload_bytes, id, event_id, webhook_id, due_at, created_at, tenant, cause)
+    select posthorn.first_state(paused, health, delivery_order), posthorn.lane(delivery_order, taken.channel),
+      taken.payload_bytes, id, taken.event_id, webhook_id, at, at, taken.tenant, 'publish'
+    from target where is_live;
+
+    made := made + cardinality(next_ids);
+    taken.done := taken.done + cardinality(next_ids);
+    if taken.done < cardinality(taken.webhook_ids) then
+      update posthorn.expansions as x set done = taken.done where x.bucket = 0 and x.event_id = taken.event_id;
+    else
+      delete from posthorn.expansions as x where x.bucket = 0 and x.event_id = taken.event_id;
+    end if;
+  end loop;
+  return made;
+end
+$function$;
+revoke all on function posthorn.expand(integer) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.fan_out_max()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ select 1000 $function$;
+revoke all on function posthorn.fan_out_max() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.fingerprint(type text, channel text, "timestamp" timestamp with time zone, payload text)
+ RETURNS bytea
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select sha256(convert_to(concat(
+    length(type), ':', type, length(channel), ':', channel, extract(epoch from "timestamp"), ':', payload), 'UTF8'))
+$function$;
+revoke all on function posthorn.fingerprint(text,text,timestamp with time zone,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.first_state(paused boolean, health text, delivery_order text)
+ RETURNS smallint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select case when paused or health = 'disabled' then 2 when delivery_order = 'none' then 0 else 3 end::smallint
+$function$;
+revoke all on function posthorn.first_state(boolean,text,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.has_latecomers(webhook bigint, delivery_order text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+  select (
+    select d.due_at from posthorn.deliveries as d
+    where d.bucket = 0 and d.state = 2 and d.webhook_id = webhook order by d.due_at, d.id limit 1
+  ) is not null
+  or (
+    select d.lane from posthorn.deliveries as d
+    where d.bucket = 0 and d.state = 3 and d.webhook_id = webhook
+      and d.lane >= case delivery_order when 'webhook' then 1 else 0 end
+      and d.lane <= case delivery_order when 'webhook' then 9007199254740991 else 0 end
+    order by d.lane, d.id limit 1
+  ) is not null
+  -- The oldest are looked at: what is in no lane, or in that of another order, is older than the heads.
+  or exists (
+    select from (
+      select d.lane from posthorn.deliveries as d
+      where d.bucket = 0 and d.state = 0 and d.webhook_id = webhook order by d.due_at, d.id limit 50
+    ) as oldest
+    where oldest.lane is null or (oldest.lane = 0) <> (delivery_order = 'webhook')
+  )
+$function$;
+revoke all on function posthorn.has_latecomers(bigint,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.insert_keys(tenant text, keys text[], ids uuid[], fingerprints bytea[], at timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+declare
+  stored integer;
+begin
+  insert into posthorn.idempotency_keys (tenant, key, event_id, fingerprint, created_at)
+  select distinct on (u.key) insert_keys.tenant, u.key, u.id, u.fingerprint, at
+  from unnest(keys, ids, fingerprints) with ordinality as u (key, id, fingerprint, item)
+  where u.key is not null
+  order by u.key, u.item
+  on conflict do nothing;
+  get diagnostics stored = row_count;
+  return stored;
+end
+$function$;
+revoke all on function posthorn.insert_keys(text,text[],uuid[],bytea[],timestamp with time zone) from public;
+
 CREATE OR REPLACE FUNCTION posthorn.is_deeper(payload text, most integer)
  RETURNS boolean
  LANGUAGE plpgsql
  IMMUTABLE STRICT
- SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   brackets text := payload;
 begin
-  if length(payload) - length(translate(payload, '[{', '')) <= most then
+  if octet_length(payload) <= 2 * most
+     or octet_length(payload) - octet_length(replace(replace(payload, '[', ''), '{', '')) <= most then
     return false;
   end if;
   brackets := regexp_replace(brackets, '"(\\.|[^"\\])*"', '', 'g');
@@ -410,6 +676,25 @@ begin
 end
 $function$;
 revoke all on function posthorn.is_deeper(text,integer) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.is_own_type(type text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ select starts_with(type, 'webhook.') or starts_with(type, 'delivery.') $function$;
+revoke all on function posthorn.is_own_type(text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.lane(delivery_order text, channel text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select case delivery_order
+    when 'webhook' then 0
+    when 'channel' then coalesce((hashtextextended(channel, 0) & 4503599627370495) + 2, 1)
+  end
+$function$;
+revoke all on function posthorn.lane(text,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.lowest_of_millisecond(id uuid)
  RETURNS uuid
@@ -426,6 +711,22 @@ AS $function$
   select (lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
 $function$;
 revoke all on function posthorn.lowest_uuid_at(timestamp with time zone) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.ordered_webhooks(tenant text, webhook_ids bigint[])
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return array(
+    select w.webhook_id from posthorn.webhooks as w
+    where w.tenant = ordered_webhooks.tenant and w.delivery_order <> 'none'
+      and w.status = 'Subscribed' and w.deleted_at is null
+    intersect select unnest(webhook_ids)
+  );
+end
+$function$;
+revoke all on function posthorn.ordered_webhooks(text,bigint[]) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.public_id(prefix text, id uuid)
  RETURNS text
@@ -455,10 +756,13 @@ CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload text, channel tex
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 #variable_conflict use_variable
 begin
-  perform posthorn.check_publisher(tenant);
+  if not pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user), current_user, 'member') then
+    perform posthorn.check_publisher(tenant);
+  end if;
   return (
     select posthorn.public_id('evt', s.event_id)
     from posthorn.store_events(
@@ -470,33 +774,33 @@ $function$;
 revoke all on function posthorn.publish(text,text,text,text,timestamp with time zone,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.remember_keys(tenant text, keys text[], ids uuid[], types text[], channels text[], timestamps timestamp with time zone[], payloads text[], at timestamp with time zone)
- RETURNS TABLE(item integer, event_id uuid, is_new boolean)
+ RETURNS TABLE(item integer, event_id uuid)
  LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
 AS $function$
 #variable_conflict use_column
 declare
-  remembered interval := make_interval(hours => coalesce(
-    (select value::integer from posthorn.settings where name = 'idempotency_h'), 72));
-  fingerprints bytea[] := '{}';
+  fingerprints bytea[] := array(
+    select posthorn.fingerprint(u.type, u.channel, u."timestamp", u.payload)
+    from unnest(types, channels, timestamps, payloads) with ordinality as u (type, channel, "timestamp", payload, item)
+    order by u.item
+  );
+  given integer := cardinality(array_remove(keys, null));
+  stored integer := posthorn.insert_keys(tenant, keys, ids, fingerprints, at);
+  remembered interval;
   conflict text;
 begin
-  for i in 1 .. cardinality(keys) loop
-    -- Each part is preceded by its length, so that no two different events can look alike.
-    fingerprints := fingerprints || sha256(convert_to(concat(
-      length(types[i]), ':', types[i], length(channels[i]), ':', channels[i],
-      extract(epoch from timestamps[i]), ':', payloads[i]), 'UTF8'));
-  end loop;
+  -- Most keys are new, and then there is no more to do.
+  if stored = given then
+    return;
+  end if;
 
+  remembered := make_interval(hours => coalesce(
+    (select value::integer from posthorn.settings where name = 'idempotency_h'), 72));
   delete from posthorn.idempotency_keys as k
   where k.tenant = remember_keys.tenant and k.key = any (keys) and k.created_at < at - remembered;
-
-  insert into posthorn.idempotency_keys (tenant, key, event_id, fingerprint, created_at)
-  select distinct on (u.key) remember_keys.tenant, u.key, u.id, u.fingerprint, at
-  from unnest(keys, ids, fingerprints) with ordinality as u (key, id, fingerprint, item)
-  where u.key is not null
-  order by u.key, u.item
-  on conflict do nothing;
+  if found then
+    perform posthorn.insert_keys(tenant, keys, ids, fingerprints, at);
+  end if;
 
   -- A statement of its own: its snapshot sees what the insert waited for.
   select u.key into conflict
@@ -511,9 +815,10 @@ begin
   end if;
 
   return query
-    select u.item::integer, k.event_id, k.event_id = u.id
+    select u.item::integer, k.event_id
     from unnest(keys, ids) with ordinality as u (key, id, item)
-    join posthorn.idempotency_keys as k on k.tenant = remember_keys.tenant and k.key = u.key;
+    join posthorn.idempotency_keys as k on k.tenant = remember_keys.tenant and k.key = u.key
+    where k.event_id <> u.id;
 end
 $function$;
 revoke all on function posthorn.remember_keys(text,text[],uuid[],text[],text[],timestamp with time zone[],text[],timestamp with time zone) from public;
@@ -522,98 +827,155 @@ CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payl
  RETURNS TABLE(event_id uuid, matched integer, duplicate boolean, created_at timestamp with time zone)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 #variable_conflict use_column
 declare
   -- One reading, in a variable: ids, created_at and due_at agree, and no statement calls a clock.
   at timestamptz := clock_timestamp();
-  ids uuid[] := '{}';
-  duplicates boolean[] := array_fill(false, array[cardinality(types)]);
-  counts integer[] := array_fill(0, array[cardinality(types)]);
+  head text := posthorn.uuid_v7_head(at);
+  known text[] := array(
+    select t.name from posthorn.event_types as t
+    where t.tenant = any (array[store_events.tenant, '*']) and t.name = any (types)
+  );
+  are_fine boolean := not own and coalesce(tenant ~ '^[a-z0-9_-]{1,64}$', false);
+  ids uuid[];
+  -- Filled, since an empty one would begin at the first item that is set, and unnest() beside the others is by place.
+  counts integer[] := array_fill(null::integer, array[cardinality(types)]);
+  has_keys boolean := false;
   kept record;
 begin
+  -- By what is quick to ask; where the answer is no, the long way says what is wrong. A known type's name needs no look.
   for i in 1 .. cardinality(types) loop
-    perform posthorn.check_event(
-      tenant, types[i], payloads[i], channels[i], timestamps[i], idempotency_keys[i], own);
-    if not schema_checked then
-      perform posthorn.check_json(payloads[i]);
-    end if;
-    ids := ids || posthorn.uuid_v7(at, i - 1);
+    are_fine := are_fine and coalesce(
+      types[i] = any (known) and not posthorn.is_own_type(types[i])
+      and octet_length(payloads[i]) <= 262144
+      and (channels[i] is null or length(channels[i]) between 1 and 255)
+      and (idempotency_keys[i] is null or length(idempotency_keys[i]) between 1 and 255)
+      and (timestamps[i] is null
+        or timestamps[i] between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00'), false);
+    ids[i] := posthorn.uuid_v7_of(head, i - 1, gen_random_uuid());
+    has_keys := has_keys or idempotency_keys[i] is not null;
   end loop;
-
-  if not own then
-    perform posthorn.admit_types(tenant, types, at);
+  if not are_fine or not schema_checked then
+    for i in 1 .. cardinality(types) loop
+      if not are_fine then
+        perform posthorn.check_event(
+          tenant, types[i], payloads[i], channels[i], timestamps[i], idempotency_keys[i], own);
+      end if;
+      if not schema_checked then
+        perform posthorn.check_json(payloads[i]);
+      end if;
+    end loop;
+    if not are_fine and not own then
+      perform posthorn.admit_types(tenant, types, at);
+    end if;
   end if;
 
-  if array_remove(idempotency_keys, null) <> '{}' then
+  if has_keys then
     for kept in
-      select k.item, k.event_id, k.is_new
+      select k.item, k.event_id
       from posthorn.remember_keys(tenant, idempotency_keys, ids, types, channels, timestamps, payloads, at) as k
     loop
       ids[kept.item] := kept.event_id;
-      duplicates[kept.item] := not kept.is_new;
+      counts[kept.item] := -1;
     end loop;
   end if;
 
+  insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
+  select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", at), at, store_events.schema_checked
+  from unnest(ids, types, channels, timestamps, counts) as u (id, type, channel, "timestamp", count)
+  where u.count is null;
+  insert into posthorn.event_payloads (tenant, id, payload)
+  select store_events.tenant, u.id, u.payload
+  from unnest(ids, payloads, counts) as u (id, payload, count)
+  where u.count is null;
+
   for kept in
-    with input as (
-      select u.id, u.type, u.payload, u.channel, u."timestamp", u.item::integer - 1 as item
-      from unnest(ids, types, payloads, channels, timestamps, duplicates)
-        with ordinality as u (id, type, payload, channel, "timestamp", duplicate, item)
-      where not u.duplicate
+    with alike as ( -- these go to the same webhooks, which are looked for once
+      select u.type, u.channel, array_agg(u.id) as ids, array_agg(u.item::integer) as items,
+        array_agg(octet_length(u.payload)) as bytes
+      from unnest(ids, types, channels, payloads, counts) with ordinality as u (id, type, channel, payload, count, item)
+      where u.count is null
+      group by u.type, u.channel
     ),
-    stored as (
-      insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
-      select store_events.tenant, id, type, channel, coalesce("timestamp", at), at, store_events.schema_checked from input
+    met as materialized (
+      select alike.*, array(
+        select distinct route.webhook_id from (
+          select r.webhook_id from posthorn.routes as r
+          where r.tenant = store_events.tenant
+            and r.type_pattern = any (posthorn.type_patterns(alike.type))
+            and r.channel = any (array['', coalesce(alike.channel, '')])
+          offset 0
+        ) as route
+        order by route.webhook_id
+      ) as webhook_ids
+      from alike
     ),
-    payload as (
-      insert into posthorn.event_payloads (tenant, id, payload)
-      select store_events.tenant, id, payload from input
+    split as materialized (
+      select met.*, case
+        when cardinality(met.webhook_ids) <= posthorn.fan_out_max() then met.webhook_ids
+        else posthorn.ordered_webhooks(store_events.tenant, met.webhook_ids)
+      end as direct_ids
+      from met
     ),
     fan_out as (
       insert into posthorn.deliveries
-        (state, payload_bytes, id, event_id, webhook_id, due_at, created_at, tenant, cause)
-      select case when w.paused or w.health = 'disabled' then 2 else 0 end, octet_length(i.payload), posthorn.uuid_v7(at, i.item),
-        i.id, w.webhook_id, at, at, store_events.tenant, 'publish'
-      from input as i
+        (state, lane, payload_bytes, id, event_id, webhook_id, due_at, created_at, tenant, cause)
+      select posthorn.first_state(w.paused, w.health, w.delivery_order), posthorn.lane(w.delivery_order, split.channel),
+        e.bytes, posthorn.uuid_v7_of(head, e.item - 1, gen_random_uuid()), e.id, w.webhook_id, at, at,
+        store_events.tenant, 'publish'
+      from split
+      cross join lateral unnest(split.ids, split.items, split.bytes) as e (id, item, bytes)
+      cross join lateral unnest(split.direct_ids) as direct (webhook_id)
       cross join lateral (
-        select distinct r.webhook_id from posthorn.routes as r
-        where r.tenant = store_events.tenant
-          and r.type_pattern = any (posthorn.type_patterns(i.type))
-          and r.channel = any (array['', coalesce(i.channel, '')])
-      ) as route
-      join posthorn.webhooks as w on w.webhook_id = route.webhook_id
-      returning event_id
+        select w.webhook_id, w.paused, w.health, w.delivery_order from posthorn.webhooks as w
+        where w.webhook_id = direct.webhook_id
+        offset 0
+      ) as w
     )
-    select input.item + 1 as item, count(*)::integer as matched
-    from fan_out join input on input.id = fan_out.event_id
-    group by input.item
+    select * from split
   loop
-    counts[kept.item] := kept.matched;
+    if cardinality(kept.direct_ids) < cardinality(kept.webhook_ids) then
+      insert into posthorn.expansions (payload_bytes, event_id, created_at, tenant, channel, webhook_ids)
+      select e.bytes, e.id, at, store_events.tenant, kept.channel,
+        case when kept.direct_ids = '{}' then kept.webhook_ids
+        else array(select unnest(kept.webhook_ids) except select unnest(kept.direct_ids) order by 1) end
+      from unnest(kept.ids, kept.bytes) as e (id, bytes);
+    end if;
+    for i in 1 .. cardinality(kept.items) loop
+      counts[kept.items[i]] := cardinality(kept.webhook_ids);
+    end loop;
   end loop;
 
-  return query
-    select u.id, u.matched, u.duplicate, at
-    from unnest(ids, counts, duplicates) with ordinality as u (id, matched, duplicate, item)
-    order by u.item;
+  created_at := at;
+  for i in 1 .. cardinality(types) loop
+    event_id := ids[i];
+    matched := greatest(counts[i], 0);
+    duplicate := counts[i] < 0;
+    return next;
+  end loop;
 end
 $function$;
 revoke all on function posthorn.store_events(text,text[],text[],text[],timestamp with time zone[],text[],boolean,boolean) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.type_patterns(type text)
  RETURNS text[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE STRICT
 AS $function$
-  select array_agg(pattern)
-  from (
-    select '*' as pattern where type !~ '^(webhook|delivery)\.'
-    union all
-    select array_to_string(parts[1:i], '.') || '.*'
-    from string_to_array(type, '.') as parts, generate_series(1, cardinality(parts) - 1) as i
-    union all
-    select type
-  ) as patterns
+declare
+  patterns text[] := case when posthorn.is_own_type(type) then '{}' else '{*}' end;
+begin
+  for i in 1 .. length(type) loop
+    if substr(type, i, 1) = '.' then
+      patterns := patterns || (left(type, i) || '*');
+    end if;
+  end loop;
+  return patterns || type;
+end
 $function$;
 revoke all on function posthorn.type_patterns(text) from public;
 
@@ -621,16 +983,25 @@ CREATE OR REPLACE FUNCTION posthorn.uuid_v7(at timestamp with time zone, item in
  RETURNS uuid
  LANGUAGE sql
  PARALLEL SAFE STRICT
-AS $function$
-  select (
-    lpad(to_hex(micros / 1000), 12, '0')
-    || '7' || lpad(to_hex(micros % 1000 * 4096 / 1000), 3, '0')
-    || '8' || lpad(to_hex(item), 3, '0')
-    || right(seed::text, 12)
-  )::uuid
-  from (select floor(extract(epoch from at) * 1000000)::bigint as micros) as clock
-$function$;
+AS $function$ select posthorn.uuid_v7_of(posthorn.uuid_v7_head(at), item, seed) $function$;
 revoke all on function posthorn.uuid_v7(timestamp with time zone,integer,uuid) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.uuid_v7_head(at timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select lpad(to_hex((extract(epoch from at) * 1000000)::bigint / 1000), 12, '0')
+    || '7' || lpad(to_hex((extract(epoch from at) * 1000000)::bigint % 1000 * 4096 / 1000), 3, '0') || '8'
+$function$;
+revoke all on function posthorn.uuid_v7_head(timestamp with time zone) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.uuid_v7_of(head text, item integer, seed uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ select (head || lpad(to_hex(item), 3, '0') || right(seed::text, 12))::uuid $function$;
+revoke all on function posthorn.uuid_v7_of(text,integer,uuid) from public;
 
 create view posthorn.all_deliveries as
  SELECT true AS is_pending,
@@ -650,6 +1021,7 @@ create view posthorn.all_deliveries as
     d.due_at,
     d.locked_until
    FROM posthorn.deliveries d
+  WHERE ((d.webhook_id > 0) AND (d.event_id > '00000000-0000-0000-0000-000000000000'::uuid))
 UNION ALL
  SELECT false AS is_pending,
     f.bucket,
@@ -691,6 +1063,7 @@ create view posthorn.v_deliveries as
     d.attempts_made,
     d.reason,
         CASE
+            WHEN (d.state = ANY (ARRAY[0, 3])) THEN LEAST(d.due_at, now())
             WHEN (d.status = 'pending'::text) THEN d.due_at
             ELSE NULL::timestamp with time zone
         END AS next_attempt_at,
@@ -718,7 +1091,8 @@ create view posthorn.v_attempts as
     a.response_headers,
     a.response_body,
     a.reason,
-    a.error
+    a.error,
+    v.preset
    FROM ((posthorn.attempts a
      JOIN posthorn.webhooks w ON ((w.webhook_id = a.webhook_id)))
      LEFT JOIN posthorn.webhook_versions v ON (((v.webhook_id = a.webhook_id) AND (v.version = a.webhook_version))));

@@ -18,11 +18,13 @@ export type Built =
 export function build(
   target: Target,
   event: EventToSend,
-  facts: { attempt: number; sentAt: Date; http: HttpRule },
+  facts: { attempt: number; sequence: number | undefined; sentAt: Date; http: HttpRule },
 ): Built {
   const { secrets, preset } = target;
   if (!secrets)
     return unbuildable("key", "the stored secrets can't be decrypted with POSTHORN_SECRETS_KEY");
+  if (!preset)
+    return unbuildable("body", "this worker does not know the webhook's preset; upgrade it");
   if (event.payload === null) return unbuildable("body", "the event's payload is gone");
   try {
     const { body, headers } = buildRequest(
@@ -33,7 +35,12 @@ export function build(
         timestamp: event.timestamp,
         payload: event.payload,
       },
-      { keys: keysAt(secrets, facts.sentAt), attempt: facts.attempt, sentAt: facts.sentAt },
+      {
+        keys: keysAt(secrets, facts.sentAt),
+        attempt: facts.attempt,
+        sentAt: facts.sentAt,
+        sequence: facts.sequence,
+      },
     );
     const request: EgressRequest = {
       url: target.url,

@@ -12,7 +12,8 @@ export function createDatabaseClock(clock: MonotonicClock): DatabaseClock {
   let offsetMs = Number.NaN;
   return {
     set(time, askedAt) {
-      // The statement began between the question and the answer; taken for the question, it is never ahead.
+      // The statement began between the question and the answer. Taken for the question, the clock is ahead by the wait
+      // for a connection: what waits for it ends late by that much, never early.
       offsetMs = time.getTime() - askedAt;
     },
     now() {

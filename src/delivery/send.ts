@@ -23,7 +23,8 @@ export type SendContext = {
   http: HttpRule;
 };
 
-const CRASHES_MAX = 5; // leases in a row that ran out: then it counts as a failed attempt, for it may be the cause
+/** Leases in a row that ran out: then it counts as a failed attempt, for the delivery may be the cause. */
+export const CRASHES_MAX = 5;
 
 /** What a claimed delivery needs to be sent; a schema where the payload is yet to be judged by one. */
 export type Load = {
@@ -62,7 +63,12 @@ export async function send(
     );
   const unfit = schema ? judgePayload(context, event, schema) : null;
   if (unfit !== null) return settle(failed("schema", unfit));
-  const facts = { number: delivery.attempts_made + 1, sentAt: startedAt, now: () => clock.now() };
+  const facts = {
+    number: delivery.attempts_made + 1,
+    sequence: delivery.sequence,
+    sentAt: startedAt,
+    now: () => clock.now(),
+  };
   const { outcome, keyVersion, body } = await attempt(context, target, event, facts);
   return settle(outcome, keyVersion, body);
 }
@@ -75,15 +81,16 @@ export async function attempt(
   { egress, http }: Pick<SendContext, "egress" | "http">,
   target: Target,
   event: EventToSend,
-  { number, sentAt, now }: { number: number; sentAt: Date; now: () => Date },
+  facts: { number: number; sequence?: number; sentAt: Date; now: () => Date },
 ): Promise<Attempted> {
-  const built = build(target, event, { attempt: number, sentAt, http });
+  const { number, sequence, sentAt, now } = facts;
+  const built = build(target, event, { attempt: number, sequence, sentAt, http });
   if (built.kind === "unbuildable")
     return { outcome: failed(built.reason, built.error), keyVersion: null, body: null };
   const exchange = await egress.post(built.request);
   const outcome = judgeExchange(
     exchange,
-    (status) => isSuccess(target.preset, status),
+    (status) => target.preset !== undefined && isSuccess(target.preset, status),
     now().getTime(),
   );
   return { outcome, keyVersion: built.keyVersion, body: built.request.body };

@@ -6,6 +6,7 @@ import type { Outcome } from "./outcome.ts";
 import { recordOf, type RecordFacts } from "./record.ts";
 import { nextAttempt } from "./retry.ts";
 import type { Target } from "./target.ts";
+import { shownBy } from "./window.ts";
 
 /** What is known of a delivery's attempt beside its outcome. */
 export type AttemptFacts = Omit<RecordFacts, "number"> & {
@@ -18,9 +19,11 @@ export type AttemptFacts = Omit<RecordFacts, "number"> & {
 
 /** Decides what becomes of the delivery, and records the attempt. */
 export function settlementOf(outcome: Outcome, facts: AttemptFacts): Settlement {
+  const shown = shownBy(outcome.kind === "delivered" ? null : outcome.reason);
   return {
     delivery: { ...facts.delivery, webhook_version: facts.target.version },
     ...verdict(outcome, facts),
+    proves: shown === "success" ? true : shown === "silence" ? false : null,
     isOwnEvent: facts.isOwnEvent,
     attempt: recordOf(outcome, { ...facts, number: facts.delivery.attempts_made + 1 }),
   };

@@ -6,6 +6,7 @@ import { isDatabaseAway } from "../kernel/faults.ts";
 import { formatId } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
 import { storeOwnEvents } from "../store/events.ts";
+import { disableGone } from "../store/health.ts";
 import { settle, type Settlement } from "../store/settle.ts";
 import { inTransaction } from "../store/transaction.ts";
 
@@ -26,8 +27,12 @@ export type Settler = {
   drain(signal: AbortSignal): Promise<void>;
 };
 
-/** Creates a settler; one statement at a time is under way. */
-export function createSettler(pool: pg.Pool, log: Log): Settler {
+/** Creates a settler; one statement at a time is under way. `settled` is told of what is written. */
+export function createSettler(
+  pool: pg.Pool,
+  log: Log,
+  settled: (settlements: readonly Settlement[]) => void,
+): Settler {
   const waiting: Settlement[] = [];
   let flushing: Promise<number> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -70,7 +75,7 @@ export function createSettler(pool: pg.Pool, log: Log): Settler {
   async function write(batch: readonly Settlement[]): Promise<void> {
     try {
       await settleAndTell(pool, batch);
-      return written(batch.length);
+      return written(batch);
     } catch (err) {
       if (isDatabaseAway(err)) throw err;
       if (batch.length > 1) {
@@ -90,12 +95,13 @@ export function createSettler(pool: pg.Pool, log: Log): Settler {
         "an outcome could not be kept; the delivery will be sent again",
       );
     });
-    written(1);
+    written(batch);
   }
 
   // Batches are written in the order in which they wait, so what is done is always at the front.
-  function written(count: number): void {
-    waiting.splice(0, count);
+  function written(batch: readonly Settlement[]): void {
+    waiting.splice(0, batch.length);
+    settled(batch);
   }
 
   return {
@@ -121,9 +127,14 @@ export function createSettler(pool: pg.Pool, log: Log): Settler {
   };
 }
 
-// A death and the event that tells of it are one transaction; a batch without deaths stays one statement.
+// A death and the event that tells of it, a 410 and the disablement, are one transaction; a batch without stays one
+// statement.
 async function settleAndTell(pool: pg.Pool, batch: readonly Settlement[]): Promise<void> {
-  if (batch.every(({ verdict, isOwnEvent }) => verdict !== "dead" || isOwnEvent)) {
+  const gone = batch.filter(({ attempt }) => attempt.status === 410 && attempt.reason === "status");
+  if (
+    gone.length === 0 &&
+    batch.every(({ verdict, isOwnEvent }) => verdict !== "dead" || isOwnEvent)
+  ) {
     await settle(pool, batch);
     return;
   }
@@ -132,6 +143,10 @@ async function settleAndTell(pool: pg.Pool, batch: readonly Settlement[]): Promi
   );
   await inTransaction(pool, async (client) => {
     const dead = await settle(client, batch);
+    await disableGone(
+      client,
+      gone.map(({ delivery }) => delivery),
+    );
     const told = dead.filter(({ id }) => !own.has(id));
     await storeOwnEvents(
       client,

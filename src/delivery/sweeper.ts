@@ -4,7 +4,8 @@ import type pg from "pg";
 import { sleep, type MonotonicClock } from "../kernel/clock.ts";
 import { HOUR, MINUTE, SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
-import { makePartitions } from "../store/partitions.ts";
+import { eraseLate } from "../store/erase.ts";
+import { expandSome } from "../store/expansions.ts";
 import {
   announceDropping,
   announceHealth,
@@ -13,18 +14,17 @@ import {
   setHealth,
   type HealthFacts,
 } from "../store/health.ts";
-import {
-  cancelHeldTooLong,
-  createEndedSweep,
-  forgetKeys,
-  holdResting,
-  releaseHeld,
-  stageDue,
-  SWEEP_ROWS_MAX,
-} from "../store/sweep.ts";
+import { cancelHeldTooLong, holdResting, postponeTold, releaseHeld } from "../store/hold.ts";
+import { refitLanes } from "../store/lanes.ts";
+import { SWEEP_ROWS_MAX } from "../store/move.ts";
+import { createReplayFeed } from "../store/replay-feed.ts";
+import { createEndedSweep, forgetKeys, stageDue } from "../store/sweep.ts";
 import { judgeHealth } from "./health.ts";
+import { createTransactionWatch } from "./old-transactions.ts";
 
 const STAGE_MS = 250; // a wait may end this much late; an empty run costs 0.25 ms
+const EXPAND_MS = 250; // a wide fan-out may start this much late
+const FEED_MS = 500; // between the steps of a replay: up to 500 deliveries each
 const SWEEP_MS = 1 * SECOND; // what a late commit left behind is put right within it
 const FOLD_MS = 2 * SECOND;
 const ANNOUNCE_MS = 2 * SECOND;
@@ -39,21 +39,30 @@ export function startSweeper(options: {
   idempotencyH: number;
   holdH: number;
   disableAfterH: number;
+  keepPartitions: (signal: AbortSignal) => Promise<number>;
   monotonic: MonotonicClock;
   ready: () => void;
   log: Log;
 }): { stop(): Promise<void> } {
-  const { pool, idempotencyH, holdH, disableAfterH, monotonic, ready, log } = options;
+  const { pool, idempotencyH, holdH, disableAfterH, keepPartitions, monotonic, ready, log } =
+    options;
   const stopping = new AbortController();
   const waking = async (moved: Promise<number>) => {
     const count = await moved;
     if (count > 0) ready();
     return count;
   };
-  const staging: Task[] = [{ name: "stage", everyMs: STAGE_MS, run: () => waking(stageDue(pool)) }];
+  const staging: Task[] = [
+    { name: "stage", everyMs: STAGE_MS, run: () => waking(stageDue(pool)) },
+    { name: "expand", everyMs: EXPAND_MS, run: () => waking(expandSome(pool)) },
+  ];
+  const feedReplays = createReplayFeed(pool);
+  const feeding: Task[] = [{ name: "replays", everyMs: FEED_MS, run: () => waking(feedReplays()) }];
   const sweeping: Task[] = [
     { name: "cancel", everyMs: SWEEP_MS, run: createEndedSweep(pool) },
     { name: "hold", everyMs: SWEEP_MS, run: () => holdResting(pool) },
+    { name: "postpone", everyMs: SWEEP_MS, run: () => postponeTold(pool) },
+    { name: "refit", everyMs: SWEEP_MS, run: () => waking(refitLanes(pool)) },
     { name: "release", everyMs: SWEEP_MS, run: () => waking(releaseHeld(pool)) },
     { name: "fold", everyMs: FOLD_MS, run: () => fold() },
     { name: "failing", everyMs: HOURS_MS, run: () => judgeFailing() },
@@ -64,8 +73,17 @@ export function startSweeper(options: {
     },
     { name: "dropping", everyMs: HOURS_MS, run: () => waking(announceDropping(pool, holdH)) },
     { name: "drop", everyMs: HOURS_MS, run: () => cancelHeldTooLong(pool, holdH) },
+    { name: "erase", everyMs: SWEEP_MS, run: () => eraseLate(pool) },
+    {
+      name: "transactions",
+      everyMs: MINUTE,
+      run: createTransactionWatch({ pool, monotonic, log }),
+    },
     { name: "forget", everyMs: FORGET_MS, run: () => forgetKeys(pool, idempotencyH) },
-    { name: "partitions", everyMs: HOUR, run: () => makePartitions(pool) },
+  ];
+  // By itself, since it may wait behind strangers' transactions.
+  const keeping: Task[] = [
+    { name: "partitions", everyMs: HOUR, run: () => keepPartitions(stopping.signal) },
   ];
 
   async function fold(): Promise<number> {
@@ -119,7 +137,7 @@ export function startSweeper(options: {
     }
   }
 
-  const running = [staging, sweeping].map(runLane); // a long sweep must not make a retry late
+  const running = [staging, feeding, sweeping, keeping].map(runLane); // a long sweep must not make a retry late
   return {
     async stop() {
       stopping.abort();

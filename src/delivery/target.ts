@@ -10,7 +10,10 @@ export type Target = {
   webhookId: number;
   version: number;
   url: string;
-  preset: Preset;
+  /** Undefined where this program, older than the one that stored it, does not know it. */
+  preset: Preset | undefined;
+  /** For what a host takes in all. */
+  host: string;
   scheduleS: readonly number[];
   timeoutMs: number;
   /** Undefined where the stored ones can't be decrypted: that fails this webhook's attempts, and no other's. */
@@ -62,14 +65,18 @@ export type Targets = ReturnType<typeof createTargets>;
 
 /** A webhook's row as what is sent to; that its secrets can't be opened is logged. */
 export function openTarget(row: WebhookRow, sealer: Sealer, log: Log): Target {
-  const preset = PRESETS[row.preset as PresetName];
+  const preset = (PRESETS as Partial<typeof PRESETS>)[row.preset as PresetName];
+  const { retryScheduleS, timeoutMs } = preset ?? PRESETS.airy;
+  if (!preset)
+    log.error({ webhook_id: row.id, preset: row.preset }, "a webhook's preset is unknown");
   return {
     webhookId: row.webhook_id,
     version: row.version,
     url: row.url,
     preset,
-    scheduleS: row.retry_schedule_s ?? preset.retryScheduleS,
-    timeoutMs: row.timeout_ms ?? preset.timeoutMs,
+    host: new URL(row.url).host,
+    scheduleS: row.retry_schedule_s ?? retryScheduleS,
+    timeoutMs: row.timeout_ms ?? timeoutMs,
     secrets: openSecrets(row, sealer, log),
   };
 }

@@ -1,29 +1,179 @@
-// What one worker has in flight: in all, and of each webhook.
+// What one worker has in flight, and how much more each webhook may have: slow at first, and one at a time where a
+// receiver has shown nothing yet or gives no answer.
+import type { MonotonicClock } from "../kernel/clock.ts";
+import { SECOND } from "../kernel/duration.ts";
+
+const FIRST_PLACES = 2; // of a proven webhook that this worker knows nothing of; each success that was waited for adds one
+const PROBATION_SHARE = 1 / 4; // of all places, for webhooks that are not proven, together
+const SILENT_MS = 1 * SECOND; // without an answer: most receivers take far less, and more would only hang as well
+const REMEMBERED_MAX = 1_000; // webhooks without a request; one forgotten begins again with two places
+const REMEMBERED_MS = 30 * SECOND; // a receiver may have changed by then
+
+/** What a request has shown of its receiver; `nothing` where none was sent. */
+export type Shown = "success" | "failure" | "unreachable" | "silence" | "nothing";
+
+/** What an attempt's failure has shown, null being a success. */
+export function shownBy(reason: string | null): Shown {
+  if (reason === null) return "success";
+  if (reason === "timeout" || reason === "dns") return "silence";
+  if (reason === "connect" || reason === "tls") return "unreachable";
+  return reason === "status" || reason === "redirect" ? "failure" : "nothing";
+}
+
+/** One delivery's place. */
+export type Place = { webhookId: number; enteredAt: number; host: string | null };
 
 export type Window = {
   readonly size: number;
-  readonly byWebhook: ReadonlyMap<number, number>;
-  enter(webhookId: number): void;
-  leave(webhookId: number): void;
+  /** Whether a webhook has used up its places, so that one that is left may be waited for. */
+  readonly isContended: boolean;
+  /** What a claim may take now. */
+  limits(): {
+    limit: number;
+    /** Of the webhooks that are known: where they are proven, and where the database says that they are not. */
+    places: Record<string, [proven: number, unproven: number]>;
+    otherPlaces: { proven: number; unproven: number };
+    unprovenMax: number;
+  };
+  enter(webhookId: number, isProven: boolean): Place;
+  /** Names the host that a place's request goes to. False where that host has no place left: then leave. */
+  reach(place: Place, host: string): boolean;
+  leave(place: Place, shown: Shown): void;
 };
 
-export function createWindow(): Window {
-  const byWebhook = new Map<number, number>();
+export type WindowOptions = {
+  concurrency: number;
+  perWebhook: number;
+  /** 0: no limit. */
+  perHost: number;
+  monotonic: MonotonicClock;
+};
+
+type Known = {
+  inFlight: Set<Place>; // the oldest first
+  allowed: number;
+  isProven: boolean;
+  host: string | null;
+  usedAt: number;
+};
+
+export function createWindow(options: WindowOptions): Window {
+  const { concurrency, perWebhook, perHost, monotonic } = options;
+  const unprovenMax = Math.max(1, Math.floor(concurrency * PROBATION_SHARE));
+  const known = new Map<number, Known>(); // the one unused for longest first
+  const byHost = new Map<string, number>();
   let size = 0;
+  let onProbation = 0; // places of webhooks that are not proven
+  let isContended = false;
+
+  const isHostFull = (host: string | null) =>
+    perHost > 0 && host !== null && (byHost.get(host) ?? 0) >= perHost;
+
+  function placesOf(webhook: Known, now: number): number {
+    if (isHostFull(webhook.host)) return 0;
+    const [oldest] = webhook.inFlight;
+    if (oldest && now - oldest.enteredAt > SILENT_MS) return 0;
+    const allowed = webhook.isProven ? webhook.allowed : 1;
+    return Math.max(0, Math.min(allowed, perWebhook) - webhook.inFlight.size);
+  }
+
+  // A webhook that has answered badly or not at all has to show that it is back before it gets more.
+  function learn(webhook: Known, shown: Shown, wasFull: boolean): void {
+    if (shown === "success") {
+      if (!webhook.isProven) prove(webhook, true);
+      else if (wasFull) webhook.allowed = Math.min(perWebhook, webhook.allowed + 1);
+    } else if (shown === "failure") {
+      webhook.allowed = Math.max(1, Math.floor(webhook.allowed / 2));
+    } else if (shown === "unreachable" || shown === "silence") {
+      webhook.allowed = 1;
+      if (shown === "silence" && webhook.isProven) prove(webhook, false);
+    }
+  }
+
+  function prove(webhook: Known, isProven: boolean): void {
+    webhook.isProven = isProven;
+    webhook.allowed = isProven ? FIRST_PLACES : 1;
+    onProbation += isProven ? -webhook.inFlight.size : webhook.inFlight.size;
+  }
+
+  function forget(now: number): void {
+    for (const [id, webhook] of known) {
+      if (webhook.inFlight.size > 0) continue;
+      if (known.size <= REMEMBERED_MAX && now - webhook.usedAt < REMEMBERED_MS) break;
+      known.delete(id);
+    }
+  }
+
   return {
     get size() {
       return size;
     },
-    byWebhook,
-    enter(webhookId) {
-      size += 1;
-      byWebhook.set(webhookId, (byWebhook.get(webhookId) ?? 0) + 1);
+    get isContended() {
+      return isContended;
     },
-    leave(webhookId) {
+    limits() {
+      const now = monotonic();
+      forget(now);
+      const places: Record<string, [number, number]> = {};
+      let unprovenLeft = Math.max(0, unprovenMax - onProbation);
+      isContended = size >= concurrency;
+      for (const [id, webhook] of known) {
+        const free = placesOf(webhook, now);
+        const given = webhook.isProven ? free : Math.min(free, unprovenLeft);
+        if (!webhook.isProven) unprovenLeft -= given;
+        if (given === 0) isContended = true;
+        // The second is not dealt out here: the claim keeps to what they share, and only among those with something to send.
+        const isAlone = webhook.inFlight.size === 0 && free > 0 && unprovenMax > onProbation;
+        places[id] = [given, isAlone ? 1 : 0];
+      }
+      return {
+        limit: Math.max(0, concurrency - size),
+        places,
+        otherPlaces: { proven: Math.min(FIRST_PLACES, perWebhook), unproven: 1 },
+        unprovenMax: Math.max(0, unprovenMax - onProbation),
+      };
+    },
+    enter(webhookId, isProven) {
+      const now = monotonic();
+      const webhook = known.get(webhookId) ?? {
+        inFlight: new Set(),
+        allowed: isProven ? FIRST_PLACES : 1,
+        isProven,
+        host: null,
+        usedAt: now,
+      };
+      // Another worker, or the end of a hold, may have taken the proof away, or given it.
+      if (webhook.isProven !== isProven) prove(webhook, isProven);
+      const place: Place = { webhookId, enteredAt: now, host: null };
+      webhook.inFlight.add(place);
+      webhook.usedAt = now;
+      known.delete(webhookId);
+      known.set(webhookId, webhook);
+      size += 1;
+      if (!webhook.isProven) onProbation += 1;
+      return place;
+    },
+    reach(place, host) {
+      const webhook = known.get(place.webhookId);
+      if (webhook) webhook.host = host;
+      if (isHostFull(host)) return false;
+      place.host = host;
+      byHost.set(host, (byHost.get(host) ?? 0) + 1);
+      return true;
+    },
+    leave(place, shown) {
+      const webhook = known.get(place.webhookId);
+      if (!webhook?.inFlight.has(place)) return;
+      const wasFull = webhook.inFlight.size >= webhook.allowed;
+      webhook.inFlight.delete(place);
       size -= 1;
-      const left = (byWebhook.get(webhookId) ?? 1) - 1;
-      if (left === 0) byWebhook.delete(webhookId);
-      else byWebhook.set(webhookId, left);
+      if (!webhook.isProven) onProbation -= 1;
+      if (place.host !== null) {
+        const left = (byHost.get(place.host) ?? 1) - 1;
+        if (left === 0) byHost.delete(place.host);
+        else byHost.set(place.host, left);
+      }
+      learn(webhook, shown, wasFull);
     },
   };
 }

@@ -5,11 +5,12 @@ import { SECOND } from "../kernel/duration.ts";
 import { invalid, PosthornError, type Issue } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
 import { depthExceeds, holdsInfinity } from "../kernel/json.ts";
-import { findEnforcedSchemas } from "../store/event-types.ts";
-import { storeEvents, type NewEvent } from "../store/events.ts";
+import { findEnforcedSchemas, type EnforcedSchema } from "../store/event-types.ts";
+import { storeEvents, type NewEvent, type StoredEvent } from "../store/events.ts";
 import { databaseError } from "../kernel/faults.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import type { Published, PublishInput } from "./schema.ts";
+import type { SinglePublishes } from "./single.ts";
 
 const PAYLOAD_BYTES_MAX = 256 * 1024; // the database's publish() holds the same
 const PAYLOAD_DEPTH_MAX = 500; // levels, here and there: JSON readers of other languages stop at 1,000
@@ -18,6 +19,7 @@ const JUDGING_MS_MAX = 5 * SECOND; // of one request: a schema's pattern may tak
 /** `published` is called after events were stored, so that a delivery loop in this process need not poll. */
 export type PublishContext = {
   store: TenantStore;
+  single: SinglePublishes;
   judge: Judge;
   monotonic: MonotonicClock;
   published: () => void;
@@ -27,25 +29,25 @@ export type PublishContext = {
 export async function publishMany(
   context: PublishContext,
   events: readonly PublishInput[],
-  pathOf: (index: number) => string = (index) => `events.${index}.`,
 ): Promise<Published[]> {
   const { store, published } = context;
+  const pathOf = (index: number) => `events.${index}.`;
   const rows = events.map((event, index) => newEvent(event, pathOf(index)));
-  await judgePayloads(context, events, pathOf);
+  const types = events.map((event) => event.type);
+  judgePayloads(context, events, await findEnforcedSchemas(store.db, store.tenant, types), pathOf);
   const stored = await storeEvents(store.pool, store.tenant, rows).catch(translate);
   published();
-  return stored.map((row) => ({
-    id: formatId("evt", row.event_id),
-    deliveries: row.matched,
-    duplicate: row.duplicate,
-  }));
+  return stored.map(asPublished);
 }
 
-/** The same for one event. */
+/** The same for one event. Many at once share what they ask of the database, and its commits. */
 export async function publish(context: PublishContext, event: PublishInput): Promise<Published> {
-  const [published] = await publishMany(context, [event], () => "");
-  if (!published) throw new Error("an event was stored without an answer");
-  return published;
+  const { store, single, published } = context;
+  const row = newEvent(event, "");
+  judgePayloads(context, [event], [await single.schemaOf(store.tenant, event.type)], () => "");
+  const stored = await single.store(store.tenant, row).catch(translate);
+  published();
+  return asPublished(stored);
 }
 
 function newEvent(event: PublishInput, path: string): NewEvent {
@@ -73,18 +75,22 @@ function payloadText(payload: unknown, path: string): string {
   return text;
 }
 
+function asPublished(row: StoredEvent): Published {
+  return {
+    id: formatId("evt", row.event_id),
+    deliveries: row.matched,
+    duplicate: row.duplicate,
+  };
+}
+
 // Ends at the first payload that does not fit: a thousand slow ones must not hold up everybody else.
-async function judgePayloads(
+function judgePayloads(
   { store, judge, monotonic }: PublishContext,
   events: readonly PublishInput[],
+  schemas: readonly (EnforcedSchema | undefined)[],
   pathOf: (index: number) => string,
-): Promise<void> {
-  const schemas = await findEnforcedSchemas(
-    store.db,
-    store.tenant,
-    events.map((event) => event.type),
-  );
-  const byType = new Map(schemas.map((schema) => [schema.name, schema]));
+): void {
+  const byType = new Map(schemas.map((schema) => [schema?.name, schema]));
   const startedAt = monotonic();
   for (const [index, event] of events.entries()) {
     const type = byType.get(event.type);

@@ -21,12 +21,16 @@ export function list(store: TenantStore, input: ListEventsInput) {
 
 export async function info(store: TenantStore, id: string): Promise<Event> {
   const row = await findEvent(store.db, store.tenant, id);
-  if (!row)
-    throw new PosthornError(
-      "event_not_found",
-      `no event has the id ${formatId("evt", id)}; events.list shows those there are`,
-    );
+  if (!row) throw notFound(id);
   return present(row);
+}
+
+/** The 404 of an event. */
+export function notFound(id: string): PosthornError {
+  return new PosthornError(
+    "event_not_found",
+    `no event has the id ${formatId("evt", id)}; events.list shows those there are`,
+  );
 }
 
 function present(row: EventRow): Event {

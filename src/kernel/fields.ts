@@ -25,6 +25,14 @@ export function plainText(max: number) {
     .refine((value) => !/[\0\p{Cs}]/u.test(value), "holds a NUL or half a surrogate pair");
 }
 
+/** Tenant names, by the contract. */
+export const TENANT_PATTERN = /^[a-z0-9_-]{1,64}$/;
+
+/** A tenant's name in a request. */
+export const tenantInput = z
+  .string()
+  .regex(TENANT_PATTERN, "1 to 64 of a-z, 0-9, _ and - are needed");
+
 /** A webhook's id in a request: a bare UUID, as in Airy. */
 export const webhookIdInput = z.uuid({ error: "a UUID is needed" }).toLowerCase();
 
@@ -36,6 +44,7 @@ export function idInput(prefix: IdPrefix) {
   return z
     .string()
     .max(64)
+    .meta({ pattern: `^${prefix}_[0-9a-f]{32}$` }) // described, but judged below, in words
     .transform((id, context) => {
       const uuid = parseId(prefix, id);
       if (uuid !== undefined) return uuid;

@@ -15,6 +15,16 @@ export function parseId(prefix: IdPrefix, id: string): string | undefined {
   return match.slice(2).join("-");
 }
 
+/**
+ * The UUIDv7 of a lease's attempt, begun at `at`: the same whenever it is asked for, so that an attempt which is written
+ * down twice is one. The fence's low 12 bits and the delivery's random ones stand where others have random bits.
+ */
+export function attemptUuid(at: Date, deliveryId: string, fence: number): string {
+  const time = lowestUuidAt(at).slice(0, 13);
+  const item = (fence % 0x1000).toString(16).padStart(3, "0");
+  return `${time}-7000-8${item}-${deliveryId.slice(-12)}`;
+}
+
 /** The lowest UUID of the millisecond `at`, below every UUIDv7 made in it: the bound of a search by time. */
 export function lowestUuidAt(at: Date): string {
   const hex = Math.max(0, at.getTime()).toString(16).padStart(12, "0");

@@ -1,6 +1,11 @@
 // What an API key may do.
 
-export type KeyScope = "admin" | "manage" | "publish" | "read";
+export const KEY_SCOPES = ["admin", "manage", "publish", "read"] as const;
+
+export type KeyScope = (typeof KEY_SCOPES)[number];
+
+/** Keys. */
+export const ADMINS: readonly KeyScope[] = ["admin"];
 
 /** Everything of a tenant but keys, portal and publishing. */
 export const MANAGERS: readonly KeyScope[] = ["admin", "manage"];

@@ -9,10 +9,14 @@ import { SECOND } from "../kernel/duration.ts";
  */
 const LEASE_MS = 45 * SECOND;
 
-/** At most this many deliveries a claim: 50 already cost 2 µs each, and larger batches only wait in memory. */
-export const CLAIM_MAX = 250;
+// Deliveries of one claim: 50 take the database a millisecond, and larger batches only wait in memory.
+const CLAIM_MAX = 250;
 
 const CLAIM_BYTES_MAX = 8 * 1024 * 1024; // payloads of one claim: 250 of the largest would be 64 MB
+
+const PASSED_BY_MAX = 250; // webhooks looked at in vain by one claim, some 10 µs each; the next goes on behind them
+
+const BURST_S = 0.25; // of a rate: claims come some milliseconds apart, and what fell due between them goes together
 
 /** A delivery under lease. `fence` is the lease's number: a settle with an older one changes nothing. */
 export type ClaimedDelivery = {
@@ -22,101 +26,185 @@ export type ClaimedDelivery = {
   event_id: string;
   webhook_id: number;
   webhook_version: number;
+  /** Whether the webhook has had a success since it was made, released, or last gave no answer in time. */
+  proven: boolean;
   attempts_made: number;
   crashes: number;
+  /** 1, 2, 3, … per webhook; the same in every attempt, and durable before the first. */
+  sequence: number;
+  /** Null where the webhook has no order; else it is its lane's one head. */
+  lane: number | null;
 };
 
-/** What a worker has in flight: it gets no more for a webhook than that leaves free. */
+/** How many deliveries a worker can take, in all and of each webhook. */
 export type ClaimLimits = {
   limit: number;
-  perWebhook: number;
-  inFlight: ReadonlyMap<number, number>;
+  /**
+   * Places of the webhooks that the worker knows, by id: if the database has it as proven, and if not, which may be news.
+   * One with none is passed by at the price of a probe.
+   */
+  places: Readonly<Record<string, readonly [proven: number, unproven: number]>>;
+  /** Places of each other webhook, by whether it is proven. */
+  otherPlaces: { proven: number; unproven: number };
+  /** How many of unproven webhooks together. */
+  unprovenMax: number;
   /** Webhooks with greater ids come first, so that low ones don't win for ever. */
   afterWebhook: number;
 };
 
-// A skip-scan visits each webhook that has ready rows once, and takes from each the first rows that are free:
-// a hundred thousand rows of one webhook cost the others nothing. Webhooks that are paused, gone or told to wait
-// are passed by; the sweep moves their rows away. Ready rows are due by definition.
+// A skip-scan visits each webhook that has ready rows once, and takes from each the first rows that are free: a hundred
+// thousand rows of one webhook cost the others nothing. Webhooks without a place, paused, gone or told to wait are passed
+// by; the sweep moves their rows away. Ready rows are due by definition.
+//   * A webhook's state row is locked first: one worker at a time takes of a webhook, so that its rate and its sequence
+//     hold over all; who finds it locked takes of the others.
+//   * A rate is kept as the time from which the next may go (GCRA). The burst keeps what goes in any 10 s below
+//     1.05 × the rate.
+//   * Planned while the queue is empty, it has to be good for a million rows: decision 0007.
+//   * `visited` has a row of nulls for a webhook looked at in vain, so that its limit bounds these as well.
 const CLAIM = `
 with recursive scan as (
   (
-    select d.webhook_id from posthorn.deliveries as d
+    select d.webhook_id, 1 as turn from posthorn.deliveries as d
     where d.bucket = 0 and d.state = 0 and d.webhook_id > $1::bigint
     order by d.webhook_id limit 1
   )
   union all
-  select following.webhook_id
+  select following.webhook_id, scan.turn + 1
   from scan cross join lateral (
     select d.webhook_id from posthorn.deliveries as d
     where d.bucket = 0 and d.state = 0 and d.webhook_id > scan.webhook_id
     order by d.webhook_id limit 1
   ) as following
 ),
-free as (
-  select row.tenant, row.id, row.payload_bytes, webhook.version
-  from scan
-  cross join lateral (
-    select w.version from posthorn.webhooks as w
-    where w.webhook_id = scan.webhook_id and w.status = 'Subscribed' and w.deleted_at is null
-      and not w.paused and w.health <> 'disabled'
-      and not exists (
-        select from posthorn.webhook_states as s
-        where s.bucket = 0 and s.webhook_id = scan.webhook_id and s.not_before > now()
-      )
-    offset 0
-  ) as webhook
-  cross join lateral (
-    select d.tenant, d.id, d.payload_bytes from posthorn.deliveries as d
-    where d.bucket = 0 and d.state = 0 and d.webhook_id = scan.webhook_id
-      and (d.locked_until is null or d.locked_until < now())
-    order by d.due_at, d.id
-    limit greatest(0, $2::integer - coalesce(
-      (select busy.count from unnest($3::bigint[], $4::integer[]) as busy (id, count) where busy.id = scan.webhook_id), 0))
-    for update skip locked
-  ) as row
-  limit $5::integer
+visited as (
+  select scan.webhook_id, scan.turn, taken.*
+  from scan left join lateral (
+    select webhook.*, row.*
+    from (
+      select w.version, w.rate_limit_per_s as rate, w.delivery_order, s.proven, s.last_sequence,
+        greatest(s.next_send_at, now()) as next_send_at,
+        coalesce(
+          ($2::jsonb -> scan.webhook_id::text ->> case when s.proven then 0 else 1 end)::integer,
+          case when s.proven then $3::integer else $4::integer end
+        ) as places
+      from posthorn.webhooks as w
+      join posthorn.webhook_states as s on s.bucket = 0 and s.webhook_id = w.webhook_id
+      where w.webhook_id = scan.webhook_id and w.status = 'Subscribed' and coalesce(w.deleted_at, 'infinity') = 'infinity'
+        and not w.paused and w.health <> 'disabled'
+        and (s.not_before is null or s.not_before <= now())
+        and ($2::jsonb ->> scan.webhook_id::text) is distinct from '[0, 0]'
+        and (s.proven or $5::integer > 0)
+      offset 0
+      for update of s skip locked
+    ) as webhook
+    cross join lateral (
+      select d.ctid as place_of_row, d.bucket, d.tenant, d.id, d.due_at, d.payload_bytes, d.sequence from posthorn.deliveries as d
+      where d.bucket = 0 and d.state = 0 and d.webhook_id = scan.webhook_id
+        and (d.locked_until is null or d.locked_until < now())
+        and case webhook.delivery_order when 'none' then true when 'webhook' then d.lane = 0 else d.lane > 0 end
+      order by d.due_at, d.id
+      limit case when webhook.rate is null then webhook.places else greatest(0, least(webhook.places, floor(1 + webhook.rate * (
+        greatest(0, least(${BURST_S}, 0.5 - 1 / webhook.rate)) - extract(epoch from webhook.next_send_at - now())::float
+      )))) end
+      for update skip locked
+    ) as row
+  ) as taken on true
+  limit $6::integer
 ),
 picked as (
-  select tenant, id, version from (
-    select tenant, id, version, payload_bytes, sum(payload_bytes) over (rows unbounded preceding) as total from free
+  select * from (
+    select *,
+      count(*) over in_turn as place,
+      sum(payload_bytes) over in_turn - payload_bytes as bytes_before,
+      count(*) filter (where sequence is null) over (partition by turn order by due_at, id) as number
+    from (
+      select *, count(*) filter (where not proven) over (order by turn, due_at, id) as unproven_place
+      from visited where id is not null
+    ) as found
+    where proven or unproven_place <= $5::integer
+    window in_turn as (order by turn, due_at, id)
   ) as running
-  where total - payload_bytes < $6::integer
+  where place <= $7::integer and bytes_before < $8::integer
+),
+taken_of as (
+  update posthorn.webhook_states as s
+  set last_sequence = s.last_sequence + p.numbered, next_send_at = coalesce(p.next_send_at, s.next_send_at)
+  from (
+    select bucket, webhook_id, count(*) filter (where sequence is null) as numbered,
+      max(next_send_at) filter (where rate is not null) + count(*) / max(rate) * interval '1 second' as next_send_at
+    from picked group by bucket, webhook_id
+  ) as p
+  where s.bucket = p.bucket and s.webhook_id = p.webhook_id and (p.numbered > 0 or p.next_send_at is not null)
+),
+claimed as (
+  update posthorn.deliveries as d
+  set locked_until = now() + $9::integer * interval '1 millisecond',
+    fence = d.fence + 1,
+    crashes = case when d.locked_until is null then d.crashes else d.crashes + 1 end,
+    sequence = coalesce(d.sequence, p.last_sequence + p.number)
+  from picked as p
+  where d.ctid = p.place_of_row
+  returning d.id, d.fence, d.tenant, d.event_id, d.webhook_id, p.version as webhook_version, p.proven,
+    d.attempts_made, d.crashes, d.sequence, d.lane, d.payload_bytes, p.place
 )
-update posthorn.deliveries as d
-set locked_until = now() + $7::integer * interval '1 millisecond',
-  fence = d.fence + 1,
-  crashes = case when d.locked_until is null then d.crashes else d.crashes + 1 end
-from picked
-where d.bucket = 0 and d.tenant = picked.tenant and d.id = picked.id
-returning d.id, d.fence, d.tenant, d.event_id, d.webhook_id, picked.version as webhook_version,
-  d.attempts_made, d.crashes, d.payload_bytes, now() as clock`;
+select claimed.*, now() as clock, ends.looked_at, ends.last_webhook,
+  exists (select from posthorn.deliveries where bucket = 0 and state = 3) as has_queued
+from (select count(*)::integer as looked_at, max(webhook_id) as last_webhook from visited) as ends
+left join claimed on true
+order by claimed.place`;
 
-/**
- * Claims due deliveries, round-robin over webhooks. `isFull` says that a limit cut it short. `clock` is the database's time of the claim, for which the
- * worker keeps its own from drifting; null where nothing was claimed.
- */
-export async function claimDue(
-  pool: pg.Pool,
-  limits: ClaimLimits,
-): Promise<{ deliveries: ClaimedDelivery[]; isFull: boolean; clock: Date | null }> {
+type Row = Omit<ClaimedDelivery, "id"> & {
+  id: string | null; // null in the one row of a claim that found nothing
+  payload_bytes: number;
+  clock: Date;
+  looked_at: number;
+  last_webhook: number | null;
+  has_queued: boolean;
+};
+
+export type Claim = {
+  deliveries: ClaimedDelivery[];
+  /** The webhook that a limit cut the claim short at: the next goes on behind it. Null where it came round. */
+  cutAfter: number | null;
+  /** The database's time of the claim, for which the worker keeps its own from drifting. */
+  clock: Date;
+  /** Whether deliveries are queued behind others of their lane. */
+  hasQueued: boolean;
+};
+
+/** Claims due deliveries, round-robin over webhooks, under a lease of 45 s each. */
+export async function claimDue(pool: pg.Pool, limits: ClaimLimits): Promise<Claim> {
   const limit = Math.min(limits.limit, CLAIM_MAX);
-  const { rows } = await pool.query<ClaimedDelivery & { payload_bytes: number; clock: Date }>({
+  const full = Object.values(limits.places).filter(([most, least]) => most + least === 0).length;
+  const looksMax = limit + Math.min(full, PASSED_BY_MAX);
+  const { rows } = await pool.query<Row>({
     name: "claim",
     text: CLAIM,
     values: [
       limits.afterWebhook,
-      limits.perWebhook,
-      [...limits.inFlight.keys()],
-      [...limits.inFlight.values()],
+      JSON.stringify(limits.places),
+      limits.otherPlaces.proven,
+      limits.otherPlaces.unproven,
+      limits.unprovenMax,
+      looksMax,
       limit,
       CLAIM_BYTES_MAX,
       LEASE_MS,
     ],
   });
-  const bytes = rows.reduce((sum, row) => sum + row.payload_bytes, 0);
-  const isFull = rows.length === limit || bytes >= CLAIM_BYTES_MAX;
-  return { deliveries: rows, isFull, clock: rows[0]?.clock ?? null };
+  const [first] = rows;
+  if (!first) throw new Error("an aggregate without a row");
+  const deliveries = rows.filter((row): row is Row & ClaimedDelivery => row.id !== null);
+  const bytes = deliveries.reduce((sum, row) => sum + row.payload_bytes, 0);
+  const isFull = deliveries.length >= limit || bytes >= CLAIM_BYTES_MAX;
+  const reached = isFull ? deliveries.at(-1)?.webhook_id : first.last_webhook;
+  const isCut = isFull || first.looked_at >= looksMax;
+  return {
+    deliveries,
+    cutAfter: isCut ? (reached ?? null) : null,
+    clock: first.clock,
+    hasQueued: first.has_queued,
+  };
 }
 
 /** Gives deliveries back unsent: nobody's, due as before, and no step of their waits spent. */
@@ -125,9 +213,16 @@ export async function releaseClaimed(
   deliveries: readonly Pick<ClaimedDelivery, "id" | "fence" | "tenant">[],
 ): Promise<void> {
   await pool.query(
-    `update posthorn.deliveries as d set locked_until = null
-     from unnest($1::uuid[], $2::bigint[], $3::text[]) as given (id, fence, tenant)
-     where d.bucket = 0 and d.tenant = given.tenant and d.id = given.id and d.fence = given.fence`,
+    `with found as materialized (
+       select row.* from unnest($1::uuid[], $2::bigint[], $3::text[]) as given (id, fence, tenant)
+       cross join lateral (
+         select d.ctid as place_of_row, d.fence from posthorn.deliveries as d
+         where d.bucket = 0 and d.tenant = given.tenant and d.id = given.id and d.fence = given.fence
+         offset 0
+       ) as row
+     )
+     update posthorn.deliveries as d set locked_until = null
+     from found as f where d.ctid = f.place_of_row and d.fence = f.fence`,
     [
       deliveries.map((delivery) => delivery.id),
       deliveries.map((delivery) => delivery.fence),

@@ -60,6 +60,15 @@ export function connect(
   };
 }
 
-// Statistics taken while the queue is empty give a sequential scan over a million rows: a worker's statements
-// all have an index, so the choice is taken away from the planner.
-const PINNED_PLANS = "-c enable_seqscan=off -c jit=off";
+// Statistics taken while the queue is empty give plans that read all of a million rows: a worker's statements all have
+// an index, and one that gives their order, so the choice is taken away from the planner.
+const PINNED_PLANS = [
+  "enable_seqscan",
+  "enable_bitmapscan",
+  "enable_hashjoin",
+  "enable_mergejoin",
+  "enable_sort",
+  "jit",
+]
+  .map((choice) => `-c ${choice}=off`)
+  .join(" ");

@@ -3,6 +3,7 @@ import { sql, type Transaction } from "kysely";
 
 import { lowestUuidAt } from "../kernel/ids.ts";
 import type { Db } from "./connect.ts";
+import { lockResending } from "./resend-lock.ts";
 import type { DeliveryCause, FinalStatus, Schema, WebhookHealth } from "./schema.ts";
 import { BUCKET } from "./tenant.ts";
 
@@ -19,9 +20,12 @@ export type DeliveryRow = {
   reason: string | null;
   created_at: Date;
   finished_at: Date | null;
-  state: 0 | 1 | 2 | null;
+  /** 0 ready, 1 waiting, 2 held, 3 queued behind another of its lane; null where it is finished. */
+  state: 0 | 1 | 2 | 3 | null;
+  sequence: number | null;
   due_at: Date | null;
   not_before: Date | null;
+  waits_for_rate: boolean;
   paused: boolean;
   health: WebhookHealth;
   in_flight: boolean;
@@ -60,8 +64,11 @@ export async function listDeliveries(
     filter.before !== undefined && sql`id < ${filter.before}`,
   ].filter((condition) => condition !== false);
   const { rows } = await sql<DeliveryRow>`
-    select d.id, d.event_id, w.id as webhook_id, d.webhook_id as webhook_internal_id, e.type, d.status, d.cause,
-      d.attempts_made, d.reason, d.created_at, d.finished_at, d.state, d.due_at, s.not_before, w.paused, w.health,
+    select d.id, d.event_id, w.id as webhook_id, d.webhook_id as webhook_internal_id, coalesce(e.type, '') as type,
+      d.status, d.cause, d.attempts_made, d.sequence, d.reason, d.created_at, d.finished_at, d.state,
+      case when d.state in (0, 3) then least(d.due_at, now()) else d.due_at end as due_at, w.paused, w.health,
+      case when s.not_before > now() then s.not_before end as not_before,
+      coalesce(d.state = 0 and w.rate_limit_per_s is not null and s.next_send_at > now(), false) as waits_for_rate,
       coalesce(d.locked_until > now(), false) as in_flight
     from (
       select * from posthorn.all_deliveries
@@ -69,8 +76,8 @@ export async function listDeliveries(
       order by id desc limit ${filter.limit}
     ) as d
     join posthorn.webhooks as w on w.webhook_id = d.webhook_id
-    join posthorn.events as e on e.bucket = d.bucket and e.tenant = d.tenant and e.id = d.event_id
-    left join posthorn.webhook_states as s on s.bucket = d.bucket and s.webhook_id = d.webhook_id and s.not_before > now()
+    left join posthorn.events as e on e.bucket = d.bucket and e.tenant = d.tenant and e.id = d.event_id
+    left join posthorn.webhook_states as s on s.bucket = d.bucket and s.webhook_id = d.webhook_id
     order by d.id desc`.execute(db);
   return rows;
 }
@@ -89,14 +96,14 @@ export async function findDelivery(
 export async function hastenDelivery(db: Db, tenant: string, id: string): Promise<void> {
   await sql`
     update posthorn.deliveries set state = 0, due_at = now()
-    where bucket = ${BUCKET} and id = ${id} and tenant = ${tenant} and state = 1 and locked_until is null`.execute(
-    db,
-  );
+    where bucket = ${BUCKET} and id = ${id} and tenant = ${tenant} and locked_until is null
+      and (state = 1 or (state = 0 and due_at > now()))`.execute(db);
 }
 
 /**
  * Queues the event of a finished delivery again, as a new one of cause `retry`. Where one of the same event and webhook
- * is pending already, answers that one's id; two retries at once make one. Answers null where the payload is gone.
+ * is pending already, answers that one's id; two retries at once make one. It goes under the number that the event got
+ * at any of its deliveries: the one retried may have ended without. Answers null where the payload is gone.
  */
 export async function queueRetry(
   trx: Transaction<Schema>,
@@ -104,57 +111,32 @@ export async function queueRetry(
   finished: Pick<DeliveryRow, "id" | "event_id" | "webhook_internal_id">,
 ): Promise<string | null> {
   const { event_id: eventId, webhook_internal_id: webhookId } = finished;
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`retry ${webhookId} ${eventId}`}, 0))`.execute(
-    trx,
-  );
+  await lockResending(trx, webhookId);
   const pending = await sql<{ id: string }>`
     select id from posthorn.deliveries
     where bucket = ${BUCKET} and event_id = ${eventId} and webhook_id = ${webhookId}
     order by id desc limit 1`.execute(trx);
   if (pending.rows[0]) return pending.rows[0].id;
-  const queued = await sql<{ id: string }>`${insertRetries(sql`
-    select f.event_id, f.webhook_id, f.tenant, f.sequence, 0 as item from posthorn.finished_deliveries as f
-    where f.bucket = ${BUCKET} and f.tenant = ${tenant} and f.id = ${finished.id}`)}`.execute(trx);
-  return queued.rows[0]?.id ?? null;
-}
-
-const RETRY_MANY_MAX = 4_000; // one statement's worth, and fewer than the 4,096 ids of one clock reading
-
-/**
- * Queues again what of a webhook is dead, newest first, at most 4,000 at a time: the deliveries that speak for their
- * event (its newest), whose payload is still there. Answers how many.
- */
-export async function queueRetriesOfDead(
-  trx: Transaction<Schema>,
-  webhookId: number,
-): Promise<number> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`retry ${webhookId}`}, 0))`.execute(
-    trx,
-  );
-  const { rows } = await sql<{ id: string }>`${insertRetries(sql`
-    select f.event_id, f.webhook_id, f.tenant, f.sequence, row_number() over (order by f.id) as item
-    from (
-      select * from posthorn.finished_deliveries as dead
-      where dead.bucket = ${BUCKET} and dead.webhook_id = ${webhookId} and dead.status = 'dead'
-        and not exists (
-          select from posthorn.all_deliveries as newer
-          where newer.bucket = ${BUCKET} and newer.event_id = dead.event_id and newer.webhook_id = dead.webhook_id
-            and newer.id > dead.id
-        )
-      order by dead.id desc limit ${RETRY_MANY_MAX}
-    ) as f`)}`.execute(trx);
-  return rows.length;
-}
-
-function insertRetries(source: ReturnType<typeof sql>) {
-  return sql`
+  const queued = await sql<{ id: string }>`
     insert into posthorn.deliveries
-      (state, payload_bytes, id, event_id, webhook_id, sequence, due_at, created_at, tenant, cause)
-    select case when w.paused or w.health = 'disabled' then 2 else 0 end, octet_length(p.payload), posthorn.uuid_v7(clock.at, source.item::integer),
-      source.event_id, source.webhook_id, source.sequence, clock.at, clock.at, source.tenant, 'retry'
-    from (select clock_timestamp() as at) as clock, (${source}) as source
-    join posthorn.webhooks as w on w.webhook_id = source.webhook_id
+      (state, lane, payload_bytes, id, event_id, webhook_id, sequence, due_at, created_at, tenant, cause)
+    select posthorn.first_state(w.paused, w.health, w.delivery_order), posthorn.lane(w.delivery_order, e.channel),
+      octet_length(p.payload), posthorn.uuid_v7(clock.at, 0), f.event_id, f.webhook_id, past.sequence, clock.at, clock.at,
+      f.tenant, 'retry'
+    from (select clock_timestamp() as at offset 0) as clock
+    cross join posthorn.finished_deliveries as f
+    cross join lateral (
+      select max(s.sequence) as sequence from posthorn.finished_deliveries as s
+      where s.bucket = ${BUCKET} and (s.event_id, s.webhook_id) >= (f.event_id, f.webhook_id)
+        and (s.event_id, s.webhook_id) <= (f.event_id, f.webhook_id)
+        and s.id >= posthorn.lowest_of_millisecond(f.event_id) and s.id < posthorn.uuid_v7(clock.at, 0)
+      offset 0
+    ) as past
+    join posthorn.webhooks as w on w.webhook_id = f.webhook_id
+    join posthorn.events as e on e.bucket = f.bucket and e.tenant = f.tenant and e.id = f.event_id
     join posthorn.event_payloads as p
-      on p.bucket = ${BUCKET} and p.tenant = source.tenant and p.id = source.event_id
-    returning id`;
+      on p.bucket = f.bucket and p.tenant = f.tenant and p.id = f.event_id and p.payload is not null
+    where f.bucket = ${BUCKET} and f.tenant = ${tenant} and f.id = ${finished.id}
+    returning id`.execute(trx);
+  return queued.rows[0]?.id ?? null;
 }

@@ -3,7 +3,7 @@ import type pg from "pg";
 
 import { storeOwnEvents } from "./events.ts";
 import type { WebhookHealth } from "./schema.ts";
-import { HOLDING } from "./sweep.ts";
+import { HOLDING } from "./hold.ts";
 import { inTransaction } from "./transaction.ts";
 
 const ROWS_MAX = 1_000;
@@ -38,7 +38,7 @@ export async function foldCounters(
     name: "fold counters",
     text: `
       with taken as (
-        delete from posthorn.counter_deltas where bucket = 0 and ctid = any (array(
+        delete from posthorn.counter_deltas where ctid = any (array(
           select ctid from posthorn.counter_deltas where bucket = 0 limit $1 for update skip locked
         ))
         returning *
@@ -104,6 +104,28 @@ export async function setHealth(
   await pool.query(
     "update posthorn.webhooks set health = $3, health_reason = $4 where webhook_id = $1 and health = $2",
     [webhookId, change.from, change.to, change.reason],
+  );
+}
+
+/**
+ * Disables the webhooks that answered 410, unless they have been changed since: a late answer of an old URL says nothing
+ * of the new one. Waits for nobody: one that somebody is changing answers 410 again.
+ */
+export async function disableGone(
+  client: pg.ClientBase,
+  gone: readonly { webhook_id: number; webhook_version: number }[],
+): Promise<void> {
+  if (gone.length === 0) return;
+  await client.query(
+    `update posthorn.webhooks set health = 'disabled', health_reason = 'gone'
+     where webhook_id in (
+       select w.webhook_id from posthorn.webhooks as w
+       join unnest($1::bigint[], $2::integer[]) as g (webhook_id, version)
+         on g.webhook_id = w.webhook_id and g.version = w.version
+       where w.health <> 'disabled'
+       order by w.webhook_id for update of w skip locked
+     )`,
+    [gone.map(({ webhook_id }) => webhook_id), gone.map(({ webhook_version }) => webhook_version)],
   );
 }
 

@@ -6,34 +6,79 @@ import { sql } from "kysely";
 import type { Db } from "./connect.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 
-export type ApiKey = { id: string; name: string; scope: KeyScope; tenant: string | null };
-export type NewKey = Omit<ApiKey, "id"> & { expiresAt: Date | null };
+export type KeyRow = {
+  id: string;
+  name: string;
+  scope: KeyScope;
+  tenant: string | null;
+  created_at: Date;
+  expires_at: Date | null;
+  revoked_at: Date | null;
+};
+
+export type NewKey = Pick<KeyRow, "name" | "scope" | "tenant"> & { expiresAt: Date | null };
 
 const RANDOM_BYTES = 24; // 192 bits: not to be guessed, and no salt needed (NIST SP 800-63B)
 
-/** Makes a key. `key` is the only copy of it that there will ever be. */
+// Named one by one: the hash leaves the database for nobody.
+const COLUMNS = sql`id, name, scope, tenant, created_at, expires_at, revoked_at`;
+
+/**
+ * Makes a key. `key` is the only copy of it that there will ever be. Answers undefined where `expiresAt` is past by
+ * the database's clock.
+ */
 export async function createKey(
   db: Db,
-  fields: NewKey,
-): Promise<ApiKey & { key: string; created_at: Date }> {
-  const key = `phk_${fields.scope}_${randomBytes(RANDOM_BYTES).toString("base64url")}`;
-  const { rows } = await sql<ApiKey & { created_at: Date }>`
+  { name, scope, tenant, expiresAt }: NewKey,
+): Promise<{ row: KeyRow; key: string } | undefined> {
+  const key = `phk_${scope}_${randomBytes(RANDOM_BYTES).toString("base64url")}`;
+  const { rows } = await sql<KeyRow>`
     insert into posthorn.keys (id, name, scope, tenant, hash, created_at, expires_at)
-    select posthorn.uuid_v7(now(), 0), ${fields.name}, ${fields.scope}, ${fields.tenant}, ${hashKey(key)}, now(), ${fields.expiresAt}
-    returning id, name, scope, tenant, created_at`.execute(db);
-  const [row] = rows;
-  if (!row) throw new Error("an insert without a row");
-  return { ...row, key };
+    select posthorn.uuid_v7(clock.at, 0), ${name}, ${scope}, ${tenant}, ${hashKey(key)}, clock.at, ${expiresAt}
+    from (select clock_timestamp() as at) as clock
+    where coalesce(${expiresAt}::timestamptz > clock.at, true)
+    returning ${COLUMNS}`.execute(db);
+  return rows[0] && { row: rows[0], key };
 }
 
-/** The key that this text is, or undefined where there is none, it has expired or was revoked. */
-export async function findKey(db: Db, key: string): Promise<ApiKey | undefined> {
-  const { rows } = await sql<ApiKey>`
-    select id, name, scope, tenant from posthorn.keys
-    where hash = ${hashKey(key)} and revoked_at is null and (expires_at is null or expires_at > now())`.execute(
-    db,
-  );
+/** Keys of every tenant, newest first, those before the id `before` only. */
+export async function listKeys(
+  db: Db,
+  filter: {
+    tenant?: string | undefined;
+    scope?: KeyScope | undefined;
+    before?: string | undefined;
+    limit: number;
+  },
+): Promise<KeyRow[]> {
+  const conditions = [
+    sql`true`,
+    filter.tenant !== undefined && sql`tenant = ${filter.tenant}`,
+    filter.scope !== undefined && sql`scope = ${filter.scope}`,
+    filter.before !== undefined && sql`id < ${filter.before}`,
+  ].filter((condition) => condition !== false);
+  const { rows } = await sql<KeyRow>`
+    select ${COLUMNS} from posthorn.keys where ${sql.join(conditions, sql` and `)}
+    order by id desc limit ${filter.limit}`.execute(db);
+  return rows;
+}
+
+/** Ends a key, and answers it; the first time that it was ended stays. Undefined where there is none. */
+export async function revokeKey(db: Db, id: string): Promise<KeyRow | undefined> {
+  const { rows } = await sql<KeyRow>`
+    update posthorn.keys set revoked_at = coalesce(revoked_at, now()) where id = ${id}
+    returning ${COLUMNS}`.execute(db);
   return rows[0];
+}
+
+/** The keys that these texts are, in their order; undefined where there is none, it has expired or was revoked. */
+export async function findKeys(db: Db, keys: readonly string[]): Promise<(KeyRow | undefined)[]> {
+  const { rows } = await sql<KeyRow | { id: null }>`
+    select ${COLUMNS}
+    from unnest(${keys.map(hashKey)}::bytea[]) with ordinality as given (digest, item)
+    left join posthorn.keys on hash = given.digest and revoked_at is null and (expires_at is null or expires_at > now())
+    order by given.item`.execute(db);
+  return rows.map((row) => (row.id === null ? undefined : row));
 }
 
 /** Makes an admin key where there is none that works; answers it, or null. Two starts at once make one. */
@@ -48,13 +93,13 @@ export function createFirstAdminKey(db: Db): Promise<string | null> {
       trx,
     );
     if (rows.length > 0) return null;
-    const { key } = await createKey(trx, {
+    const made = await createKey(trx, {
       name: "first admin key",
       scope: "admin",
       tenant: null,
       expiresAt: null,
     });
-    return key;
+    return made?.key ?? null;
   });
 }
 

@@ -43,6 +43,21 @@ export async function makePartitions(
   return statements.length;
 }
 
+/** For how many days after today every table has its partition. */
+export async function countDaysAhead(client: pg.ClientBase | pg.Pool): Promise<number> {
+  const { rows } = await client.query<{ days: number }>(
+    `select min(days)::integer as days from (
+       select count(c.oid) filter (where right(c.relname, 8) > to_char(now() at time zone 'utc', 'YYYYMMDD')) as days
+       from unnest($1::text[]) as t (name)
+       left join pg_catalog.pg_inherits as i on i.inhparent = to_regclass('posthorn.' || t.name)
+       left join pg_catalog.pg_class as c on c.oid = i.inhrelid and c.relkind = 'r'
+       group by t.name
+     ) as counted`,
+    [PARTITIONED],
+  );
+  return rows[0]?.days ?? 0;
+}
+
 function partitionSql(table: string, name: string, from: Date): string {
   const to = new Date(from.getTime() + DAY);
   // Looked for again under the lock, since another process may have been quicker.

@@ -22,6 +22,8 @@ export type Sealer = {
   seal(plain: string, place: SealedPlace): Buffer;
   /** Decrypts under the key that it was sealed with; throws where that key is gone or the place is another. */
   open(sealed: Buffer, place: SealedPlace): string;
+  /** Whether it is sealed under the newest key. */
+  isNewest(sealed: Buffer): boolean;
   /** A secret for another purpose, derived from the newest key. */
   derive(purpose: string): Buffer;
 };
@@ -53,8 +55,25 @@ export function createSealer(keys: readonly [Buffer, ...Buffer[]]): Sealer {
         decipher.update(sealed.subarray(HEADER_BYTES), undefined, "utf8") + decipher.final("utf8")
       );
     },
+    isNewest: (sealed) => sealed.subarray(1, 1 + KEY_ID_BYTES).equals(keyId(newest)),
     derive: (purpose) => Buffer.from(hkdfSync("sha256", newest, "", `posthorn ${purpose}`, 32)),
   };
+}
+
+const MARK = "secrets_check";
+const MARK_PLACE: SealedPlace = { tenant: "", webhookId: "", field: "check" };
+
+function sealMark(sealer: Sealer): string {
+  return sealer.seal("posthorn", MARK_PLACE).toString("base64");
+}
+
+/** Seals the database's mark with the newest key: from now on a start without it is refused, one without older ones not. */
+export async function renewSecretsMark(db: Db, sealer: Sealer): Promise<void> {
+  await db
+    .updateTable("posthorn.settings")
+    .set({ value: sealMark(sealer) })
+    .where("name", "=", MARK)
+    .execute();
 }
 
 /**
@@ -62,19 +81,18 @@ export function createSealer(keys: readonly [Buffer, ...Buffer[]]): Sealer {
  * a sealed mark there. Throws a StartError where it is another: it could read none of the stored keys.
  */
 export async function checkSecretsKey(db: Db, sealer: Sealer): Promise<void> {
-  const place: SealedPlace = { tenant: "", webhookId: "", field: "check" };
   await db
     .insertInto("posthorn.settings")
-    .values({ name: "secrets_check", value: sealer.seal("posthorn", place).toString("base64") })
+    .values({ name: MARK, value: sealMark(sealer) })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
   const { value } = await db
     .selectFrom("posthorn.settings")
     .select("value")
-    .where("name", "=", "secrets_check")
+    .where("name", "=", MARK)
     .executeTakeFirstOrThrow();
   try {
-    sealer.open(Buffer.from(value, "base64"), place);
+    sealer.open(Buffer.from(value, "base64"), MARK_PLACE);
   } catch (error) {
     throw new StartError(
       "POSTHORN_SECRETS_KEY: not the key that this database's secrets are sealed with; pass that one (with a newer one before it, comma-separated, to rotate)",

@@ -1,6 +1,7 @@
 // The settle: what became of attempts, many at once, in one statement.
 import type pg from "pg";
 
+import { attemptUuid } from "../kernel/ids.ts";
 import type { ClaimedDelivery } from "./claim.ts";
 
 /** What an attempt leaves behind for the audit. */
@@ -27,36 +28,50 @@ export type Settlement = {
   dueAt: Date | null;
   /** Until when the webhook as a whole is left alone (Retry-After). */
   webhookNotBefore: Date | null;
+  /** What the attempt has shown of the receiver: that it answers well, or not in time. Null: neither. */
+  proves: boolean | null;
   /** Whether the event is one of the service's own: its end is announced by no other. */
   isOwnEvent: boolean;
 };
+
+const RECEIVERS_REASONS = "'{dns,connect,tls,timeout,status,redirect}'::text[]";
 
 // The fence decides: where the lease was lost meanwhile (it ran out, or the delivery was cancelled) the delivery
 // stays as it is now, and the attempt is recorded all the same, for it did happen.
 const SETTLE = `
 with outcome as (
   select * from unnest(
-    $1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::bigint[], $8::integer[],
-    $9::smallint[], $10::timestamptz[], $11::integer[], $12::text[], $13::integer[], $14::text[], $15::smallint[],
-    $16::text[], $17::text[], $18::bytea[], $19::text[], $20::text[]
+    $1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::bigint[], $7::integer[],
+    $8::smallint[], $9::timestamptz[], $10::integer[], $11::text[], $12::integer[], $13::text[], $14::smallint[],
+    $15::text[], $16::text[], $17::bytea[], $18::text[], $19::text[], $20::uuid[]
   ) as o (
-    id, fence, verdict, due_at, webhook_not_before, tenant, webhook_id, webhook_version,
+    id, fence, verdict, due_at, tenant, webhook_id, webhook_version,
     number, at, duration_ms, worker, key_version, address, status,
-    reason, error, body_sha256, response_headers, response_body
+    reason, error, body_sha256, response_headers, response_body, attempt_id
   )
 ),
+-- By the primary key, row by row, whatever the planner thinks of an empty queue: decision 0007.
+found as materialized (
+  select o.*, row.place_of_row from outcome as o
+  cross join lateral (
+    select d.ctid as place_of_row from posthorn.deliveries as d
+    where d.bucket = 0 and d.tenant = o.tenant and d.id = o.id and d.fence = o.fence
+    offset 0
+  ) as row
+),
 gone as (
-  delete from posthorn.deliveries as d using outcome as o
-  where d.bucket = 0 and d.tenant = o.tenant and d.id = o.id and d.fence = o.fence and o.verdict <> 'retry'
+  delete from posthorn.deliveries as d using found as o
+  where d.ctid = o.place_of_row and d.fence = o.fence and o.verdict <> 'retry'
   returning d.tenant, d.id, d.event_id, d.webhook_id, d.sequence, d.created_at, d.cause,
-    o.number, o.verdict, o.reason, o.at + o.duration_ms * interval '1 millisecond' as finished_at
+    o.number, o.verdict, o.reason, o.at, o.at + o.duration_ms * interval '1 millisecond' as finished_at
 ),
 kept as (
   update posthorn.deliveries as d
   -- A 410 disables the webhook: what it was the answer to is held with the rest, that step spent.
-  set state = case when o.status = 410 then 2 else 1 end, due_at = case when o.status = 410 then o.at else o.due_at end, attempts_made = o.number, crashes = 0, locked_until = null
-  from outcome as o
-  where d.bucket = 0 and d.tenant = o.tenant and d.id = o.id and d.fence = o.fence and o.verdict = 'retry'
+  set state = case when o.status = 410 then 2 else 1 end, due_at = case when o.status = 410 then o.at else o.due_at end,
+    attempts_made = o.number, crashes = 0, locked_until = null
+  from found as o
+  where d.ctid = o.place_of_row and d.fence = o.fence and o.verdict = 'retry'
 ),
 finished as (
   insert into posthorn.finished_deliveries
@@ -67,33 +82,44 @@ finished as (
 ),
 -- Only what the receiver answered, or failed to, tells of its health; not our own keys, schemas and rules.
 answered as (
-  select *, verdict = 'delivered' as is_success,
-    coalesce(reason in ('dns', 'connect', 'tls', 'timeout', 'status', 'redirect'), false) as is_failure,
+  select *, verdict = 'delivered' as is_success, coalesce(reason = any (${RECEIVERS_REASONS}), false) as is_failure,
     max(at) filter (where verdict = 'delivered') over (partition by webhook_id) as success_at
   from outcome
+),
+-- Added up rather than joined: a join of the two would be a nested loop, since the worker's plans are pinned.
+learned as (
+  select webhook_id, 0 as delivered, 0 as dead,
+    case when is_success then at end as success_at, case when not is_success then at end as failure_at,
+    case when is_failure and at >= coalesce(success_at, at) then at end as failed_since, null::timestamptz as died_at
+  from answered
+  union all
+  select webhook_id, case when verdict = 'delivered' then 1 else 0 end, case when verdict = 'dead' then 1 else 0 end,
+    null, null, null, case when verdict = 'dead' and reason = any (${RECEIVERS_REASONS}) then at end
+  from gone
 ),
 counted as (
   insert into posthorn.counter_deltas
     (webhook_id, delivered, dead, last_success_at, last_failure_at, failures, first_failure_at, died_at)
-  select a.webhook_id, count(g.id) filter (where g.verdict = 'delivered'), count(g.id) filter (where g.verdict = 'dead'),
-    max(a.at) filter (where a.is_success), max(a.at) filter (where not a.is_success),
-    count(*) filter (where a.is_failure and a.at >= coalesce(a.success_at, a.at)),
-    min(a.at) filter (where a.is_failure and a.at >= coalesce(a.success_at, a.at)),
-    max(a.at) filter (where a.is_failure and g.verdict = 'dead')
-  from answered as a left join gone as g on g.id = a.id
-  group by a.webhook_id
+  select webhook_id, sum(delivered), sum(dead), max(success_at), max(failure_at), count(failed_since), min(failed_since),
+    max(died_at)
+  from learned
+  group by webhook_id
 ),
-disabled as (
-  update posthorn.webhooks as w set health = 'disabled', health_reason = 'gone'
-  from (select distinct webhook_id from outcome where status = 410 and reason = 'status') as o
-  where w.webhook_id = o.webhook_id and w.health <> 'disabled'
+-- Given and so locked in one order: two workers never wait for each other in a ring.
+known as materialized (
+  select s.bucket, s.webhook_id, l.proven, l.not_before
+  from unnest($21::bigint[], $22::boolean[], $23::timestamptz[]) as l (webhook_id, proven, not_before)
+  cross join lateral (
+    select bucket, webhook_id from posthorn.webhook_states
+    where bucket = 0 and webhook_id = l.webhook_id
+    offset 0
+    for update
+  ) as s
 ),
-told_to_wait as (
-  insert into posthorn.webhook_states as s (webhook_id, not_before)
-  select webhook_id, max(webhook_not_before) from outcome
-  where webhook_not_before is not null
-  group by webhook_id order by webhook_id
-  on conflict (bucket, webhook_id) do update set not_before = greatest(s.not_before, excluded.not_before)
+taught as (
+  update posthorn.webhook_states as s
+  set proven = coalesce(k.proven, s.proven), not_before = greatest(s.not_before, k.not_before)
+  from known as k where s.bucket = k.bucket and s.webhook_id = k.webhook_id
 )`;
 
 // The id follows from the lease: a settle that is repeated because its answer was lost records nothing twice.
@@ -102,7 +128,7 @@ recorded as (
   insert into posthorn.attempts
     (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address,
      status, reason, error, body_sha256, response_headers, response_body)
-  select posthorn.uuid_v7(at, 0, md5(id::text || fence)::uuid), tenant, id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version,
+  select attempt_id, tenant, id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version,
     address, status, reason, error, body_sha256, response_headers::json, response_body
   from outcome
   on conflict do nothing
@@ -140,7 +166,6 @@ export async function settle(
       column((s) => s.delivery.fence),
       column((s) => s.verdict),
       column((s) => s.dueAt),
-      column((s) => s.webhookNotBefore),
       column((s) => s.delivery.tenant),
       column((s) => s.delivery.webhook_id),
       column((s) => s.delivery.webhook_version),
@@ -156,7 +181,28 @@ export async function settle(
       column((s) => s.attempt.bodySha256),
       column((s) => s.attempt.responseHeaders && JSON.stringify(s.attempt.responseHeaders)),
       column((s) => s.attempt.responseBody),
+      column((s) => attemptUuid(s.attempt.at, s.delivery.id, s.delivery.fence)),
+      ...lessonsOf(settlements),
     ],
   });
   return rows;
+}
+
+// What is learned of each webhook, its last attempt deciding; only where that differs from what the claim knew.
+function lessonsOf(
+  settlements: readonly Settlement[],
+): [number[], (boolean | null)[], (Date | null)[]] {
+  const proven = new Map<number, boolean | null>();
+  const notBefore = new Map<number, Date>();
+  for (const { delivery, proves, webhookNotBefore } of settlements) {
+    const { webhook_id: id } = delivery;
+    if (proves !== null) proven.set(id, proves === delivery.proven ? null : proves);
+    const latest = notBefore.get(id);
+    if (webhookNotBefore && (!latest || latest < webhookNotBefore))
+      notBefore.set(id, webhookNotBefore);
+  }
+  const ids = [...new Set([...proven.keys(), ...notBefore.keys()])]
+    .filter((id) => (proven.get(id) ?? null) !== null || notBefore.has(id))
+    .sort((a, b) => a - b);
+  return [ids, ids.map((id) => proven.get(id) ?? null), ids.map((id) => notBefore.get(id) ?? null)];
 }

@@ -3,9 +3,6 @@ import type { Cursors } from "../kernel/cursor.ts";
 import type { Connection } from "./connect.ts";
 import type { Sealer } from "./sealed.ts";
 
-/** Tenant names, by the contract. */
-export const TENANT_PATTERN = /^[a-z0-9_-]{1,64}$/;
-
 /** A tenant's side of the store; every statement made with it names the tenant. */
 export type TenantStore = Pick<Connection, "db" | "pool"> & {
   tenant: string;

@@ -44,12 +44,12 @@ export function lockWebhook(
   return living(trx, tenant, id).forUpdate().executeTakeFirst();
 }
 
-/** Inserts a webhook, or answers undefined where one with this id lives already. */
-export function insertWebhook(
+/** Inserts a webhook with its state, or answers undefined where one with this id lives already. */
+export async function insertWebhook(
   trx: Transaction<Schema>,
   row: NewWebhookRow,
 ): Promise<WebhookRow | undefined> {
-  return trx
+  const inserted = await trx
     .insertInto("posthorn.webhooks")
     .values({
       ...row,
@@ -61,6 +61,10 @@ export function insertWebhook(
     )
     .returningAll()
     .executeTakeFirst();
+  if (inserted)
+    await sql`insert into posthorn.webhook_states (bucket, webhook_id)
+      values (${BUCKET}, ${inserted.webhook_id})`.execute(trx);
+  return inserted;
 }
 
 /** Writes changes to a webhook; its version rises, so that workers read it anew. */
@@ -75,6 +79,21 @@ export function updateWebhook(
     .where("webhook_id", "=", webhookId)
     .returningAll()
     .executeTakeFirstOrThrow();
+}
+
+/**
+ * Leaves a webhook with one place until its receiver has shown that it answers: after a hold, or at a new URL, to which
+ * what the old one asked for (Retry-After) does not apply.
+ */
+export async function unproveWebhook(
+  trx: Transaction<Schema>,
+  webhookId: number,
+  { forgetsWait }: { forgetsWait: boolean },
+): Promise<void> {
+  await sql`
+    update posthorn.webhook_states
+    set proven = false, not_before = case when ${forgetsWait}::boolean then null else not_before end
+    where bucket = ${BUCKET} and webhook_id = ${webhookId}`.execute(trx);
 }
 
 /** Ends a webhook's life: its routes go, its secrets are wiped, its row stays for the history to point to. */
@@ -128,6 +147,16 @@ export async function replaceRoutes(
     select ${row.tenant}, pattern, channel, ${row.webhook_id}
     from unnest(${patterns}::text[]) as pattern, unnest(${channels}::text[]) as channel
     on conflict do nothing`.execute(trx);
+}
+
+/**
+ * Lets one subscribe of a tenant at a time pass, until its transaction ends: those at once would each count the webhooks
+ * without the others'. To be taken before any row is locked, or two would wait for each other.
+ */
+export async function awaitTurn(trx: Transaction<Schema>, tenant: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`subscribe ${tenant}`}, 0))`.execute(
+    trx,
+  );
 }
 
 /** How many living webhooks the tenant has, counted to `limit` at most. */

@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { claimDue } from "../../src/store/claim.ts";
 import { connect } from "../../src/store/connect.ts";
+import { claim } from "../helpers/claims.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { query } from "../helpers/embedded.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
@@ -38,8 +38,7 @@ const startWorker = () => startTestService({ DATABASE_URL: api.databaseUrl }, { 
 /** What a worker does that then dies: it claims, and is never heard of again; 45 s later its lease has run out. */
 async function claimAndDie(): Promise<number> {
   const { pool, close } = connect(api.databaseUrl, { name: "dead", max: 1, log: silentLog });
-  const all = { limit: 100, perWebhook: 100, inFlight: new Map(), afterWebhook: 0 };
-  const { deliveries: claimed } = await claimDue(pool, all);
+  const { deliveries: claimed } = await claim(pool);
   await pool.query("update posthorn.deliveries set locked_until = now() - interval '1 second'");
   await close();
   return claimed.length;

@@ -4,10 +4,11 @@ import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { claimDue, releaseClaimed, type ClaimedDelivery } from "../../src/store/claim.ts";
+import { releaseClaimed, type ClaimedDelivery } from "../../src/store/claim.ts";
 import { connect, type Connection } from "../../src/store/connect.ts";
 import { settle, type Settlement } from "../../src/store/settle.ts";
 import { caller, type Call } from "../helpers/api.ts";
+import { claim as claimWith } from "../helpers/claims.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 let service: TestService; // an api alone: nobody claims but the tests
@@ -35,8 +36,8 @@ const publish = async (count = 1) => {
   const events = Array.from({ length: count }, () => ({ type: "message.created", payload: 1 }));
   await post("events.publish_many", { events }).expect(200);
 };
-const claim = async (limit = 250, perWebhook = 250, inFlight = new Map<number, number>()) =>
-  (await claimDue(connection.pool, { limit, perWebhook, inFlight, afterWebhook: 0 })).deliveries;
+const claim = async (limits: Parameters<typeof claimWith>[1] = {}) =>
+  (await claimWith(connection.pool, limits)).deliveries;
 const claimOne = async (): Promise<ClaimedDelivery> => {
   const [delivery, ...more] = await claim();
   expect(more).toEqual([]);
@@ -61,6 +62,7 @@ const settlement = (
   verdict,
   dueAt: verdict === "retry" ? new Date(Date.now() + 3_600_000) : null,
   webhookNotBefore: null,
+  proves: null,
   isOwnEvent: false,
   attempt: {
     number: delivery.attempts_made + 1,
@@ -89,7 +91,7 @@ describe("a claim", () => {
   test("shares with no other that runs at the same time, and together they take all", async () => {
     await subscribe();
     await publish(200);
-    const claims = await Promise.all(Array.from({ length: 8 }, () => claim(50)));
+    const claims = await Promise.all(Array.from({ length: 8 }, () => claim({ limit: 50 })));
     const ids = [...claims.flat(), ...(await claim())].map(({ id }) => id);
     expect(ids).toHaveLength(200);
     expect(new Set(ids).size).toBe(200);
@@ -99,12 +101,12 @@ describe("a claim", () => {
     await subscribe();
     await subscribe();
     await publish(10);
-    const first = await claim(20, 3);
+    const first = await claim({ limit: 20, each: 3 });
     const byWebhook = new Map<number, number>();
     for (const { webhook_id: id } of first) byWebhook.set(id, (byWebhook.get(id) ?? 0) + 1);
     expect([...byWebhook.values()]).toEqual([3, 3]);
     const [busy, other] = [...byWebhook.keys()] as [number, number];
-    const second = await claim(20, 3, new Map([[busy, 3]]));
+    const second = await claim({ limit: 20, each: 3, places: { [busy]: [0, 0] } });
     expect(second.map(({ webhook_id }) => webhook_id)).toEqual([other, other, other]);
   });
 
@@ -116,18 +118,18 @@ describe("a claim", () => {
       "select webhook_id from posthorn.webhooks where id = any ($1) order by webhook_id",
       [ids],
     );
-    const limits = { limit: 100, perWebhook: 8, inFlight: new Map<number, number>() };
-    const claimed = await claimDue(connection.pool, { ...limits, afterWebhook: 0 });
-    expect(claimed.isFull).toBe(true);
+    const limits = { limit: 100, each: 8 };
+    const claimed = await claimWith(connection.pool, limits);
+    expect(claimed.cutAfter).toBe(first.webhook_id);
     expect(new Set(claimed.deliveries.map(({ webhook_id }) => webhook_id))).toEqual(
       new Set([first.webhook_id]),
     );
-    const next = await claimDue(connection.pool, { ...limits, afterWebhook: first.webhook_id });
+    const next = await claimWith(connection.pool, { ...limits, afterWebhook: first.webhook_id });
     expect(new Set(next.deliveries.map(({ webhook_id }) => webhook_id))).toEqual(
       new Set([second.webhook_id]),
     );
-    const rest = await claimDue(connection.pool, { ...limits, afterWebhook: 0 });
-    expect([rest.deliveries.length, rest.isFull]).toEqual([4, false]);
+    const rest = await claimWith(connection.pool, limits);
+    expect([rest.deliveries.length, rest.cutAfter]).toEqual([4, null]);
   });
 
   test("passes by what is paused or unsubscribed", async () => {

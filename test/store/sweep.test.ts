@@ -4,7 +4,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/store/connect.ts";
 import { listFailing } from "../../src/store/health.ts";
-import { createEndedSweep, releaseHeld } from "../../src/store/sweep.ts";
+import { releaseHeld } from "../../src/store/hold.ts";
+import { createEndedSweep } from "../../src/store/sweep.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 

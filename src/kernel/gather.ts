@@ -1,0 +1,65 @@
+// Makes many calls of one thing into few: while one is under way, what arrives is gathered, and goes in the next.
+import { setImmediate } from "node:timers/promises";
+
+type Waiting<Item, Answer> = {
+  item: Item;
+  resolve: (answer: Answer) => void;
+  reject: (error: unknown) => void;
+};
+
+/**
+ * Answers a function that does for one item what `run` does for a list: nobody waits for a list to fill, items keep the
+ * order in which they came, and each `lane` has a list of its own. `run` answers in the order of its list, which holds
+ * `itemsMax` at most. Where it fails as `isRefusal` says, its halves are run, and theirs, until the one that fails is
+ * alone: its error is not the others'.
+ */
+export function createGatherer<Item, Answer>({
+  run,
+  itemsMax,
+  isRefusal,
+}: {
+  run: (lane: string, items: Item[]) => Promise<readonly Answer[]>;
+  itemsMax: number;
+  isRefusal: (error: unknown) => boolean;
+}): (lane: string, item: Item) => Promise<Answer> {
+  type Entry = Waiting<Item, Answer>;
+  const lanes = new Map<string, Entry[]>(); // those with a call under way, and what waits for its end
+
+  async function drain(lane: string, waiting: Entry[]): Promise<void> {
+    while (waiting.length > 0) {
+      // Once what has arrived in this turn is read: a busy process would else find one item at a time.
+      await setImmediate();
+      await call(lane, waiting.splice(0, itemsMax));
+    }
+    lanes.delete(lane);
+  }
+
+  async function call(lane: string, entries: Entry[]): Promise<void> {
+    try {
+      const items = entries.map(({ item }) => item);
+      const answers = await run(lane, items);
+      if (answers.length !== items.length)
+        throw new Error(`${answers.length} answers to ${items.length} items`);
+      for (const [index, answer] of answers.entries()) entries[index]?.resolve(answer);
+    } catch (error) {
+      if (entries.length > 1 && isRefusal(error)) {
+        const half = Math.ceil(entries.length / 2);
+        await call(lane, entries.slice(0, half));
+        await call(lane, entries.slice(half));
+      } else for (const { reject } of entries) reject(error);
+    }
+  }
+
+  return (lane, item) =>
+    new Promise((resolve, reject) => {
+      const entry = { item, resolve, reject };
+      const waiting = lanes.get(lane);
+      if (waiting) {
+        waiting.push(entry);
+        return;
+      }
+      const own = [entry];
+      lanes.set(lane, own);
+      void drain(lane, own);
+    });
+}

@@ -1,0 +1,161 @@
+// What can be done with replays: ask for one, follow it, end it.
+import type { MonotonicClock } from "../kernel/clock.ts";
+import { SECOND } from "../kernel/duration.ts";
+import { invalid, PosthornError } from "../kernel/errors.ts";
+import { formatId, lowestUuidAt } from "../kernel/ids.ts";
+import { readPage } from "../kernel/lists.ts";
+import type { Turns } from "../kernel/turns.ts";
+import { stepReplay } from "../store/replay-feed.ts";
+import {
+  countReplay,
+  findReplay,
+  insertReplay,
+  listReplays,
+  readMoment,
+  stopReplay,
+  type Moment,
+  type ReplayRow,
+  type WantedReplay,
+} from "../store/replays.ts";
+import type { TenantStore } from "../store/tenant.ts";
+import { findWebhook, lockWebhook, type WebhookRow } from "../store/webhooks.ts";
+import { notFound as webhookNotFound, unsubscribed } from "../webhooks/operations.ts";
+import type { ListReplaysInput, Replay, ReplayInput, ReplayStarted } from "./schema.ts";
+
+export type ReplaysContext = { store: TenantStore; monotonic: MonotonicClock; counts: Turns };
+
+/** Counts at once in a process: each keeps one of the API's ten connections busy, which publishers need too. */
+export const COUNTS_MAX = 2;
+
+const COUNT_TURN_WITHIN_MS = 5 * SECOND; // most counts take less; with its own count a call stays within 15 s
+
+const COUNT_WITHIN_MS = 10 * SECOND; // of one call; half of what a client's patience mostly is
+const CANCEL_STEPS_MAX = 3; // what a settle has locked just now is left to the workers
+const ALWAYS = lowestUuidAt(new Date(0));
+
+/** Sends a span's events to one webhook again. */
+export async function replay(context: ReplaysContext, input: ReplayInput): Promise<ReplayStarted> {
+  const { store } = context;
+  const webhook = await findSubscribed(store, input.id);
+  const moment = await readMoment(store.db, webhook.webhook_id);
+  if (input.since > moment.at)
+    throw invalid("since", `a time in the past is needed; now is ${moment.at.toISOString()}`);
+  const until = input.until && input.until <= moment.at ? lowestUuidAt(input.until) : moment.id;
+  return start(
+    context,
+    webhook,
+    {
+      cause: "replay",
+      wanted: input.status ?? null,
+      since: lowestUuidAt(input.since),
+      until,
+    },
+    moment,
+    input.dry_run,
+  );
+}
+
+/** Sends again whatever of a webhook is dead. */
+export async function retryDead(
+  context: ReplaysContext,
+  webhookId: string,
+): Promise<ReplayStarted> {
+  const webhook = await findSubscribed(context.store, webhookId);
+  const moment = await readMoment(context.store.db, webhook.webhook_id);
+  return start(
+    context,
+    webhook,
+    { cause: "retry", wanted: "dead", since: ALWAYS, until: moment.id },
+    moment,
+  );
+}
+
+export async function info({ store }: ReplaysContext, id: string): Promise<Replay> {
+  const row = await findReplay(store.db, store.tenant, id);
+  if (row) return present(row);
+  throw new PosthornError(
+    "replay_not_found",
+    `no replay has the id ${formatId("rpl", id)}; replays.list shows those there are`,
+  );
+}
+
+/** Stops a replay and cancels what it has pending. One that has ended is answered as it is. */
+export async function cancel(context: ReplaysContext, id: string): Promise<Replay> {
+  const { store } = context;
+  await stopReplay(store.db, store.tenant, id);
+  for (let step = 0; step < CANCEL_STEPS_MAX; step++)
+    await stepReplay(store.pool, store.tenant, id);
+  return info(context, id);
+}
+
+export async function list({ store }: ReplaysContext, input: ListReplaysInput) {
+  const { webhook_id, ...page } = input;
+  const webhook = webhook_id === undefined ? undefined : await find(store, webhook_id);
+  return readPage(
+    store.cursors,
+    { tenant: store.tenant, list: "replays", filter: webhook?.webhook_id },
+    page,
+    (after, limit) =>
+      listReplays(store.db, store.tenant, {
+        webhookId: webhook?.webhook_id,
+        before: after ?? undefined,
+        limit,
+      }),
+    (row) => row.id,
+    present,
+  );
+}
+
+async function start(
+  { store, monotonic, counts }: ReplaysContext,
+  webhook: WebhookRow,
+  of: Omit<WantedReplay, "tenant" | "webhook_id" | "by_first">,
+  moment: Moment,
+  isDryRun = false,
+): Promise<ReplayStarted> {
+  const wanted = {
+    ...of,
+    tenant: store.tenant,
+    webhook_id: webhook.webhook_id,
+    by_first: webhook.delivery_order !== "none",
+  };
+  const count = await counts.take(COUNT_TURN_WITHIN_MS, () => {
+    const lateAt = monotonic() + COUNT_WITHIN_MS;
+    return countReplay(store.pool, wanted, moment, () => monotonic() > lateAt);
+  });
+  if (!count) throw tooManyCounts();
+  if (isDryRun) return { replay_id: null, matched: count.matched };
+  await store.db.transaction().execute(async (trx) => {
+    // Locked, so that an unsubscribe comes either before, and this is refused, or after, and ends it.
+    const current = await lockWebhook(trx, store.tenant, webhook.id);
+    if (current?.webhook_id !== webhook.webhook_id || current.status !== "Subscribed")
+      throw unsubscribed(webhook.id);
+    await insertReplay(trx, wanted, moment, count);
+  });
+  return { replay_id: formatId("rpl", moment.id), matched: count.matched };
+}
+
+function tooManyCounts(): PosthornError {
+  const retryAfterS = COUNT_WITHIN_MS / SECOND;
+  return new PosthornError(
+    "rate_limited",
+    `other replays are being counted, ${COUNTS_MAX} at a time; try again in ${retryAfterS} s`,
+    { retryAfterS },
+  );
+}
+
+async function findSubscribed(store: TenantStore, id: string): Promise<WebhookRow> {
+  const webhook = await find(store, id);
+  if (webhook.status !== "Subscribed") throw unsubscribed(webhook.id);
+  return webhook;
+}
+
+async function find(store: TenantStore, id: string): Promise<WebhookRow> {
+  const webhook = await findWebhook(store.db, store.tenant, id);
+  if (!webhook) throw webhookNotFound(id);
+  return webhook;
+}
+
+function present({ id, ...row }: ReplayRow): Replay {
+  return { id: formatId("rpl", id), ...row };
+}

@@ -1,0 +1,62 @@
+// What a replay is on the wire, and what asking for one takes.
+import { z } from "zod";
+
+import { idInput, instantInput, webhookIdInput } from "../kernel/fields.ts";
+import { pageInput, pageOutput } from "../kernel/lists.ts";
+
+export const replayInput = z
+  .strictObject({
+    id: webhookIdInput,
+    since: instantInput.meta({ description: "Events created at or after this." }),
+    until: instantInput
+      .optional()
+      .meta({ description: "Events created before this; left out, or later than now: up to now." }),
+    status: z.enum(["delivered", "dead", "cancelled", "never"]).optional().meta({
+      description:
+        "Only events whose newest delivery to this webhook ended so; `never`: that match its filter now and never had one. Left out: all that match its filter now, whatever became of them.",
+    }),
+    dry_run: z.boolean().default(false).meta({ description: "Only counts; queues nothing." }),
+  })
+  .refine(({ since, until }) => until === undefined || until > since, {
+    path: ["until"],
+    message: "a time after `since` is needed",
+  })
+  .meta({ id: "ReplayRequest" });
+
+export const replayStarted = z
+  .object({
+    replay_id: z.string().nullable().meta({ description: "null for a dry run." }),
+    matched: z.int().meta({ description: "How many events are sent again." }),
+  })
+  .meta({ id: "ReplayStarted" });
+
+export const replay = z
+  .object({
+    id: z.string(),
+    webhook_id: z.uuid(),
+    matched: z.int().meta({
+      description:
+        "How many events matched at the call. Of a span too long to be counted in ten seconds, it rises as the rest is found.",
+    }),
+    queued: z.int().meta({ description: "How many deliveries were made so far." }),
+    delivered: z.int(),
+    dead: z.int(),
+    cancelled: z.int(),
+    status: z.enum(["running", "done", "cancelled"]).meta({
+      description: "`done` once all is queued and each of its deliveries has ended.",
+    }),
+  })
+  .meta({ id: "Replay" });
+
+export const replayIdInput = z.strictObject({ id: idInput("rpl") }).meta({ id: "ReplayId" });
+
+export const listReplaysInput = z
+  .strictObject({ webhook_id: webhookIdInput.optional(), ...pageInput })
+  .meta({ id: "ListReplaysRequest" });
+
+export const replayPage = pageOutput(replay).meta({ id: "ReplayPage" });
+
+export type ReplayInput = z.output<typeof replayInput>;
+export type ReplayStarted = z.output<typeof replayStarted>;
+export type Replay = z.output<typeof replay>;
+export type ListReplaysInput = z.output<typeof listReplaysInput>;

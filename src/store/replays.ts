@@ -1,0 +1,194 @@
+// Replays as rows: made, read, ended. store/replay-feed.ts feeds them.
+import { sql, type Transaction } from "kysely";
+import type pg from "pg";
+
+import { DAY } from "../kernel/duration.ts";
+import { lowestUuidAt } from "../kernel/ids.ts";
+import type { Db } from "./connect.ts";
+import { countMatches, type ReplaySearch } from "./replay-matches.ts";
+import { lockResending } from "./resend-lock.ts";
+import type { Schema } from "./schema.ts";
+import { BUCKET } from "./tenant.ts";
+
+export type ReplayStatus = "running" | "done" | "cancelled";
+
+/** A replay with what has become of its deliveries so far. */
+export type ReplayRow = {
+  id: string;
+  webhook_id: string;
+  matched: number;
+  queued: number;
+  delivered: number;
+  dead: number;
+  cancelled: number;
+  status: ReplayStatus;
+};
+
+/** The moment of a call, by the database's clock, and what was on its way to the webhook then. */
+export type Moment = {
+  at: Date;
+  /** The id of a replay made at it: what was made before has a lesser one. */
+  id: string;
+  /** The deliveries of the webhook's other replays that were pending. */
+  pending_then: string[];
+  /** When the webhook's last retry of all that is dead was asked for, where it is not all queued yet. */
+  covered_to: Date | null;
+};
+
+/** A replay that is wanted. Only what is unfinished is kept of it until it runs. */
+export type WantedReplay = Pick<ReplaySearch, "tenant" | "webhook_id" | "wanted" | "by_first"> & {
+  cause: "replay" | "retry";
+  since: string;
+  until: string;
+};
+
+/** What was counted, and where it broke off for time; null where it went through. */
+export type Count = { matched: number; countedTo: string | null };
+
+/**
+ * Reads the moment of a call, once whatever is queueing for the webhook has committed: what a step of another replay has
+ * queued has lesser ids than this moment's, and unless it is seen as pending it is sent again when it dies.
+ */
+export async function readMoment(db: Db, webhookId: number): Promise<Moment> {
+  return db.transaction().execute(async (trx) => {
+    await lockResending(trx, webhookId);
+    return readMomentLocked(trx, webhookId);
+  });
+}
+
+async function readMomentLocked(trx: Transaction<Schema>, webhookId: number): Promise<Moment> {
+  const { rows } = await sql<Moment>`
+    select clock.at, posthorn.uuid_v7(clock.at, 0) as id,
+      array(
+        select d.id from posthorn.replays as r
+        cross join unnest(r.outstanding) as o (id)
+        join posthorn.deliveries as d on d.bucket = r.bucket and d.tenant = r.tenant and d.id = o.id
+        where r.bucket = ${BUCKET} and r.webhook_id = ${webhookId} and r.finished_at is null
+      ) as pending_then,
+      (
+        select max(r.created_at) from posthorn.replays as r
+        where r.bucket = ${BUCKET} and r.webhook_id = ${webhookId} and r.finished_at is null
+          and r.cause = 'retry' and r.status = 'running' and not r.is_fed
+      ) as covered_to
+    from (select clock_timestamp() as at offset 0) as clock`.execute(trx);
+  const [moment] = rows;
+  if (!moment) throw new Error("the database's clock answered nothing");
+  return moment;
+}
+
+/** The bound above every delivery there is at `now`. */
+export function horizonAt(now: Date): string {
+  return lowestUuidAt(new Date(now.getTime() + DAY));
+}
+
+/**
+ * Counts what a replay would send, page by page, until `isLate` says that it took too long. A retry of all that is dead
+ * does not count what another one is about to send.
+ */
+export async function countReplay(
+  pool: pg.Pool,
+  wanted: WantedReplay,
+  moment: Moment,
+  isLate: () => boolean,
+): Promise<Count> {
+  const coveredTo = wanted.cause === "retry" ? moment.covered_to : null;
+  const { id, pending_then } = moment;
+  const search = { ...wanted, id, pending_then };
+  let [matched, position] = [0, wanted.since];
+  for (;;) {
+    const page = await countMatches(pool, { ...search, position }, horizonAt(moment.at), coveredTo);
+    matched += page.matched;
+    if (page.position === null) return { matched, countedTo: null };
+    position = page.position;
+    if (isLate()) return { matched, countedTo: position };
+  }
+}
+
+/** Keeps a replay for the workers to feed. Where nothing matches it is done at once. */
+export async function insertReplay(
+  trx: Transaction<Schema>,
+  wanted: WantedReplay,
+  moment: Moment,
+  { matched, countedTo }: Count,
+): Promise<void> {
+  const isDone = matched === 0 && countedTo === null;
+  await sql`
+    insert into posthorn.replays
+      (bucket, is_fed, by_first, tenant, id, webhook_id, cause, wanted, since, until, position, counted_to, matched, pending_then,
+       status, created_at, finished_at)
+    values (${BUCKET}, ${isDone}, ${wanted.by_first}, ${wanted.tenant}, ${moment.id}, ${wanted.webhook_id}, ${wanted.cause}, ${wanted.wanted},
+      ${wanted.since}, ${wanted.until}, ${wanted.since}, ${countedTo}, ${matched},
+      ${moment.pending_then}, ${isDone ? "done" : "running"}, ${moment.at}, ${isDone ? moment.at : null})`.execute(
+    trx,
+  );
+}
+
+export type ReplayFilter = {
+  id?: string;
+  webhookId?: number | undefined;
+  before?: string | undefined;
+  limit: number;
+};
+
+/** The tenant's replays, newest first, those before the id `before` only. */
+export async function listReplays(
+  db: Db,
+  tenant: string,
+  filter: ReplayFilter,
+): Promise<ReplayRow[]> {
+  const conditions = [
+    sql`r.bucket = ${BUCKET} and r.tenant = ${tenant}`,
+    filter.id !== undefined && sql`r.id = ${filter.id}`,
+    filter.webhookId !== undefined && sql`r.webhook_id = ${filter.webhookId}`,
+    filter.before !== undefined && sql`r.id < ${filter.before}`,
+  ].filter((condition) => condition !== false);
+  // What has ended since the last feeding is counted here: the counts are exact at any time.
+  const { rows } = await sql<ReplayRow>`
+    select r.id, w.id as webhook_id, r.matched, r.queued, r.status,
+      r.delivered + ended.delivered as delivered, r.dead + ended.dead as dead, r.cancelled + ended.cancelled as cancelled
+    from posthorn.replays as r
+    join posthorn.webhooks as w on w.webhook_id = r.webhook_id
+    cross join lateral (
+      select count(*) filter (where f.status = 'delivered') as delivered,
+        count(*) filter (where f.status = 'dead') as dead, count(*) filter (where f.status = 'cancelled') as cancelled
+      from unnest(r.outstanding) as o (id)
+      cross join lateral (
+        select status from posthorn.finished_deliveries
+        where bucket = ${BUCKET} and tenant = ${tenant} and id = o.id
+        offset 0
+      ) as f
+    ) as ended
+    where ${sql.join(conditions, sql` and `)}
+    order by r.id desc limit ${filter.limit}`.execute(db);
+  return rows;
+}
+
+/** One of the tenant's replays, or undefined. */
+export async function findReplay(
+  db: Db,
+  tenant: string,
+  id: string,
+): Promise<ReplayRow | undefined> {
+  const [row] = await listReplays(db, tenant, { id, limit: 1 });
+  return row;
+}
+
+/** Stops a replay's feeding, unless it has ended; what it has queued is cancelled by its next steps. */
+export async function stopReplay(db: Db, tenant: string, id: string): Promise<void> {
+  await sql`
+    update posthorn.replays set status = 'cancelled'
+    where bucket = ${BUCKET} and tenant = ${tenant} and id = ${id} and status = 'running'`.execute(
+    db,
+  );
+}
+
+/**
+ * Ends the replays of a webhook that is unsubscribed or deleted, within that very transaction: a subscribe that follows
+ * at once does not set them going again. Waits for a step that is under way, so that nothing is queued after it.
+ */
+export async function stopReplaysOf(trx: Transaction<Schema>, webhookId: number): Promise<void> {
+  await sql`
+    update posthorn.replays set status = 'cancelled'
+    where bucket = ${BUCKET} and webhook_id = ${webhookId} and status = 'running'
+      and finished_at is null`.execute(trx);
+}

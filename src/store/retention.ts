@@ -1,0 +1,254 @@
+// Lets go of the days that are past their retention: whole partitions, so that nothing is deleted row by row.
+import { Socket } from "node:net";
+
+import pg from "pg";
+
+import { DAY, SECOND } from "../kernel/duration.ts";
+import { databaseError } from "../kernel/faults.ts";
+import { lowestUuidAt } from "../kernel/ids.ts";
+import type { Log } from "../kernel/log.ts";
+
+const LOCK_KEY = 7_067_438_021; // beside the migrations' and the makers': one at a time lets go
+
+/** Whatever holds a lock for longer is a stranger's open transaction: the next run tries again. */
+const LOCK_WAIT_MS = 2 * SECOND;
+
+// A plain detach makes every publisher wait behind it for as long as it waits itself.
+const PLAIN_LOCK_WAIT_MS = 50;
+
+const STATEMENT_MAX_MS = 60 * SECOND;
+const SILENCE_MAX_MS = STATEMENT_MAX_MS + 5 * SECOND; // the server's own limit has passed, and nothing came of it
+const CONNECT_MAX_MS = 10 * SECOND;
+const END_MAX_MS = 5 * SECOND;
+
+// Finished deliveries first: an event stays for as long as a delivery can be read that points to it.
+const TABLES = ["attempts", "finished_deliveries", "event_payloads", "events"] as const;
+type Table = (typeof TABLES)[number];
+
+export type RetentionOptions = {
+  url: string;
+  retentionD: number;
+  payloadRetentionD: number;
+  log: Log;
+  /** Ends the run, in the middle of a statement too: what that leaves behind, the next run finishes. */
+  signal?: AbortSignal;
+};
+
+/** What a run did: the partitions that are gone, and those that somebody's open transaction kept. */
+export type Retired = { dropped: string[]; postponed: string[] };
+
+type Partition = {
+  table: Table;
+  name: string;
+  from: string;
+  to: string;
+  state: "attached" | "detaching" | "detached";
+  isPast: boolean;
+  isMarked: boolean;
+};
+
+// Told apart by it from what an operator has detached to keep: that is left alone.
+const MARK = "past its retention";
+
+/**
+ * Drops the partitions whose whole day is past its retention, but those that something pending still needs. Safe when any
+ * number of processes do so at once. On a connection of its own, since a concurrent detach can't be in a transaction and
+ * the lock is the session's. Throws what PostgreSQL answers where the role may not (42501).
+ */
+export async function retirePartitions(options: RetentionOptions): Promise<Retired> {
+  const { url, signal } = options;
+  signal?.throwIfAborted();
+  const socket = new Socket(); // ours, since the driver can't end a connection that is still being made
+  const client = new pg.Client({
+    connectionString: url,
+    stream: () => socket,
+    application_name: "posthorn retention",
+    connectionTimeoutMillis: CONNECT_MAX_MS,
+    query_timeout: SILENCE_MAX_MS,
+    statement_timeout: STATEMENT_MAX_MS,
+    lock_timeout: LOCK_WAIT_MS,
+    keepAlive: true,
+  });
+  client.on("error", () => {}); // a connection that is lost shows at the next statement
+  const cutOff = () => void socket.destroy(new Error("Connection terminated"));
+  signal?.addEventListener("abort", cutOff);
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ locked: boolean }>(
+      "select pg_try_advisory_lock($1) as locked",
+      [LOCK_KEY],
+    );
+    return rows[0]?.locked ? await retire(client, options) : { dropped: [], postponed: [] };
+  } finally {
+    signal?.removeEventListener("abort", cutOff);
+    const cut = setTimeout(cutOff, END_MAX_MS);
+    await client.end().catch(() => {}); // the lock goes with the connection
+    clearTimeout(cut);
+  }
+}
+
+async function retire(client: pg.Client, options: RetentionOptions): Promise<Retired> {
+  const retired: Retired = { dropped: [], postponed: [] };
+  const waiting = new Set<Table>(); // one detach at a time: what comes behind one that has to wait is refused
+  for (const partition of await listPastRetention(client, options)) {
+    if (waiting.has(partition.table)) continue;
+    try {
+      if (await retireOne(client, partition)) retired.dropped.push(partition.name);
+    } catch (err) {
+      if (databaseError(err)?.code !== LOCK_NOT_AVAILABLE) throw err;
+      waiting.add(partition.table);
+      retired.postponed.push(partition.name);
+    }
+  }
+  const { dropped, postponed } = retired;
+  if (dropped.length > 0) options.log.info({ dropped }, "days past their retention are gone");
+  if (postponed.length > 0)
+    options.log.info({ postponed }, "an open transaction keeps days past their retention");
+  return retired;
+}
+
+const LOCK_NOT_AVAILABLE = "55P03";
+const NOT_SUPPORTED = "0A000";
+
+// A detach that was interrupted blocks every other of its table until it is finished: those come first.
+async function listPastRetention(
+  client: pg.Client,
+  { retentionD, payloadRetentionD }: RetentionOptions,
+): Promise<Partition[]> {
+  const { rows } = await client.query<{
+    now: Date;
+    table: Table;
+    day: string;
+    name: string;
+    state: Partition["state"];
+    is_marked: boolean;
+  }>(
+    `select now() as now, m[1] as table, m[2] as day, c.relname as name,
+       case when i.inhrelid is null then 'detached' when i.inhdetachpending then 'detaching' else 'attached' end as state,
+       coalesce(pg_catalog.obj_description(c.oid, 'pg_class') = '${MARK}', false) as is_marked
+     from pg_catalog.pg_class as c
+     join pg_catalog.pg_namespace as n on n.oid = c.relnamespace and n.nspname = 'posthorn'
+     cross join lateral regexp_match(c.relname, '^(' || array_to_string($1::text[], '|') || ')_p(\\d{8})$') as m
+     left join pg_catalog.pg_inherits as i on i.inhrelid = c.oid
+     where c.relkind = 'r' and m is not null
+     order by i.inhdetachpending desc nulls last, array_position($1::text[], m[1]), m[2]`,
+    [TABLES],
+  );
+  return rows.flatMap(({ now, table, day, name, state, is_marked: isMarked }) => {
+    const from = new Date(day.replace(/(....)(..)(..)/, "$1-$2-$3T00:00:00Z"));
+    const to = new Date(from.getTime() + DAY);
+    const days = table === "event_payloads" ? payloadRetentionD : retentionD;
+    const isPast = to.getTime() <= now.getTime() - days * DAY;
+    const span = { from: lowestUuidAt(from), to: lowestUuidAt(to) };
+    const isOurs = state === "detaching" || isMarked || (state === "attached" && isPast);
+    return isOurs ? [{ table, name, state, isPast, isMarked, ...span }] : [];
+  });
+}
+
+// Answers whether it is gone.
+async function retireOne(client: pg.Client, partition: Partition): Promise<boolean> {
+  const { table, name, state, isPast } = partition;
+  if (state === "attached") {
+    if (!isPast || (await isNeeded(client, partition))) {
+      if (partition.isMarked) await unmark(client, name); // by a run that was cut off
+      return false;
+    }
+    await client.query(`comment on table posthorn.${name} is '${MARK}'`);
+    try {
+      await detach(client, partition);
+    } catch (err) {
+      if (databaseError(err) && (await isAttached(client, name))) await unmark(client, name);
+      throw err;
+    }
+  }
+  if (state === "detaching") {
+    await client.query(`alter table posthorn.${table} detach partition posthorn.${name} finalize`);
+    if (!partition.isMarked) return false;
+  }
+  // What was committed before the detach ended is seen only now: a retry, perhaps, of an event of that day.
+  if (isPast && !(await isNeeded(client, partition))) {
+    await client.query(`drop table posthorn.${name}`);
+    return true;
+  }
+  await attach(client, partition);
+  return false;
+}
+
+// An erasure meanwhile did not find what this day holds: whatever was erased since the day ended is looked at again. All
+// or nothing: statements sent together are one transaction.
+async function attach(client: pg.Client, { table, name, from, to }: Partition): Promise<void> {
+  await client.query(
+    `alter table posthorn.${table} attach partition posthorn.${name} for values from ('${from}') to ('${to}');
+     comment on table posthorn.${name} is null;
+     update posthorn.erasures set look_at = now()
+     where event_id < '${to}' and posthorn.lowest_uuid_at(erased_at) >= '${to}'`,
+  );
+}
+
+// A mark that stayed on an attached day would have it dropped when an operator detaches it to keep it.
+async function unmark(client: pg.Client, name: string): Promise<void> {
+  await client.query(`comment on table posthorn.${name} is null`);
+}
+
+// Says whether it is attached, and no detach of it has begun.
+async function isAttached(client: pg.Client, name: string): Promise<boolean> {
+  const { rowCount } = await client.query(
+    "select from pg_catalog.pg_inherits where inhrelid = $1::regclass and not inhdetachpending",
+    [`posthorn.${name}`],
+  );
+  return rowCount === 1;
+}
+
+async function detach(client: pg.Client, { table, name }: Partition): Promise<void> {
+  const statement = `alter table posthorn.${table} detach partition posthorn.${name}`;
+  try {
+    await client.query(`${statement} concurrently`);
+  } catch (err) {
+    if (databaseError(err)?.code !== NOT_SUPPORTED) throw err;
+    await client.query(`set lock_timeout = ${PLAIN_LOCK_WAIT_MS}`);
+    try {
+      await client.query(statement);
+    } finally {
+      await client.query(`set lock_timeout = ${LOCK_WAIT_MS}`);
+    }
+  }
+}
+
+// What is not sent yet, or not yet fanned out, needs its event and payload; and, so that its story stays whole, the attempts and the finished
+// deliveries of that event. Each is a look into an index for a span of a day.
+const PENDING_EVENT = `exists (
+  select from posthorn.deliveries as d where d.bucket = 0 and d.event_id >= $1 and d.event_id < $2) or exists (
+  select from posthorn.expansions as x where x.bucket = 0 and x.event_id >= $1 and x.event_id < $2)`;
+
+// A delivery that ends is kept under its own id, which a retry, a replay or a late fan-out made on a later day than its
+// event's: without that day's partition it could never end. By the webhooks, since by id alone no index leads to it.
+const PENDING_OF_DAY = `exists (
+    select from posthorn.webhooks as w
+    where exists (
+      select from posthorn.deliveries as d
+      where d.bucket = 0 and d.webhook_id = w.webhook_id and d.webhook_id > 0 and d.id >= $1 and d.id < $2
+      offset 0
+    ))`;
+
+const NEEDED: Record<Table, string> = {
+  events: `${PENDING_EVENT} or exists (
+    select from posthorn.finished_deliveries as f where f.bucket = 0 and f.event_id >= $1 and f.event_id < $2)`,
+  event_payloads: PENDING_EVENT,
+  attempts: `${PENDING_EVENT} or exists (
+    select from posthorn.deliveries as d
+    join posthorn.attempts as a on a.bucket = d.bucket and a.delivery_id = d.id and a.id >= $1 and a.id < $2
+    where d.bucket = 0 and d.event_id < $2)`,
+  finished_deliveries: `${PENDING_EVENT} or exists (
+    select from posthorn.deliveries as d
+    join posthorn.finished_deliveries as f
+      on f.bucket = d.bucket and f.event_id = d.event_id and f.id >= $1 and f.id < $2
+    where d.bucket = 0 and d.event_id < $2) or ${PENDING_OF_DAY}`,
+};
+
+async function isNeeded(client: pg.Client, { table, from, to }: Partition): Promise<boolean> {
+  const { rows } = await client.query<{ needed: boolean }>(`select ${NEEDED[table]} as needed`, [
+    from,
+    to,
+  ]);
+  return rows[0]?.needed === true;
+}

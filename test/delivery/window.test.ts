@@ -1,0 +1,162 @@
+// How much of a worker each webhook may have: a table of what its receiver has shown.
+import { beforeEach, describe, expect, test } from "@jest/globals";
+
+import {
+  createWindow,
+  shownBy,
+  type Place,
+  type Shown,
+  type Window,
+} from "../../src/delivery/window.ts";
+
+let now: number;
+let window: Window;
+const create = (options: { concurrency?: number; perWebhook?: number; perHost?: number } = {}) =>
+  createWindow({ concurrency: 16, perWebhook: 8, perHost: 0, monotonic: () => now, ...options });
+const fill = (id: number, count: number, isProven = true): Place[] =>
+  Array.from({ length: count }, () => window.enter(id, isProven));
+const free = (id: number) => window.limits().places[id]?.[0];
+const allFree = () => Object.values(window.limits().places).map(([places]) => places);
+
+/** Fills a webhook's places, all of them; the first request shows something of the receiver, the others nothing. */
+function leaveFull(allowed: number, shown: Shown): void {
+  const [first, ...others] = fill(1, allowed);
+  expect(free(1)).toBe(0);
+  window.leave(first as Place, shown);
+  for (const place of others) window.leave(place, "nothing");
+}
+
+beforeEach(() => {
+  now = 0;
+  window = create();
+});
+
+describe("a proven webhook", () => {
+  test("begins with two places, and each success that was waited for adds one, up to the most", () => {
+    expect(window.limits().otherPlaces.proven).toBe(2);
+    for (let allowed = 2; allowed <= 8; allowed++) {
+      leaveFull(allowed, "success");
+      expect(free(1)).toBe(Math.min(8, allowed + 1));
+    }
+  });
+
+  test("does not gain by successes that nobody waited for", () => {
+    for (let n = 0; n < 10; n++) window.leave(fill(1, 1)[0] as Place, "success");
+    expect(free(1)).toBe(2);
+  });
+
+  test.each([
+    ["success", 5],
+    ["nothing", 4],
+    ["failure", 2],
+    ["unreachable", 1],
+    ["silence", 1],
+  ] as const)("with four places has after %s: %i", (shown, places) => {
+    for (const allowed of [2, 3]) leaveFull(allowed, "success");
+    leaveFull(4, shown);
+    expect(free(1)).toBe(places);
+  });
+
+  test("gets nothing more while one of its requests has had no answer for a second", () => {
+    const [oldest] = fill(1, 1);
+    now = 1_000;
+    expect(free(1)).toBe(1);
+    now = 1_001;
+    expect(free(1)).toBe(0);
+    window.leave(oldest as Place, "success");
+    expect(free(1)).toBeGreaterThan(0);
+  });
+
+  test("is forgotten after half a minute without a request, and begins again", () => {
+    window.leave(fill(1, 2)[0] as Place, "success");
+    window.leave(window.enter(2, true), "success");
+    now = 29_999;
+    expect(free(2)).toBe(2);
+    now = 30_000;
+    expect(free(2)).toBeUndefined();
+    expect(free(1)).toBeDefined(); // it has a request under way
+  });
+});
+
+describe("webhooks that have yet to show a success", () => {
+  test("have one place each, and together a quarter of all", () => {
+    expect(window.limits()).toMatchObject({ otherPlaces: { unproven: 1 }, unprovenMax: 4 });
+    const places = [1, 2, 3, 4].flatMap((id) => fill(id, 1, false));
+    expect(window.limits()).toMatchObject({ limit: 12, unprovenMax: 0 });
+    expect(allFree()).toEqual([0, 0, 0, 0]);
+    window.leave(places[0] as Place, "failure");
+    expect(window.limits().unprovenMax).toBe(1);
+    expect(allFree()).toEqual([1, 0, 0, 0]);
+  });
+
+  test("that wait together for the last place are given it once", () => {
+    for (const id of [1, 2, 3, 4, 5]) window.leave(window.enter(id, false), "failure");
+    fill(6, 3, false);
+    expect(allFree().sort()).toEqual([0, 0, 0, 0, 0, 1]);
+  });
+
+  test("whose proof the database has taken away meanwhile have one place while none is in use", () => {
+    window.leave(window.enter(1, true), "success");
+    expect(window.limits().places[1]).toEqual([2, 1]);
+    window.enter(1, true);
+    expect(window.limits().places[1]).toEqual([1, 0]);
+  });
+
+  test("have two places after the first success", () => {
+    window.leave(window.enter(1, false), "success");
+    expect(free(1)).toBe(2);
+    expect(window.limits().unprovenMax).toBe(4);
+  });
+
+  test("are what one becomes that gives no answer in time", () => {
+    const places = fill(1, 2);
+    window.leave(places[0] as Place, "silence");
+    expect(window.limits().unprovenMax).toBe(3); // its other request counts among theirs now
+    window.leave(places[1] as Place, "silence");
+    expect(window.limits()).toMatchObject({ unprovenMax: 4, places: { 1: [1, 1] } });
+  });
+
+  test("are what the database says they are: another worker has seen what this one has not", () => {
+    window.leave(window.enter(1, true), "success");
+    window.enter(1, false);
+    expect(window.limits()).toMatchObject({ unprovenMax: 3, places: { 1: [0, 0] } });
+  });
+});
+
+test("a host has no more requests than it may have in all, whichever webhooks lead there", () => {
+  window = create({ perHost: 2 });
+  const [a, b, c] = [1, 2, 3].map((id) => window.enter(id, true)) as [Place, Place, Place];
+  expect([a, b, c].map((place) => window.reach(place, "one.example:443"))).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  window.leave(c, "nothing");
+  expect(allFree()).toEqual([0, 0, 0]);
+  window.leave(a, "success");
+  expect(allFree()).toEqual([2, 1, 2]);
+});
+
+test("a place is left once, however often that is said", () => {
+  const place = window.enter(1, true);
+  window.leave(place, "success");
+  window.leave(place, "success");
+  expect(window.size).toBe(0);
+  expect(window.limits().limit).toBe(16);
+});
+
+test.each([
+  [null, "success"],
+  ["timeout", "silence"],
+  ["dns", "silence"],
+  ["connect", "unreachable"],
+  ["tls", "unreachable"],
+  ["status", "failure"],
+  ["redirect", "failure"],
+  ["key", "nothing"],
+  ["schema", "nothing"],
+  ["policy", "nothing"],
+  ["worker_crashed", "nothing"],
+])("an attempt that ended with %s shows %s", (reason, shown) => {
+  expect(shownBy(reason)).toBe(shown);
+});

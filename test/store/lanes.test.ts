@@ -1,0 +1,366 @@
+// What the claim keeps over all workers: one head a lane, sequences, rates, and places.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+
+import { silentLog } from "../../src/kernel/log.ts";
+import { releaseClaimed, type ClaimedDelivery } from "../../src/store/claim.ts";
+import { connect, type Connection } from "../../src/store/connect.ts";
+import { holdResting, postponeTold, releaseHeld } from "../../src/store/hold.ts";
+import { advanceFreed, advanceSome, refitLanes } from "../../src/store/lanes.ts";
+import { caller, type Call } from "../helpers/api.ts";
+import { claim as claimWith } from "../helpers/claims.ts";
+import { startTestService, type TestService } from "../helpers/service.ts";
+
+let service: TestService; // an api alone: nothing moves but by the tests
+let connection: Connection;
+let post: Call;
+let tenants = 0;
+
+beforeAll(async () => {
+  service = await startTestService({}, { role: "api" });
+  connection = connect(service.databaseUrl, {
+    name: "lanes",
+    max: 8,
+    log: silentLog,
+    pinPlans: true,
+  });
+});
+afterAll(async () => {
+  await connection.close();
+  await service.stop();
+});
+beforeEach(() => {
+  post = caller(service, { "X-Tenant": `tenant-${++tenants}` });
+});
+afterEach(() => rows("delete from posthorn.deliveries"));
+
+const rows = async (statement: string, values: unknown[] = []) =>
+  (await connection.pool.query(statement, values)).rows;
+const subscribe = async (settings: object = {}): Promise<string> =>
+  (await post("webhooks.subscribe", { url: "https://example.com/", ...settings }).expect(200)).body
+    .id;
+const publish = async (...channels: (string | null)[]): Promise<string[]> => {
+  const events = channels.map((channel) => ({
+    type: "message.created",
+    payload: 1,
+    ...(channel !== null && { channel }),
+  }));
+  const { body } = await post("events.publish_many", { events }).expect(200);
+  return body.data.map(({ id }: { id: string }) => id);
+};
+const claim = async (limits: Parameters<typeof claimWith>[1] = {}) =>
+  (await claimWith(connection.pool, limits)).deliveries;
+const advance = () => advanceSome(connection.pool, new Map(), 0);
+const eventOf = ({ event_id }: ClaimedDelivery) => `evt_${event_id.replaceAll("-", "")}`;
+/** What a settle does to a delivery that has come to its end. */
+const finish = async (delivery: ClaimedDelivery) => {
+  await rows("delete from posthorn.deliveries where id = $1", [delivery.id]);
+  await advanceFreed(connection.pool, [
+    { webhook_id: delivery.webhook_id, lane: delivery.lane ?? -1 },
+  ]);
+};
+const takeAll = async (): Promise<string[]> => {
+  const taken: string[] = [];
+  for (;;) {
+    await advance();
+    const [delivery, ...more] = await claim();
+    if (!delivery) return taken;
+    expect(more).toEqual([]);
+    taken.push(eventOf(delivery));
+    await finish(delivery);
+  }
+};
+
+describe("an ordered webhook", () => {
+  test("gives out one delivery at a time, in the order of publish", async () => {
+    await subscribe({ order: "webhook" });
+    const published = await publish("a", "b", null, "a", "b");
+    expect(await takeAll()).toEqual(published);
+  });
+
+  test("by channel gives out one of each channel, and events without one are a channel of their own", async () => {
+    await subscribe({ order: "channel" });
+    const [a1, , b1, none1] = await publish("a", "a", "b", null, null, "b");
+    await advance();
+    const heads = await claim();
+    expect(new Set(heads.map(eventOf))).toEqual(new Set([a1, b1, none1]));
+    expect(await advance()).toMatchObject({ advanced: 0 });
+    for (const head of heads) await finish(head);
+    expect(await claim()).toHaveLength(3);
+  });
+
+  test("whose head waits for its retry gives out nothing of that lane", async () => {
+    await subscribe({ order: "channel" });
+    const [, , b1] = await publish("a", "a", "b");
+    await advance();
+    const heads = await claim();
+    const a = heads.find((head) => eventOf(head) !== b1) as ClaimedDelivery;
+    await rows(
+      "update posthorn.deliveries set state = 1, locked_until = null, due_at = now() + interval '1 hour' where id = $1",
+      [a.id],
+    );
+    await finish(heads.find((head) => eventOf(head) === b1) as ClaimedDelivery);
+    await advance();
+    expect(await claim()).toEqual([]);
+  });
+
+  test("gives a publish that commits late before those that were published after it", async () => {
+    await subscribe({ order: "webhook" });
+    const late = await connection.pool.connect();
+    await late.query("begin");
+    const { rows: published } = await late.query(
+      "select posthorn.publish('message.created', '2', tenant => $1) as id",
+      [`tenant-${tenants}`],
+    );
+    const [second, third] = await publish("a", "a");
+    await advance();
+    const [head] = (await claim()) as [ClaimedDelivery];
+    expect(eventOf(head)).toBe(second);
+    await late.query("commit");
+    late.release();
+    await finish(head);
+    expect(await takeAll()).toEqual([published[0].id, third]);
+  });
+
+  test("is advanced by many at once to one head a lane", async () => {
+    await subscribe({ order: "channel" });
+    await publish(...Array.from({ length: 300 }, (_, n) => `channel ${n % 100}`));
+    for (let round = 1; round <= 3; round++) {
+      for (let looks = 0; looks < 3; looks++)
+        await Promise.all(Array.from({ length: 6 }, (_, n) => looks + n).map(advance));
+      const cursors = new Map<number, number>();
+      for (let looks = 0; looks < 4; looks++) await advanceSome(connection.pool, cursors, 0);
+      const heads = (await Promise.all([claim(), claim(), claim()])).flat();
+      expect(new Set(heads.map(({ lane }) => lane)).size).toBe(100);
+      expect(heads).toHaveLength(100);
+      for (const head of heads)
+        await rows("delete from posthorn.deliveries where id = $1", [head.id]);
+    }
+    expect(await rows("select from posthorn.deliveries")).toEqual([]);
+  });
+
+  test("has the database itself refuse a second head of a lane", async () => {
+    await subscribe({ order: "webhook" });
+    await publish("a", "b");
+    await advance();
+    await expect(rows("update posthorn.deliveries set state = 0")).rejects.toThrow(
+      /deliveries_head/,
+    );
+  });
+
+  test("that is held and released goes on in order", async () => {
+    const id = await subscribe({ order: "webhook" });
+    const before = await publish("a", "b", "c");
+    await advance();
+    await post("webhooks.update", { id, paused: true }).expect(200);
+    await holdResting(connection.pool);
+    expect(await rows("select distinct state from posthorn.deliveries")).toEqual([{ state: 2 }]);
+    const after = await publish("d");
+    await post("webhooks.update", { id, paused: false }).expect(200);
+    await releaseHeld(connection.pool);
+    await refitLanes(connection.pool);
+    expect(await takeAll()).toEqual([...before, ...after]);
+  });
+
+  test("lets nothing new go before what is still on its way out of a hold", async () => {
+    const id = await subscribe({ order: "webhook" });
+    await post("webhooks.update", { id, paused: true }).expect(200);
+    const held = await publish("a", "b");
+    await post("webhooks.update", { id, paused: false }).expect(200);
+    const [fresh] = await publish("c");
+    expect(await advance()).toMatchObject({ advanced: 0 });
+    await releaseHeld(connection.pool);
+    await refitLanes(connection.pool);
+    expect(await takeAll()).toEqual([...held, fresh]);
+  });
+
+  test.each([
+    ["none", "webhook"],
+    ["none", "channel"],
+    ["channel", "webhook"],
+    ["webhook", "channel"],
+  ])("that was %s and is now %s has what was queued before in its lanes", async (from, to) => {
+    const id = await subscribe({ order: from });
+    const published = await publish("a", "b", "a");
+    await advance();
+    await post("webhooks.update", { id, order: to }).expect(200);
+    expect((await claim()).filter(({ lane }) => lane === null)).toEqual([]);
+    await rows("update posthorn.deliveries set locked_until = null");
+    await refitLanes(connection.pool);
+    await advance();
+    const heads = await claim();
+    expect(new Set(heads.map(eventOf))).toEqual(
+      new Set(to === "webhook" ? published.slice(0, 1) : published.slice(0, 2)),
+    );
+  });
+
+  test("whose order is taken away gives out all at once", async () => {
+    const id = await subscribe({ order: "webhook" });
+    await publish("a", "b", "c");
+    await advance();
+    await post("webhooks.update", { id, order: "none" }).expect(200);
+    await refitLanes(connection.pool);
+    expect(await claim()).toHaveLength(3);
+  });
+});
+
+describe("a sequence", () => {
+  test("counts each webhook's deliveries from 1, without a gap, over claims of several workers", async () => {
+    await subscribe();
+    await subscribe();
+    await publish(...Array.from({ length: 60 }, () => "a"));
+    const claims: ClaimedDelivery[] = [];
+    while (claims.length < 120)
+      for (const some of await Promise.all(
+        [1, 2, 3].map((n) => claim({ limit: 20 + n, each: 7 + n })),
+      ))
+        claims.push(...some);
+    for (const id of new Set(claims.map(({ webhook_id }) => webhook_id)))
+      expect(
+        claims
+          .filter(({ webhook_id }) => webhook_id === id)
+          .map(({ sequence }) => sequence)
+          .sort((a, b) => a - b),
+      ).toEqual(Array.from({ length: 60 }, (_, n) => n + 1));
+  });
+
+  test("is stored before the claim answers, and the same in every later claim", async () => {
+    await subscribe();
+    await publish("a", "a", "a");
+    const first = await claim();
+    expect(first.map(({ sequence }) => sequence)).toEqual([1, 2, 3]);
+    expect(await rows("select sequence from posthorn.deliveries order by id")).toEqual(
+      first.map(({ sequence }) => ({ sequence })),
+    );
+    await releaseClaimed(connection.pool, first);
+    await publish("a");
+    const again = await claim();
+    expect(again.map(({ id, sequence }) => [id, sequence]).slice(0, 3)).toEqual(
+      first.map(({ id, sequence }) => [id, sequence]),
+    );
+    expect(again[3]?.sequence).toBe(4);
+  });
+});
+
+describe("a rate limit", () => {
+  test.each([1, 40, 400])(
+    "of %i a second holds over three workers, in every span of time",
+    async (rate) => {
+      await subscribe({ rate_limit_per_s: rate });
+      await publish(...Array.from({ length: 1_000 }, () => "a"));
+      const times: number[] = [];
+      const worker = async () => {
+        for (let n = 0; n < 80; n++) {
+          const { deliveries, clock } = await claimWith(connection.pool);
+          times.push(...deliveries.map(() => clock.getTime() / 1_000));
+        }
+      };
+      await Promise.all([worker(), worker(), worker()]);
+      times.sort((a, b) => a - b);
+      const burst = Math.max(0, Math.min(0.25, 0.5 - 1 / rate)) * rate + 1.01;
+      for (let i = 0; i < times.length; i++)
+        for (let j = i; j < times.length; j++)
+          expect(j - i + 1).toBeLessThanOrEqual(
+            rate * ((times[j] ?? 0) - (times[i] ?? 0) + 0.001) + burst,
+          );
+      expect(times.length).toBeGreaterThan(0);
+    },
+    30_000,
+  );
+
+  test("takes nothing from other webhooks, and says what its deliveries wait for", async () => {
+    const slow = await subscribe({ rate_limit_per_s: 0.01 });
+    await subscribe();
+    await publish("a", "a");
+    expect(await claim()).toHaveLength(3);
+    expect(await claim()).toEqual([]);
+    const { body } = await post("deliveries.list", { webhook_id: slow });
+    expect(
+      body.data.map(({ waiting_for }: { waiting_for: string | null }) => waiting_for).sort(),
+    ).toEqual([null, "rate"]);
+  });
+});
+
+describe("a claim", () => {
+  test("of 50 reaches the first row of another webhook past 20,000 rows of one", async () => {
+    const [a, b] = [await subscribe({ channels: ["a"] }), await subscribe({ channels: ["b"] })];
+    await rows(
+      "select posthorn.publish('message.created', '1', tenant => $1, channel => 'a') from generate_series(1, 20000)",
+      [`tenant-${tenants}`],
+    );
+    const [last] = await publish("b");
+    const taken = await claim({ limit: 50, each: 16 });
+    expect(taken).toHaveLength(17);
+    expect(taken.map(eventOf)).toContain(last);
+    expect(new Set([a, b]).size).toBe(2);
+  });
+
+  test("goes round all webhooks though a thousand full ones are passed by on the way", async () => {
+    await rows(
+      `with made as (
+         insert into posthorn.webhooks (tenant, id, status, url, preset, events, channels, created_at, updated_at)
+         select $1, gen_random_uuid(), 'Subscribed', 'https://example.com/', 'airy', '{}', '{}', now(), now()
+         from generate_series(1, 1000) returning webhook_id
+       ), state as (insert into posthorn.webhook_states (webhook_id) select webhook_id from made)
+       insert into posthorn.routes select $1, '*', '', webhook_id from made`,
+      [`tenant-${tenants}`],
+    );
+    await publish("a");
+    const all = await rows("select distinct webhook_id from posthorn.deliveries order by 1");
+    const wanted = all.at(-1).webhook_id as number;
+    const places = Object.fromEntries(
+      all.map(({ webhook_id: id }) => [id, id === wanted ? [1, 1] : [0, 0]]),
+    );
+    let claims = 0;
+    for (let after = 0; ; claims++) {
+      const { deliveries, cutAfter } = await claimWith(connection.pool, {
+        limit: 10,
+        places,
+        afterWebhook: after,
+      });
+      if (deliveries.length > 0) {
+        expect(deliveries.map(({ webhook_id }) => webhook_id)).toEqual([wanted]);
+        break;
+      }
+      expect(cutAfter).not.toBeNull();
+      after = cutAfter ?? 0;
+    }
+    expect(claims).toBeLessThanOrEqual(4);
+  });
+
+  test("takes no more rows of unproven webhooks than it may, and all that is left of proven ones", async () => {
+    for (let n = 0; n < 6; n++) await subscribe();
+    await publish("a", "a");
+    await rows(
+      `update posthorn.webhook_states set proven = webhook_id % 2 = 0
+       where webhook_id in (select webhook_id from posthorn.webhooks where tenant = $1)`,
+      [`tenant-${tenants}`],
+    );
+    const taken = await claim({ otherPlaces: { proven: 2, unproven: 1 }, unprovenMax: 2 });
+    expect(taken.filter(({ proven }) => proven)).toHaveLength(6);
+    expect(taken.filter(({ proven }) => !proven)).toHaveLength(2);
+    expect(await claim({ otherPlaces: { proven: 2, unproven: 1 }, unprovenMax: 0 })).toHaveLength(
+      0,
+    );
+  });
+});
+
+test("a webhook that asked to be left alone has its ready rows put aside until then", async () => {
+  await subscribe();
+  await publish("a", "a");
+  await rows(
+    `update posthorn.webhook_states set not_before = now() + interval '1 hour'
+     where webhook_id in (select webhook_id from posthorn.webhooks where tenant = $1)`,
+    [`tenant-${tenants}`],
+  );
+  expect(await claim()).toEqual([]);
+  expect(await postponeTold(connection.pool)).toBe(2);
+  expect(
+    await rows(
+      `select d.state, d.due_at = s.not_before as is_then from posthorn.deliveries as d
+       join posthorn.webhook_states as s on s.webhook_id = d.webhook_id`,
+    ),
+  ).toEqual([
+    { state: 1, is_then: true },
+    { state: 1, is_then: true },
+  ]);
+});

@@ -1,0 +1,96 @@
+// What the hot statements read: planned while the queue is empty, they have to be good for a long one.
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+
+import { silentLog } from "../../src/kernel/log.ts";
+import { connect, type Connection } from "../../src/store/connect.ts";
+import { holdResting, releaseHeld } from "../../src/store/hold.ts";
+import { advanceSome, refitLanes } from "../../src/store/lanes.ts";
+import { settle, type Settlement } from "../../src/store/settle.ts";
+import { stageDue } from "../../src/store/sweep.ts";
+import { prepareDatabase } from "../../src/prepare.ts";
+import { claim } from "../helpers/claims.ts";
+import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
+
+const ROWS = 20_000;
+const WEBHOOKS = 100;
+
+let database: TestDatabase;
+let worker: Connection; // of one session, so that plans and counts are its own
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await prepareDatabase(database.url, { log: silentLog, daysAhead: 2 });
+  worker = connect(database.url, { name: "plans", max: 1, log: silentLog, pinPlans: true });
+});
+afterAll(async () => {
+  await worker.close();
+  await database.drop();
+});
+
+const attempt: Settlement["attempt"] = {
+  number: 1,
+  at: new Date(),
+  durationMs: 1,
+  worker: "a worker",
+  keyVersion: null,
+  address: null,
+  status: 200,
+  reason: null,
+  error: null,
+  bodySha256: null,
+  responseHeaders: null,
+  responseBody: null,
+};
+
+async function work(): Promise<number> {
+  const { deliveries } = await claim(worker.pool, { limit: 50 });
+  const settlements = deliveries.map((delivery, n) => ({
+    delivery,
+    verdict: n % 2 ? ("delivered" as const) : ("retry" as const),
+    dueAt: new Date(Date.now() + 3_600_000),
+    webhookNotBefore: null,
+    proves: true,
+    isOwnEvent: false,
+    attempt,
+  }));
+  await settle(worker.pool, settlements);
+  await stageDue(worker.pool);
+  await holdResting(worker.pool);
+  await releaseHeld(worker.pool);
+  await refitLanes(worker.pool);
+  await advanceSome(worker.pool, new Map(), 0);
+  return deliveries.length;
+}
+
+async function rowsRead(): Promise<number> {
+  await worker.pool.query("select pg_stat_force_next_flush()");
+  const { rows } = await worker.pool.query<{ read: number }>(
+    `select coalesce(idx_tup_fetch, 0) + seq_tup_read as read from pg_stat_user_tables
+     where schemaname = 'posthorn' and relname = 'deliveries'`,
+  );
+  return rows[0]?.read ?? Number.NaN;
+}
+
+test("planned on an empty and vacuumed queue, they read beside 20,000 rows little more than they change", async () => {
+  await worker.pool.query("alter table posthorn.deliveries set (autovacuum_enabled = false)");
+  await worker.pool.query("vacuum analyze posthorn.deliveries");
+  for (let n = 0; n < 8; n++) expect(await work()).toBe(0); // from the sixth on the plan stays
+  await worker.pool.query(`
+    with made as (
+      insert into posthorn.webhooks
+        (tenant, id, status, url, preset, events, channels, delivery_order, created_at, updated_at)
+      select 'plans', gen_random_uuid(), 'Subscribed', 'https://example.com/', 'airy', '{}', '{}',
+        case when n > ${WEBHOOKS / 2} then 'webhook' else 'none' end, now(), now()
+      from generate_series(1, ${WEBHOOKS}) as n returning webhook_id
+    ), state as (insert into posthorn.webhook_states (webhook_id, proven) select webhook_id, true from made)
+    insert into posthorn.routes select 'plans', '*', webhook_id::text, webhook_id from made`);
+  await worker.pool.query(
+    `select posthorn.publish('message.created', '1', tenant => 'plans', channel => r.channel)
+     from posthorn.routes as r, generate_series(1, ${ROWS / WEBHOOKS}) where r.tenant = 'plans'`,
+  );
+  const before = await rowsRead();
+  let changed = 0;
+  for (let n = 0; n < 5; n++) changed += await work();
+  expect(changed).toBe(250);
+  expect((await rowsRead()) - before).toBeLessThan(5_000);
+});

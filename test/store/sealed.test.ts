@@ -1,0 +1,23 @@
+import { expect, test } from "@jest/globals";
+
+import { createSealer, type SealedPlace } from "../../src/store/sealed.ts";
+
+const PLACE: SealedPlace = { tenant: "a", webhookId: "one", field: "signature_key" };
+
+test("a sealed value opens in its own place alone", () => {
+  const sealer = createSealer([Buffer.alloc(32, 7)]);
+  const sealed = sealer.seal("secret", PLACE);
+  expect(sealer.open(sealed, PLACE)).toBe("secret");
+  const others: Partial<SealedPlace>[] = [
+    { tenant: "b" },
+    { webhookId: "two" },
+    { field: "headers" },
+    { tenant: "ao", webhookId: "ne" },
+  ];
+  for (const other of others) expect(() => sealer.open(sealed, { ...PLACE, ...other })).toThrow();
+});
+
+test("no two sealings of one value are alike", () => {
+  const sealer = createSealer([Buffer.alloc(32, 7)]);
+  expect(sealer.seal("secret", PLACE).equals(sealer.seal("secret", PLACE))).toBe(false);
+});
