@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: `posthorn serve`, `api`, `worker`, `migrate`, `openapi`, `keys create`, `listen`.
+// The command line: `posthorn serve`, `api`, `worker`, `migrate`, `openapi`, `keys create`, `secrets rotate`, `listen`.
 import { existsSync, writeFileSync } from "node:fs";
 
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -9,15 +9,16 @@ import { loadConfig, type Config } from "./config.ts";
 import { openDatabase } from "./database.ts";
 import { openapiYaml } from "./http/openapi.ts";
 import { StartError } from "./kernel/errors.ts";
+import { instantInput, TENANT_PATTERN } from "./kernel/fields.ts";
 import { createLog, silentLog } from "./kernel/log.ts";
 import { startReceiver, type ListenOptions } from "./listen.ts";
 import { PRESET_NAMES } from "./presets/index.ts";
-import type { KeyScope } from "./kernel/scopes.ts";
+import { KEY_SCOPES, type KeyScope } from "./kernel/scopes.ts";
 import { VERSION } from "./kernel/version.ts";
 import { startService, type Role } from "./service.ts";
 import { connect } from "./store/connect.ts";
 import { createKey } from "./store/keys.ts";
-import { TENANT_PATTERN } from "./store/tenant.ts";
+import { rotateSecrets, tellRotation } from "./store/secrets-rotation.ts";
 
 const program = new Command("posthorn")
   .description("Webhooks sent out of your Postgres.")
@@ -70,17 +71,28 @@ program
   .description("make an API key, and print it this once")
   .requiredOption("--name <name>", "what it is for", nonEmpty)
   .addOption(
-    new Option("--scope <scope>", "what it may do")
-      .choices(["admin", "manage", "publish", "read"])
-      .makeOptionMandatory(),
+    new Option("--scope <scope>", "what it may do").choices(KEY_SCOPES).makeOptionMandatory(),
   )
   .option(
     "--tenant <tenant>",
     "the tenant it belongs to (default: default; an admin key has every tenant)",
     tenantName,
   )
-  .option("--expires-at <time>", "ISO 8601; never, unless given", instant)
+  .option(
+    "--expires-at <time>",
+    "ISO 8601 with Z or an offset, in the future; never, unless given",
+    instant,
+  )
   .action(createApiKey);
+
+program
+  .command("secrets")
+  .description("what is encrypted at rest")
+  .command("rotate")
+  .description(
+    "encrypt it all with the newest key of POSTHORN_SECRETS_KEY, so that older ones can go",
+  )
+  .action(rotateKeys);
 
 program
   .command("listen")
@@ -142,8 +154,23 @@ async function createApiKey(options: {
   const database = await openDatabase(readConfig(), silentLog, { share: true });
   const connection = connect(database.url, { name: "keys", max: 1, log: silentLog });
   try {
-    const { key } = await createKey(connection.db, { name, scope, tenant, expiresAt });
-    process.stdout.write(`${key}\n`);
+    const made = await createKey(connection.db, { name, scope, tenant, expiresAt });
+    if (!made) throw new StartError("--expires-at: this is past; a time in the future is needed");
+    process.stdout.write(`${made.key}\n`);
+  } finally {
+    await connection.close();
+    await database.close();
+  }
+}
+
+async function rotateKeys(): Promise<void> {
+  const ended = endSignal();
+  const database = await openDatabase(readConfig(), silentLog, { share: true });
+  const connection = connect(database.url, { name: "secrets", max: 1, log: silentLog });
+  try {
+    const end = await rotateSecrets(connection.db, database.sealer, { signal: ended, tell: say });
+    say(tellRotation(end));
+    if (end.isInterrupted || end.left > 0) process.exitCode = 1;
   } finally {
     await connection.close();
     await database.close();
@@ -208,8 +235,7 @@ function integer(min: number, max: number) {
 }
 
 function instant(text: string): Date {
-  const time = new Date(text);
-  if (Number.isNaN(time.getTime()))
-    throw new InvalidArgumentError("a time like 2027-01-31T12:00:00Z is needed.");
-  return time;
+  const { success, data, error } = instantInput.safeParse(text);
+  if (success) return data;
+  throw new InvalidArgumentError(`${error.issues[0]?.message}.`);
 }

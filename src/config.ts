@@ -2,10 +2,12 @@
 import { z } from "zod";
 
 import { parseCidrs, type Cidr } from "./egress/address.ts";
+import { readAuthorities } from "./egress/authorities.ts";
 import { StartError } from "./kernel/errors.ts";
 
 const SECRETS_KEY_BYTES = 32;
 const ADMIN_KEY_LENGTH_MIN = 24;
+const RETENTION_D = 30;
 
 const whole = (min: number, max: number) =>
   z
@@ -44,6 +46,31 @@ const cidrs = z.string().transform((value, context): Cidr[] => {
     return z.NEVER;
   }
 });
+
+const authorities = z.string().transform((value, context): string => {
+  try {
+    return readAuthorities(value);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: (error as Error).message });
+    return z.NEVER;
+  }
+});
+
+const proxy = z.string().transform((value, context): URL => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url && isProxy(url)) return url;
+  context.addIssue({
+    code: "custom",
+    message:
+      "an address like http://user:password@proxy.example:3128 is needed, what is special in the password percent-encoded",
+  });
+  return z.NEVER;
+});
+
+function isProxy({ protocol, pathname, search, hash, username, password }: URL): boolean {
+  const isEncoded = !/%(?![\da-f]{2})/i.test(username + password);
+  return /^https?:$/.test(protocol) && `${pathname}${search}${hash}` === "/" && isEncoded;
+}
 
 /** One setting: how its text is read, and what `.env.example` says of it. */
 type Setting<T extends z.ZodType = z.ZodType> = { read: T; fallback: string | null; about: string };
@@ -97,6 +124,16 @@ export const SETTINGS = {
     null,
     "CIDRs that may be sent to although they are private or reserved. Left out: 127.0.0.0/8,::1/128 with the embedded database, none with DATABASE_URL. Set to nothing, none.",
   ),
+  POSTHORN_EGRESS_PROXY: setting(
+    proxy,
+    null,
+    "A proxy that every delivery goes through by CONNECT, for fixed source addresses: http://user:password@proxy:3128, or https.",
+  ),
+  POSTHORN_CA_FILE: setting(
+    authorities,
+    null,
+    "A PEM file of authorities whose certificates are trusted beside the well-known ones.",
+  ),
   POSTHORN_HTTP: setting(
     z.enum(["preset", "always", "never"]),
     "preset",
@@ -108,7 +145,27 @@ export const SETTINGS = {
     "16",
     "Requests in flight to one webhook, of one worker.",
   ),
+  POSTHORN_MAX_IN_FLIGHT_PER_HOST: setting(
+    whole(0, 10_000),
+    "0",
+    "Requests in flight to one host and port, of one worker; 0: no limit of its own.",
+  ),
+  POSTHORN_RATE_PER_KEY: setting(
+    whole(0, 1_000_000),
+    "0",
+    "Requests a second of one API key, to one process; more are answered 429. 0: no limit.",
+  ),
   POSTHORN_WEBHOOKS_MAX: setting(whole(1, 10_000_000), "100000", "Webhooks of one tenant at most."),
+  POSTHORN_RETENTION_D: setting(
+    whole(1, 3_650),
+    String(RETENTION_D),
+    "Days that events, deliveries and attempts are kept, whole days by UTC. The day of an event with a pending delivery stays longer.",
+  ),
+  POSTHORN_PAYLOAD_RETENTION_D: setting(
+    whole(1, 3_650),
+    null,
+    "Days that payloads are kept, POSTHORN_RETENTION_D at most. Left out: 30, or POSTHORN_RETENTION_D where that is less.",
+  ),
   POSTHORN_IDEMPOTENCY_H: setting(
     whole(1, 8_760),
     "72",
@@ -141,9 +198,14 @@ type Values = {
   [N in Name]: z.output<(typeof SETTINGS)[N]["read"]> | (typeof SETTINGS)[N]["fallback"];
 };
 type Decided =
-  "DATABASE_URL" | "POSTHORN_ADMIN_KEY" | "POSTHORN_SECRETS_KEY" | "POSTHORN_EGRESS_ALLOW";
+  | "DATABASE_URL"
+  | "POSTHORN_ADMIN_KEY"
+  | "POSTHORN_SECRETS_KEY"
+  | "POSTHORN_EGRESS_ALLOW"
+  | "POSTHORN_EGRESS_PROXY"
+  | "POSTHORN_CA_FILE";
 
-/** The settings by name; null where the start decides. */
+/** The settings by name; null where the start decides, or where there is none. */
 export type Config = {
   [N in Name]: z.output<(typeof SETTINGS)[N]["read"]> | (N extends Decided ? null : never);
 };
@@ -166,10 +228,18 @@ export function loadConfig(
       throw new StartError(`${name}: ${result.error.issues[0]?.message ?? "not valid"}`);
     Object.assign(values, { [name]: result.data });
   }
+  values.POSTHORN_PAYLOAD_RETENTION_D ??= Math.min(
+    RETENTION_D,
+    Number(values.POSTHORN_RETENTION_D),
+  );
   const config = values as Config;
   if (config.DATABASE_URL !== null && config.POSTHORN_SECRETS_KEY === null)
     throw new StartError(
       "POSTHORN_SECRETS_KEY: needed with DATABASE_URL; make one with: openssl rand -base64 32, and keep it, or stored keys can't be read",
+    );
+  if (config.POSTHORN_PAYLOAD_RETENTION_D > config.POSTHORN_RETENTION_D)
+    throw new StartError(
+      `POSTHORN_PAYLOAD_RETENTION_D: ${config.POSTHORN_PAYLOAD_RETENTION_D} days are more than POSTHORN_RETENTION_D's ${config.POSTHORN_RETENTION_D}: a payload is not kept without its event`,
     );
   for (const name of Object.keys(env))
     if (name.startsWith("POSTHORN_") && !(name in SETTINGS))

@@ -4,6 +4,8 @@ import { lookup } from "node:dns/promises";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
+import pg from "pg";
+
 import type { Config } from "./config.ts";
 import { endpointOfServer, type Endpoint } from "./egress/endpoint.ts";
 import { StartError } from "./kernel/errors.ts";
@@ -11,8 +13,8 @@ import type { Log } from "./kernel/log.ts";
 import { prepareDatabase } from "./prepare.ts";
 import { startEmbedded } from "./store/embedded.ts";
 import { createSealer, type Sealer } from "./store/sealed.ts";
+import type { PublishSettings } from "./store/settings.ts";
 
-const POSTGRES_PORT = 5432;
 const SECRETS_KEY_FILE = "secrets.key";
 const SECRETS_KEY_BYTES = 32;
 
@@ -27,25 +29,28 @@ export type OpenDatabase = {
   close(): Promise<void>;
 };
 
-/** Opens the database and brings it up to this program. `share` joins a service that runs on the same folder. */
+type OpenOptions = {
+  /** Joins a service that runs on the same folder. */
+  share?: boolean;
+  /** What publish() goes by from now on: a service's to say. A command that ends leaves that as it is. */
+  settings?: PublishSettings;
+};
+
+/** Opens the database and brings it up to this program. */
 export async function openDatabase(
   config: Config,
   log: Log,
-  { share = false }: { share?: boolean } = {},
+  { share = false, settings }: OpenOptions = {},
 ): Promise<OpenDatabase> {
-  const settings = {
-    unknownTypes: config.POSTHORN_UNKNOWN_TYPES,
-    idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
-  };
   const url = config.DATABASE_URL;
   if (url !== null) {
     const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? noKey());
-    await prepareDatabase(url, { log, settings, sealer });
+    await prepareDatabase(url, { log, sealer, ...(settings && { settings }) });
     return {
       url,
       embeddedUrl: null,
       sealer,
-      endpoints: await endpointsOf(url),
+      endpoints: await endpointsOf(url, log),
       close: async () => {},
     };
   }
@@ -53,7 +58,7 @@ export async function openDatabase(
   const embedded = await startEmbedded({ dataDir, share, log });
   try {
     const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? [ownKey(dataDir)]);
-    await prepareDatabase(embedded.url, { log, settings, sealer });
+    await prepareDatabase(embedded.url, { log, sealer, ...(settings && { settings }) });
     return {
       url: embedded.url,
       embeddedUrl: embedded.url,
@@ -91,10 +96,18 @@ function noKey(): never {
   throw new StartError("POSTHORN_SECRETS_KEY: needed with DATABASE_URL");
 }
 
-async function endpointsOf(url: string): Promise<Endpoint[]> {
-  const { hostname, port, searchParams } = new URL(url.replace(/^postgres(ql)?:/, "http:"));
-  const host = searchParams.get("host") ?? decodeURIComponent(hostname);
-  if (host === "" || host.startsWith("/")) return []; // a socket file
-  const found = await lookup(host.replace(/^\[(.*)\]$/, "$1"), { all: true }).catch(() => []);
-  return found.map(({ address }) => endpointOfServer(address, Number(port || POSTGRES_PORT)));
+/** Tells where the database of `url` listens, by the driver's own reading: `?host=` and `?port=` go before the rest. */
+export async function endpointsOf(url: string, log: Log): Promise<Endpoint[]> {
+  const { host, port } = new pg.Client({ connectionString: url });
+  if (host.startsWith("/")) return []; // a socket file
+  try {
+    const found = await lookup(host, { all: true });
+    return found.map(({ address }) => endpointOfServer(address, port));
+  } catch (err) {
+    log.warn(
+      { err },
+      "DATABASE_URL: its host can't be looked up, so webhooks are not kept from the database's address",
+    );
+    return [];
+  }
 }

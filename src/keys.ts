@@ -2,15 +2,27 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 
 import type { FindKey } from "./http/auth.ts";
+import { createGatherer } from "./kernel/gather.ts";
 import type { Db } from "./store/connect.ts";
-import { createFirstAdminKey, findKey } from "./store/keys.ts";
+import { createFirstAdminKey, findKeys } from "./store/keys.ts";
 
-/** Finds keys; none is remembered, so that a revoked one is refused at once everywhere. */
+const KEYS_MAX = 100; // looked for by one statement
+
+/**
+ * Finds keys; none is remembered, so that a revoked one is refused at once everywhere: each is looked for by a statement
+ * that starts after its request came, though one for several requests where many come at once.
+ */
 export function keyFinder(db: Db, adminKey: string | null): FindKey {
   const admin = adminKey === null ? undefined : digest(adminKey);
+  const find = createGatherer({
+    run: (_lane, keys: string[]) => findKeys(db, keys),
+    itemsMax: KEYS_MAX,
+    isRefusal: () => false,
+  });
   return async (key) => {
-    if (admin && timingSafeEqual(admin, digest(key))) return { scope: "admin", tenant: null };
-    return findKey(db, key);
+    if (admin && timingSafeEqual(admin, digest(key)))
+      return { id: "admin", scope: "admin", tenant: null };
+    return find("", key);
   };
 }
 

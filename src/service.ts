@@ -5,6 +5,7 @@ import type { Config } from "./config.ts";
 import { openDatabase, type OpenDatabase } from "./database.ts";
 import { createDatabaseClock } from "./delivery/database-clock.ts";
 import { startLoop } from "./delivery/loop.ts";
+import { createPartitionKeeper } from "./delivery/partition-keeper.ts";
 import { sendSample } from "./delivery/sample.ts";
 import { startSweeper } from "./delivery/sweeper.ts";
 import { createTargets } from "./delivery/target.ts";
@@ -12,6 +13,7 @@ import { parseCidrs, type AddressRules } from "./egress/address.ts";
 import { createEgress } from "./egress/client.ts";
 import type { Endpoint } from "./egress/endpoint.ts";
 import { createJudge } from "./event-types/judge.ts";
+import { createSinglePublishes } from "./events/single.ts";
 import { createApp, createWorkerApp } from "./http/app.ts";
 import { listen } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder } from "./keys.ts";
@@ -19,6 +21,8 @@ import { monotonic } from "./kernel/clock.ts";
 import { createCursors } from "./kernel/cursor.ts";
 import { SECOND } from "./kernel/duration.ts";
 import type { Log } from "./kernel/log.ts";
+import { createTurns } from "./kernel/turns.ts";
+import { COUNTS_MAX } from "./replays/operations.ts";
 import type { Context } from "./rpc/trpc.ts";
 import { connect } from "./store/connect.ts";
 import { workerName } from "./worker-name.ts";
@@ -48,7 +52,11 @@ export async function startService(role: Role, config: Config, log: Log): Promis
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const database = await openDatabase(config, log);
+    const settings = {
+      unknownTypes: config.POSTHORN_UNKNOWN_TYPES,
+      idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
+    };
+    const database = await openDatabase(config, log, { settings });
     undo.push(() => database.close());
     const parts = createParts(role, config, log, database);
     undo.push(() => parts.close());
@@ -76,12 +84,21 @@ function createParts(
   const worker = connect(url, { name: "worker", max: WORKER_CONNECTIONS_MAX, log, pinPlans: true });
   const cursors = createCursors(sealer.derive("cursors"));
   const judge = createJudge();
+  const single = createSinglePublishes(api);
+  const counts = createTurns(COUNTS_MAX);
   const ownEndpoints: Endpoint[] = [];
   const addresses: AddressRules = {
     allow: config.POSTHORN_EGRESS_ALLOW ?? parseCidrs(embeddedUrl === null ? "" : LOOPBACK),
     forbidden: () => ownEndpoints,
   };
-  const egress = createEgress({ ...addresses, clock: monotonic });
+  const concurrency = config.POSTHORN_CONCURRENCY;
+  const egress = createEgress({
+    ...addresses,
+    clock: monotonic,
+    concurrency,
+    ca: config.POSTHORN_CA_FILE,
+    proxy: config.POSTHORN_EGRESS_PROXY,
+  });
   const sending = { egress, http: config.POSTHORN_HTTP, worker: workerName() };
   let wake = () => {};
   let isStopping = false;
@@ -97,8 +114,10 @@ function createParts(
         webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
         sendSample: (...sample) => sendSample({ ...sending, sealer, log }, ...sample),
       },
-      events: { store, judge, monotonic, published: () => wake() },
-      deliveries: { store, queued: () => wake() },
+      events: { store, single, judge, monotonic, published: () => wake() },
+      deliveries: { store, monotonic, counts, queued: () => wake() },
+      replays: { store, monotonic, counts },
+      keys: store,
     };
   };
 
@@ -124,6 +143,7 @@ function createParts(
         : createApp({
             createContext,
             findKey: keyFinder(api.db, config.POSTHORN_ADMIN_KEY),
+            ratePerKey: config.POSTHORN_RATE_PER_KEY,
             readiness,
             log,
           }),
@@ -145,14 +165,22 @@ function createParts(
         clock: createDatabaseClock(monotonic),
         random: Math.random,
         targets: createTargets(worker.db, sealer, log),
-        concurrency: config.POSTHORN_CONCURRENCY,
+        concurrency,
         perWebhook: config.POSTHORN_MAX_IN_FLIGHT_PER_WEBHOOK,
+        perHost: config.POSTHORN_MAX_IN_FLIGHT_PER_HOST,
       });
       const sweeper = startSweeper({
         pool: worker.pool,
         idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
         holdH: config.POSTHORN_HOLD_H,
         disableAfterH: config.POSTHORN_DISABLE_AFTER_H,
+        keepPartitions: createPartitionKeeper({
+          pool: worker.pool,
+          url,
+          retentionD: config.POSTHORN_RETENTION_D,
+          payloadRetentionD: config.POSTHORN_PAYLOAD_RETENTION_D,
+          log,
+        }),
         monotonic,
         ready: () => loop.wake(),
         log,

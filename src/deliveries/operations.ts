@@ -2,12 +2,12 @@
 import { PosthornError } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
 import { readPage } from "../kernel/lists.ts";
+import { retryDead, type ReplaysContext } from "../replays/operations.ts";
 import { listAttempts } from "../store/attempts.ts";
 import {
   findDelivery,
   hastenDelivery,
   listDeliveries,
-  queueRetriesOfDead,
   queueRetry,
   type DeliveryRow,
 } from "../store/deliveries.ts";
@@ -18,7 +18,7 @@ import { presentAttempt, presentDelivery } from "./present.ts";
 import type { DeliveryInfo, ListDeliveriesInput, Retried, RetryInput } from "./schema.ts";
 
 /** `queued` is called after deliveries became due, so that a delivery loop in this process need not poll. */
-export type DeliveriesContext = { store: TenantStore; queued: () => void };
+export type DeliveriesContext = ReplaysContext & { queued: () => void };
 
 export async function list({ store }: DeliveriesContext, input: ListDeliveriesInput) {
   const { cursor, page_size, webhook_id, event_id, ...filter } = input;
@@ -46,22 +46,16 @@ export async function info({ store }: DeliveriesContext, id: string): Promise<De
   const delivery = presentDelivery(row);
   return {
     ...delivery,
-    attempts: attempts.map((attempt) => presentAttempt(attempt, delivery.event_id)),
+    attempts: attempts.map((attempt) =>
+      presentAttempt(attempt, { event_id: delivery.event_id, sequence: row.sequence }),
+    ),
   };
 }
 
 /** Sends again: a pending delivery becomes due now, a finished one gets a new one beside it. */
 export async function retry(context: DeliveriesContext, input: RetryInput): Promise<Retried> {
   if (input.id !== undefined) return { data: [presentDelivery(await retryOne(context, input.id))] };
-  const { store, queued } = context;
-  const webhook = await findWebhook(store.db, store.tenant, input.webhook_id ?? "");
-  if (!webhook) throw webhookNotFound(input.webhook_id ?? "");
-  if (webhook.status !== "Subscribed") throw unsubscribed(webhook.id);
-  const matched = await store.db
-    .transaction()
-    .execute((trx) => queueRetriesOfDead(trx, webhook.webhook_id));
-  queued();
-  return { replay_id: null, matched };
+  return retryDead(context, input.webhook_id ?? "");
 }
 
 async function retryOne({ store, queued }: DeliveriesContext, id: string): Promise<DeliveryRow> {

@@ -25,7 +25,11 @@ export function presentDelivery(row: DeliveryRow): Delivery {
   };
 }
 
-export function presentAttempt(row: AttemptRow, eventId: string): Attempt {
+/** An attempt of the delivery with this public event id and sequence; a sample has no sequence. */
+export function presentAttempt(
+  row: AttemptRow,
+  delivery: { event_id: string; sequence: number | null },
+): Attempt {
   return {
     id: formatId("att", row.id),
     number: row.number,
@@ -34,7 +38,7 @@ export function presentAttempt(row: AttemptRow, eventId: string): Attempt {
     worker: row.worker,
     url: row.url,
     address: row.address,
-    request_headers: requestHeaders(row, eventId),
+    request_headers: requestHeaders(row, delivery),
     body_sha256: row.body_sha256?.toString("hex") ?? null,
     key_version: row.key_version,
     status: row.status,
@@ -49,6 +53,8 @@ function waitsFor(row: DeliveryRow): Delivery["waiting_for"] {
   if (row.in_flight) return null;
   if (row.paused) return "paused";
   if (row.health === "disabled") return "disabled";
+  if (row.state === 3) return "order";
+  if (row.waits_for_rate) return "rate";
   // A webhook told to wait (Retry-After) waits as a whole, its first attempts too.
   return row.state === 1 || row.not_before ? "retry" : null;
 }
@@ -58,14 +64,18 @@ function later(a: Date | null, b: Date | null): Date | null {
 }
 
 // Kept once per version of the webhook, and put together again with what changes from attempt to attempt.
-function requestHeaders(row: AttemptRow, eventId: string): Record<string, string> {
+function requestHeaders(
+  row: AttemptRow,
+  { event_id, sequence }: { event_id: string; sequence: number | null },
+): Record<string, string> {
   const { signatureHeader } = PRESETS[row.preset as PresetName];
   return {
     "Content-Type": "application/json",
     ...row.headers_masked,
-    "Webhook-Id": eventId,
+    "Webhook-Id": event_id,
     "Webhook-Timestamp": String(Math.floor(row.at.getTime() / 1_000)),
     "Webhook-Attempt": String(row.number),
+    ...(sequence !== null && { "Webhook-Sequence": String(sequence) }),
     ...(row.key_version !== null && { [signatureHeader]: MASK }),
   };
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { idInput, instant, spanInput, webhookIdInput } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { replayStarted } from "../replays/schema.ts";
 
 const status = z.enum(["pending", "delivered", "dead", "cancelled"]);
 
@@ -104,15 +105,7 @@ export const retryInput = z
   .meta({ id: "RetryDeliveriesRequest" });
 
 export const retried = z
-  .union([
-    z.object({ data: z.array(delivery) }).meta({ id: "RetriedOne" }),
-    z
-      .object({
-        replay_id: z.string().nullable(),
-        matched: z.int().meta({ description: "How many were queued again." }),
-      })
-      .meta({ id: "RetriedMany" }),
-  ])
+  .union([z.object({ data: z.array(delivery) }).meta({ id: "RetriedOne" }), replayStarted])
   .meta({ id: "Retried" });
 
 export type Attempt = z.output<typeof attempt>;

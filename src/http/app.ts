@@ -10,20 +10,30 @@ import { dotEndpoints, type Doors } from "./dot-endpoints.ts";
 import { errorHandler, notFound } from "./errors.ts";
 import { healthEndpoints, type Readiness } from "./health.ts";
 import { openapiYaml } from "./openapi.ts";
+import { createAdmit } from "./rate.ts";
 import { trpcEndpoint } from "./trpc.ts";
 
 export type AppOptions = {
   createContext(caller: Caller): Context;
   findKey: FindKey;
+  /** Requests a second and key; 0 is no limit. */
+  ratePerKey: number;
   readiness: Readiness;
   log: Log;
 };
 
 /** The service's HTTP application: the operations by POST and by tRPC, their description, and its health. */
-export function createApp({ createContext, findKey, readiness, log }: AppOptions): Express {
+export function createApp({
+  createContext,
+  findKey,
+  ratePerKey,
+  readiness,
+  log,
+}: AppOptions): Express {
   const app = bareApp(readiness);
   const doors: Doors = {
     authenticate: (request) => authenticate(request.headers, findKey),
+    admit: createAdmit(ratePerKey),
     createContext,
   };
   app.use(docsEndpoints(openapiYaml()));
@@ -52,7 +62,12 @@ function bareApp(readiness: Readiness): Express {
   app.use(
     helmet({
       contentSecurityPolicy: {
-        directives: { upgradeInsecureRequests: null, frameAncestors: ["'none'"] },
+        directives: {
+          upgradeInsecureRequests: null,
+          frameAncestors: ["'none'"],
+          styleSrc: ["'self'", "'unsafe-inline'"],
+          fontSrc: ["'self'"],
+        },
       },
       strictTransportSecurity: false,
     }),

@@ -2,16 +2,16 @@
 import type { IncomingHttpHeaders } from "node:http";
 
 import { invalid, PosthornError } from "../kernel/errors.ts";
+import { TENANT_PATTERN } from "../kernel/fields.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import type { Caller } from "../rpc/trpc.ts";
 
 /** What a key is; a null tenant means every tenant. */
-export type KnownKey = { scope: KeyScope; tenant: string | null };
+export type KnownKey = { id: string; scope: KeyScope; tenant: string | null };
 
 /** Looks a key up; undefined where there is no such key, or none any more. */
 export type FindKey = (key: string) => Promise<KnownKey | undefined>;
 
-const TENANT = /^[a-z0-9_-]{1,64}$/;
 const DEFAULT_TENANT = "default";
 
 /**
@@ -34,13 +34,18 @@ export async function authenticate(
       "unauthorized",
       "the API key is not valid: it is unknown, expired or revoked",
     );
-  return { scope: key.scope, tenant: chosenTenant(key, single(headers["x-tenant"])) };
+  return {
+    keyId: key.id,
+    scope: key.scope,
+    tenant: chosenTenant(key, single(headers["x-tenant"])),
+  };
 }
 
 function chosenTenant(key: KnownKey, wanted: string | undefined): string {
   if (key.tenant === null) {
     const tenant = wanted ?? DEFAULT_TENANT;
-    if (!TENANT.test(tenant)) throw invalid("X-Tenant", "1 to 64 of a-z, 0-9, _ and - are needed");
+    if (!TENANT_PATTERN.test(tenant))
+      throw invalid("X-Tenant", "1 to 64 of a-z, 0-9, _ and - are needed");
     return tenant;
   }
   if (wanted !== undefined && wanted !== key.tenant)

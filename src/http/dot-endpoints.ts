@@ -7,17 +7,19 @@ import { unknownOperation } from "../rpc/errors.ts";
 import { appRouter, OPERATIONS } from "../rpc/router.ts";
 import { authorize, type Caller, type Context } from "../rpc/trpc.ts";
 import { readJson } from "./body.ts";
+import type { Admit } from "./rate.ts";
 
 export type Doors = {
   authenticate(request: Request): Promise<Caller>;
+  admit: Admit;
   createContext(caller: Caller): Context;
 };
 
 /**
- * Serves an operation. Judged in this order: 404 unknown operation, 405, 401, 403, 415, 413, 400; so a stranger
+ * Serves an operation. Judged in this order: 404 unknown operation, 405, 401, 403, 429, 415, 413, 400; so a stranger
  * learns nothing by sending bodies, and a large one is refused before it is read.
  */
-export function dotEndpoints({ authenticate, createContext }: Doors): RequestHandler {
+export function dotEndpoints({ authenticate, admit, createContext }: Doors): RequestHandler {
   return async (request, response) => {
     const name = request.path.slice(1); // as it came: no operation's name needs decoding
     const operation = OPERATIONS.get(name);
@@ -31,7 +33,8 @@ export function dotEndpoints({ authenticate, createContext }: Doors): RequestHan
     }
     const caller = await authenticate(request);
     authorize(operation.meta, caller, operation.name);
-    const body = await readJson(request, response, operation.meta.largeBody ?? false);
+    await admit(caller.keyId);
+    const body = await readJson(request, operation.meta.largeBody ?? false);
     const answer: unknown = await callTRPCProcedure({
       router: appRouter,
       path: operation.name,

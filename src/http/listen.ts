@@ -2,6 +2,7 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 
+import { answerBelowExpress, demandingHost } from "./below-express.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { StartError } from "../kernel/errors.ts";
 
@@ -22,9 +23,14 @@ export function listen(
   names: SettingNames = { host: "HOST", port: "PORT" },
 ): Promise<Server> {
   const server = createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS },
-    app,
+    {
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requireHostHeader: false, // judged by demandingHost, in words
+    },
+    demandingHost(app),
   );
+  answerBelowExpress(server);
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(startError(error, host, port, names)),

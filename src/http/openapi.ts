@@ -3,6 +3,7 @@ import { stringify } from "yaml";
 import { z } from "zod";
 
 import { ERROR_STATUS, type ErrorCode } from "../kernel/errors.ts";
+import { TENANT_PATTERN } from "../kernel/fields.ts";
 import { VERSION } from "../kernel/version.ts";
 import { OPERATIONS, type Operation } from "../rpc/router.ts";
 
@@ -40,6 +41,8 @@ const NOUNS: Record<string, string> = {
   events: "What happened: published here, or by `posthorn.publish` in SQL.",
   event_types: "What can be published, with its JSON Schema.",
   deliveries: "Events on their way to webhooks, with every attempt.",
+  keys: "API keys: what each may do, for which tenant, and until when.",
+  replays: "Sending again what was published, as it goes on.",
 };
 
 /** The description of the API as YAML, OpenAPI 3.1. */
@@ -80,7 +83,7 @@ function openapiDocument(): JsonObject {
           name: "X-Tenant",
           in: "header",
           description: "The tenant that an admin key acts for; `default` unless named.",
-          schema: { type: "string", pattern: "^[a-z0-9_-]{1,64}$" },
+          schema: { type: "string", pattern: TENANT_PATTERN.source },
         },
       },
       schemas: { ...sorted(schemas), Error: errorSchema(), Issue: issueSchema() },

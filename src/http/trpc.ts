@@ -13,7 +13,10 @@ import type { Doors } from "./dot-endpoints.ts";
 const BATCH_MAX = 20; // calls in one request: a page of a dashboard makes fewer
 
 /** Serves tRPC; reads go by GET or POST, keys in headers only. */
-export function trpcEndpoint({ authenticate, createContext }: Doors, log: Log): RequestHandler {
+export function trpcEndpoint(
+  { authenticate, admit, createContext }: Doors,
+  log: Log,
+): RequestHandler {
   const serve = createExpressMiddleware({
     router: appRouter,
     allowMethodOverride: true,
@@ -44,7 +47,7 @@ export function trpcEndpoint({ authenticate, createContext }: Doors, log: Log): 
   return async (request, response, next) => {
     if (request.method === "TRACE") return noTrace(response); // fetch's Request, which tRPC makes of it, knows none
     response.type("json"); // tRPC's refusal of a Host that is none has no type of its own
-    const caller = judge(request, response);
+    const caller = judge(request);
     response.locals["caller"] = caller;
     await caller.catch(() => {});
     request.headers["content-type"] = "application/json"; // judged above; tRPC wants it where nothing was sent, too
@@ -52,18 +55,22 @@ export function trpcEndpoint({ authenticate, createContext }: Doors, log: Log): 
   };
 
   // The body is read as at the other door: tRPC's own reader takes forms and bytes too, and wants a type of no body.
-  async function judge(request: Request, response: Response): Promise<Caller> {
+  async function judge(request: Request): Promise<Caller> {
     request.body = "";
     const caller = await authenticate(request);
-    if (request.method === "POST")
-      request.body = await readText(request, response, takesLargeBody(request.path));
+    const reached = request.path
+      .slice(1)
+      .split(",")
+      .map((name) => OPERATIONS.get(name)?.meta)
+      .filter((meta) => meta?.scopes.includes(caller.scope));
+    if (reached.length === 0) return caller; // each call is 403 or 404, which go before all below
+    await admit(caller.keyId, reached.length);
+    if (request.method === "POST") {
+      const isLarge = reached.some((meta) => meta?.largeBody);
+      request.body = await readText(request, isLarge);
+    }
     return caller;
   }
-}
-
-function takesLargeBody(path: string): boolean {
-  const names = path.slice(1).split(",");
-  return names.some((name) => OPERATIONS.get(name)?.meta.largeBody);
 }
 
 function noTrace(response: Response): never {

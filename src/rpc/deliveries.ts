@@ -35,7 +35,7 @@ export const deliveriesRouter = router({
   retry: operation({
     summary: "Send again",
     description:
-      "A pending delivery becomes due now. A finished one is never changed: a new delivery of the same event is made, or the pending one answered. With `webhook_id` and `status: dead`, up to 4,000 dead ones at a time.",
+      "A pending delivery becomes due now. A finished one is never changed: a new delivery of the same event is made, or the pending one answered. With `webhook_id` and `status: dead`, all that is dead is sent again as a replay.",
     scopes: MANAGERS,
     errors: ["delivery_not_found", "webhook_not_found", "webhook_unsubscribed", "payload_gone"],
     request: { id: delivery.id },

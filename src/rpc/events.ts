@@ -1,8 +1,9 @@
 // events.*: the one definition of each operation on events.
+import { erase } from "../events/erase.ts";
 import { publish, publishMany } from "../events/publish.ts";
 import * as events from "../events/read.ts";
 import * as schema from "../events/schema.ts";
-import { PUBLISHERS, READERS } from "../kernel/scopes.ts";
+import { MANAGERS, PUBLISHERS, READERS } from "../kernel/scopes.ts";
 import { samples } from "./samples.ts";
 import { operation, router } from "./trpc.ts";
 
@@ -58,4 +59,17 @@ export const eventsRouter = router({
     .input(schema.eventIdInput)
     .output(schema.event)
     .query(({ ctx, input }) => events.info(ctx.events.store, input.id)),
+
+  erase: operation({
+    summary: "Erase an event",
+    description:
+      "Its payload and every kept answer to it are blanked for good, and its pending deliveries cancelled; ids, hashes and outcomes stay. A second erase changes nothing.",
+    scopes: MANAGERS,
+    errors: ["event_not_found"],
+    request: { id: event.id },
+    response: { ...event, payload: null },
+  })
+    .input(schema.eventIdInput)
+    .output(schema.event)
+    .mutation(({ ctx, input }) => erase(ctx.events.store, input.id)),
 });

@@ -4,6 +4,8 @@ import type { AnyTRPCProcedure } from "@trpc/server";
 import { deliveriesRouter } from "./deliveries.ts";
 import { eventTypesRouter } from "./event-types.ts";
 import { eventsRouter } from "./events.ts";
+import { keysRouter } from "./keys.ts";
+import { replaysRouter } from "./replays.ts";
 import { router, type OperationMeta } from "./trpc.ts";
 import { webhooksRouter } from "./webhooks.ts";
 
@@ -12,6 +14,8 @@ export const appRouter = router({
   events: eventsRouter,
   event_types: eventTypesRouter,
   deliveries: deliveriesRouter,
+  keys: keysRouter,
+  replays: replaysRouter,
 });
 
 export type AppRouter = typeof appRouter;

@@ -73,9 +73,30 @@ const eventType = {
   updated_at: "2026-01-31T12:00:00.000Z",
 };
 
+const key = {
+  id: "key_019c13f8d2007a1f80000e5b3c9d7a21",
+  name: "my back end",
+  scope: "publish",
+  tenant: "default",
+  expires_at: "2027-01-31T12:00:00.000Z",
+  created_at: "2026-01-31T12:00:00.000Z",
+  revoked_at: null,
+};
+
+const replay = {
+  id: "rpl_019c13f8f3a07d5c80001b2c3d4e5f60",
+  webhook_id: webhook.id,
+  matched: 1_200,
+  queued: 700,
+  delivered: 678,
+  dead: 2,
+  cancelled: 0,
+  status: "running",
+};
+
 const page = <T>(item: T) => ({
   data: [item],
   pagination_data: { next_cursor: null, previous_cursor: null, total: null },
 });
 
-export const samples = { webhook, event, delivery, attempt, eventType, page };
+export const samples = { webhook, event, delivery, attempt, eventType, key, replay, page };

@@ -5,12 +5,14 @@ import type { DeliveriesContext } from "../deliveries/operations.ts";
 import type { PublishContext } from "../events/publish.ts";
 import { PosthornError, type ErrorCode } from "../kernel/errors.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
+import type { KeysContext } from "../keys/operations.ts";
+import type { ReplaysContext } from "../replays/operations.ts";
 import type { WebhooksContext } from "../webhooks/operations.ts";
 import type { TestContext } from "../webhooks/send-test.ts";
 import { asTrpcError, callerError } from "./errors.ts";
 
-/** Who calls: what the key may do, and the tenant that it acts for. */
-export type Caller = { scope: KeyScope; tenant: string };
+/** Who calls: the key, what it may do, and the tenant that it acts for. */
+export type Caller = { keyId: string; scope: KeyScope; tenant: string };
 
 /** What a procedure works with: the caller, and each noun's own context. */
 export type Context = {
@@ -18,6 +20,8 @@ export type Context = {
   webhooks: WebhooksContext & TestContext;
   events: PublishContext;
   deliveries: DeliveriesContext;
+  keys: KeysContext;
+  replays: ReplaysContext;
 };
 
 /** What is said of an operation beside its schemas; openapi.yaml and the POST face are made from it. */

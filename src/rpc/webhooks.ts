@@ -3,6 +3,8 @@ import { presentAttempt } from "../deliveries/present.ts";
 import { attempt as attemptSchema } from "../deliveries/schema.ts";
 import { nothing } from "../kernel/fields.ts";
 import { MANAGERS, READERS } from "../kernel/scopes.ts";
+import { replay } from "../replays/operations.ts";
+import { replayInput, replayStarted } from "../replays/schema.ts";
 import * as webhooks from "../webhooks/operations.ts";
 import * as schema from "../webhooks/schema.ts";
 import { sendTest } from "../webhooks/send-test.ts";
@@ -88,8 +90,21 @@ export const webhooksRouter = router({
     .output(attemptSchema)
     .mutation(async ({ ctx, input }) => {
       const sent = await sendTest(ctx.webhooks, input);
-      return presentAttempt(sent.attempt, sent.eventId);
+      return presentAttempt(sent.attempt, { event_id: sent.eventId, sequence: null });
     }),
+
+  replay: operation({
+    summary: "Send a span's events again",
+    description:
+      "In their order, behind live ones, a few hundred ahead. An event whose newest delivery is pending, or whose payload is gone, is left out. `replays.info` tells how far it is, `replays.cancel` ends it.",
+    scopes: MANAGERS,
+    errors: ["webhook_not_found", "webhook_unsubscribed"],
+    request: { id: webhook.id, since: "2026-01-31T00:00:00Z", status: "dead" },
+    response: { replay_id: samples.replay.id, matched: samples.replay.matched },
+  })
+    .input(replayInput)
+    .output(replayStarted)
+    .mutation(({ ctx, input }) => replay(ctx.replays, input)),
 
   list: operation({
     summary: "List webhooks",

@@ -2,9 +2,11 @@
 import { PosthornError } from "../kernel/errors.ts";
 import { readPage } from "../kernel/lists.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
+import { stopReplaysOf } from "../store/replays.ts";
 import { cancelEnded } from "../store/sweep.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import {
+  awaitTurn,
   deleteWebhookRow,
   findWebhook,
   listWebhooks,
@@ -50,6 +52,7 @@ export async function subscribe(
     webhooksMax: context.webhooksMax,
   };
   const saved = await store.db.transaction().execute(async (trx) => {
+    await awaitTurn(trx, store.tenant);
     const change = async (id: string) => {
       const current = await lockWebhook(trx, store.tenant, id);
       return current && changeWebhook(store, trx, current, { ...wanted, endsDisablement: true });
@@ -117,6 +120,7 @@ export async function remove(context: WebhooksContext, id: string): Promise<Reco
     const current = await lockWebhook(trx, store.tenant, id);
     if (!current) throw notFound(id);
     await deleteWebhookRow(trx, current.webhook_id);
+    await stopReplaysOf(trx, current.webhook_id);
     return current;
   });
   await cancelEnded(store.pool, row.webhook_id);
@@ -184,11 +188,13 @@ async function change(
   const saved = await store.db.transaction().execute(async (trx) => {
     const current = await lockWebhook(trx, store.tenant, id);
     if (!current) throw notFound(id);
-    return changeWebhook(store, trx, current, {
+    const saved = await changeWebhook(store, trx, current, {
       settings: settings(current),
       key: keyChange(input),
       endsDisablement: input.status === "Subscribed",
     });
+    if (saved.row.status !== "Subscribed") await stopReplaysOf(trx, saved.row.webhook_id);
+    return saved;
   });
   if (saved.row.status !== "Subscribed") await cancelEnded(store.pool, saved.row.webhook_id);
   return saved;

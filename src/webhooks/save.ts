@@ -14,6 +14,7 @@ import {
   insertVersion,
   insertWebhook,
   replaceRoutes,
+  unproveWebhook,
   updateWebhook,
   type WebhookChanges,
   type WebhookRow,
@@ -72,9 +73,13 @@ export async function changeWebhook(
       "the stored one can't be decrypted with POSTHORN_SECRETS_KEY, so it can't be judged for this preset; give a new one",
     );
   const key = keepsKey ? null : resolveKey(before ?? null, wanted.key, settings.preset);
+  const released = release(current, settings, wanted.endsDisablement ?? false);
+  const hasMoved = current.url !== settings.url;
+  if (released.released_at || hasMoved)
+    await unproveWebhook(trx, current.webhook_id, { forgetsWait: hasMoved });
   const row = await updateWebhook(trx, current.webhook_id, {
     ...columns(store, current, settings),
-    ...release(current, settings, wanted.endsDisablement ?? false),
+    ...released,
     ...(key !== null &&
       key.value !== before && {
         signature_key_sealed: key.value === null ? null : sealKey(store.sealer, current, key.value),
@@ -105,7 +110,7 @@ export function settingsOf(row: WebhookRow): Settings {
   };
 }
 
-// The end of a hold is noted, since what was held is released slowly from then on, and time counts anew.
+// The end of a hold is noted, since time counts anew from then on.
 function release(
   current: WebhookRow,
   settings: Settings,

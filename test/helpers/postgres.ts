@@ -23,13 +23,26 @@ export type Postgres = {
   start(): Promise<void>;
   /** `fast` rolls back and writes all down; `immediate` is a crash: the next start replays the log. */
   stop(how: "fast" | "immediate"): Promise<void>;
+  /** False from its end on, whatever ended it. */
+  isRunning(): boolean;
   /** Stops it for good, and removes it. */
   remove(): Promise<void>;
 };
 
-/** Makes a server and starts it. What it commits outlives its own crash, though not the machine's. */
-export async function startPostgres(): Promise<Postgres> {
-  const dataDir = await mkdtemp(join(tmpdir(), "posthorn-own-"));
+/**
+ * Makes a server and starts it. What it commits outlives its own crash; the machine's only where it is `durable`.
+ * `settings` are PostgreSQL's, by name.
+ */
+export async function startPostgres({
+  dataDir: given,
+  durable = false,
+  settings = {},
+}: {
+  dataDir?: string;
+  durable?: boolean;
+  settings?: Record<string, string | number>;
+} = {}): Promise<Postgres> {
+  const dataDir = given ?? (await mkdtemp(join(tmpdir(), "posthorn-own-")));
   await chmod(dataDir, 0o755); // under root the server is another user's
   const binDir = process.env["POSTHORN_TEST_POSTGRES_BIN"];
   const made = await startEmbedded({
@@ -48,10 +61,12 @@ export async function startPostgres(): Promise<Postgres> {
   const binaries = await findBinaries({ binDir, copiesDir, cluster, user });
   const socketDir = await makeSocketDir(user);
   const args = serverArguments({ clusterDir, socketDir, durable: true, major });
+  for (const [name, value] of Object.entries({ ...(!durable && { fsync: "off" }), ...settings }))
+    args.push("-c", `${name}=${value}`);
   let server: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    const child = spawn(join(binaries.binDir, "postgres"), [...args, "-c", "fsync=off"], {
+    const child = spawn(join(binaries.binDir, "postgres"), args, {
       cwd: "/",
       env: SERVER_ENV,
       stdio: "ignore",
@@ -64,8 +79,10 @@ export async function startPostgres(): Promise<Postgres> {
     }
   }
 
+  const isRunning = () => server?.exitCode === null && server.signalCode === null;
+
   async function stop(how: "fast" | "immediate"): Promise<void> {
-    if (!server || server.exitCode !== null || server.signalCode !== null) return;
+    if (!server || !isRunning()) return;
     const exited = once(server, "exit");
     server.kill(how === "fast" ? "SIGINT" : "SIGQUIT");
     await exited;
@@ -76,6 +93,7 @@ export async function startPostgres(): Promise<Postgres> {
     url: socketUrl(socketDir),
     start,
     stop,
+    isRunning,
     async remove() {
       await stop("immediate");
       await removeSocketDir(socketDir);

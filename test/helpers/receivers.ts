@@ -103,6 +103,10 @@ export const ANSWERING: Record<string, { status: number; behave: Behaviour }> = 
     status: 200,
     behave: says("200 OK", ["transfer-encoding: chunked"], "zz\r\nhello\r\n"),
   },
+  "binary with NULs": {
+    status: 500,
+    behave: says("500 No", ["content-length: 4"], Buffer.from([0x00, 0xff, 0x00, 0x1b])),
+  },
   "101 with an upgrade": {
     status: 101,
     behave: says("101 Switching Protocols", ["upgrade: anything", "connection: upgrade"]),

@@ -198,6 +198,20 @@ describe("events.publish_many", () => {
     expect(await countEvents()).toBe(before);
   });
 
+  test("a new key twice in one list is one event, stored by the first of the two", async () => {
+    const events = ["one", "two", "one", "two"].map((key) => ({
+      type: TYPE,
+      payload: { key },
+      idempotency_key: `twice ${key}`,
+    }));
+    const { status, body } = await post("events.publish_many", { events });
+    expect(status).toBe(200);
+    const [one, two, ...again] = body.data;
+    expect([one, two].map(({ duplicate }) => duplicate)).toEqual([false, false]);
+    expect(again).toEqual([one, two].map((first) => ({ ...first, duplicate: true })));
+    expect((await post("events.info", { id: two.id })).body.payload).toEqual({ key: "two" });
+  });
+
   test("a key twice in one list is one event; lists with the same keys in other orders do not deadlock", async () => {
     const events = Array.from({ length: 20 }, (_, number) => ({
       type: TYPE,

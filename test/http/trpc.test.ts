@@ -141,7 +141,7 @@ describe("both doors judge alike", () => {
 
 async function makeKey(scope: "read"): Promise<string> {
   const { db, close } = connect(service.databaseUrl, { name: "test", max: 1, log: silentLog });
-  const { key } = await createKey(db, { name: "test", scope, tenant: "default", expiresAt: null });
+  const made = await createKey(db, { name: "test", scope, tenant: "default", expiresAt: null });
   await close();
-  return key;
+  return made?.key ?? "";
 }

@@ -389,6 +389,23 @@ describe("webhooks.unsubscribe, list, info and delete", () => {
     expect((await post("webhooks.info", { id: made.id })).body.name).toBeNull();
   });
 
+  test("no more than POSTHORN_WEBHOOKS_MAX of twenty that are subscribed at once", async () => {
+    const other = await startTestService(
+      { DATABASE_URL: service.databaseUrl, POSTHORN_WEBHOOKS_MAX: "5" },
+      { role: "api" },
+    );
+    try {
+      const tenant = caller(other, { "X-Tenant": "crowded" });
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, () => tenant("webhooks.subscribe", { url: URL })),
+      );
+      const statuses = answers.map(({ status }) => status).sort();
+      expect(statuses).toEqual([...Array(5).fill(200), ...Array(15).fill(409)]);
+    } finally {
+      await other.stop();
+    }
+  });
+
   test("no more webhooks than POSTHORN_WEBHOOKS_MAX, and room again after a delete", async () => {
     const small = await startTestService(
       { DATABASE_URL: service.databaseUrl, POSTHORN_WEBHOOKS_MAX: "1" },

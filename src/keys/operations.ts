@@ -1,0 +1,58 @@
+// What can be done with API keys. They are the service's own: an admin sees those of every tenant.
+import { invalid, PosthornError } from "../kernel/errors.ts";
+import { formatId } from "../kernel/ids.ts";
+import { readPage } from "../kernel/lists.ts";
+import { createKey, listKeys, revokeKey, type KeyRow } from "../store/keys.ts";
+import type { TenantStore } from "../store/tenant.ts";
+import type { ApiKey, CreateInput, ListInput } from "./schema.ts";
+
+/** The store, and the tenant that a key gets where the request names none. */
+export type KeysContext = Pick<TenantStore, "db" | "cursors" | "tenant">;
+
+/** Makes a key; the answer is the only place where it can be read. */
+export async function create(
+  { db, tenant: tenantOfRequest }: KeysContext,
+  input: CreateInput,
+): Promise<ApiKey & { key: string }> {
+  const { name, scope, tenant, expires_at: expiresAt = null } = input;
+  if (scope === "admin" && tenant !== undefined)
+    throw invalid("tenant", "an admin key has every tenant; leave it out");
+  const owner = scope === "admin" ? null : (tenant ?? tenantOfRequest);
+  const made = await createKey(db, { name, scope, tenant: owner, expiresAt });
+  if (!made) throw invalid("expires_at", "this is past; a time in the future is needed");
+  return { ...present(made.row), key: made.key };
+}
+
+export function list({ db, cursors }: KeysContext, input: ListInput) {
+  const { cursor, page_size, ...filter } = input;
+  return readPage(
+    cursors,
+    { tenant: "", list: "keys", filter },
+    { cursor, page_size },
+    (after, limit) => listKeys(db, { ...filter, before: after ?? undefined, limit }),
+    (row) => row.id,
+    present,
+  );
+}
+
+/** Ends a key: no process takes it from now on. Saying it twice is saying it once. */
+export async function revoke({ db }: KeysContext, id: string): Promise<ApiKey> {
+  const row = await revokeKey(db, id);
+  if (row) return present(row);
+  throw new PosthornError(
+    "key_not_found",
+    `no API key has the id ${formatId("key", id)}; keys.list shows those there are`,
+  );
+}
+
+function present(row: KeyRow): ApiKey {
+  return {
+    id: formatId("key", row.id),
+    name: row.name,
+    scope: row.scope,
+    tenant: row.tenant,
+    expires_at: row.expires_at?.toISOString() ?? null,
+    created_at: row.created_at.toISOString(),
+    revoked_at: row.revoked_at?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,57 @@
+// What an API key is on the wire, and what making one takes.
+import { z } from "zod";
+
+import { idInput, instant, instantInput, plainText, tenantInput } from "../kernel/fields.ts";
+import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { KEY_SCOPES } from "../kernel/scopes.ts";
+
+const NAME_MAX = 200;
+
+const name = plainText(NAME_MAX)
+  .refine((text) => text.trim() !== "", "a name is needed: what the key is for")
+  .meta({ description: "What it is for." });
+const scope = z.enum(KEY_SCOPES);
+
+export const createInput = z
+  .strictObject({
+    name,
+    scope,
+    tenant: tenantInput.optional().meta({
+      description:
+        "The tenant it belongs to; that of the request (`X-Tenant`) unless given. An `admin` key has every tenant.",
+    }),
+    expires_at: instantInput
+      .nullable()
+      .optional()
+      .meta({ description: "From when on it is refused, in the future; never, unless given." }),
+  })
+  .meta({ id: "CreateKeyRequest" });
+
+export const keyIdInput = z.strictObject({ id: idInput("key") }).meta({ id: "KeyId" });
+
+export const listInput = z
+  .strictObject({ tenant: tenantInput.optional(), scope: scope.optional(), ...pageInput })
+  .meta({ id: "ListKeysRequest" });
+
+export const apiKey = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    scope,
+    tenant: z.string().nullable().meta({ description: "null: every tenant." }),
+    expires_at: instant.nullable(),
+    created_at: instant,
+    revoked_at: instant.nullable(),
+  })
+  .meta({ id: "Key" });
+
+/** A key as the answer that made it: the only one that shows it. */
+export const createdKey = apiKey
+  .extend({ key: z.string().meta({ description: "The key itself. It is shown this once." }) })
+  .meta({ id: "CreatedKey" });
+
+export const keyPage = pageOutput(apiKey).meta({ id: "KeyPage" });
+
+export type CreateInput = z.output<typeof createInput>;
+export type ListInput = z.output<typeof listInput>;
+export type ApiKey = z.output<typeof apiKey>;

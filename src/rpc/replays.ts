@@ -1,0 +1,47 @@
+// replays.*: the one definition of each operation on replays; webhooks.replay starts them.
+import { MANAGERS, READERS } from "../kernel/scopes.ts";
+import * as replays from "../replays/operations.ts";
+import * as schema from "../replays/schema.ts";
+import { samples } from "./samples.ts";
+import { operation, router } from "./trpc.ts";
+
+const { replay, page } = samples;
+
+export const replaysRouter = router({
+  info: operation({
+    summary: "Show a replay",
+    description: "How far it is, and what has become of its deliveries.",
+    scopes: READERS,
+    errors: ["replay_not_found"],
+    request: { id: replay.id },
+    response: replay,
+  })
+    .input(schema.replayIdInput)
+    .output(schema.replay)
+    .query(({ ctx, input }) => replays.info(ctx.replays, input.id)),
+
+  cancel: operation({
+    summary: "End a replay",
+    description:
+      "Nothing more is queued, and its pending deliveries are cancelled. One that has ended is answered as it is.",
+    scopes: MANAGERS,
+    errors: ["replay_not_found"],
+    request: { id: replay.id },
+    response: { ...replay, cancelled: 20, status: "cancelled" },
+  })
+    .input(schema.replayIdInput)
+    .output(schema.replay)
+    .mutation(({ ctx, input }) => replays.cancel(ctx.replays, input.id)),
+
+  list: operation({
+    summary: "List replays",
+    description: "Newest first, those of `deliveries.retry` with a status too.",
+    scopes: READERS,
+    errors: ["webhook_not_found"],
+    request: { webhook_id: replay.webhook_id },
+    response: page(replay),
+  })
+    .input(schema.listReplaysInput.prefault({}))
+    .output(schema.replayPage)
+    .query(({ ctx, input }) => replays.list(ctx.replays, input)),
+});

@@ -1,0 +1,161 @@
+// Bodies that nobody would send, by the thousand: FUZZ_RUNS says how many for each operation.
+import { Agent, request as httpRequest } from "node:http";
+
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import pino from "pino";
+
+import { MINUTE } from "../../src/kernel/duration.ts";
+import { ERROR_STATUS } from "../../src/kernel/errors.ts";
+import { OPERATIONS } from "../../src/rpc/router.ts";
+import { startTestService, type TestService } from "../helpers/service.ts";
+
+const RUNS = Number(process.env["FUZZ_RUNS"] ?? 500); // 1.6 ms of CPU time each: 500 take some 20 s
+const SEED = Number(process.env["FUZZ_SEED"] ?? 20_260_131);
+const AT_ONCE = 16;
+
+let service: TestService;
+const logged: string[] = [];
+const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
+
+beforeAll(async () => {
+  const log = pino({ level: "trace" }, { write: (line: string) => void logged.push(line) });
+  service = await startTestService({}, { role: "api", log });
+});
+afterAll(async () => {
+  agent.destroy();
+  await service.stop();
+});
+
+const deep = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
+const text = (value: string) => JSON.stringify(value);
+
+// As JSON text, since much of it is no value of JavaScript's.
+const hostile: fc.Arbitrary<string> = fc.oneof(
+  fc.constantFrom(
+    ...["null", "true", "0", "-1", "1.5", "1e400", "-0", "9007199254740993", "[]", "{}", '""'],
+    ...[String.raw`"\u0000"`, String.raw`"\ud800"`, String.raw`"a\udc00b"`, '"\u202e\u0085"'],
+    ...['{"__proto__":{"x":1}}', '{"constructor":{"prototype":1}}', '"__proto__"', '"0"'],
+    ...[deep(600), deep(20_000), `[${Array(5_000).fill("1").join()}]`, text("x".repeat(20_000))],
+    ...[text("é".repeat(300)), text("' or 1=1 --"), text("${7*7}"), text("../../etc/passwd")],
+    ...['"evt_00000000000000000000000000000000"', '"dlv_ffffffffffffffffffffffffffffffff"'],
+    ...['"http://[::1"', '"http://169.254.169.254/"', '"javascript:1"', '"2026-02-30T00:00:00Z"'],
+  ),
+  fc.json(),
+  fc.json({ stringUnit: "binary", maxDepth: 4 }),
+  fc.string({ unit: "binary", maxLength: 300 }).map(text),
+  fc.double().map((value) => JSON.stringify(value)),
+);
+
+/** A sample with one or several places missing, replaced or added. */
+function mutated(sample: unknown): fc.Arbitrary<string> {
+  const places = placesOf(sample);
+  const change = fc.record({
+    place: fc.constantFrom(...places, "extra", "__proto__", "id", "cursor", "page_size"),
+    to: fc.oneof(
+      { weight: 1, arbitrary: fc.constant(undefined) },
+      { weight: 6, arbitrary: hostile },
+    ),
+  });
+  return fc.array(change, { minLength: 1, maxLength: 3 }).map((changes) => {
+    const marks = new Map(changes.map(({ place }, index) => [place, `@@${index}@@`]));
+    let body = write(sample, "", marks);
+    for (const { place, to } of changes) {
+      const mark = `"${marks.get(place)}"`;
+      if (to === undefined)
+        body = body.replaceAll(new RegExp(String.raw`("[^"]*":)?${mark},?`, "g"), "");
+      else body = body.replaceAll(mark, () => to);
+    }
+    return body.replaceAll(/,(?=[}\]])/g, "");
+  });
+}
+
+function placesOf(value: unknown, place = ""): string[] {
+  const here = place === "" ? [] : [place];
+  if (typeof value !== "object" || value === null) return here;
+  return [
+    ...here,
+    ...Object.entries(value).flatMap(([name, each]) => placesOf(each, `${place}.${name}`)),
+  ];
+}
+
+function write(value: unknown, place: string, marks: Map<string, string>): string {
+  const mark = marks.get(place);
+  if (mark !== undefined) return text(mark);
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value))
+    return `[${value.map((each, index) => write(each, `${place}.${index}`, marks)).join()}]`;
+  const members = Object.entries(value).map(
+    ([name, each]) => `${text(name)}:${write(each, `${place}.${name}`, marks)}`,
+  );
+  const added = [...marks].filter(([name]) => place === "" && !name.startsWith("."));
+  return `{${[...members, ...added.map(([name, its]) => `${text(name)}:${text(its)}`)].join()}}`;
+}
+
+type Answer = { status: number; type: string; body: string };
+
+function post(operation: string, body: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asked = httpRequest(
+      `${service.url}/${operation}`,
+      {
+        method: "POST",
+        agent,
+        headers: { "X-API-Key": service.adminKey, "Content-Type": "application/json" },
+      },
+      (response) => {
+        let answer = "";
+        response.setEncoding("utf8").on("data", (part: string) => (answer += part));
+        response.once("end", () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            type: response.headers["content-type"] ?? "",
+            body: answer,
+          }),
+        );
+      },
+    );
+    asked.once("error", reject).end(body);
+  });
+}
+
+/** What is wrong with an answer, or undefined. */
+function complaint({ status, type, body }: Answer): string | undefined {
+  if (status >= 500) return `status ${status}`;
+  if (!type.startsWith("application/json")) return `type ${type}`;
+  const answer = JSON.parse(body) as Record<string, unknown>;
+  if (status === 200) return undefined;
+  const { message, code, issues = [], ...others } = answer;
+  if (ERROR_STATUS[code as keyof typeof ERROR_STATUS] !== status) return `code ${String(code)}`;
+  if (typeof message !== "string" || message === "" || Object.keys(others).length > 0) return body;
+  if (/\bat .*\.[jt]s:\d+|\bselect\b.*\bfrom\b|posthorn\./.test(message)) return message;
+  return Array.isArray(issues) ? undefined : "issues";
+}
+
+test.each([...OPERATIONS.values()].map(({ name, meta }) => [name, meta.request] as const))(
+  `${RUNS} bodies to %s: never a 5xx, always the one shape, and what is logged is one line of JSON`,
+  async (name, sample) => {
+    const bodies = fc.sample(
+      fc.oneof({ weight: 5, arbitrary: mutated(sample) }, { weight: 1, arbitrary: hostile }),
+      {
+        numRuns: RUNS,
+        seed: SEED,
+      },
+    );
+    const bad: { body: string; wrong: string; answer: string }[] = [];
+    logged.length = 0;
+    const lanes = Array.from({ length: AT_ONCE }, async () => {
+      for (let body = bodies.pop(); body !== undefined; body = bodies.pop()) {
+        const answer = await post(name, body);
+        const wrong = complaint(answer);
+        if (wrong !== undefined)
+          bad.push({ body: body.slice(0, 500), wrong, answer: answer.body.slice(0, 300) });
+      }
+    });
+    await Promise.all(lanes);
+    expect(bad.slice(0, 3)).toEqual([]);
+    for (const line of logged) expect(line).toMatch(/^\{.*\}\n$/);
+    expect(logged.length).toBeLessThanOrEqual(RUNS);
+  },
+  5 * MINUTE,
+);
