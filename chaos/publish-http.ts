@@ -1,0 +1,46 @@
+// A publisher over HTTP, as an application is: the same key again until it is told 200.
+import { sleep } from "../src/kernel/clock.ts";
+import { SECOND } from "../src/kernel/duration.ts";
+import type { Publishing } from "./load.ts";
+
+const ANSWER_MS_MAX = 40 * SECOND;
+const AGAIN_MS = 100;
+const ANSWERS = [200, 503]; // what a fault may show of itself: anything else is a wrong answer
+
+/** Publishes one event; tries on for as long as there is no 200, and gives up only when the load is stopped. */
+export async function publishOverHttp(
+  { ledger, apiUrl, adminKey, channels }: Publishing,
+  stopped: AbortSignal,
+): Promise<void> {
+  const n = ledger.next();
+  const body = JSON.stringify({
+    type: "message.created",
+    payload: { n },
+    channel: String(n % channels),
+    idempotency_key: `chaos-${n}`,
+  });
+  do {
+    const answer = await post(apiUrl(), body, adminKey);
+    if (answer?.status === 200) return ledger.acknowledge(answer.id);
+    if (answer && !ANSWERS.includes(answer.status))
+      ledger.complain(`events.publish: ${answer.status} ${answer.text}`);
+    ledger.refuse();
+    await sleep(AGAIN_MS, stopped);
+  } while (!stopped.aborted);
+}
+
+async function post(url: string, body: string, adminKey: string) {
+  try {
+    const response = await fetch(`${url}/events.publish`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${adminKey}`, "content-type": "application/json" },
+      body,
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+    });
+    const text = await response.text();
+    const id = response.status === 200 ? (JSON.parse(text) as { id: string }).id : "";
+    return { status: response.status, text, id };
+  } catch {
+    return undefined; // refused, cut off, or silent
+  }
+}

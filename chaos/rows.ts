@@ -1,0 +1,199 @@
+// The rows of the table: what runs, and what is done to it.
+import { sleep } from "../src/kernel/clock.ts";
+import { SECOND } from "../src/kernel/duration.ts";
+import { mountDisk } from "./ballast.ts";
+import {
+  closeReceiver,
+  commitLate,
+  crashDatabase,
+  cutConnections,
+  deliverAll,
+  exhaustConnections,
+  failFirstAttempts,
+  fillDisk,
+  killAll,
+  killOneWorker,
+  pauseDatabase,
+  silenceConnections,
+  slowDatabase,
+  terminate,
+  type Fault,
+} from "./faults.ts";
+import { judge, type Verdict } from "./judgement.ts";
+import { createWorld, waitFor, type Setup } from "./world.ts";
+
+export type Row = {
+  name: string;
+  title: string;
+  setup: Setup;
+  /** What is done, one after the other, under load. */
+  faults: Fault[];
+  /** The services have no reason to complain, so that a warning in their logs is a failure. */
+  isQuiet?: boolean;
+  /** Without publishers beside it, and without other rows at the same time. */
+  isAlone?: boolean;
+};
+
+const SPLIT: Setup = { roles: ["api", "worker"] };
+const BUSY: Setup = { ...SPLIT, answerMs: 100 }; // some fifteen requests in flight at any moment
+const LIGHT = { env: { POSTHORN_CONCURRENCY: "64" } }; // of each of four workers: they share the bench's machine
+const SLOWNESS = "the database is too slow"; // the one warning that a crowded machine is the cause of
+const WARM_ARRIVALS = 100;
+const AFTER_MS = 3 * SECOND; // of load once all is healed
+const DISK_MB = 256;
+
+/** The rows; `scale` makes all counts and durations smaller, or larger. */
+export function rowsAt(scale: number): Row[] {
+  const times = (count: number) => Math.max(1, Math.round(count * scale));
+  const lasting = (secondsLong: number) => secondsLong * scale * SECOND;
+  return [
+    {
+      name: "none",
+      isQuiet: true,
+      title: "no fault: 100,000 over 4 workers",
+      setup: { ...LIGHT, roles: ["api"], webhooks: 50, answerMs: 0 },
+      faults: [deliverAll(times(100_000), 4)],
+      isAlone: true,
+    },
+    {
+      name: "kill-worker",
+      isQuiet: true,
+      title: "kill -9 of the worker × 20",
+      setup: BUSY,
+      faults: [killAll("worker", times(20))],
+    },
+    {
+      name: "kill-serve",
+      isQuiet: true,
+      title: "kill -9 of all-in-one × 10",
+      setup: { ...BUSY, roles: ["serve"], embedded: true },
+      faults: [killAll("serve", times(10))],
+    },
+    {
+      name: "kill-one",
+      isQuiet: true,
+      title: "two workers, one killed × 5",
+      setup: { ...BUSY, roles: ["api", "worker", "worker"] },
+      faults: [killOneWorker(times(5))],
+    },
+    {
+      name: "sigterm",
+      isQuiet: true,
+      title: "SIGTERM under load, worker and api × 5",
+      setup: BUSY,
+      faults: [terminate("worker", times(5)), terminate("api", times(5))],
+    },
+    {
+      name: "database-crash",
+      title: "immediate database stop × 10",
+      setup: SPLIT,
+      faults: [crashDatabase(times(10))],
+    },
+    {
+      name: "database-pause",
+      title: "database paused 30 s",
+      setup: SPLIT,
+      faults: [pauseDatabase(lasting(30))],
+    },
+    {
+      name: "database-slow",
+      title: "database half a second away for 20 s",
+      setup: SPLIT,
+      faults: [slowDatabase(lasting(20), 250)],
+    },
+    {
+      name: "cut",
+      title: "connections cut × 20",
+      setup: SPLIT,
+      faults: [cutConnections(times(20))],
+    },
+    {
+      name: "half-open",
+      title: "connections gone silent × 2",
+      setup: SPLIT,
+      faults: [silenceConnections(times(2), 30 * SECOND)],
+    },
+    {
+      name: "pool",
+      title: "connections exhausted 20 s",
+      setup: {
+        ...SPLIT,
+        settings: { max_connections: 30, superuser_reserved_connections: 0 },
+      },
+      faults: [exhaustConnections(lasting(20))],
+    },
+    {
+      name: "late",
+      isQuiet: true,
+      title: "late commits, 20 at a time",
+      setup: SPLIT,
+      faults: [commitLate(lasting(25), 20)],
+    },
+    {
+      name: "clock",
+      isQuiet: true,
+      title: "clocks an hour off",
+      setup: { roles: ["api", "worker", "worker"], clocksOffH: [1, 1, -1] },
+      faults: [failFirstAttempts(lasting(20))],
+    },
+    {
+      name: "receiver-down",
+      title: "receiver down 60 s, 10,000 due",
+      setup: SPLIT,
+      faults: [closeReceiver(lasting(60), times(10_000))],
+    },
+  ];
+}
+
+/** The short form: one load, one fault after the other, one comparison; the lease runs out only once. */
+export const SHORT: Row = {
+  name: "short",
+  title: "one of each, in one load",
+  setup: BUSY,
+  faults: [
+    killAll("worker", 1),
+    commitLate(6 * SECOND, 10),
+    terminate("worker", 1), // before the cut: a claim whose answer is cut off leaves leases of its own behind
+    cutConnections(1),
+    crashDatabase(1),
+  ],
+};
+
+/** The row with a full disk, on a disk of its own; undefined where this user can't mount one. */
+export async function diskRow(
+  scale: number,
+): Promise<{ row: Row; unmount(): Promise<void> } | undefined> {
+  const disk = await mountDisk(DISK_MB);
+  if (!disk) return undefined;
+  const row = {
+    name: "disk",
+    title: "disk full 20 s",
+    setup: { ...SPLIT, dataDir: disk.folder },
+    faults: [fillDisk(disk.folder, 20 * SECOND * scale)],
+  };
+  return { row, unmount: disk.unmount };
+}
+
+/** Runs a row in a world of its own. */
+export async function runRow({
+  setup,
+  faults,
+  isAlone = false,
+  isQuiet = false,
+}: Row): Promise<Verdict> {
+  const world = await createWorld(setup);
+  try {
+    const load = isAlone ? undefined : world.load();
+    const isWarm = async () => (await world.inbox.tell("count")).unique >= WARM_ARRIVALS;
+    if (load && setup.roles.some((role) => role !== "api")) await waitFor(isWarm);
+    for (const fault of faults) await fault(world);
+    if (load) await sleep(AFTER_MS);
+    await load?.stop();
+    const verdict = await judge(world);
+    if (!isQuiet) return verdict;
+    const complaints = world.complaints().filter((line) => !line.includes(SLOWNESS));
+    return { ...verdict, wrong: [...verdict.wrong, ...complaints] };
+  } finally {
+    await world.end();
+  }
+}
