@@ -1,25 +1,57 @@
-// The processes that a benchmark is made of.
+// The processes that a run is made of.
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const TICK_US = 10_000; // of /proc/<pid>/stat: 100 a second
+const STOP_MS = 45_000; // the service drains for up to 30 s
 
-/** Starts a script of this folder with tsx; it talks over IPC. */
+/** What a service is started with where it has to ask the name server in BENCH_NAME_SERVER. */
+export const NAME_SERVER = ["--import", new URL("children/name-server.mjs", import.meta.url).href];
+
+const running = new Set<ChildProcess>();
+
+/** A part of the service, as it is installed, in a process of its own. */
+export type Service = {
+  pid: number;
+  url: string;
+  /** Its log's lines of a warning or worse. */
+  warnings: string[];
+  stop(): Promise<void>;
+};
+
+/** Starts a script of `children/` with tsx; it talks over IPC. */
 export function start(script: string, ...args: string[]): ChildProcess {
-  return fork(fileURLToPath(new URL(script, import.meta.url)), args, {
+  const child = fork(fileURLToPath(new URL(`children/${script}`, import.meta.url)), args, {
     execArgv: ["--import", "tsx"],
   });
+  return register(child);
 }
 
-/** Starts the service as it is installed, from dist. */
-export function startService(role: string, env: NodeJS.ProcessEnv): ChildProcess {
-  return fork(fileURLToPath(new URL("../dist/cli.js", import.meta.url)), [role], {
-    execArgv: [], // or the child would load tsx too, as this process has
+/** Starts `posthorn <role>` from dist, and resolves once it is ready. */
+export async function startService(
+  role: string,
+  env: NodeJS.ProcessEnv,
+  execArgv: string[] = [], // or the child would load tsx too, as this process has
+): Promise<Service> {
+  const child = fork(fileURLToPath(new URL("../dist/cli.js", import.meta.url)), [role], {
+    execArgv,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "ignore", "ipc"], // what is meant for a person is not for the table's reader
   });
+  register(child);
+  const warnings: string[] = [];
+  const lines = createInterface({ input: child.stdout! });
+  const url = await new Promise<string>((resolve, reject) => {
+    lines.on("line", (line) => {
+      const entry = JSON.parse(line) as { level: number; msg: string; url: string };
+      if (entry.msg === "ready") resolve(entry.url);
+      if (entry.level >= 40) warnings.push(line);
+    });
+    child.once("exit", (code) => reject(new Error(`posthorn ${role} ended with ${code}`)));
+  });
+  return { pid: child.pid!, url, warnings, stop: () => stop(child) };
 }
 
 /** The next message of a child; fails where the child ends instead. */
@@ -27,7 +59,7 @@ export function message<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
     const ended = (code: number | null) => {
       child.off("message", told);
-      reject(new Error(`${child.spawnargs.at(-1)} ended with ${code}`));
+      reject(new Error(`${child.spawnargs.find((arg) => arg.endsWith(".ts"))} ended with ${code}`));
     };
     const told = (answer: unknown) => {
       child.off("exit", ended);
@@ -37,44 +69,31 @@ export function message<T>(child: ChildProcess): Promise<T> {
   });
 }
 
-/** Resolves with the URL once a service has logged that it is ready. */
-export async function ready(child: ChildProcess): Promise<string> {
-  let text = "";
-  for await (const chunk of child.stdout ?? []) {
-    text += String(chunk);
-    const url = /"url":"([^"]+)".*"msg":"ready"/.exec(text)?.[1];
-    if (url !== undefined) {
-      child.stdout?.resume();
-      return url;
-    }
-  }
-  throw new Error(`the service ended before it was ready:\n${text}`);
-}
-
 export async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
   child.kill("SIGTERM");
-  await once(child, "exit");
+  const impatience = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+  await exited;
+  clearTimeout(impatience);
 }
 
-/** CPU time that a process has used, in µs; null where there is no /proc. */
-export function cpuUs(pid: number | undefined): number | null {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-      .replace(/^.*\) /, "")
-      .split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * TICK_US;
-  } catch {
-    return null;
-  }
+/** Ends what is left of a run that broke off, but for one that others still need. */
+export async function stopAll(exceptPid?: number): Promise<void> {
+  await Promise.all([...running].filter(({ pid }) => pid !== exceptPid).map(stop));
 }
 
-/** Memory that a process holds, in MB; null where there is no /proc. */
-export function residentMb(pid: number | undefined): number | null {
+/** Memory that a process holds, in MB; not a number where there is no /proc. */
+export function residentMb(pid: number): number {
   try {
     const kb = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
     return Number(kb) / 1024;
   } catch {
-    return null;
+    return Number.NaN;
   }
+}
+
+function register(child: ChildProcess): ChildProcess {
+  running.add(child);
+  return child.once("exit", () => running.delete(child));
 }

@@ -1,28 +1,78 @@
-// The receiver of the benchmarks, in a process of its own: answers 200 and counts what arrives, each id once.
-import http from "node:http";
-import type { AddressInfo } from "node:net";
+// The receiver, as those who run a figure see it.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
-const seen = new Set<string>();
-let requests = 0;
-let goal = Number.POSITIVE_INFINITY;
+import { createAuthority, createCertificate } from "../test/helpers/certificates.ts";
+import { message, start, stop } from "./children.ts";
+import type { Percentiles } from "./report.ts";
 
-const server = http.createServer((request, response) => {
-  request.resume().on("end", () => {
-    response.end("ok");
-    requests += 1;
-    seen.add(String(request.headers["webhook-id"]));
-    if (seen.size === goal)
-      process.send?.({ kind: "arrived", at: Date.now(), unique: seen.size, requests });
-  });
-});
+export const SIGNATURE_KEY = "the-signature-key-of-the-bench";
 
-process.on("message", (message: { expect: number }) => {
-  goal = message.expect;
-  requests = 0;
-  seen.clear();
-  process.send?.({ kind: "counting" });
-});
+/** Under this domain every name leads to the receiver, by the bench's own name server. */
+export const DOMAIN = "receivers.test";
 
-server.listen(0, "127.0.0.1", () => {
-  process.send?.({ kind: "listening", port: (server.address() as AddressInfo).port });
-});
+export type Behaviour = { delayMs?: number; silent?: string[]; cut?: string[] };
+export type Question =
+  | { ask: "reset" | "count"; paths?: string[] }
+  | ({ ask: "behave"; paths?: string[] } & Behaviour)
+  | { ask: "latencies"; paths?: string[] };
+/** `at` is when this was told, `lastAt` when the last request came. */
+export type Answer = {
+  requests: number;
+  unique: number;
+  forged: number;
+  lastAt: number;
+  at: number;
+  timed: Percentiles | null;
+};
+
+export type Receiver = {
+  pid: number;
+  url: string;
+  securePort: number;
+  /** A file with the authority that signed its certificate. */
+  authority: string;
+  reset(): Promise<unknown>;
+  behave(behaviour: Behaviour): Promise<unknown>;
+  count(): Promise<Answer>;
+  /** Of what came to these paths, or to all. */
+  latencies(paths?: string[]): Promise<Percentiles>;
+  stop(): Promise<void>;
+};
+
+export async function startReceiver(): Promise<Receiver> {
+  const folder = mkdtempSync(join(tmpdir(), "posthorn-bench-tls-"));
+  const file = (name: string, text: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const authority = createAuthority("the bench");
+  const pair = createCertificate(authority, [`*.${DOMAIN}`]);
+  const child = start("receiver.ts", SIGNATURE_KEY, file("key", pair.key), file("cert", pair.cert));
+  const { port, securePort } = await message<{ port: number; securePort: number }>(child);
+  const ask = (question: Question) => {
+    const answer = message<Answer>(child);
+    child.send(question);
+    return answer;
+  };
+  return {
+    pid: child.pid!,
+    url: `http://127.0.0.1:${port}`,
+    securePort,
+    authority: file("authority.pem", authority.pem),
+    reset: () => ask({ ask: "reset" }),
+    behave: (behaviour) => ask({ ask: "behave", ...behaviour }),
+    count: () => ask({ ask: "count" }),
+    latencies: async (paths) => {
+      const { timed } = await ask({ ask: "latencies", ...(paths && { paths }) });
+      if (!timed) throw new Error("the receiver did not answer what it was asked");
+      return timed;
+    },
+    async stop() {
+      await stop(child);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,105 @@
+// Publishes at given times whatever the service does (open loop), or as fast as a number of clients can (closed loop).
+// Each payload says when it was meant to be published, so a late publish is latency too.
+import pg from "pg";
+import { Pool } from "undici";
+
+import { nowMs } from "../clock.ts";
+import { headersOf, payloadOf } from "../service.ts";
+
+export type PublisherOptions = {
+  door: "http" | "sql";
+  url: string;
+  tenant: string;
+  channels: string[];
+  seconds: number;
+  /** Events a second, each at its time; or clients that publish one call after the other. */
+  load: { perSecond: number } | { clients: number };
+  /** Events in one call. */
+  many?: number;
+  /** Whether each event has an idempotency key. */
+  keyed?: boolean;
+};
+
+const CONNECTIONS_MAX = 10;
+const LEAD_MS = 100; // before the first, for what starting takes
+
+const options = JSON.parse(process.argv[2] ?? "") as PublisherOptions;
+const { door, url, tenant, channels, seconds, load, many = 0, keyed = false } = options;
+process.once("disconnect", () => process.exit());
+
+const text = (JSON.parse(payloadOf(1_024 - 32)) as { text: string }).text;
+let made = 0;
+let events = 0; // of those that count
+
+function eventAt(intended: number) {
+  events++;
+  const channel = channels[made++ % channels.length];
+  const payload = { intended, text };
+  return {
+    type: "message.created",
+    payload,
+    ...(channel !== undefined && { channel }),
+    ...(keyed && { idempotency_key: `${process.pid} ${made}` }),
+  };
+}
+
+function httpDoor(): (at: number) => Promise<void> {
+  const http = new Pool(url, { connections: CONNECTIONS_MAX });
+  const path = many > 0 ? "/events.publish_many" : "/events.publish";
+  return async (at) => {
+    const body =
+      many > 0 ? { events: Array.from({ length: many }, () => eventAt(at)) } : eventAt(at);
+    const request = { path, headers: headersOf(tenant), body: JSON.stringify(body) };
+    const answer = await http.request({ method: "POST", ...request });
+    const said = await answer.body.text();
+    if (answer.statusCode !== 200) throw new Error(said);
+  };
+}
+
+function sqlDoor(): (at: number) => Promise<void> {
+  const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS_MAX });
+  return async (at) => {
+    const { type, payload, channel } = eventAt(at);
+    await pool.query({
+      name: "publish",
+      text: "select posthorn.publish($1, $2::text, channel => $3, tenant => $4)",
+      values: [type, JSON.stringify(payload), channel, tenant],
+    });
+  };
+}
+
+const publish = door === "http" ? httpDoor() : sqlDoor();
+if ("perSecond" in load) await openLoop(load.perSecond);
+else await closedLoop(load.clients);
+process.exit();
+
+async function openLoop(perSecond: number): Promise<void> {
+  const firstAt = nowMs() + LEAD_MS;
+  const count = Math.round(perSecond * seconds);
+  const published: Promise<void>[] = [];
+  for (let n = 0; n < count; n++) {
+    const at = firstAt + (n * 1_000) / perSecond;
+    // A timer fires up to a millisecond early or late: what is due within half of one goes now.
+    while (nowMs() < at - 0.5) await new Promise((resolve) => setTimeout(resolve, at - nowMs()));
+    published.push(publish(at));
+  }
+  await Promise.all(published);
+  process.send?.({ events });
+}
+
+async function closedLoop(clients: number): Promise<void> {
+  const warmUntil = nowMs() + seconds * 100; // a tenth more, not counted
+  let until = warmUntil;
+  const all = () =>
+    Promise.all(
+      Array.from({ length: clients }, async () => {
+        while (nowMs() < until) await publish(nowMs());
+      }),
+    );
+  await all();
+  events = 0;
+  const startedAt = nowMs();
+  until = startedAt + seconds * 1_000;
+  await all();
+  process.send?.({ perSecond: (events / (nowMs() - startedAt)) * 1_000 });
+}

@@ -1,0 +1,29 @@
+// The groups of figures, in the order in which they are measured.
+import { bodies } from "./figures/bodies.ts";
+import { claim } from "./figures/claim.ts";
+import { idle } from "./figures/idle.ts";
+import { isolation } from "./figures/isolation.ts";
+import { latency } from "./figures/latency.ts";
+import { oldTransaction } from "./figures/old-transaction.ts";
+import { presets } from "./figures/presets.ts";
+import { profile } from "./figures/profile.ts";
+import { publishing } from "./figures/publish.ts";
+import { receivers } from "./figures/receivers.ts";
+import { throughput } from "./figures/throughput.ts";
+import { workers } from "./figures/workers.ts";
+import type { Group } from "./stage.ts";
+
+export const GROUPS: Readonly<Record<string, Group>> = {
+  throughput,
+  profile,
+  latency,
+  isolation,
+  claim,
+  "old-transaction": oldTransaction,
+  idle,
+  publish: publishing,
+  receivers,
+  bodies,
+  workers,
+  presets,
+};

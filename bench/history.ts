@@ -1,0 +1,58 @@
+// What a service has behind it after some weeks: a million finished deliveries, each with its event and its attempt.
+import type pg from "pg";
+
+const DAYS = 10;
+
+/** Fills partitions of days past with `count` deliveries that were delivered at the first attempt. */
+export async function fillHistory(sql: pg.Client, count: number): Promise<void> {
+  for (let day = 2; day < 2 + DAYS; day++) {
+    for (const table of ["events", "event_payloads", "finished_deliveries", "attempts"])
+      await sql.query(partitionSql(table, day));
+    await sql.query(DELIVERED, [day, Math.round(count / DAYS)]);
+  }
+  await sql.query("vacuum (analyze)"); // by when a history is that old, autovacuum has been there
+  await sql.query("checkpoint");
+}
+
+// One is made ahead for yesterday, so days past begin with the one before.
+function partitionSql(table: string, daysAgo: number): string {
+  return `
+    do $$
+    declare
+      day timestamptz := date_trunc('day', now(), 'UTC') - interval '${daysAgo} days';
+    begin
+      execute format('create table posthorn.%I partition of posthorn.${table} for values from (%L) to (%L)',
+        '${table}_p' || to_char(day at time zone 'UTC', 'YYYYMMDD'),
+        posthorn.lowest_uuid_at(day), posthorn.lowest_uuid_at(day + interval '1 day'));
+    end $$`;
+}
+
+const DELIVERED = `
+with old as materialized (
+  select at, posthorn.uuid_v7(at, 0) as event_id, posthorn.uuid_v7(at, 1) as delivery_id, posthorn.uuid_v7(at, 2) as attempt_id,
+    webhook.webhook_id
+  from generate_series(1, $2::integer) as n
+  cross join lateral (
+    select date_trunc('day', now(), 'UTC') - $1::integer * interval '1 day' + n * interval '0.5 seconds' as at
+  ) as clock
+  join (select webhook_id, row_number() over () as place from posthorn.webhooks) as webhook
+    on webhook.place = 1 + n % (select count(*) from posthorn.webhooks)
+),
+event as (
+  insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
+  select 'wide', event_id, 'message.created', null, at, at, true from old
+),
+payload as (
+  insert into posthorn.event_payloads (tenant, id, payload)
+  select 'wide', event_id, '{"text":"' || repeat('x', 100) || '"}' from old
+),
+finished as (
+  insert into posthorn.finished_deliveries
+    (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, finished_at)
+  select 'wide', delivery_id, event_id, webhook_id, 1, at, 'publish', 1, 'delivered', at from old
+)
+insert into posthorn.attempts
+  (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address, status,
+   body_sha256, response_headers, response_body)
+select attempt_id, 'wide', delivery_id, webhook_id, 1, 1, at, 5, 'a worker', 1, '127.0.0.1', 200,
+  sha256(event_id::text::bytea), '{"content-length":"2","content-type":"text/plain"}', 'ok' from old`;

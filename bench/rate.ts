@@ -1,0 +1,49 @@
+// How many deliveries a second arrive, and what they cost, over a window in the middle of a run.
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { cpuUs } from "./cpu.ts";
+import type { Stage } from "./stage.ts";
+
+const WARM_S = 3;
+const STEP_MS = 100;
+
+export type Rate = {
+  perSecond: number;
+  /** CPU time a delivery: of the processes that send, and of the database. */
+  cpuUs: number;
+  databaseCpuUs: number;
+  /** The window, by the machine's clock. */
+  from: number;
+  to: number;
+};
+
+/**
+ * Measures from some seconds after the first arrival for `seconds`, or until `total` have arrived. The processes whose
+ * CPU time counts are those of `pids`.
+ */
+export async function measureRate(
+  stage: Stage,
+  pids: readonly number[],
+  { seconds, total = Infinity }: { seconds: number; total?: number },
+): Promise<Rate> {
+  const { receiver, database } = stage;
+  while ((await receiver.count()).unique === 0) await sleep(STEP_MS);
+  await sleep(stage.seconds(WARM_S) * 1_000);
+  const cpu = () => pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
+  const before = { ...(await receiver.count()), cpu: cpu(), database: database.cpuUs() };
+  let after = before;
+  do {
+    await sleep(STEP_MS);
+    after = { ...(await receiver.count()), cpu: cpu(), database: database.cpuUs() };
+  } while (after.unique < total && after.at - before.at < seconds * 1_000);
+  const isOver = after.unique >= total;
+  const count = after.unique - before.unique;
+  if (count === 0) throw new Error(`all ${total} had arrived before the window began`);
+  return {
+    perSecond: (count / ((isOver ? after.lastAt : after.at) - before.at)) * 1_000,
+    cpuUs: (after.cpu - before.cpu) / count,
+    databaseCpuUs: (after.database - before.database) / count,
+    from: before.at,
+    to: after.at,
+  };
+}

@@ -1,0 +1,96 @@
+// Posthorn as a user sets it up: settings, webhooks, and what is published to them.
+import pg from "pg";
+import { Pool } from "undici";
+
+import { startService } from "./children.ts";
+import { SIGNATURE_KEY } from "./receiver.ts";
+
+const ADMIN_KEY = "the-admin-key-of-the-bench";
+export const CONCURRENCY = 256; // the service's default, and what peers and limits get
+
+const PUBLISHED_AT_ONCE = 500;
+const SUBSCRIBED_AT_ONCE = 8;
+
+/** Settings of a service that uses a database. */
+export function settings(databaseUrl: string): NodeJS.ProcessEnv {
+  return {
+    DATABASE_URL: databaseUrl,
+    PORT: "0",
+    LOG_LEVEL: "warn",
+    POSTHORN_ADMIN_KEY: ADMIN_KEY,
+    POSTHORN_SECRETS_KEY: Buffer.alloc(32, 1).toString("base64"),
+    POSTHORN_EGRESS_ALLOW: "127.0.0.0/8",
+  };
+}
+
+export type Subscription = { url: string; channels?: string[] };
+
+/** Subscribes webhooks of a tenant and marks them as proven: in life they have had a success long ago. */
+export async function subscribe(
+  databaseUrl: string,
+  tenant: string,
+  webhooks: readonly Subscription[],
+): Promise<void> {
+  const api = await startService("api", settings(databaseUrl));
+  const http = new Pool(api.url, { connections: SUBSCRIBED_AT_ONCE });
+  const left = [...webhooks];
+  await Promise.all(
+    Array.from({ length: SUBSCRIBED_AT_ONCE }, async () => {
+      for (let next = left.pop(); next; next = left.pop()) {
+        const answer = await http.request({
+          method: "POST",
+          path: "/webhooks.subscribe",
+          headers: headersOf(tenant),
+          body: JSON.stringify({ ...next, signature_key: SIGNATURE_KEY }),
+        });
+        const text = await answer.body.text();
+        if (answer.statusCode !== 200) throw new Error(text);
+      }
+    }),
+  );
+  await http.close();
+  await api.stop();
+  const sql = new pg.Client({ connectionString: databaseUrl });
+  await sql.connect();
+  await sql.query("update posthorn.webhook_states set proven = true");
+  await sql.query("vacuum analyze posthorn.webhook_states, posthorn.webhooks, posthorn.routes");
+  await sql.end();
+}
+
+export function headersOf(tenant: string): Record<string, string> {
+  return {
+    authorization: `Bearer ${ADMIN_KEY}`,
+    "content-type": "application/json",
+    "x-tenant": tenant,
+  };
+}
+
+/** A payload of about so many bytes. */
+export function payloadOf(bytes: number): string {
+  return JSON.stringify({ text: "x".repeat(bytes - '{"text":""}'.length) });
+}
+
+/** Publishes `count` events by SQL, over the channels in turn, on two connections. */
+export async function publish(
+  databaseUrl: string,
+  tenant: string,
+  options: { count: number; channels: readonly string[]; payload: string },
+): Promise<void> {
+  let published = 0;
+  await Promise.all(
+    [1, 2].map(async () => {
+      const sql = new pg.Client({ connectionString: databaseUrl });
+      await sql.connect();
+      while (published < options.count) {
+        const count = Math.min(PUBLISHED_AT_ONCE, options.count - published);
+        published += count;
+        await sql.query(
+          `select count(posthorn.publish('message.created', $1::text, channel => ($2::text[])[n % cardinality($2::text[]) + 1], tenant => $3))
+           from generate_series($4::integer, $4::integer + $5::integer - 1) as n`,
+          [options.payload, options.channels, tenant, published, count],
+        );
+      }
+      await sql.end();
+    }),
+  );
+}

@@ -1,0 +1,92 @@
+// What every figure is measured on: one database with a history, one receiver, and the webhooks of two tenants.
+import { startDatabase, type Database } from "./database.ts";
+import { fillHistory } from "./history.ts";
+import { startReceiver, type Receiver } from "./receiver.ts";
+import type { Figures } from "./report.ts";
+import { settings, subscribe } from "./service.ts";
+
+const HISTORY = 1_000_000;
+
+/** The tenant of 100 webhooks, one channel each: the channel's name is the path at the receiver. */
+export const BENCH = { tenant: "bench", channels: numbers(100) };
+
+/** The tenant of 10,000 webhooks: each has a channel of its own, and the first 1, 10, … share one named `fan <count>`. */
+export const WIDE = { tenant: "wide", channels: numbers(10_000), fans: [1, 10, 1_000, 10_000] };
+
+export type Stage = {
+  database: Database;
+  receiver: Receiver;
+  /** Of a service on the database with the history. */
+  env: NodeJS.ProcessEnv;
+  isQuick: boolean;
+  /** A duration or a number, or a small one where the bench itself is being tried. */
+  seconds(full: number): number;
+  count(full: number): number;
+};
+
+/** What a group of figures is given: the stage, and where its figures go. */
+export type Scene = Stage & Figures & { round: number };
+
+export type Group = {
+  title: string;
+  /** What the table can't say by itself. */
+  about: string;
+  rounds: number;
+  run(scene: Scene): Promise<void>;
+  /** Pictures of the figures, by file name. */
+  charts?(figures: Figures): Record<string, string>;
+};
+
+/** Starts and fills all of it; ends what it started where that fails. */
+export async function buildStage(isQuick: boolean): Promise<Stage> {
+  const database = await startDatabase();
+  const receiver = await startReceiver();
+  const stage: Stage = {
+    database,
+    receiver,
+    env: settings(database.url),
+    isQuick,
+    seconds: (full) => (isQuick ? Math.min(full, 3) : full),
+    count: (full) => (isQuick ? Math.ceil(full / 20) : full),
+  };
+  try {
+    await fill(stage);
+    return stage;
+  } catch (error) {
+    await receiver.stop();
+    await database.stop();
+    throw error;
+  }
+}
+
+async function fill({ database, receiver, isQuick, count }: Stage): Promise<void> {
+  // Only until the figures begin: 10,000 commits that each reach the disk would take longer than many of them.
+  await database.sql.query("alter database posthorn set synchronous_commit = off");
+  const urlOf = (channel: string) => `${receiver.url}/${channel}`;
+  await subscribe(
+    database.url,
+    BENCH.tenant,
+    BENCH.channels.map((channel) => ({ url: urlOf(channel), channels: [channel] })),
+  );
+  await subscribe(
+    database.url,
+    WIDE.tenant,
+    WIDE.channels.slice(0, isQuick ? 1_000 : undefined).map((channel, n) => ({
+      url: urlOf(channel),
+      channels: [channel, ...WIDE.fans.filter((fan) => n < fan).map((fan) => `fan ${fan}`)],
+    })),
+  );
+  await database.sql.query("alter database posthorn reset synchronous_commit");
+  await fillHistory(database.sql, count(HISTORY));
+}
+
+/** Forgets what is still to be delivered, so that a run begins with nothing but the history. */
+export async function clear({ database, receiver }: Stage): Promise<void> {
+  await database.sql.query("truncate posthorn.deliveries, posthorn.idempotency_keys");
+  await receiver.behave({});
+  await receiver.reset();
+}
+
+function numbers(count: number): string[] {
+  return Array.from({ length: count }, (_, n) => String(n));
+}
