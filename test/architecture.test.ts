@@ -21,9 +21,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   "event-types": ["kernel", "store"],
   events: ["kernel", "store", "event-types"],
   webhooks: ["kernel", "presets", "egress", "store", "event-types"],
-  deliveries: ["kernel", "presets", "store", "webhooks"],
+  replays: ["kernel", "store", "webhooks"],
+  deliveries: ["kernel", "presets", "store", "webhooks", "replays"],
+  keys: ["kernel", "store"],
   delivery: ["kernel", "presets", "egress", "store", "event-types"],
-  rpc: ["kernel", "webhooks", "events", "event-types", "deliveries"],
+  rpc: ["kernel", "webhooks", "events", "event-types", "deliveries", "replays", "keys"],
   http: ["kernel", "rpc"],
   receiver: ["kernel", "presets", "verify"],
 };
@@ -31,9 +33,11 @@ const MAY_IMPORT: Record<string, string[]> = {
 /** Where alone a package may be imported: to change it, one folder is looked at. */
 const PACKAGES: Record<string, string[]> = {
   got: ["egress"],
+  undici: ["egress"],
   "ipaddr.js": ["egress"],
   express: ["http"],
   helmet: ["http"],
+  "rate-limiter-flexible": ["http"],
   ajv: ["event-types"],
   pino: ["kernel"],
   pg: ["store", "kernel"], // the kernel tells a database that is away by the driver's errors

@@ -1,7 +1,12 @@
 // What the settings may say.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { expect, test } from "@jest/globals";
 
 import { loadConfig } from "../src/config.ts";
+import { createAuthority } from "./helpers/certificates.ts";
 
 test.each(["ключ-ключ-ключ-ключ-ключ-ключ", "twenty-four and a bit more", "x".repeat(23)])(
   "an admin key that no header carries, or that is short, stops the start and is not repeated: %s",
@@ -20,4 +25,45 @@ test.each(["ключ-ключ-ключ-ключ-ключ-ключ", "twenty-four
 test("an admin key of 24 visible characters is taken as it is", () => {
   const key = "!~correct-horse-battery~";
   expect(loadConfig({ POSTHORN_ADMIN_KEY: key }).POSTHORN_ADMIN_KEY).toBe(key);
+});
+
+test.each(["socks5://proxy:1080", "proxy:3128", "http://u:canary%@proxy:3128", "http://proxy/p"])(
+  "%s is no proxy; the start stops with a line that says what is needed and repeats nothing",
+  (value) => {
+    const load = () => loadConfig({ POSTHORN_EGRESS_PROXY: value });
+    expect(load).toThrow(/^POSTHORN_EGRESS_PROXY: an address like http:\/\/user:password@/);
+    expect(load).not.toThrow(value);
+  },
+);
+
+test("a proxy is taken with its user name and password", () => {
+  const url = loadConfig({
+    POSTHORN_EGRESS_PROXY: "http://u:p%40@proxy:3128",
+  }).POSTHORN_EGRESS_PROXY;
+  expect(url?.href).toBe("http://u:p%40@proxy:3128/");
+});
+
+test("a file of authorities is read at the start; one that is missing, empty or damaged stops it", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "authorities-"));
+  const file = join(folder, "ca.pem");
+  const load = () => loadConfig({ POSTHORN_CA_FILE: file }).POSTHORN_CA_FILE;
+  expect(load).toThrow(/^POSTHORN_CA_FILE: .* can't be read \(ENOENT\)/);
+  await writeFile(file, "no certificate");
+  expect(load).toThrow(/holds no certificate/);
+  const [one, two] = [createAuthority("one").pem, createAuthority("two").pem];
+  await writeFile(file, `${one}${two.replace(/\n.{20}/, "\nAAAAAAAAAAAAAAAAAAAA")}`);
+  expect(load).toThrow(/certificate 2 of .* can't be read/);
+  await writeFile(file, `# ours\n${one}\n${two}`);
+  expect(load()?.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+  await rm(folder, { recursive: true });
+});
+
+test("payloads are kept no longer than their events: as long where nothing is said, more stops the start", () => {
+  const kept = (env: NodeJS.ProcessEnv) => loadConfig(env).POSTHORN_PAYLOAD_RETENTION_D;
+  expect(kept({})).toBe(30);
+  expect(kept({ POSTHORN_RETENTION_D: "7" })).toBe(7);
+  expect(kept({ POSTHORN_RETENTION_D: "90" })).toBe(30);
+  expect(kept({ POSTHORN_RETENTION_D: "90", POSTHORN_PAYLOAD_RETENTION_D: "90" })).toBe(90);
+  const tooLong = { POSTHORN_RETENTION_D: "7", POSTHORN_PAYLOAD_RETENTION_D: "8" };
+  expect(() => loadConfig(tooLong)).toThrow(/^POSTHORN_PAYLOAD_RETENTION_D: 8 days[^\n]*$/);
 });
