@@ -39,7 +39,7 @@ export function presentAttempt(
     url: row.url,
     address: row.address,
     request_headers: requestHeaders(row, delivery),
-    body_sha256: row.body_sha256?.toString("hex") ?? null,
+    body_sha256: row.body_sha256,
     key_version: row.key_version,
     status: row.status,
     response_headers: row.response_headers ?? {},

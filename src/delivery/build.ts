@@ -64,7 +64,9 @@ function keysAt({ key, previousKey }: Secrets, sentAt: Date): string[] {
 
 // A webhook's own headers go before ours, whatever their case; those that may not were refused when they were set.
 function merge(ours: Record<string, string>, own: Record<string, string>): Record<string, string> {
-  const replaced = new Set(Object.keys(own).map((name) => name.toLowerCase()));
+  const names = Object.keys(own);
+  if (names.length === 0) return ours;
+  const replaced = new Set(names.map((name) => name.toLowerCase()));
   const kept = Object.entries(ours).filter(([name]) => !replaced.has(name.toLowerCase()));
   return { ...Object.fromEntries(kept), ...own };
 }

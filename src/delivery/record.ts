@@ -1,5 +1,5 @@
 // From an attempt's outcome to its record: pure.
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 import type { AttemptRecord } from "../store/settle.ts";
 import type { Outcome } from "./outcome.ts";
@@ -30,7 +30,7 @@ export function recordOf(outcome: Outcome, facts: RecordFacts): AttemptRecord {
     status: answer?.status ?? null,
     reason: isFailed ? outcome.reason : null,
     error: isFailed ? outcome.error && storable(outcome.error) : null,
-    bodySha256: facts.body && createHash("sha256").update(facts.body).digest(),
+    bodySha256: facts.body && hash("sha256", facts.body, "hex"),
     responseHeaders: answer?.headers ?? null,
     responseBody: answer && storable(kept(answer.body, isFailed).toString("utf8")),
   };

@@ -20,8 +20,12 @@ export type AttemptFacts = Omit<RecordFacts, "number"> & {
 /** Decides what becomes of the delivery, and records the attempt. */
 export function settlementOf(outcome: Outcome, facts: AttemptFacts): Settlement {
   const shown = shownBy(outcome.kind === "delivered" ? null : outcome.reason);
+  const { delivery, target } = facts;
   return {
-    delivery: { ...facts.delivery, webhook_version: facts.target.version },
+    delivery:
+      delivery.webhook_version === target.version
+        ? delivery
+        : { ...delivery, webhook_version: target.version },
     ...verdict(outcome, facts),
     proves: shown === "success" ? true : shown === "silence" ? false : null,
     isOwnEvent: facts.isOwnEvent,

@@ -14,7 +14,7 @@ export type AttemptRow = {
   preset: string;
   headers_masked: Record<string, string>;
   address: string | null;
-  body_sha256: Buffer | null;
+  body_sha256: string | null;
   key_version: number | null;
   status: number | null;
   response_headers: Record<string, string> | null;
@@ -32,7 +32,7 @@ export async function listAttempts(
   deliveryId: string,
 ): Promise<AttemptRow[]> {
   const { rows } = await sql<AttemptRow>`
-    select a.id, a.number, a.at, a.duration_ms, a.worker, v.url, v.preset, v.headers_masked, a.address, a.body_sha256,
+    select a.id, a.number, a.at, a.duration_ms, a.worker, v.url, v.preset, v.headers_masked, a.address, encode(a.body_sha256, 'hex') as body_sha256,
       a.key_version, a.status, a.response_headers, a.response_body, a.reason, a.error
     from posthorn.attempts as a
     join posthorn.webhook_versions as v on v.webhook_id = a.webhook_id and v.version = a.webhook_version

@@ -147,19 +147,27 @@ claimed as (
   returning d.id, d.fence, d.tenant, d.event_id, d.webhook_id, p.version as webhook_version, p.proven,
     d.attempts_made, d.crashes, d.sequence, d.lane, d.payload_bytes, p.place
 )
-select claimed.*, now() as clock, ends.looked_at, ends.last_webhook,
-  exists (select from posthorn.deliveries where bucket = 0 and state = 3) as has_queued
-from (select count(*)::integer as looked_at, max(webhook_id) as last_webhook from visited) as ends
+select claimed.*, case when coalesce(claimed.place, 1) = 1 then whole.facts end as whole
+from (
+  select json_build_object(
+    'clock', now(), 'looked_at', count(*), 'last_webhook', max(webhook_id),
+    'has_queued', exists (select from posthorn.deliveries where bucket = 0 and state = 3)
+  ) as facts
+  from visited
+) as whole
 left join claimed on true
 order by claimed.place`;
 
 type Row = Omit<ClaimedDelivery, "id"> & {
   id: string | null; // null in the one row of a claim that found nothing
   payload_bytes: number;
-  clock: Date;
-  looked_at: number;
-  last_webhook: number | null;
-  has_queued: boolean;
+  /** Of the claim as a whole; in the first row. */
+  whole: {
+    clock: string;
+    looked_at: number;
+    last_webhook: number | null;
+    has_queued: boolean;
+  } | null;
 };
 
 export type Claim = {
@@ -192,18 +200,18 @@ export async function claimDue(pool: pg.Pool, limits: ClaimLimits): Promise<Clai
       LEASE_MS,
     ],
   });
-  const [first] = rows;
-  if (!first) throw new Error("an aggregate without a row");
+  const whole = rows[0]?.whole;
+  if (!whole) throw new Error("an aggregate without a row");
   const deliveries = rows.filter((row): row is Row & ClaimedDelivery => row.id !== null);
   const bytes = deliveries.reduce((sum, row) => sum + row.payload_bytes, 0);
   const isFull = deliveries.length >= limit || bytes >= CLAIM_BYTES_MAX;
-  const reached = isFull ? deliveries.at(-1)?.webhook_id : first.last_webhook;
-  const isCut = isFull || first.looked_at >= looksMax;
+  const reached = isFull ? deliveries.at(-1)?.webhook_id : whole.last_webhook;
+  const isCut = isFull || whole.looked_at >= looksMax;
   return {
     deliveries,
     cutAfter: isCut ? (reached ?? null) : null,
-    clock: first.clock,
-    hasQueued: first.has_queued,
+    clock: new Date(whole.clock),
+    hasQueued: whole.has_queued,
   };
 }
 

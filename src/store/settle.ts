@@ -15,7 +15,8 @@ export type AttemptRecord = {
   status: number | null;
   reason: string | null;
   error: string | null;
-  bodySha256: Buffer | null;
+  /** In hex. */
+  bodySha256: string | null;
   responseHeaders: Record<string, string> | null;
   responseBody: string | null;
 };
@@ -43,7 +44,7 @@ with outcome as (
   select * from unnest(
     $1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::bigint[], $7::integer[],
     $8::smallint[], $9::timestamptz[], $10::integer[], $11::text[], $12::integer[], $13::text[], $14::smallint[],
-    $15::text[], $16::text[], $17::bytea[], $18::text[], $19::text[], $20::uuid[]
+    $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[]
   ) as o (
     id, fence, verdict, due_at, tenant, webhook_id, webhook_version,
     number, at, duration_ms, worker, key_version, address, status,
@@ -129,7 +130,7 @@ recorded as (
     (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address,
      status, reason, error, body_sha256, response_headers, response_body)
   select attempt_id, tenant, id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version,
-    address, status, reason, error, body_sha256, response_headers::json, response_body
+    address, status, reason, error, decode(body_sha256, 'hex'), response_headers::json, response_body
   from outcome
   on conflict do nothing
 )`;
