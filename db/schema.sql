@@ -757,18 +757,67 @@ CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload text, channel tex
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 #variable_conflict use_variable
+declare
+  at timestamptz := clock_timestamp();
+  head text := posthorn.uuid_v7_head(at);
+  event_id uuid := posthorn.uuid_v7_of(head, 0, gen_random_uuid());
+  webhook_ids bigint[]; -- null: not usual
 begin
   if not pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user), current_user, 'member') then
     perform posthorn.check_publisher(tenant);
   end if;
-  return (
-    select posthorn.public_id('evt', s.event_id)
-    from posthorn.store_events(
-      tenant, array[type], array[payload], array[channel], array["timestamp"], array[idempotency_key], false
-    ) as s
-  );
+
+  select array(
+    select distinct r.webhook_id from posthorn.routes as r
+    where r.tenant = tenant and r.type_pattern = any (posthorn.type_patterns(type))
+      and r.channel = any (array['', coalesce(channel, '')])
+    order by r.webhook_id limit posthorn.fan_out_max() + 1
+  ) into webhook_ids
+  where tenant ~ '^[a-z0-9_-]{1,64}$'
+    and not posthorn.is_own_type(type)
+    and octet_length(payload) <= 262144
+    and coalesce(length(channel), 1) between 1 and 255
+    and coalesce(length(idempotency_key), 1) between 1 and 255
+    and coalesce("timestamp", at) between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00'
+    and exists (select from posthorn.event_types as t where t.tenant = any (array[tenant, '*']) and t.name = type);
+  if cardinality(webhook_ids) > posthorn.fan_out_max() then
+    webhook_ids := null;
+  end if;
+  if webhook_ids is not null then
+    perform posthorn.check_json(payload);
+    if idempotency_key is not null then
+      insert into posthorn.idempotency_keys (tenant, key, event_id, fingerprint, created_at)
+      values (tenant, idempotency_key, event_id, posthorn.fingerprint(type, channel, "timestamp", payload), at)
+      on conflict do nothing;
+      if not found then
+        webhook_ids := null;
+      end if;
+    end if;
+  end if;
+  if webhook_ids is null then
+    return (
+      select posthorn.public_id('evt', s.event_id)
+      from posthorn.store_events(
+        tenant, array[type], array[payload], array[channel], array["timestamp"], array[idempotency_key], false
+      ) as s
+    );
+  end if;
+
+  insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
+  values (tenant, event_id, type, channel, coalesce("timestamp", at), at, false);
+  insert into posthorn.event_payloads (tenant, id, payload) values (tenant, event_id, payload);
+  if cardinality(webhook_ids) > 0 then
+    insert into posthorn.deliveries
+      (state, lane, payload_bytes, id, event_id, webhook_id, due_at, created_at, tenant, cause)
+    select posthorn.first_state(w.paused, w.health, w.delivery_order), posthorn.lane(w.delivery_order, channel),
+      octet_length(payload), posthorn.uuid_v7_of(head, 0, gen_random_uuid()), event_id, w.webhook_id, at, at, tenant, 'publish'
+    from posthorn.webhooks as w where w.webhook_id = any (webhook_ids);
+  end if;
+  return posthorn.public_id('evt', event_id);
 end
 $function$;
 revoke all on function posthorn.publish(text,text,text,text,timestamp with time zone,text) from public;
