@@ -513,6 +513,21 @@ end
 $function$;
 revoke all on function posthorn.check_publisher(text) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.enforced_types(tenant text, types text[])
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select array(
+    select t.name from posthorn.event_types as t
+    where t.tenant = any (array[enforced_types.tenant, '*']) and t.name = any (types) and t.enforce and t.schema is not null
+      and not (t.tenant = '*' and exists (
+        select from posthorn.event_types as own where own.tenant = enforced_types.tenant and own.name = t.name
+      ))
+  )
+$function$;
+revoke all on function posthorn.enforced_types(text,text[]) from public;
+
 CREATE OR REPLACE FUNCTION posthorn.expand(deliveries_max integer)
  RETURNS integer
  LANGUAGE plpgsql
@@ -766,6 +781,7 @@ declare
   head text := posthorn.uuid_v7_head(at);
   event_id uuid := posthorn.uuid_v7_of(head, 0, gen_random_uuid());
   webhook_ids bigint[]; -- null: not usual
+  is_enforced boolean;
 begin
   if not pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user), current_user, 'member') then
     perform posthorn.check_publisher(tenant);
@@ -776,14 +792,18 @@ begin
     where r.tenant = tenant and r.type_pattern = any (posthorn.type_patterns(type))
       and r.channel = any (array['', coalesce(channel, '')])
     order by r.webhook_id limit posthorn.fan_out_max() + 1
-  ) into webhook_ids
+  ), known.enforce and known.schema is not null into webhook_ids, is_enforced
+  from (
+    select t.enforce, t.schema from posthorn.event_types as t
+    where t.tenant = any (array[tenant, '*']) and t.name = type
+    order by t.tenant = '*' limit 1
+  ) as known
   where tenant ~ '^[a-z0-9_-]{1,64}$'
     and not posthorn.is_own_type(type)
     and octet_length(payload) <= 262144
     and coalesce(length(channel), 1) between 1 and 255
     and coalesce(length(idempotency_key), 1) between 1 and 255
-    and coalesce("timestamp", at) between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00'
-    and exists (select from posthorn.event_types as t where t.tenant = any (array[tenant, '*']) and t.name = type);
+    and coalesce("timestamp", at) between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00';
   if cardinality(webhook_ids) > posthorn.fan_out_max() then
     webhook_ids := null;
   end if;
@@ -808,7 +828,7 @@ begin
   end if;
 
   insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
-  values (tenant, event_id, type, channel, coalesce("timestamp", at), at, false);
+  values (tenant, event_id, type, channel, coalesce("timestamp", at), at, not is_enforced);
   insert into posthorn.event_payloads (tenant, id, payload) values (tenant, event_id, payload);
   if cardinality(webhook_ids) > 0 then
     insert into posthorn.deliveries
@@ -889,6 +909,7 @@ declare
     select t.name from posthorn.event_types as t
     where t.tenant = any (array[store_events.tenant, '*']) and t.name = any (types)
   );
+  enforced text[] := case when schema_checked then '{}' else posthorn.enforced_types(tenant, types) end;
   are_fine boolean := not own and coalesce(tenant ~ '^[a-z0-9_-]{1,64}$', false);
   ids uuid[];
   -- Filled, since an empty one would begin at the first item that is set, and unnest() beside the others is by place.
@@ -934,7 +955,7 @@ begin
   end if;
 
   insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
-  select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", at), at, store_events.schema_checked
+  select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", at), at, u.type <> all (enforced)
   from unnest(ids, types, channels, timestamps, counts) as u (id, type, channel, "timestamp", count)
   where u.count is null;
   insert into posthorn.event_payloads (tenant, id, payload)

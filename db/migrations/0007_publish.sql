@@ -177,9 +177,23 @@ begin
 end
 $$;
 
+-- Those of the types whose payloads have to fit a schema: the tenant's own of a name goes before the shared one.
+create function posthorn.enforced_types(tenant text, types text[]) returns text[]
+language sql stable
+as $$
+  select array(
+    select t.name from posthorn.event_types as t
+    where t.tenant = any (array[enforced_types.tenant, '*']) and t.name = any (types) and t.enforce and t.schema is not null
+      and not (t.tenant = '*' and exists (
+        select from posthorn.event_types as own where own.tenant = enforced_types.tenant and own.name = t.name
+      ))
+  )
+$$;
+
 -- Stores events with their deliveries: all of them or, when anything is wrong, none. Answers in the order given.
 -- `schema_checked` says that the caller has judged the payloads: that they are JSON and fit their types' schemas;
--- `own`, that the events are the service's own.
+-- `own`, that the events are the service's own. An event is stored as checked also where its type has no schema to fit:
+-- a worker asks for the schema of each that is not.
 --
 -- Its statements are planned once a session: planned for each call, as PostgreSQL chose, that was most of their cost. Such a
 -- plan must suit whatever the tables hold later, so each table is reached by its key, in a lateral where it is joined.
@@ -202,6 +216,7 @@ declare
     select t.name from posthorn.event_types as t
     where t.tenant = any (array[store_events.tenant, '*']) and t.name = any (types)
   );
+  enforced text[] := case when schema_checked then '{}' else posthorn.enforced_types(tenant, types) end;
   are_fine boolean := not own and coalesce(tenant ~ '^[a-z0-9_-]{1,64}$', false);
   ids uuid[];
   -- Filled, since an empty one would begin at the first item that is set, and unnest() beside the others is by place.
@@ -247,7 +262,7 @@ begin
   end if;
 
   insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
-  select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", at), at, store_events.schema_checked
+  select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", at), at, u.type <> all (enforced)
   from unnest(ids, types, channels, timestamps, counts) as u (id, type, channel, "timestamp", count)
   where u.count is null;
   insert into posthorn.event_payloads (tenant, id, payload)
@@ -357,6 +372,7 @@ declare
   head text := posthorn.uuid_v7_head(at);
   event_id uuid := posthorn.uuid_v7_of(head, 0, gen_random_uuid());
   webhook_ids bigint[]; -- null: not usual
+  is_enforced boolean;
 begin
   if not pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user), current_user, 'member') then
     perform posthorn.check_publisher(tenant);
@@ -367,14 +383,18 @@ begin
     where r.tenant = tenant and r.type_pattern = any (posthorn.type_patterns(type))
       and r.channel = any (array['', coalesce(channel, '')])
     order by r.webhook_id limit posthorn.fan_out_max() + 1
-  ) into webhook_ids
+  ), known.enforce and known.schema is not null into webhook_ids, is_enforced
+  from (
+    select t.enforce, t.schema from posthorn.event_types as t
+    where t.tenant = any (array[tenant, '*']) and t.name = type
+    order by t.tenant = '*' limit 1
+  ) as known
   where tenant ~ '^[a-z0-9_-]{1,64}$'
     and not posthorn.is_own_type(type)
     and octet_length(payload) <= 262144
     and coalesce(length(channel), 1) between 1 and 255
     and coalesce(length(idempotency_key), 1) between 1 and 255
-    and coalesce("timestamp", at) between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00'
-    and exists (select from posthorn.event_types as t where t.tenant = any (array[tenant, '*']) and t.name = type);
+    and coalesce("timestamp", at) between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00';
   if cardinality(webhook_ids) > posthorn.fan_out_max() then
     webhook_ids := null;
   end if;
@@ -399,7 +419,7 @@ begin
   end if;
 
   insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
-  values (tenant, event_id, type, channel, coalesce("timestamp", at), at, false);
+  values (tenant, event_id, type, channel, coalesce("timestamp", at), at, not is_enforced);
   insert into posthorn.event_payloads (tenant, id, payload) values (tenant, event_id, payload);
   if cardinality(webhook_ids) > 0 then
     insert into posthorn.deliveries
@@ -480,7 +500,7 @@ end
 $$;
 
 revoke execute on function
-  posthorn.fan_out_max(), posthorn.uuid_v7_head(timestamptz), posthorn.uuid_v7_of(text, integer, uuid),
+  posthorn.enforced_types(text, text[]), posthorn.fan_out_max(), posthorn.uuid_v7_head(timestamptz), posthorn.uuid_v7_of(text, integer, uuid),
   posthorn.is_own_type(text), posthorn.fingerprint(text, text, timestamptz, text),
   posthorn.remember_keys(text, text[], uuid[], text[], text[], timestamptz[], text[], timestamptz),
   posthorn.insert_keys(text, text[], uuid[], bytea[], timestamptz), posthorn.expand(integer),

@@ -6,7 +6,7 @@ import { SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import { releaseClaimed, type ClaimedDelivery } from "../store/claim.ts";
 import type { Db } from "../store/connect.ts";
-import { loadEvents, type EventToSend } from "../store/events.ts";
+import { createEventReader, type EventToSend } from "../store/events.ts";
 import { loadSchemas } from "./schemas.ts";
 import { CRASHES_MAX, send, type Load, type SendContext } from "./send.ts";
 import type { Settler } from "./settler.ts";
@@ -42,6 +42,7 @@ export function createStarter(
   { window, settler, left }: { window: Window; settler: Settler; left: () => void },
 ): Starter {
   const { pool, db, monotonic, targets, log } = options;
+  const readEvents = createEventReader(pool);
   const unfinished = new Map<Promise<void>, ClaimedDelivery>();
   let isLate = false;
 
@@ -49,7 +50,7 @@ export function createStarter(
     const deliveries = claimed.map(({ delivery }) => delivery);
     const [webhooks, events] = await Promise.all([
       targets.load(deliveries),
-      loadEvents(pool, deliveries),
+      readEvents(deliveries),
     ]);
     const schemaOf = await loadSchemas(db, events);
     if (isTooLate(monotonic() - askedAt)) return giveBack(claimed);

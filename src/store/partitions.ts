@@ -33,14 +33,18 @@ export async function makePartitions(
   const statements: string[] = [];
   for (let day = -1; day <= daysAhead; day++) {
     const from = new Date(state.today.getTime() + day * DAY);
-    const suffix = from.toISOString().slice(0, 10).replaceAll("-", "");
     for (const table of PARTITIONED) {
-      const name = `${table}_p${suffix}`;
+      const name = table + partitionSuffix(from);
       if (!existing.has(name)) statements.push(partitionSql(table, name, from));
     }
   }
   for (const statement of statements) await client.query(statement);
   return statements.length;
+}
+
+/** What follows a table's name in that of its partition for the day of `at`: `_p20261125`. */
+export function partitionSuffix(at: Date): string {
+  return `_p${at.toISOString().slice(0, 10).replaceAll("-", "")}`;
 }
 
 /** For how many days after today every table has its partition. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/store/connect.ts";
-import { loadEvents } from "../../src/store/events.ts";
+import { createEventReader } from "../../src/store/events.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 
 let database: TestDatabase;
@@ -42,7 +42,7 @@ test("events of a claim are found by a few pages each, beside 30,000 of other te
     "(select tenant, id as event_id from posthorn.events order by id limit 5) union all (select tenant, id from posthorn.events order by id desc limit 5)",
   );
   const before = await pagesRead();
-  const events = await loadEvents(connection.pool, [...wanted, ...wanted]);
+  const events = await createEventReader(connection.pool)([...wanted, ...wanted]);
   expect(events.map(({ tenant, id }) => `${tenant} ${id}`).sort()).toEqual(
     wanted.map(({ tenant, event_id }) => `${tenant} ${event_id}`).sort(),
   );

@@ -14,7 +14,7 @@ export function serverArguments(options: {
     unix_socket_permissions: "0700",
     port: SOCKET_PORT,
     max_connections: 100,
-    shared_buffers: "32MB",
+    shared_buffers: "128MB",
     jit: "off", // compiling costs more than our statements take
     max_logical_replication_workers: 0, // spares one process
     timezone: "UTC",
