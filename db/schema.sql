@@ -986,7 +986,10 @@ begin
     ),
     split as materialized (
       select met.*, case
-        when cardinality(met.webhook_ids) <= posthorn.fan_out_max() then met.webhook_ids
+        when cardinality(met.webhook_ids) <= case
+          when sum(cardinality(met.webhook_ids) * cardinality(met.ids)) over () <= 20 * posthorn.fan_out_max()
+          then posthorn.fan_out_max() else posthorn.fan_out_max() / 50
+        end then met.webhook_ids
         else posthorn.ordered_webhooks(store_events.tenant, met.webhook_ids)
       end as direct_ids
       from met

@@ -92,12 +92,30 @@ export async function findDelivery(
   return row;
 }
 
-/** Makes a pending delivery due now, unless it is in flight or held. */
+/**
+ * Makes a pending delivery due now, unless it is in flight or held. Its webhook's state is locked first, as a claim does: a
+ * row that changed while a claim takes it would leave a gap in the webhook's sequence.
+ */
 export async function hastenDelivery(db: Db, tenant: string, id: string): Promise<void> {
   await sql`
-    update posthorn.deliveries set state = 0, due_at = now()
-    where bucket = ${BUCKET} and id = ${id} and tenant = ${tenant} and locked_until is null
-      and (state = 1 or (state = 0 and due_at > now()))`.execute(db);
+    with webhook as materialized (
+      select s.webhook_id from posthorn.webhook_states as s
+      where s.bucket = ${BUCKET} and s.webhook_id = (
+        select webhook_id from posthorn.deliveries
+        where bucket = ${BUCKET} and tenant = ${tenant} and id = ${id}
+      )
+      for update
+    ),
+    idle as materialized (
+      select row.place_of_row from webhook cross join lateral (
+        select ctid as place_of_row from posthorn.deliveries
+        where bucket = ${BUCKET} and tenant = ${tenant} and id = ${id} and locked_until is null
+          and (state = 1 or (state = 0 and due_at > now()))
+        for update skip locked
+      ) as row
+    )
+    update posthorn.deliveries as d set state = 0, due_at = now()
+    from idle where d.ctid = idle.place_of_row`.execute(db);
 }
 
 /**

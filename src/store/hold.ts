@@ -50,20 +50,23 @@ export function releaseHeld(pool: pg.Pool): Promise<number> {
     "release held",
     `${HOLDING},
      released as (
-       select d.place_of_row, d.lane, coalesce(w.delivery_order = 'webhook' and d.lane = 0
+       select d.place_of_row, d.is_again, d.lane, coalesce(w.delivery_order = 'webhook' and d.lane = 0
          or w.delivery_order = 'channel' and d.lane > 0, false) as is_queued
        from having_rows
        join posthorn.webhooks as w on w.webhook_id = having_rows.webhook_id and not w.paused and w.health <> 'disabled'
          and w.status = 'Subscribed' and w.deleted_at is null
        cross join lateral (
-         select ctid as place_of_row, lane from posthorn.deliveries
+         select ctid as place_of_row, lane, cause in ('replay', 'retry') and attempts_made = 0 as is_again
+         from posthorn.deliveries
          where bucket = 0 and state = 2 and webhook_id = w.webhook_id
          order by due_at, id limit $1 for update skip locked
        ) as d
        limit $1
      )
      update posthorn.deliveries as d
-     set state = case when r.is_queued then 3 else 0 end, lane = case when r.is_queued then r.lane end, due_at = now()
+     set state = case when r.is_queued then 3 else 0 end, lane = case when r.is_queued then r.lane end,
+       -- What was sent again before the hold still goes behind what is live.
+       due_at = now() + case when r.is_again then interval '1 day' else interval '0' end
      from released as r where d.ctid = r.place_of_row`,
   );
 }

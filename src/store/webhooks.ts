@@ -96,6 +96,13 @@ export async function unproveWebhook(
     where bucket = ${BUCKET} and webhook_id = ${webhookId}`.execute(trx);
 }
 
+/** Lets a webhook's next delivery go at once: when it may was reckoned by a rate that is no more. */
+export async function forgetPace(trx: Transaction<Schema>, webhookId: number): Promise<void> {
+  await sql`
+    update posthorn.webhook_states set next_send_at = null
+    where bucket = ${BUCKET} and webhook_id = ${webhookId}`.execute(trx);
+}
+
 /** Ends a webhook's life: its routes go, its secrets are wiped, its row stays for the history to point to. */
 export async function deleteWebhookRow(trx: Transaction<Schema>, webhookId: number): Promise<void> {
   await trx.deleteFrom("posthorn.routes").where("webhook_id", "=", webhookId).execute();

@@ -11,6 +11,7 @@ import type { TenantStore } from "../store/tenant.ts";
 import { openKey, sealHeaders, sealKey } from "../store/webhook-secrets.ts";
 import {
   countWebhooks,
+  forgetPace,
   insertVersion,
   insertWebhook,
   replaceRoutes,
@@ -77,6 +78,8 @@ export async function changeWebhook(
   const hasMoved = current.url !== settings.url;
   if (released.released_at || hasMoved)
     await unproveWebhook(trx, current.webhook_id, { forgetsWait: hasMoved });
+  if (current.rate_limit_per_s !== settings.rate_limit_per_s)
+    await forgetPace(trx, current.webhook_id);
   const row = await updateWebhook(trx, current.webhook_id, {
     ...columns(store, current, settings),
     ...released,

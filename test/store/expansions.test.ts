@@ -71,6 +71,24 @@ test("up to a thousand deliveries are made by the publisher's transaction itself
   expect(await expansions()).toBe(0);
 });
 
+test("a call's events that go to twenty thousand webhooks and more between them leave all but the narrow to workers", async () => {
+  const webhooks = await makeWebhooks(connection.pool, tenant, 21);
+  const [{ matched }] = await rows(
+    `select sum(matched)::integer as matched from posthorn.store_events($1, array_fill('message.created'::text, array[1000]),
+       array_fill('1'::text, array[1000]), array_fill(null::text, array[1000]), array_fill(null::timestamptz, array[1000]),
+       array_fill(null::text, array[1000]), true)`,
+    tenant,
+  );
+  expect(matched).toBe(21_000);
+  expect(await pending()).toEqual([]);
+  await expandAll();
+  const made = await rows(
+    "select webhook_id, count(distinct event_id)::integer as events from posthorn.deliveries where tenant = $1 group by 1 order by 1",
+    tenant,
+  );
+  expect(made).toEqual(webhooks.map((webhook_id) => ({ webhook_id, events: 1_000 })));
+});
+
 test.each([WIDE, 10_000])(
   "an event for %d webhooks answers that number, and each gets exactly one delivery",
   async (width) => {
