@@ -11,6 +11,9 @@ import { createWindow, type WindowOptions } from "./window.ts";
 const POLL_BUSY_MS = 10; // of a worker that has had work lately: what is published elsewhere waits half of it on average
 const POLL_IDLE_MS = 100; // after two seconds without: what is published elsewhere then waits so long at most
 const BUSY_MS = 2 * SECOND;
+// Of the time at most, for claims that find nothing: a transaction left open elsewhere makes them walk through all that has
+// been delivered since, and a poll of 40 ms each 10 ms would keep a processor of the database busy.
+const EMPTY_SHARE = 1 / 4;
 const REFILL_MS = 5; // between claims of a busy worker: one of fifty costs little more than one of one
 const REFILL_AT_ONCE_MAX = 16; // with fewer in flight a place is filled again after 1 ms
 // Of all places, taken by one claim while more is due: small enough that its start blocks nothing for long and that the
@@ -42,6 +45,7 @@ export function startLoop(options: LoopOptions): Loop {
   const starting = new Set<Promise<void>>();
   const rotation = createRotation();
   let claimedAt = -Infinity;
+  let tookMs = 0;
   let workedAt = -Infinity;
   let isAway = false;
   let isStopping = false;
@@ -76,7 +80,8 @@ export function startLoop(options: LoopOptions): Loop {
 
   // Until something is due or a place is free again.
   async function rest(): Promise<void> {
-    await alarm.wait(monotonic() - workedAt < BUSY_MS ? POLL_BUSY_MS : POLL_IDLE_MS);
+    const pollMs = monotonic() - workedAt < BUSY_MS ? POLL_BUSY_MS : POLL_IDLE_MS;
+    await alarm.wait(Math.min(Math.max(pollMs, tookMs / EMPTY_SHARE), SECOND));
   }
 
   // Until others have become due, or, where more is due, until a claim's share of the places is free.
@@ -104,6 +109,7 @@ export function startLoop(options: LoopOptions): Loop {
       afterWebhook: rotation.after,
     });
     claimedAt = monotonic();
+    tookMs = claimedAt - askedAt;
     options.clock.set(claim.clock, askedAt);
     if (claim.deliveries.length > 0) startSoon(claim.deliveries, askedAt);
     else back();

@@ -4,6 +4,10 @@ import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 
 const FIRST_PLACES = 2; // of a proven webhook that this worker knows nothing of; each success that was waited for adds one
+const UNUSED = 1 / 8; // of a place, taken back by each success while less than half of them were in use: some need many for a while
+// From here on nobody gets more than the first places, so that however many of those with many begin to hang at once,
+// an eighth is left for others: a claim takes a quarter at most. A receiver that answers needs few of them.
+const TIGHT_SHARE = 5 / 8;
 const PROBATION_SHARE = 1 / 4; // of all places, for webhooks that are not proven, together
 const SILENT_MS = 1 * SECOND; // without an answer: most receivers take far less, and more would only hang as well
 const REMEMBERED_MAX = 1_000; // webhooks without a request; one forgotten begins again with two places
@@ -73,8 +77,9 @@ export function createWindow(options: WindowOptions): Window {
     if (isHostFull(webhook.host)) return 0;
     const [oldest] = webhook.inFlight;
     if (oldest && now - oldest.enteredAt > SILENT_MS) return 0;
-    const allowed = webhook.isProven ? webhook.allowed : 1;
-    return Math.max(0, Math.min(allowed, perWebhook) - webhook.inFlight.size);
+    const most = size > concurrency * TIGHT_SHARE ? FIRST_PLACES : perWebhook;
+    const allowed = webhook.isProven ? Math.floor(webhook.allowed) : 1;
+    return Math.max(0, Math.min(allowed, most, perWebhook) - webhook.inFlight.size);
   }
 
   // A webhook that has answered badly or not at all has to show that it is back before it gets more.
@@ -82,6 +87,8 @@ export function createWindow(options: WindowOptions): Window {
     if (shown === "success") {
       if (!webhook.isProven) prove(webhook, true);
       else if (wasFull) webhook.allowed = Math.min(perWebhook, webhook.allowed + 1);
+      else if (webhook.inFlight.size < webhook.allowed / 2)
+        webhook.allowed = Math.max(FIRST_PLACES, webhook.allowed - UNUSED);
     } else if (shown === "failure") {
       webhook.allowed = Math.max(1, Math.floor(webhook.allowed / 2));
     } else if (shown === "unreachable" || shown === "silence") {
@@ -164,7 +171,7 @@ export function createWindow(options: WindowOptions): Window {
     leave(place, shown) {
       const webhook = known.get(place.webhookId);
       if (!webhook?.inFlight.has(place)) return;
-      const wasFull = webhook.inFlight.size >= webhook.allowed;
+      const wasFull = webhook.inFlight.size >= Math.floor(webhook.allowed);
       webhook.inFlight.delete(place);
       size -= 1;
       if (!webhook.isProven) onProbation -= 1;

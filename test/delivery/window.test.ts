@@ -45,6 +45,22 @@ describe("a proven webhook", () => {
     expect(free(1)).toBe(2);
   });
 
+  test("keeps only the places that it uses: fifty successes, one at a time, leave two of eight", () => {
+    for (let allowed = 2; allowed < 8; allowed++) leaveFull(allowed, "success");
+    for (let n = 0; n < 50; n++) window.leave(fill(1, 1)[0] as Place, "success");
+    expect(free(1)).toBe(2);
+  });
+
+  test("has two places and no more while over five eighths of all are in use", () => {
+    for (let allowed = 2; allowed < 8; allowed++) leaveFull(allowed, "success");
+    const others = fill(2, 10);
+    expect(free(1)).toBe(8);
+    fill(3, 1);
+    expect(free(1)).toBe(2);
+    window.leave(others[0] as Place, "success");
+    expect(free(1)).toBe(8);
+  });
+
   test.each([
     ["success", 5],
     ["nothing", 4],
