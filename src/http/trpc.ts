@@ -4,7 +4,7 @@ import type { Request, RequestHandler, Response } from "express";
 
 import { PosthornError } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
-import { asTrpcError, callerError } from "../rpc/errors.ts";
+import { asTrpcError, callerError, unknownOperation } from "../rpc/errors.ts";
 import { appRouter, OPERATIONS } from "../rpc/router.ts";
 import type { Caller } from "../rpc/trpc.ts";
 import { readText } from "./body.ts";
@@ -57,9 +57,11 @@ export function trpcEndpoint(
   // The body is read as at the other door: tRPC's own reader takes forms and bytes too, and wants a type of no body.
   async function judge(request: Request): Promise<Caller> {
     request.body = "";
+    const names = request.path.slice(1);
+    // tRPC calls what follows the last slash, decoded: under another spelling a call would go uncounted.
+    if (/[/%]/.test(names)) throw unknownOperation(names);
     const caller = await authenticate(request);
-    const reached = request.path
-      .slice(1)
+    const reached = names
       .split(",")
       .map((name) => OPERATIONS.get(name)?.meta)
       .filter((meta) => meta?.scopes.includes(caller.scope));

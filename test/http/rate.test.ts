@@ -63,6 +63,37 @@ test("over /trpc each call of a batch counts, and the refusal is in tRPC's envel
   });
 });
 
+test.each([
+  "x/webhooks.list",
+  "/webhooks.list",
+  "webhooks%2Elist",
+  "webhooks.list%2Cwebhooks.list",
+])(
+  "over /trpc an operation has one spelling, so that none goes uncounted: %s is 404",
+  async (path) => {
+    const answers = await many(10, () =>
+      request(service.url)
+        .get(`/trpc/${path}?batch=1`)
+        .set("X-API-Key", keys[0]?.key ?? ""),
+    );
+    for (const { status, body } of answers) {
+      expect(status).toBe(404);
+      for (const { error } of body) expect(error.data.error_code).toBe("unknown_operation");
+    }
+  },
+);
+
+test("over /trpc a batch with one call spelled otherwise calls nothing", async () => {
+  const answer = await request(service.url)
+    .get(`/trpc/webhooks.list,webhooks%2Elist?batch=1`)
+    .set("X-API-Key", keys[0]?.key ?? "");
+  expect([answer.status, answer.body.length, JSON.stringify(answer.body)]).toEqual([
+    404,
+    2,
+    expect.not.stringContaining('"result"'),
+  ]);
+});
+
 test("a 401 and a 403 go before the 429, and it before what is wrong with the body", async () => {
   expect(statuses(await many(30, () => as(0)("keys.list")))).toEqual(Array(30).fill(403));
   const unknown = caller({ url: service.url, adminKey: "unknown" });
