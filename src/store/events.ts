@@ -4,6 +4,7 @@ import type pg from "pg";
 
 import { databaseError } from "../kernel/faults.ts";
 import { lowestUuidAt, timeOfUuid } from "../kernel/ids.ts";
+import { plainArray } from "./array-literal.ts";
 import type { Db } from "./connect.ts";
 import { partitionSuffix } from "./partitions.ts";
 import { BUCKET } from "./tenant.ts";
@@ -24,18 +25,20 @@ export type StoredEvent = { event_id: string; matched: number; duplicate: boolea
 
 /**
  * Stores events with their deliveries in one transaction: all or, when one can't be taken, none. Their payloads must
- * have been judged already: that they are JSON, and fit the schemas of their types.
+ * have been judged already: that they are JSON, and fit the schemas of their types. With `lockMsMax`, one whose
+ * idempotency key is held by another transaction for longer fails with 55P03.
  */
 export async function storeEvents(
   pool: pg.Pool,
   tenant: string,
   events: readonly NewEvent[],
+  lockMsMax?: number,
 ): Promise<StoredEvent[]> {
   const column = <T>(pick: (event: NewEvent) => T): T[] => events.map(pick);
+  const isLimited = lockMsMax !== undefined;
   const { rows } = await pool.query<StoredEvent>({
-    name: "publish",
-    text: `select event_id, matched, duplicate
-      from posthorn.store_events($1, $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], true)`,
+    name: isLimited ? "publish within" : "publish",
+    text: isLimited ? STORE_WITHIN : `select event_id, matched, duplicate from ${STORE} true)`,
     values: [
       tenant,
       column((event) => event.type),
@@ -43,10 +46,21 @@ export async function storeEvents(
       column((event) => event.channel),
       column((event) => event.timestamp),
       column((event) => event.idempotencyKey),
+      ...(isLimited ? [String(lockMsMax)] : []),
     ],
   });
   return rows;
 }
+
+const STORE =
+  "posthorn.store_events($1, $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[],";
+
+// One statement, and so one round trip and one commit. The limit is set first, since the function is given what that
+// answers: whether it is null, which it never is.
+const STORE_WITHIN = `
+  select event_id, matched, duplicate
+  from (select set_config('lock_timeout', $7, true) as is_set offset 0) as limited
+  cross join lateral ${STORE} true, limited.is_set is null)`;
 
 /** One of the service's own events, by its tenant. `payload` is a plain object. */
 export type OwnEvent = { tenant: string; type: string; payload: Record<string, unknown> };
@@ -154,7 +168,7 @@ export function createEventReader(pool: pg.Pool) {
     const tenants = new Map(deliveries.map((delivery) => [delivery.event_id, delivery.tenant]));
     const ids = [...tenants.keys()].sort();
     const [first = "", last = ""] = [ids[0], ids.at(-1)];
-    const values = [ids, ids.map((id) => tenants.get(id))];
+    const values = [plainArray(ids), plainArray(ids.map((id) => tenants.get(id) ?? null))];
     const day = partitionSuffix(timeOfUuid(first));
     const isOneDay = day === partitionSuffix(timeOfUuid(last));
     const found = isOneDay && mayReadPartitions ? await readOfDay(day, values) : undefined;

@@ -2,6 +2,7 @@
 import type pg from "pg";
 
 import { attemptUuid } from "../kernel/ids.ts";
+import { plainArray } from "./array-literal.ts";
 import type { ClaimedDelivery } from "./claim.ts";
 
 /** What an attempt leaves behind for the audit. */
@@ -159,30 +160,32 @@ export async function settle(
   { recorded = true }: { recorded?: boolean } = {},
 ): Promise<DeadDelivery[]> {
   const column = <T>(pick: (settlement: Settlement) => T): T[] => settlements.map(pick);
+  const plain = (pick: (settlement: Settlement) => Parameters<typeof plainArray>[0][number]) =>
+    plainArray(settlements.map(pick));
   const { rows } = await client.query<DeadDelivery>({
     name: recorded ? "settle" : "settle unrecorded",
     text: SETTLE + (recorded ? RECORD : "") + ANSWER_DEAD,
     values: [
-      column((s) => s.delivery.id),
-      column((s) => s.delivery.fence),
-      column((s) => s.verdict),
-      column((s) => s.dueAt),
-      column((s) => s.delivery.tenant),
-      column((s) => s.delivery.webhook_id),
-      column((s) => s.delivery.webhook_version),
-      column((s) => s.attempt.number),
-      column((s) => s.attempt.at),
-      column((s) => s.attempt.durationMs),
+      plain((s) => s.delivery.id),
+      plain((s) => s.delivery.fence),
+      plain((s) => s.verdict),
+      plain((s) => s.dueAt),
+      plain((s) => s.delivery.tenant),
+      plain((s) => s.delivery.webhook_id),
+      plain((s) => s.delivery.webhook_version),
+      plain((s) => s.attempt.number),
+      plain((s) => s.attempt.at),
+      plain((s) => s.attempt.durationMs),
       column((s) => s.attempt.worker),
-      column((s) => s.attempt.keyVersion),
-      column((s) => s.attempt.address),
-      column((s) => s.attempt.status),
-      column((s) => s.attempt.reason),
+      plain((s) => s.attempt.keyVersion),
+      plain((s) => s.attempt.address),
+      plain((s) => s.attempt.status),
+      plain((s) => s.attempt.reason),
       column((s) => s.attempt.error),
-      column((s) => s.attempt.bodySha256),
+      plain((s) => s.attempt.bodySha256),
       column((s) => s.attempt.responseHeaders && JSON.stringify(s.attempt.responseHeaders)),
       column((s) => s.attempt.responseBody),
-      column((s) => attemptUuid(s.attempt.at, s.delivery.id, s.delivery.fence)),
+      plain((s) => attemptUuid(s.attempt.at, s.delivery.id, s.delivery.fence)),
       ...lessonsOf(settlements),
     ],
   });
