@@ -6,7 +6,7 @@ import { invalid, PosthornError, type Issue } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
 import { depthExceeds, holdsInfinity } from "../kernel/json.ts";
 import { findEnforcedSchemas, type EnforcedSchema } from "../store/event-types.ts";
-import { storeEvents, type NewEvent, type StoredEvent } from "../store/events.ts";
+import type { NewEvent, StoredEvent } from "../store/events.ts";
 import { databaseError } from "../kernel/faults.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import type { Published, PublishInput } from "./schema.ts";
@@ -30,12 +30,12 @@ export async function publishMany(
   context: PublishContext,
   events: readonly PublishInput[],
 ): Promise<Published[]> {
-  const { store, published } = context;
+  const { store, single, published } = context;
   const pathOf = (index: number) => `events.${index}.`;
   const rows = events.map((event, index) => newEvent(event, pathOf(index)));
   const types = events.map((event) => event.type);
   judgePayloads(context, events, await findEnforcedSchemas(store.db, store.tenant, types), pathOf);
-  const stored = await storeEvents(store.pool, store.tenant, rows).catch(translate);
+  const stored = await single.storeMany(store.tenant, rows).catch(translate);
   published();
   return stored.map(asPublished);
 }

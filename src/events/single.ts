@@ -4,6 +4,7 @@ import { createGatherer } from "../kernel/gather.ts";
 import type { Connection } from "../store/connect.ts";
 import { findEnforcedSchemas, type EnforcedSchema } from "../store/event-types.ts";
 import { storeEvents, type NewEvent, type StoredEvent } from "../store/events.ts";
+import { createKeyedPublishes } from "./keyed.ts";
 
 const EVENTS_MAX = 100; // of one call: a thousandth of a second each at most, unless they go to very many webhooks
 
@@ -12,6 +13,8 @@ export type SinglePublishes = {
   schemaOf(tenant: string, type: string): Promise<EnforcedSchema | undefined>;
   /** Stores an event; answers after its commit. */
   store(tenant: string, event: NewEvent): Promise<StoredEvent>;
+  /** Stores a list, which goes by itself; its keys wait where those of single ones do. */
+  storeMany(tenant: string, events: readonly NewEvent[]): Promise<StoredEvent[]>;
 };
 
 /**
@@ -22,11 +25,13 @@ export function createSinglePublishes({
   db,
   pool,
 }: Pick<Connection, "db" | "pool">): SinglePublishes {
+  const isRefusal = (error: unknown) => databaseError(error)?.code.startsWith("PH") ?? false;
   const storeTogether = createGatherer({
     run: (tenant, events: NewEvent[]) => storeEvents(pool, tenant, events),
     itemsMax: EVENTS_MAX,
-    isRefusal: (error) => databaseError(error)?.code.startsWith("PH") ?? false,
+    isRefusal,
   });
+  const keyed = createKeyedPublishes(pool, EVENTS_MAX, isRefusal);
   const schemaOf = createGatherer({
     run: async (tenant, types: string[]) => {
       const schemas = await findEnforcedSchemas(db, tenant, types);
@@ -37,13 +42,11 @@ export function createSinglePublishes({
   });
   return {
     schemaOf,
-    // One with an idempotency key may have to wait for whoever publishes under that key in a transaction of theirs,
-    // for as long as that is open: it goes alone, so that nobody waits with it.
-    store: async (tenant, event) => {
-      if (event.idempotencyKey === null) return storeTogether(tenant, event);
-      const [stored] = await storeEvents(pool, tenant, [event]);
-      if (!stored) throw new Error("an event was stored without an answer");
-      return stored;
-    },
+    store: (tenant, event) =>
+      event.idempotencyKey === null ? storeTogether(tenant, event) : keyed.store(tenant, event),
+    storeMany: (tenant, events) =>
+      events.every((event) => event.idempotencyKey === null)
+        ? storeEvents(pool, tenant, events)
+        : keyed.storeMany(tenant, events),
   };
 }

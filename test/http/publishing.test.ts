@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import pg from "pg";
 
-import { caller, type Call } from "../helpers/api.ts";
+import { caller, until, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 const TYPE = "message.created";
@@ -50,26 +50,122 @@ test("fifty with one key, and fifty with another body under it, are one event an
     else expect([status, body.code]).toEqual([409, "idempotency_conflict"]);
 });
 
-test("a key that is held by an open transaction holds up no publish but its own", async () => {
+/** A publish by SQL under each key, whose transaction stays open until it is told to end. */
+async function openPublish(...keys: string[]) {
   const client = new pg.Client({ connectionString: service.databaseUrl });
   await client.connect();
   await client.query("begin");
-  await client.query(
-    `select posthorn.publish('${TYPE}', '"mine"', idempotency_key => 'open order')`,
-  );
-  const waiting = post("events.publish", {
-    type: TYPE,
-    payload: "mine",
-    idempotency_key: "open order",
-  }).then((answer) => answer);
+  for (const key of keys)
+    await client.query(`select posthorn.publish('${TYPE}', '"mine"', idempotency_key => $1)`, [
+      key,
+    ]);
+  return async (how: "commit" | "rollback") => {
+    await client.query(how);
+    await client.end();
+  };
+}
+
+const mine = (key: string) => ({ type: TYPE, payload: "mine", idempotency_key: key });
+const IN_USE = { status: 503, body: { code: "database_unavailable" } };
+
+test("a key that is held by an open transaction holds up no publish but its own", async () => {
+  const end = await openPublish("open order");
+  const waiting = post("events.publish", mine("open order")).then((answer) => answer);
   const others = await Promise.all(
-    Array.from({ length: 20 }, (_, n) => post("events.publish", { type: TYPE, payload: n })),
+    Array.from({ length: 20 }, (_, n) =>
+      post("events.publish", {
+        type: TYPE,
+        payload: n,
+        ...(n % 2 === 0 && { idempotency_key: `other ${n}` }),
+      }),
+    ),
   );
   expect(new Set(others.map(({ status }) => status))).toEqual(new Set([200]));
-  await client.query("commit");
+  await end("commit");
   expect((await waiting).body.duplicate).toBe(true);
-  await client.end();
 });
+
+test.each([
+  ["under one key", () => "held order"],
+  ["under a key each", (n: number) => `held order ${n}`],
+  ["in lists", (n: number) => `held order in a list ${n}`],
+])(
+  "twelve %s that wait for an open transaction hold up no other call, and are told 503 in time",
+  async (how, keyOf) => {
+    const keys = Array.from({ length: 12 }, (_, n) => keyOf(n));
+    const end = await openPublish(...new Set(keys));
+    const isList = how === "in lists";
+    let told = 0;
+    const waiting = keys.map(async (key) => {
+      const event = mine(key);
+      const answer = await (isList
+        ? post("events.publish_many", { events: [{ type: TYPE, payload: 1 }, event] })
+        : post("events.publish", event));
+      told++;
+      return answer;
+    });
+    await locksAwaited(1);
+    await Promise.all([
+      ...Array.from({ length: 10 }, () => post("webhooks.list").expect(200)),
+      ...Array.from({ length: 10 }, (_, n) =>
+        post("events.publish", { type: TYPE, payload: n }).expect(200),
+      ),
+      ...Array.from({ length: 10 }, (_, n) =>
+        post("events.publish", { type: TYPE, payload: n, idempotency_key: `${how} ${n}` }).expect(
+          200,
+        ),
+      ),
+    ]);
+    expect(told).toBe(0);
+    for (const answer of await Promise.all(waiting)) {
+      expect(answer).toMatchObject(IN_USE);
+      expect(answer.headers["retry-after"]).toBe("1");
+      expect(answer.body.message).toContain("idempotency_key");
+    }
+    await end("rollback");
+    const again = await post("events.publish", mine(keyOf(0)));
+    expect([again.status, again.body.duplicate]).toEqual([200, false]);
+  },
+  30_000,
+);
+
+test("two callers at once with one key and one body are told one id, and one of them that it is new", async () => {
+  const answers = await Promise.all(
+    [1, 2].map(() => post("events.publish", mine("two at once")).expect(200)),
+  );
+  expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
+  expect(answers.map(({ body }) => body.duplicate).sort()).toEqual([false, true]);
+});
+
+test("of those that wait for one key one that says otherwise is a conflict, and the others are repeats", async () => {
+  const end = await openPublish("order with two bodies");
+  const waiting = Promise.all(
+    ["mine", "other", "mine"].map((payload) =>
+      post("events.publish", { ...mine("order with two bodies"), payload }),
+    ),
+  );
+  await locksAwaited(1);
+  await end("commit");
+  expect((await waiting).map(({ status, body }) => [status, body.duplicate])).toEqual([
+    [200, true],
+    [409, undefined],
+    [200, true],
+  ]);
+});
+
+/** Waits until so many statements wait for a lock. */
+async function locksAwaited(count: number): Promise<void> {
+  const client = new pg.Client({ connectionString: service.databaseUrl });
+  await client.connect();
+  await until(
+    () =>
+      client.query(
+        "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+      ),
+    ({ rows }) => rows.length >= count,
+  );
+  await client.end();
+}
 
 test("of many calls at once under two keys those of the revoked one are refused from its answer on", async () => {
   const keys = await Promise.all(
