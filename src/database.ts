@@ -1,13 +1,11 @@
 // The service's database: the one that DATABASE_URL names, or the embedded one with a secrets key of its own.
 import { randomBytes } from "node:crypto";
-import { lookup } from "node:dns/promises";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-import pg from "pg";
-
 import type { Config } from "./config.ts";
-import { endpointOfServer, type Endpoint } from "./egress/endpoint.ts";
+import { watchEndpoints } from "./database-endpoints.ts";
+import type { Endpoint } from "./egress/endpoint.ts";
 import { StartError } from "./kernel/errors.ts";
 import type { Log } from "./kernel/log.ts";
 import { prepareDatabase } from "./prepare.ts";
@@ -23,9 +21,9 @@ export type OpenDatabase = {
   /** The same, where the database is the embedded one. */
   embeddedUrl: string | null;
   sealer: Sealer;
-  /** Where it listens: never to be sent to. The embedded one listens on a socket file alone. */
-  endpoints: Endpoint[];
-  /** Stops the embedded one. */
+  /** Where it listens now: never to be sent to. The embedded one listens on a socket file alone. */
+  endpoints(): Endpoint[];
+  /** Lets go of it, and stops the embedded one. */
   close(): Promise<void>;
 };
 
@@ -46,12 +44,13 @@ export async function openDatabase(
   if (url !== null) {
     const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? noKey());
     await prepareDatabase(url, { log, sealer, ...(settings && { settings }) });
+    const endpoints = await watchEndpoints(url, log);
     return {
       url,
       embeddedUrl: null,
       sealer,
-      endpoints: await endpointsOf(url, log),
-      close: async () => {},
+      endpoints: () => endpoints.current(),
+      close: () => Promise.resolve(endpoints.close()),
     };
   }
   const dataDir = resolve(config.POSTHORN_DATA_DIR);
@@ -63,7 +62,7 @@ export async function openDatabase(
       url: embedded.url,
       embeddedUrl: embedded.url,
       sealer,
-      endpoints: [],
+      endpoints: () => [],
       close: () => embedded.stop(),
     };
   } catch (error) {
@@ -94,20 +93,4 @@ function ownKey(dataDir: string): Buffer {
 
 function noKey(): never {
   throw new StartError("POSTHORN_SECRETS_KEY: needed with DATABASE_URL");
-}
-
-/** Tells where the database of `url` listens, by the driver's own reading: `?host=` and `?port=` go before the rest. */
-export async function endpointsOf(url: string, log: Log): Promise<Endpoint[]> {
-  const { host, port } = new pg.Client({ connectionString: url });
-  if (host.startsWith("/")) return []; // a socket file
-  try {
-    const found = await lookup(host, { all: true });
-    return found.map(({ address }) => endpointOfServer(address, port));
-  } catch (err) {
-    log.warn(
-      { err },
-      "DATABASE_URL: its host can't be looked up, so webhooks are not kept from the database's address",
-    );
-    return [];
-  }
 }

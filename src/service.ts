@@ -64,7 +64,7 @@ export async function startService(role: Role, config: Config, log: Log): Promis
       role === "worker" ? null : await ensureAdminKey(parts.api.db, config.POSTHORN_ADMIN_KEY);
     const server = await listen(parts.app, config.HOST, config.PORT);
     undo.push(() => server.close());
-    parts.ownEndpoints.push(...database.endpoints, server.address);
+    parts.listeners.push(server.address);
     if (role !== "api") undo.push(parts.deliver());
     undo.push(() => Promise.resolve(parts.unready()));
     return { url: server.url, newAdminKey, embeddedUrl: database.embeddedUrl, stop };
@@ -78,7 +78,7 @@ function createParts(
   role: Role,
   config: Config,
   log: Log,
-  { url, sealer, embeddedUrl }: OpenDatabase,
+  { url, sealer, embeddedUrl, endpoints }: OpenDatabase,
 ) {
   const api = connect(url, { name: "api", max: API_CONNECTIONS_MAX, log });
   const worker = connect(url, { name: "worker", max: WORKER_CONNECTIONS_MAX, log, pinPlans: true });
@@ -86,10 +86,10 @@ function createParts(
   const judge = createJudge();
   const single = createSinglePublishes(api);
   const counts = createTurns(COUNTS_MAX);
-  const ownEndpoints: Endpoint[] = [];
+  const listeners: Endpoint[] = [];
   const addresses: AddressRules = {
     allow: config.POSTHORN_EGRESS_ALLOW ?? parseCidrs(embeddedUrl === null ? "" : LOOPBACK),
-    forbidden: () => ownEndpoints,
+    forbidden: () => [...listeners, ...endpoints()],
   };
   const concurrency = config.POSTHORN_CONCURRENCY;
   const egress = createEgress({
@@ -136,7 +136,7 @@ function createParts(
 
   return {
     api,
-    ownEndpoints,
+    listeners,
     app:
       role === "worker"
         ? createWorkerApp({ readiness, log })

@@ -14,8 +14,10 @@ const WILDCARDS = ["0.0.0.0", "::"];
 export function isForbidden(address: Address, port: number, endpoints: Endpoint[]): boolean {
   return endpoints.some((endpoint) => {
     if (endpoint.port !== port) return false; // first, since asking for the interfaces is a system call
-    const own = ipaddr.process(endpoint.address).toString();
-    return WILDCARDS.includes(own) ? isOfThisMachine(address) : own === address.toString();
+    const own = ipaddr.process(endpoint.address);
+    if (isWildcard(own)) return isOfThisMachine(address);
+    if (isWildcard(address)) return isOfThisMachine(own); // Linux connects 0.0.0.0 and :: to itself
+    return own.toString() === address.toString();
   });
 }
 
@@ -27,11 +29,14 @@ export function endpointOfServer(address: string, port: number): Endpoint {
   return { address: isOfThisMachine(ipaddr.process(address)) ? "0.0.0.0" : address, port };
 }
 
+function isWildcard(address: Address): boolean {
+  return WILDCARDS.includes(address.toString());
+}
+
 // Says whether a connection to `address` ends on this machine.
 function isOfThisMachine(address: Address): boolean {
-  const text = address.toString();
-  if (address.range() === "loopback" || WILDCARDS.includes(text)) return true;
+  if (address.range() === "loopback" || isWildcard(address)) return true;
   return Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
-    .some((own) => ipaddr.process(own.address).toString() === text);
+    .some((own) => ipaddr.process(own.address).toString() === address.toString());
 }

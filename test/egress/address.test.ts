@@ -78,6 +78,19 @@ test.each(["0.0.0.0", "::"])(
   },
 );
 
+test.each(["127.0.0.1", "::1", "::ffff:127.0.0.1"])(
+  "a listener on %s is not reached by 0.0.0.0 or ::, which lead to this machine",
+  (listener) => {
+    const own = [{ address: listener, port: 8080 }];
+    for (const address of ["0.0.0.0", "::", "::ffff:0.0.0.0"]) {
+      expect(judge(address, "0.0.0.0/0,::/0", own, 8080)).toMatch(/own address/);
+      expect(judge(address, "0.0.0.0/0,::/0", own, 8081)).toBeUndefined();
+      const remote = [{ address: "10.0.0.5", port: 8080 }];
+      expect(judge(address, "0.0.0.0/0,::/0", remote, 8080)).toBeUndefined();
+    }
+  },
+);
+
 test("a database dialled on one address of this machine is refused on all of them, another machine's on its own", () => {
   const local = [endpointOfServer("127.0.0.1", 5432), endpointOfServer("::1", 5433)];
   expect(judge("::1", "::1", local, 5432)).toMatch(/own address/);
