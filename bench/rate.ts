@@ -29,13 +29,17 @@ export async function measureRate(
   const { receiver, database } = stage;
   while ((await receiver.count()).unique === 0) await sleep(STEP_MS);
   await sleep(stage.seconds(WARM_S) * 1_000);
-  const cpu = () => pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
-  const before = { ...(await receiver.count()), cpu: cpu(), database: database.cpuUs() };
-  let after = before;
-  do {
+  const cpu = () => ({
+    cpu: pids.reduce((sum, pid) => sum + cpuUs(pid), 0),
+    database: database.cpuUs(),
+  });
+  const before = { ...(await receiver.count()), ...cpu() };
+  let last = await receiver.count();
+  while (last.unique < total && last.at - before.at < seconds * 1_000) {
     await sleep(STEP_MS);
-    after = { ...(await receiver.count()), cpu: cpu(), database: database.cpuUs() };
-  } while (after.unique < total && after.at - before.at < seconds * 1_000);
+    last = await receiver.count();
+  }
+  const after = { ...last, ...cpu() }; // once: to read all of /proc takes milliseconds
   const isOver = after.unique >= total;
   const count = after.unique - before.unique;
   if (count === 0) throw new Error(`all ${total} had arrived before the window began`);
