@@ -1,15 +1,19 @@
 // Publishers in a process of their own.
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { message, start } from "./children.ts";
 import type { PublisherOptions } from "./children/publisher.ts";
 import type { Percentiles } from "./report.ts";
 import type { Stage } from "./stage.ts";
 
 const WARM_S = 4;
+const STRAGGLERS_S = 5; // after the last publish; what comes later still, or never, is late without limit
+const STEP_MS = 100;
 
 /** A steady rate of events, and the paths at the receiver that are looked at: of all channels, unless given. */
 export type SteadyLoad = Omit<PublisherOptions, "load"> & { perSecond: number; paths?: string[] };
 
-/** How late it came, and which share of what was published had come when the last was. */
+/** How late all came that was published, and which share had come by the end of the last publish. */
 export type Arrived = Percentiles & { share: number };
 
 /** Publishes for some seconds so that all is warm. */
@@ -32,9 +36,16 @@ export async function publishSteadily(
     seconds,
     load: { perSecond },
   });
-  const timed = await stage.receiver.latencies(paths);
-  const expected = events * ((paths?.length ?? rest.channels.length) / rest.channels.length);
-  return { ...timed, share: timed.count / expected };
+  const share = (paths?.length ?? rest.channels.length) / rest.channels.length;
+  const expected = Math.floor(events * share);
+  const atEnd = await stage.receiver.latencies({ paths });
+  let timed = atEnd;
+  for (let left = STRAGGLERS_S * 1_000; timed.count < expected && left > 0; left -= STEP_MS) {
+    await sleep(STEP_MS);
+    timed = await stage.receiver.latencies({ paths });
+  }
+  if (timed.count < expected) timed = await stage.receiver.latencies({ paths, expected });
+  return { ...timed, share: atEnd.count / expected };
 }
 
 /** Runs a publisher to its end, and answers what it says. */

@@ -13,10 +13,10 @@ export const SIGNATURE_KEY = "the-signature-key-of-the-bench";
 export const DOMAIN = "receivers.test";
 
 export type Behaviour = { delayMs?: number; silent?: string[]; cut?: string[] };
+/** Which paths are meant, or all; and how many should have come: those that did not are late without limit. */
+export type Timed = { paths?: string[] | undefined; expected?: number };
 export type Question =
-  | { ask: "reset" | "count"; paths?: string[] }
-  | ({ ask: "behave"; paths?: string[] } & Behaviour)
-  | { ask: "latencies"; paths?: string[] };
+  { ask: "reset" | "count" } | ({ ask: "behave" } & Behaviour) | ({ ask: "latencies" } & Timed);
 /** `at` is when this was told, `lastAt` when the last request came. */
 export type Answer = {
   requests: number;
@@ -24,6 +24,8 @@ export type Answer = {
   forged: number;
   lastAt: number;
   at: number;
+  /** The most requests that one path had open at once; those that are answered at once are not counted. */
+  mostOpen: number[];
   timed: Percentiles | null;
 };
 
@@ -36,8 +38,8 @@ export type Receiver = {
   reset(): Promise<unknown>;
   behave(behaviour: Behaviour): Promise<unknown>;
   count(): Promise<Answer>;
-  /** Of what came to these paths, or to all. */
-  latencies(paths?: string[]): Promise<Percentiles>;
+  /** Of what was meant to be published since the last reset. */
+  latencies(which: Timed): Promise<Percentiles>;
   stop(): Promise<void>;
 };
 
@@ -65,8 +67,8 @@ export async function startReceiver(): Promise<Receiver> {
     reset: () => ask({ ask: "reset" }),
     behave: (behaviour) => ask({ ask: "behave", ...behaviour }),
     count: () => ask({ ask: "count" }),
-    latencies: async (paths) => {
-      const { timed } = await ask({ ask: "latencies", ...(paths && { paths }) });
+    latencies: async (which) => {
+      const { timed } = await ask({ ask: "latencies", ...which });
       if (!timed) throw new Error("the receiver did not answer what it was asked");
       return timed;
     },

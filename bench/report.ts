@@ -5,7 +5,14 @@ export type Goal = { atLeast: number } | { atMost: number };
 
 export type Figure = { name: string; unit: string; values: number[]; goal: Goal | undefined };
 
-export type Percentiles = { count: number; p50: number; p90: number; p99: number; max: number };
+export type Percentiles = {
+  count: number;
+  p50: number;
+  p90: number;
+  p95: number;
+  p99: number;
+  max: number;
+};
 
 /** Figures by name, in the order in which they were first noted. */
 export type Figures = {
@@ -37,6 +44,7 @@ export function percentiles(values: readonly number[]): Percentiles {
     count: ms.length,
     p50: at(ms, 0.5),
     p90: at(ms, 0.9),
+    p95: at(ms, 0.95),
     p99: at(ms, 0.99),
     max: ms.at(-1) ?? Number.NaN,
   };

@@ -80,9 +80,16 @@ async function fill({ database, receiver, isQuick, count }: Stage): Promise<void
   await fillHistory(database.sql, count(HISTORY));
 }
 
-/** Forgets what is still to be delivered, so that a run begins with nothing but the history. */
+/** Forgets what is still to be sent, and what runs before have taught of webhooks: a run begins with the history alone. */
 export async function clear({ database, receiver }: Stage): Promise<void> {
-  await database.sql.query("truncate posthorn.deliveries, posthorn.idempotency_keys");
+  await database.sql.query(
+    "truncate posthorn.deliveries, posthorn.expansions, posthorn.replays, posthorn.idempotency_keys",
+  );
+  await database.sql.query(
+    `update posthorn.webhook_states set proven = true, not_before = null, next_send_at = null
+     where not proven or not_before is not null or next_send_at is not null`,
+  );
+  await database.sql.query("vacuum posthorn.webhook_states"); // each claim and settle of the run before left a dead row
   await receiver.behave({});
   await receiver.reset();
 }

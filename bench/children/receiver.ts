@@ -6,8 +6,8 @@ import net, { type AddressInfo, type Socket } from "node:net";
 import tls from "node:tls";
 
 import { nowMs } from "../clock.ts";
-import type { Answer, Question } from "../receiver.ts";
-import { percentiles } from "../report.ts";
+import type { Answer, Question, Timed } from "../receiver.ts";
+import { percentiles, type Percentiles } from "../report.ts";
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 const OK = Buffer.from(
@@ -20,7 +20,10 @@ let latencies: [path: string, ms: number][] = [];
 let requests = 0;
 let forged = 0;
 let lastAt = 0;
+let resetAt = 0;
 let delayMs = 0;
+const open = new Map<string, number>(); // requests that wait for their answer, by path
+const mostOpen = new Map<string, number>();
 let silent = new Set<string>(); // paths that get no answer
 let cut = new Set<string>(); // paths whose connection is closed: the next has to look the name up again
 
@@ -52,10 +55,22 @@ function take(socket: Socket, path: string, head: string, body: Buffer): void {
   seen.add(`${path} ${/\r\nwebhook-id: *([^\r]+)/i.exec(head)?.[1]}`);
   lastAt = nowMs();
   const at = body.indexOf('"intended":');
-  if (at >= 0)
-    latencies.push([path, lastAt - Number.parseFloat(body.toString("latin1", at + 11, at + 31))]);
+  if (at >= 0) {
+    const intended = Number.parseFloat(body.toString("latin1", at + 11, at + 31));
+    if (intended >= resetAt) latencies.push([path, lastAt - intended]); // or it is a straggler of the run before
+  }
   if (delayMs === 0) socket.write(OK);
-  else setTimeout(() => socket.destroyed || socket.write(OK), delayMs);
+  else answerLater(socket, path);
+}
+
+function answerLater(socket: Socket, path: string): void {
+  const count = (open.get(path) ?? 0) + 1;
+  open.set(path, count);
+  mostOpen.set(path, Math.max(count, mostOpen.get(path) ?? 0));
+  setTimeout(() => {
+    open.set(path, (open.get(path) ?? 1) - 1);
+    if (!socket.destroyed) socket.write(OK);
+  }, delayMs);
 }
 
 process.on("message", (question: Question) => {
@@ -63,20 +78,27 @@ process.on("message", (question: Question) => {
     seen = new Set();
     latencies = [];
     requests = forged = 0;
+    mostOpen.clear();
+    resetAt = nowMs();
   }
   if (question.ask === "behave") {
     delayMs = question.delayMs ?? 0;
     silent = new Set(question.silent);
     cut = new Set(question.cut);
   }
-  const ms = latencies
-    .filter(([path]) => !question.paths || question.paths.includes(path))
-    .map((latency) => latency[1]);
-  const timed = question.ask === "latencies" ? percentiles(ms) : null;
-  const answer: Answer = { requests, unique: seen.size, forged, lastAt, at: nowMs(), timed };
+  const counts = { requests, unique: seen.size, forged, lastAt, mostOpen: [...mostOpen.values()] };
+  const timed = question.ask === "latencies" ? timedOf(question) : null;
+  const answer: Answer = { ...counts, at: nowMs(), timed };
   process.send?.(answer);
 });
 process.on("disconnect", () => process.exit());
+
+function timedOf({ paths, expected = 0 }: Timed): Percentiles {
+  const wanted = paths && new Set(paths);
+  const ms = latencies.filter(([path]) => wanted?.has(path) ?? true).map((latency) => latency[1]);
+  const missing = Math.max(0, expected - ms.length);
+  return percentiles([...ms, ...Array.from({ length: missing }, () => Infinity)]);
+}
 
 const plain = net.createServer(receive).listen({ port: 0, host: "127.0.0.1", backlog: 4_096 });
 const secure = tls
