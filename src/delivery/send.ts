@@ -1,11 +1,9 @@
 // One attempt, from a claimed delivery to its settlement. Never throws.
-import type { Judge } from "../event-types/judge.ts";
 import { isReservedType } from "../event-types/names.ts";
 import type { Egress } from "../egress/client.ts";
 import type { Random } from "../kernel/clock.ts";
 import { isSuccess, type HttpRule } from "../presets/policy.ts";
 import type { ClaimedDelivery } from "../store/claim.ts";
-import type { EnforcedSchema } from "../store/event-types.ts";
 import type { EventToSend } from "../store/events.ts";
 import type { Settlement } from "../store/settle.ts";
 import { build } from "./build.ts";
@@ -16,7 +14,6 @@ import type { Target } from "./target.ts";
 
 export type SendContext = {
   egress: Egress;
-  judge: Judge;
   clock: DatabaseClock;
   random: Random;
   worker: string;
@@ -26,18 +23,18 @@ export type SendContext = {
 /** Leases in a row that ran out: then it counts as a failed attempt, for the delivery may be the cause. */
 export const CRASHES_MAX = 5;
 
-/** What a claimed delivery needs to be sent; a schema where the payload is yet to be judged by one. */
+/** What a claimed delivery needs to be sent; `unfit` says why its payload does not fit the schema of its type. */
 export type Load = {
   delivery: ClaimedDelivery;
   target: Target;
   event: EventToSend;
-  schema: EnforcedSchema | undefined;
+  unfit: string | null;
 };
 
 /** Makes the attempt, or what stands for one where nothing can be sent. */
 export async function send(
   context: SendContext,
-  { delivery, target, event, schema }: Load,
+  { delivery, target, event, unfit }: Load,
 ): Promise<Settlement> {
   const { clock, random, worker } = context;
   const startedAt = clock.now();
@@ -61,7 +58,6 @@ export async function send(
         `${CRASHES_MAX} workers in a row stopped while they had this delivery`,
       ),
     );
-  const unfit = schema ? judgePayload(context, event, schema) : null;
   if (unfit !== null) return settle(failed("schema", unfit));
   const facts = {
     number: delivery.attempts_made + 1,
@@ -94,17 +90,6 @@ export async function attempt(
     now().getTime(),
   );
   return { outcome, keyVersion: built.keyVersion, body: built.request.body };
-}
-
-function judgePayload(
-  { judge }: SendContext,
-  event: EventToSend,
-  { name, version, schema }: EnforcedSchema,
-): string | null {
-  if (event.payload === null) return null;
-  const key = `${event.tenant} ${name} ${version}`;
-  const [issue] = judge.judge(key, schema, JSON.parse(event.payload) as unknown) ?? [];
-  return issue ? `${issue.path}: ${issue.message}` : null;
 }
 
 function failed(reason: FailureReason, error: string): Outcome {

@@ -1,14 +1,17 @@
 // From claimed deliveries to attempts under way: reads what they need, starts them, and gives back what can't start.
 import type pg from "pg";
 
+import type { Judge } from "../event-types/judge.ts";
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import { releaseClaimed, type ClaimedDelivery } from "../store/claim.ts";
 import type { Db } from "../store/connect.ts";
 import { createEventReader, type EventToSend } from "../store/events.ts";
-import { loadSchemas } from "./schemas.ts";
-import { CRASHES_MAX, send, type Load, type SendContext } from "./send.ts";
+import { putOff } from "../store/put-off.ts";
+import { createJudging, type Verdict } from "./judging.ts";
+import { loadSchemas, type SchemaOf } from "./schemas.ts";
+import { CRASHES_MAX, send, type SendContext } from "./send.ts";
 import type { Settler } from "./settler.ts";
 import type { Target, Targets } from "./target.ts";
 import { shownBy, type Place, type Shown, type Window } from "./window.ts";
@@ -19,6 +22,7 @@ const DRAIN_MS = 30 * SECOND; // as long as the longest timeout
 export type StarterOptions = SendContext & {
   pool: pg.Pool;
   db: Db;
+  judge: Judge;
   monotonic: MonotonicClock;
   targets: Targets;
   log: Log;
@@ -35,6 +39,7 @@ export type Starter = {
 };
 
 type Claimed = { delivery: ClaimedDelivery; place: Place };
+type Loaded = Claimed & { target: Target; event: EventToSend };
 
 /** Creates a starter; `left` is called whenever a place is free again. */
 export function createStarter(
@@ -43,6 +48,7 @@ export function createStarter(
 ): Starter {
   const { pool, db, monotonic, targets, log } = options;
   const readEvents = createEventReader(pool);
+  const judging = createJudging(options);
   const unfinished = new Map<Promise<void>, ClaimedDelivery>();
   let isLate = false;
 
@@ -54,27 +60,78 @@ export function createStarter(
     ]);
     const schemaOf = await loadSchemas(db, events);
     if (isTooLate(monotonic() - askedAt)) return giveBack(claimed);
-    const byId = new Map(events.map((event) => [event.id, event]));
-    const [known, gone] = split(
-      claimed,
-      ({ delivery }) => byId.has(delivery.event_id) || delivery.crashes >= CRASHES_MAX,
+    const loaded = load(claimed, webhooks, new Map(events.map((event) => [event.id, event])));
+    const [unjudged, judged] = split(
+      loaded,
+      ({ delivery, event }) => delivery.crashes < CRASHES_MAX && schemaOf(event) !== undefined,
     );
+    const tooMany = startReachable(judged);
+    if (unjudged.length > 0) {
+      await nextTurn(); // so that what was started is on its way, however long the judging takes
+      tooMany.push(...(await startJudged(unjudged, schemaOf, askedAt)));
+    }
+    if (tooMany.length > 0) await giveBack(tooMany);
+  }
+
+  // Without those that can't be said anything of now: their leases are left to run out.
+  function load(
+    claimed: readonly Claimed[],
+    webhooks: ReadonlyMap<number, Target>,
+    events: ReadonlyMap<string, EventToSend>,
+  ): Loaded[] {
+    const loaded: Loaded[] = [];
+    const gone: Claimed[] = [];
+    for (const each of claimed) {
+      const { delivery } = each;
+      const target = webhooks.get(delivery.webhook_id);
+      const event =
+        events.get(delivery.event_id) ??
+        (delivery.crashes >= CRASHES_MAX ? goneEvent(delivery) : undefined);
+      if (target && event) loaded.push({ ...each, target, event });
+      else gone.push(each);
+    }
     if (gone.length > 0) waitFor(gone);
-    const loads = known.map(({ delivery, place }) => ({
-      load: loadOf(delivery, webhooks, byId),
-      place,
-    }));
-    const [now, tooMany] = split(loads, ({ load, place }) => window.reach(place, load.target.host));
-    for (const { load, place } of now) startOne({ ...load, schema: schemaOf(load.event) }, place);
-    if (tooMany.length > 0)
-      await giveBack(tooMany.map(({ load: { delivery }, place }) => ({ delivery, place })));
+    return loaded;
+  }
+
+  // Answers what has to be given back, its host having no place left.
+  function startReachable(loaded: readonly Loaded[]): Claimed[] {
+    const [now, tooMany] = split(loaded, ({ place, target }) => window.reach(place, target.host));
+    for (const each of now) startOne(each, null);
+    return tooMany;
+  }
+
+  // What does not fit ends without a request, however late it is. Answers what has to be given back.
+  async function startJudged(
+    unjudged: readonly Loaded[],
+    schemaOf: SchemaOf,
+    askedAt: number,
+  ): Promise<Claimed[]> {
+    const judge = judging.begin();
+    const fit: Loaded[] = [];
+    const later: (Claimed & { waitMs: number })[] = [];
+    for (const each of unjudged) {
+      const schema = schemaOf(each.event);
+      const verdict: Verdict = schema ? judge(each.event, schema) : { kind: "fits" };
+      if (verdict.kind === "unfit") startOne(each, verdict.why);
+      else if (verdict.kind === "fits") fit.push(each);
+      else later.push({ ...each, waitMs: verdict.waitMs });
+    }
+    const [resting, next] = split(later, ({ waitMs }) => waitMs > 0);
+    if (resting.length > 0) await putOffResting(resting);
+    // Judging and putting off take their time, too.
+    const isLateNow = monotonic() - askedAt > START_WITHIN_MS;
+    return [...next, ...(isLateNow ? fit : startReachable(fit))];
   }
 
   // An event's day may be out of sight for a moment while retention finds that it is still needed: nothing is said of the
-  // delivery then, and its lease is left to run out.
+  // delivery then.
   function waitFor(gone: readonly Claimed[]): void {
     for (const { place } of gone) window.leave(place, "nothing");
-    log.warn({ count: gone.length }, "events of deliveries are not there; their leases run out");
+    log.warn(
+      { count: gone.length },
+      "events or webhooks of deliveries are not there; their leases run out",
+    );
   }
 
   function isTooLate(tookMs: number): boolean {
@@ -88,10 +145,9 @@ export function createStarter(
     return isLate;
   }
 
-  function startOne(load: Load, place: Place): void {
-    const { delivery } = load;
+  function startOne({ delivery, place, target, event }: Loaded, unfit: string | null): void {
     let shown: Shown = "nothing";
-    const finished = send(options, load)
+    const finished = send(options, { delivery, target, event, unfit })
       .then((settlement) => {
         shown = shownBy(settlement.attempt.reason);
         settler.add(settlement);
@@ -106,16 +162,23 @@ export function createStarter(
     unfinished.set(finished, delivery);
   }
 
+  async function putOffResting(resting: readonly (Claimed & { waitMs: number })[]): Promise<void> {
+    for (const { place } of resting) window.leave(place, "nothing");
+    const deliveries = resting.map(({ delivery, waitMs }) => ({ ...delivery, waitMs }));
+    await putOff(pool, deliveries).catch((err: unknown) => warnOfLeases(err, deliveries.length));
+  }
+
   // What has been started is not among them: its place is left when it ends.
   async function giveBack(claimed: readonly Claimed[]): Promise<void> {
     for (const { place } of claimed) window.leave(place, "nothing");
     const deliveries = claimed.map(({ delivery }) => delivery);
-    await releaseClaimed(pool, deliveries).catch((err: unknown) => {
-      log.warn(
-        { err, count: deliveries.length },
-        "claimed deliveries wait for their lease to run out",
-      );
-    });
+    await releaseClaimed(pool, deliveries).catch((err: unknown) =>
+      warnOfLeases(err, deliveries.length),
+    );
+  }
+
+  function warnOfLeases(err: unknown, count: number): void {
+    log.warn({ err, count }, "claimed deliveries wait for their lease to run out");
   }
 
   return {
@@ -140,16 +203,6 @@ export function createStarter(
   };
 }
 
-function loadOf(
-  delivery: ClaimedDelivery,
-  webhooks: ReadonlyMap<number, Target>,
-  events: ReadonlyMap<string, EventToSend>,
-): Omit<Load, "schema"> {
-  const target = webhooks.get(delivery.webhook_id);
-  if (!target) throw new Error(`delivery ${delivery.id} points to a webhook that is not there`);
-  return { delivery, target, event: events.get(delivery.event_id) ?? goneEvent(delivery) };
-}
-
 // For the attempt that is none: the day of its event has been gone for five leases.
 function goneEvent({ event_id: id, tenant }: ClaimedDelivery): EventToSend {
   return { id, tenant, type: "", timestamp: new Date(0), payload: null, schema_checked: true };
@@ -159,6 +212,10 @@ function split<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]
   const halves: [T[], T[]] = [[], []];
   for (const item of items) halves[isFirst(item) ? 0 : 1].push(item);
   return halves;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 async function settled(promises: Promise<void>[], timeoutMs: number): Promise<void> {

@@ -5,6 +5,7 @@ import pg from "pg";
 import { caller, until } from "../helpers/api.ts";
 import { startInbox } from "../helpers/inbox.ts";
 import { startTestService } from "../helpers/service.ts";
+import { makeWebhooks } from "../helpers/webhooks.ts";
 
 test("nothing starts after an unsubscribe's answer, however long the database took to say what to judge a payload by", async () => {
   const service = await startTestService();
@@ -42,4 +43,37 @@ test("nothing starts after an unsubscribe's answer, however long the database to
   await service.stop();
   await inbox.close();
   expect(inbox.requests.map(({ path }) => path)).toEqual(["/hook/next"]);
+});
+
+test("a payload that would be judged for ever is judged once for all its webhooks, and others are sent to meanwhile", async () => {
+  const service = await startTestService();
+  const [slow, other] = ["slow", "other"].map((tenant) =>
+    caller(service, { "X-Tenant": tenant }),
+  ) as [ReturnType<typeof caller>, ReturnType<typeof caller>];
+  const inbox = await startInbox();
+  const sql = new pg.Client({ connectionString: service.databaseUrl });
+  await sql.connect();
+  await slow("event_types.create", { name: "slow", schema: { pattern: "^(a+)+$" } }).expect(200);
+  await other("event_types.create", { name: "quick", schema: { type: "number" } }).expect(200);
+  await makeWebhooks(sql, "slow", 100);
+  await other("webhooks.subscribe", { url: inbox.url }).expect(200);
+  const publish = (type: string, payload: string, tenant: string) =>
+    sql.query("select posthorn.publish($1, $2, tenant => $3)", [type, payload, tenant]);
+  const ended = async () => {
+    const { rows } = await sql.query(
+      "select reason from posthorn.finished_deliveries where tenant = 'slow'",
+    );
+    return rows.map(({ reason }) => reason as string);
+  };
+
+  const endless = JSON.stringify(`${"a".repeat(40)}!`);
+  for (let n = 0; n < 10; n++) await publish("slow", endless, "slow");
+  for (let n = 0; n < 10; n++) await publish("quick", `${n}`, "other");
+  await inbox.arrived(10);
+  const reasons = await until(ended, ({ length }) => length >= 100);
+  expect(new Set(reasons)).toEqual(new Set(["schema"]));
+
+  await sql.end();
+  await service.stop();
+  await inbox.close();
 });

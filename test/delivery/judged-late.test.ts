@@ -1,0 +1,75 @@
+// Judging takes its time as the database does: what has become too late of it is not started.
+import { expect, test } from "@jest/globals";
+import pg from "pg";
+
+import { createDatabaseClock } from "../../src/delivery/database-clock.ts";
+import { createSettler } from "../../src/delivery/settler.ts";
+import { createStarter } from "../../src/delivery/starter.ts";
+import { createTargets } from "../../src/delivery/target.ts";
+import { createWindow } from "../../src/delivery/window.ts";
+import { createJudge } from "../../src/event-types/judge.ts";
+import { silentLog as log } from "../../src/kernel/log.ts";
+import { connect } from "../../src/store/connect.ts";
+import { createSealer } from "../../src/store/sealed.ts";
+import { caller } from "../helpers/api.ts";
+import { claim } from "../helpers/claims.ts";
+import { startEgress } from "../helpers/egress.ts";
+import { startInbox } from "../helpers/inbox.ts";
+import { startTestService } from "../helpers/service.ts";
+
+test("nothing starts when judging took so long that an unsubscribe may have been answered; it is given back", async () => {
+  const service = await startTestService({}, { role: "api" });
+  const connection = connect(service.databaseUrl, { name: "starter", max: 2, log });
+  const inbox = await startInbox();
+  const post = caller(service);
+  await post("event_types.create", { name: "number", schema: { type: "number" } }).expect(200);
+  await post("webhooks.subscribe", { url: inbox.url }).expect(200);
+  const sql = new pg.Client({ connectionString: service.databaseUrl });
+  await sql.connect();
+  await sql.query("select posthorn.publish('number', '1')");
+
+  let now = 0;
+  const slowly = createJudge();
+  const monotonic = () => now;
+  const clock = createDatabaseClock(monotonic);
+  const window = createWindow({ concurrency: 16, perWebhook: 16, perHost: 0, monotonic });
+  const settler = createSettler(connection.pool, log, () => {});
+  const starter = createStarter(
+    {
+      ...connection,
+      ...startEgress(),
+      judge: {
+        judge(...args) {
+          now += 950;
+          return slowly.judge(...args);
+        },
+      },
+      clock,
+      random: () => 0.5,
+      worker: "late",
+      http: "preset",
+      monotonic,
+      targets: createTargets(connection.db, createSealer([Buffer.alloc(32, 7)]), log),
+      log,
+    },
+    { window, settler, left: () => {} },
+  );
+  const run = async () => {
+    const claimed = await claim(connection.pool);
+    clock.set(claimed.clock, now);
+    await starter.start(claimed.deliveries, now);
+    await starter.drain();
+    await settler.drain(AbortSignal.timeout(5_000));
+    return inbox.requests.length;
+  };
+  expect(await run()).toBe(0);
+  expect((await sql.query("select state, locked_until from posthorn.deliveries")).rows).toEqual([
+    { state: 0, locked_until: null },
+  ]);
+  expect(await run()).toBe(1); // known by now to fit, and so not judged again
+
+  await sql.end();
+  await connection.close();
+  await service.stop();
+  await inbox.close();
+});
