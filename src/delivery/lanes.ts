@@ -3,12 +3,11 @@ import type pg from "pg";
 
 import type { MonotonicClock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/log.ts";
-import { advanceFreed, advanceSome, type LaneCursors } from "../store/lanes.ts";
+import { advanceFreed, advanceSome, FIRST_LANE } from "../store/lanes.ts";
 import type { Settlement } from "../store/settle.ts";
 
 const LOOK_MS = 10; // between looks for free lanes; a lane whose head has just finished here is not waited for
 const LOOK_SHARE = 1 / 10; // of the time, at most: with many lanes behind failing heads a look is dear and finds nothing
-const CURSORS_MAX = 1_000; // webhooks with more lanes than one look sees; beyond it they are looked at from the start
 
 export type Lanes = {
   /** Says which attempts are written down: the lanes of those that ended are free. */
@@ -25,8 +24,7 @@ export function createLanes(options: {
   log: Log;
 }): Lanes {
   const { pool, monotonic, ready, log } = options;
-  const cursors: LaneCursors = new Map();
-  let afterWebhook = 0;
+  let after = FIRST_LANE;
   let looksAgainAt = -Infinity;
   let freed: { webhook_id: number; lane: number }[] = [];
   let isAdvancing = false;
@@ -55,9 +53,8 @@ export function createLanes(options: {
     async look() {
       const startedAt = monotonic();
       if (startedAt < looksAgainAt) return 0;
-      const { advanced, cutAfter } = await advanceSome(pool, cursors, afterWebhook);
-      afterWebhook = cutAfter ?? 0;
-      if (cursors.size > CURSORS_MAX) cursors.clear();
+      const { advanced, cutAfter } = await advanceSome(pool, after);
+      after = cutAfter ?? FIRST_LANE;
       const endedAt = monotonic();
       looksAgainAt = endedAt + Math.max(LOOK_MS, (endedAt - startedAt) / LOOK_SHARE);
       return advanced;

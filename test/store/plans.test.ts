@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/store/connect.ts";
 import { holdResting, releaseHeld } from "../../src/store/hold.ts";
-import { advanceSome, refitLanes } from "../../src/store/lanes.ts";
+import { advanceSome, FIRST_LANE, refitLanes } from "../../src/store/lanes.ts";
 import { settle, type Settlement } from "../../src/store/settle.ts";
 import { stageDue } from "../../src/store/sweep.ts";
 import { prepareDatabase } from "../../src/prepare.ts";
@@ -58,7 +58,7 @@ async function work(): Promise<number> {
   await holdResting(worker.pool);
   await releaseHeld(worker.pool);
   await refitLanes(worker.pool);
-  await advanceSome(worker.pool, new Map(), 0);
+  await advanceSome(worker.pool, FIRST_LANE);
   return deliveries.length;
 }
 
