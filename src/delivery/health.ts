@@ -7,8 +7,8 @@ const FAILING_AFTER = { attempts: 5, overMs: 5 * MINUTE };
 
 /**
  * Judges a webhook by what its receiver answered: `failing` when a delivery has died of it, or 5 attempts in a row failed
- * over 5 minutes; `disabled` after `disableAfterH` hours without a success (0: never); `ok` with the next success.
- * Nothing seen here ends a disablement. Answers null where nothing changes.
+ * over 5 minutes; `disabled` where failures go on for `disableAfterH` hours without a success (0: never); `ok` with the next
+ * success. Time alone disables nothing: a webhook that nothing was sent to has shown nothing. Nothing seen here ends a disablement. Answers null where nothing changes.
  */
 export function judgeHealth(
   facts: HealthFacts,
@@ -35,11 +35,10 @@ function change(facts: HealthFacts, health: WebhookHealth, reason: string | null
   return facts.health === health ? null : { health, reason };
 }
 
-// After a release the time counts anew.
-function failedForMs({ failing_since, released_at, now }: HealthFacts): number {
-  return (
-    now.getTime() - Math.max(failing_since?.getTime() ?? now.getTime(), released_at?.getTime() ?? 0)
-  );
+// Up to the last failure; after a release the time counts anew, so that it takes a failure since then.
+function failedForMs({ failing_since, released_at, last_failure_at }: HealthFacts): number {
+  if (!failing_since || !last_failure_at) return 0;
+  return last_failure_at.getTime() - Math.max(failing_since.getTime(), released_at?.getTime() ?? 0);
 }
 
 function isAfter(a: Date | null, b: Date | null): boolean {

@@ -92,7 +92,7 @@ export function startSweeper(options: {
     return taken;
   }
 
-  // What time alone changes: nothing has to fail for a webhook to have failed for so long.
+  // What was folded and not judged, since the process ended in between, or is judged by other hours since.
   async function judgeFailing(): Promise<number> {
     for (let after = 0; ;) {
       const facts = await listFailing(pool, after);

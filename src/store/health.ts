@@ -8,7 +8,7 @@ import { inTransaction } from "./transaction.ts";
 
 const ROWS_MAX = 1_000;
 
-/** What a webhook's health is judged by; `now` is the database's time. */
+/** What a webhook's health is judged by. */
 export type HealthFacts = {
   webhook_id: number;
   health: WebhookHealth;
@@ -20,12 +20,11 @@ export type HealthFacts = {
   died_at: Date | null;
   /** The last end of a pause or disablement. */
   released_at: Date | null;
-  now: Date;
 };
 
 const FACTS = `
   select c.webhook_id, w.health, c.failures_in_row, c.failing_since, c.last_failure_at, c.last_success_at, c.died_at,
-    w.released_at, now() as now`;
+    w.released_at`;
 
 /**
  * Folds the deltas into the sums, in the webhooks' order, so that two workers can't deadlock. Answers how many deltas it
@@ -82,7 +81,10 @@ export async function foldCounters(
   return { taken: rows[0]?.taken ?? 0, facts: rows.filter((row) => row.webhook_id !== null) };
 }
 
-/** The facts of the webhooks after `after` whose last attempt failed, and that are sent to: what time alone can change. */
+/**
+ * The facts of the webhooks after `after` whose last attempt failed, and that are sent to: for when they were folded and not
+ * judged, or the hours have been made fewer since.
+ */
 export async function listFailing(pool: pg.Pool, after: number): Promise<HealthFacts[]> {
   const { rows } = await pool.query<HealthFacts>({
     name: "list failing",
@@ -146,7 +148,7 @@ type Announcement = {
 
 /**
  * Announces what webhooks' health has become since it was last told, each at most once in ten minutes; and, a day before
- * a failing one is disabled, that it will be. Answers how many it told of.
+ * a failing one is disabled, that it will be by the first failure from then on. Answers how many it told of.
  */
 export function announceHealth(pool: pg.Pool, disableAfterH: number): Promise<number> {
   return inTransaction(pool, async (client) => {
@@ -154,7 +156,8 @@ export function announceHealth(pool: pg.Pool, disableAfterH: number): Promise<nu
       `with told as (
          select w.webhook_id,
            case when $1 > 0 and w.health = 'failing'
-             then greatest(c.failing_since, w.released_at) + $1::integer * interval '1 hour' end as disables_at
+             then greatest(c.failing_since + $1::integer * interval '1 hour', w.released_at + $1::integer * interval '1 hour', now())
+           end as disables_at
          from posthorn.webhooks as w
          left join posthorn.counters as c on c.bucket = 0 and c.webhook_id = w.webhook_id
          where w.deleted_at is null and (w.announced_at is null or w.announced_at < now() - interval '10 minutes')

@@ -16,7 +16,6 @@ const facts = (some: Partial<HealthFacts>): HealthFacts => ({
   last_success_at: null,
   died_at: null,
   released_at: null,
-  now,
   ...some,
 });
 
@@ -72,12 +71,41 @@ describe("health", () => {
       ["disabled", "no_success"],
     ],
     [
+      "but not one failure and nothing sent since, however long ago",
+      facts({
+        health: "failing",
+        failing_since: ago(500 * HOUR),
+        last_failure_at: ago(500 * HOUR),
+        died_at: ago(500 * HOUR),
+      }),
+      null,
+    ],
+    [
+      "nor failures that ended before that",
+      facts({
+        health: "failing",
+        failing_since: ago(500 * HOUR),
+        last_failure_at: ago(381 * HOUR),
+      }),
+      null,
+    ],
+    [
       "after a release the hours count anew",
       facts({ health: "failing", failing_since: ago(200 * HOUR), released_at: ago(HOUR) }),
       null,
     ],
     [
-      "and end again",
+      "and don't end without a failure since",
+      facts({
+        health: "failing",
+        failing_since: ago(400 * HOUR),
+        last_failure_at: ago(201 * HOUR),
+        released_at: ago(200 * HOUR),
+      }),
+      null,
+    ],
+    [
+      "and end again with a failure after them",
       facts({ health: "failing", failing_since: ago(200 * HOUR), released_at: ago(120 * HOUR) }),
       ["disabled", "no_success"],
     ],

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/store/connect.ts";
-import { listFailing } from "../../src/store/health.ts";
+import { announceHealth, listFailing } from "../../src/store/health.ts";
 import { releaseHeld } from "../../src/store/hold.ts";
 import { createEndedSweep } from "../../src/store/sweep.ts";
 import { caller, type Call } from "../helpers/api.ts";
@@ -82,4 +82,19 @@ test("the hours until a failing webhook is disabled don't run while it is paused
   await post("webhooks.update", { id, paused: false }).expect(200);
   const [facts] = await listFailing(connection.pool, 0);
   expect(facts?.released_at?.getTime()).toBeGreaterThan(Date.now() - 60_000);
+});
+
+test("a failing webhook's disables_at has not passed when it is told, however long nothing was sent to it", async () => {
+  const id = await subscribe();
+  await rows(
+    `insert into posthorn.counters (webhook_id, failures_in_row, failing_since, last_failure_at)
+     select webhook_id, 1, now() - interval '500 hours', now() - interval '500 hours' from posthorn.webhooks where id = $1`,
+    [id],
+  );
+  await rows("update posthorn.webhooks set health = 'failing' where id = $1", [id]);
+  const toldAt = Date.now();
+  await announceHealth(connection.pool, 120);
+  const { data } = (await post("events.list", { type: "webhook.failing" })).body;
+  expect(data).toHaveLength(1);
+  expect(Date.parse(data[0].payload.disables_at)).toBeGreaterThan(toldAt - 60_000);
 });
