@@ -257,6 +257,7 @@ create table posthorn.webhook_states (
   autovacuum_vacuum_scale_factor=0.02,
   autovacuum_vacuum_cost_delay=0
 );
+CREATE INDEX webhook_states_told ON posthorn.webhook_states USING btree (bucket, not_before) WHERE (not_before IS NOT NULL);
 
 create table posthorn.webhook_versions (
   webhook_id bigint not null,
@@ -309,6 +310,7 @@ CREATE INDEX webhooks_ended ON posthorn.webhooks USING btree (webhook_id) WHERE 
 CREATE UNIQUE INDEX webhooks_id ON posthorn.webhooks USING btree (tenant, id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_list ON posthorn.webhooks USING btree (tenant, webhook_id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_ordered ON posthorn.webhooks USING btree (tenant, webhook_id) WHERE ((delivery_order <> 'none'::text) AND (status = 'Subscribed'::text) AND (deleted_at IS NULL));
+CREATE INDEX webhooks_resting ON posthorn.webhooks USING btree (webhook_id) WHERE (paused OR (health = 'disabled'::text));
 CREATE INDEX webhooks_to_announce ON posthorn.webhooks USING btree (webhook_id) WHERE ((health <> announced_health) OR (health = 'failing'::text));
 
 CREATE OR REPLACE FUNCTION posthorn.admit_types(tenant text, types text[], at timestamp with time zone)

@@ -84,11 +84,13 @@ export function refitLanes(pool: pg.Pool): Promise<number> {
   return move(
     pool,
     "refit lanes",
-    `with recursive ${webhooksWith("with_ready", 0)}, ${webhooksWith("with_queued", 3)},
+    `with recursive ${webhooksWith("with_queued", 3)},
      misfits as (
        select d.*, w.delivery_order
-       from with_ready
-       join posthorn.webhooks as w on w.webhook_id = with_ready.webhook_id and w.delivery_order <> 'none'
+       from (
+         select webhook_id, delivery_order from posthorn.webhooks
+         where delivery_order <> 'none' and status = 'Subscribed' and deleted_at is null order by tenant, webhook_id
+       ) as w
        cross join lateral (
          select ctid as place_of_row, tenant, event_id from posthorn.deliveries
          where bucket = 0 and state = 0 and webhook_id = w.webhook_id
