@@ -3,16 +3,23 @@ import { Resolver as CaresResolver } from "node:dns/promises";
 
 import { sleep, type MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
+import { createTurns, type Turns } from "../kernel/turns.ts";
 import { createHostsFile, HOSTS_FILE } from "./hosts-file.ts";
 import { Refusal } from "./refusal.ts";
 
 const LOOKUP_MS_MAX = 3 * SECOND; // a name whose servers are silent fails well within the shortest preset's 5 s
-const TRY_MS = SECOND; // then the next try, or the next server
-const TRIES = 2;
+const TRIES = 2; // the second, at the next server if there is one, has twice the time: together all that a lookup has
 const CACHE_MS = 5 * SECOND; // spares a burst its lookups; a receiver that moves is followed at once
 const FAILURE_CACHE_MS = SECOND;
 const CACHED_NAMES_MAX = 10_000; // about 2 MB
 const OTHER_FAMILY_MS = 50; // RFC 8305's resolution delay: some servers never answer AAAA
+
+// Lookups at once, by what came of the name's last one. A silent name keeps its place to the end, so those that were silent
+// have few, and new ones not all: whatever strangers subscribe, names that answer find places, and a new one seldom waits.
+const SILENT_MAX = 8;
+const NEW_MAX = 24; // with the silent ones
+const LOOKUPS_MAX = 32; // of all: each may hold two sockets and a question at each name server
+type Last = "silent" | "new" | "answered";
 
 export type Resolver = {
   /** The addresses of a name, IPv4 first; rejects with a `Refusal` of reason `dns`. Lookups of one name are shared. */
@@ -28,26 +35,43 @@ export type ResolverOptions = {
   lookupMsMax?: number;
 };
 
-/** Creates the resolver of the egress: own deadline, one lookup in flight per name, a short cache. */
+/** Creates the resolver of the egress: own deadline, few lookups at once and one per name, a short cache. */
 export function createResolver(options: ResolverOptions): Resolver {
   const { clock, lookupMsMax = LOOKUP_MS_MAX } = options;
-  const cares = new CaresResolver({ timeout: Math.min(TRY_MS, lookupMsMax), tries: TRIES });
+  const cares = new CaresResolver({ timeout: Math.floor(lookupMsMax / 3), tries: TRIES });
   if (options.servers) cares.setServers(options.servers);
   const hosts = createHostsFile(options.hostsFile ?? HOSTS_FILE, clock);
-  const cache = new Map<string, { answer: Promise<string[]>; staleAt: number }>();
+  const all = createTurns(LOOKUPS_MAX);
+  const some = createTurns(NEW_MAX);
+  const few = createTurns(SILENT_MAX);
+  const shares = { silent: [few, some, all], new: [some, all], answered: [all] };
+  const cache = new Map<string, Entry>();
+  let isClosed = false;
 
-  async function lookup(name: string): Promise<string[]> {
+  async function lookup(name: string, entry: Pick<Entry, "last">): Promise<string[]> {
     const known = await hosts(name);
     if (known.length > 0) return known;
-    return collect(await ask([cares.resolve4(name), cares.resolve6(name)], lookupMsMax));
+    const deadline = clock() + lookupMsMax;
+    const leftMs = () => deadline - clock();
+    // Half of the time at most for a place, so that a name is never called silent for want of time.
+    const waitMs = () => Math.max(0, leftMs() - lookupMsMax / 2);
+    const states = await inTurns(shares[entry.last], waitMs, async () => {
+      if (isClosed) return undefined;
+      const found = await ask([cares.resolve4(name), cares.resolve6(name)], leftMs());
+      entry.last = isSilence(found) ? "silent" : "answered";
+      return found;
+    });
+    if (!states) throw new Refusal("dns", "too many lookups that get no answer are under way");
+    return collect(states);
   }
 
   return {
     resolve(name) {
       const found = cache.get(name);
       if (found && clock() < found.staleAt) return found.answer;
-      const answer = lookup(name);
-      const entry = { answer, staleAt: Infinity }; // shared while in flight
+      const state = { last: found?.last ?? ("new" as const) };
+      const answer = lookup(name, state);
+      const entry: Entry = Object.assign(state, { answer, staleAt: Infinity }); // shared while in flight
       cache.delete(name); // so that it is written anew, and the oldest stay in front
       cache.set(name, entry);
       answer.then(
@@ -60,8 +84,22 @@ export function createResolver(options: ResolverOptions): Resolver {
       }
       return answer;
     },
-    close: () => cares.cancel(),
+    close() {
+      isClosed = true;
+      cares.cancel();
+    },
   };
+}
+
+type Entry = { last: Last; answer: Promise<string[]>; staleAt: number };
+
+// Does the work once it has a place in each; undefined where it gets none in time.
+function inTurns<T>(
+  [first, ...others]: readonly Turns[],
+  waitMs: () => number,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  return first ? first.take(waitMs(), () => inTurns(others, waitMs, work)) : work();
 }
 
 type State = { addresses: string[] } | { code: string };
@@ -85,13 +123,19 @@ async function ask(queries: Promise<string[]>[], lookupMsMax: number): Promise<S
   return states;
 }
 
+function isSilence(states: State[]): boolean {
+  return (
+    states.every((state) => "code" in state) &&
+    states.some(({ code }) => code === "ETIMEOUT" || code === "ECANCELLED")
+  );
+}
+
 function collect(states: State[]): string[] {
   const addresses = states.flatMap((state) => ("addresses" in state ? state.addresses : []));
   if (addresses.length > 0) return addresses;
   const codes = states.flatMap((state) => ("code" in state ? [state.code] : []));
   if (codes.every((code) => code === "ENOTFOUND" || code === "ENODATA"))
     throw new Refusal("dns", "the name has no address");
-  if (codes.includes("ETIMEOUT") || codes.includes("ECANCELLED"))
-    throw new Refusal("dns", "the name servers did not answer in time");
+  if (isSilence(states)) throw new Refusal("dns", "the name servers did not answer in time");
   throw new Refusal("dns", `the name could not be resolved (${codes.join(", ")})`);
 }

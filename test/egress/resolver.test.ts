@@ -18,11 +18,12 @@ type Setting = { dns: DnsServer; resolver: Resolver; advance: (ms: number) => vo
 async function start(
   answer: (name: string, type: "A" | "AAAA") => DnsAnswer,
   hostsFile = "/nonexistent",
+  lookupMsMax = 300,
 ): Promise<Setting> {
   let nowMs = 0;
   const dns = await startDnsServer(answer);
   const clock = () => nowMs;
-  const resolver = createResolver({ clock, servers: [dns.address], hostsFile, lookupMsMax: 300 });
+  const resolver = createResolver({ clock, servers: [dns.address], hostsFile, lookupMsMax });
   opened.push(resolver, dns);
   return { dns, resolver, advance: (ms) => (nowMs += ms) };
 }
@@ -69,6 +70,51 @@ test("a silent name holds up no other name", async () => {
   await all;
 });
 
+const numbered = (count: number, what: string) =>
+  Array.from({ length: count }, (_, n) => `${what}-${n}.example`);
+const asked = (dns: DnsServer) => new Set(dns.questions.map((question) => question.split(" ")[0]));
+
+test("of 256 names with silent servers a few are asked for at once, and all are told within one lookup's time", async () => {
+  const { dns, resolver } = await start(() => "silence");
+  const startedAt = performance.now();
+  const results = await Promise.allSettled(
+    numbered(256, "silent").map((name) => resolver.resolve(name)),
+  );
+  expect(performance.now() - startedAt).toBeLessThan(2 * 300); // one after the other, eight times as long
+  expect(results.filter(({ status }) => status === "fulfilled")).toEqual([]);
+  expect(asked(dns).size).toBe(24);
+});
+
+test("names that answered find places among new ones with silent servers, and new ones among those known as silent", async () => {
+  const { dns, resolver, advance } = await start(
+    (name) => (name.startsWith("silent") ? "silence" : ["192.0.2.1"]),
+    "/nonexistent",
+    900, // c-ares asks a second time after 250 ms at least: that is to be over when the next lookups start
+  );
+  const silentOnes = numbered(64, "silent");
+  await resolver.resolve("known.example");
+  advance(5_000);
+  const first = Promise.allSettled(silentOnes.map((name) => resolver.resolve(name)));
+  expect(await resolver.resolve("known.example")).toEqual(["192.0.2.1"]);
+  await first;
+  const silent = [...asked(dns)].filter((name) => name?.startsWith("silent")) as string[];
+  expect(silent).toHaveLength(24);
+
+  advance(1_000);
+  dns.questions.length = 0;
+  const again = Promise.allSettled(silent.map((name) => resolver.resolve(name)));
+  const fresh = numbered(40, "new").map((name) => resolver.resolve(name));
+  expect((await Promise.all(fresh)).length).toBe(40);
+  await again;
+  expect([...asked(dns)].filter((name) => name?.startsWith("silent"))).toHaveLength(8);
+});
+
+test("a hundred names that answer are all found, though few are asked for at once", async () => {
+  const { resolver } = await start(() => ["192.0.2.1"]);
+  const found = await Promise.all(numbered(100, "a").map((name) => resolver.resolve(name)));
+  expect(found).toEqual(Array(100).fill(["192.0.2.1"]));
+});
+
 test("an answer is remembered for 5 s and asked for again afterwards, a failure for 1 s", async () => {
   let answer: DnsAnswer = "unknown name";
   const { resolver, advance } = await start(() => answer);
@@ -99,11 +145,15 @@ test("the hosts file is honoured before DNS, and an edit of it is seen", async (
   await rm(folder, { recursive: true });
 });
 
-test("closing ends the lookups in flight", async () => {
+test("closing ends the lookups in flight, and those that wait for a place", async () => {
   const { dns, resolver } = await start(() => "silence");
-  const lookup = resolver.resolve("a.example");
-  const settled = expect(lookup).rejects.toMatchObject({ reason: "dns" });
+  const lookups = Promise.allSettled(numbered(100, "a").map((name) => resolver.resolve(name)));
+  const settled = lookups.then((all) => {
+    for (const each of all)
+      expect(each).toMatchObject({ status: "rejected", reason: { reason: "dns" } });
+  });
   while (dns.questions.length === 0) await new Promise((resolve) => setImmediate(resolve));
   resolver.close();
   await settled;
+  expect(asked(dns).size).toBeLessThanOrEqual(24);
 });
