@@ -1,6 +1,5 @@
 // The HTTP side of the service, put together.
 import express, { type Express, type RequestHandler } from "express";
-import helmet from "helmet";
 
 import type { Log } from "../kernel/log.ts";
 import type { Context, Caller } from "../rpc/trpc.ts";
@@ -11,6 +10,7 @@ import { errorHandler, notFound } from "./errors.ts";
 import { healthEndpoints, type Readiness } from "./health.ts";
 import { openapiYaml } from "./openapi.ts";
 import { createAdmit } from "./rate.ts";
+import { securityHeaders } from "./security-headers.ts";
 import { trpcEndpoint } from "./trpc.ts";
 
 export type AppOptions = {
@@ -58,20 +58,7 @@ function bareApp(readiness: Readiness): Express {
   const app = express();
   app.disable("x-powered-by");
   app.set("query parser", "simple");
-  // The listener speaks plain HTTP, so there is nothing to upgrade to; the page of /docs has inline styles and images.
-  app.use(
-    helmet({
-      contentSecurityPolicy: {
-        directives: {
-          upgradeInsecureRequests: null,
-          frameAncestors: ["'none'"],
-          styleSrc: ["'self'", "'unsafe-inline'"],
-          fontSrc: ["'self'"],
-        },
-      },
-      strictTransportSecurity: false,
-    }),
-  );
+  app.use(securityHeaders);
   app.use(healthEndpoints(readiness));
   return app;
 }

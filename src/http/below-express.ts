@@ -4,7 +4,9 @@ import type { Duplex } from "node:stream";
 
 import { SECOND } from "../kernel/duration.ts";
 import { ERROR_STATUS, PosthornError } from "../kernel/errors.ts";
+import { securityHeaderLines } from "./security-headers.ts";
 
+const SECURITY_HEADERS = securityHeaderLines();
 const LINGER_MS = 1 * SECOND; // for the caller to read the answer and close; who does not is cut off
 
 /** Answers what is no request that the application could judge. */
@@ -80,7 +82,7 @@ function answerOf({ code, message }: PosthornError): string {
     "Content-Type: application/json; charset=utf-8",
     `Content-Length: ${Buffer.byteLength(body)}`,
     "Cache-Control: no-store",
-    "X-Content-Type-Options: nosniff",
+    ...SECURITY_HEADERS,
     "",
     body,
   ].join("\r\n");

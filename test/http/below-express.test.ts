@@ -68,6 +68,16 @@ describe("what Node refuses before the application sees it", () => {
     expect(ERROR_STATUS[code as keyof typeof ERROR_STATUS]).toBe(status);
   });
 
+  test("has the same security headers as all that is served", async () => {
+    const served = await request(service.url).get("/healthz");
+    const names = /^(content-security-policy|referrer-policy|cross-origin|origin|x-)/;
+    const wanted = Object.entries(served.headers).filter(([name]) => names.test(name));
+    expect(wanted.length).toBeGreaterThan(8);
+    const { head } = await exchange("hello\r\n\r\n");
+    const lines = head.split("\r\n").map((line) => line.toLowerCase());
+    for (const [name, value] of wanted) expect(lines).toContain(`${name}: ${value}`.toLowerCase());
+  });
+
   test("HTTP/1.0 needs no Host", async () => {
     const { head, body } = await exchange("GET /healthz HTTP/1.0\r\n\r\n");
     expect(head).toMatch(/ 200 /);
