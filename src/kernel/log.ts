@@ -6,10 +6,10 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 export type Log = pino.Logger;
 
 /**
- * A logger on stdout. Errors are reduced to an allow-list of fields: an HTTP client's error carries the
+ * A logger on stdout, or on `destination`, which gets a line of JSON at a time. Errors are reduced to an allow-list of fields: an HTTP client's error carries the
  * request's headers and body, which must not reach the log.
  */
-export function createLog(level: LogLevel): Log {
+export function createLog(level: LogLevel, destination?: { write(line: string): void }): Log {
   const options: pino.LoggerOptions = {
     level,
     base: null,
@@ -17,6 +17,7 @@ export function createLog(level: LogLevel): Log {
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: errorFields },
   };
+  if (destination) return pino(options, destination);
   if (!process.stdout.isTTY) return pino(options, pino.destination({ fd: 1, sync: true }));
   return pino(options, pretty({ colorize: true, ignore: "pid,hostname", sync: true }));
 }

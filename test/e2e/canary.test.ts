@@ -3,15 +3,18 @@ import { randomBytes } from "node:crypto";
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import pg from "pg";
-import pino from "pino";
 
+import { createLog } from "../../src/kernel/log.ts";
 import { OPERATIONS } from "../../src/rpc/router.ts";
 import { caller, until } from "../helpers/api.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
+import { startProxy, type Proxy } from "../helpers/proxy.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 const canary = (what: string) => `canary-${what}-${randomBytes(12).toString("hex")}`;
+const PROXY_PASSWORD = canary("proxy");
+const SECRETS_KEY = randomBytes(32);
 const SECRETS = {
   "signature key": canary("key"),
   "key that was rotated out": canary("old-key"),
@@ -21,11 +24,19 @@ const SECRETS = {
   "admin key": canary("admin"),
   "API key that is unknown": canary("unknown"),
   "database password": canary("password"),
+  "the proxy's password": PROXY_PASSWORD,
+  "the same, as the proxy is told it": Buffer.from(`us:${PROXY_PASSWORD}`).toString("base64"),
+  "secrets key": SECRETS_KEY.toString("base64"),
+  "the same in hex, as bytea is printed": SECRETS_KEY.toString("hex"),
 };
+/** What callers may read and the database keeps, but the log must not hold. */
+const CONTENTS = { payload: canary("payload"), "receiver's answer": canary("answer") };
+const BROKEN = { internal_error: "XX000", database_unavailable: "53100" };
 
 let database: TestDatabase;
 let service: TestService;
 let inbox: Inbox;
+let proxy: Proxy;
 let sql: pg.Client;
 const logged: string[] = [];
 const answers: { what: string; text: string }[] = [];
@@ -36,18 +47,29 @@ beforeAll(async () => {
   // Over a socket the password is not asked for; it is there all the same, for whatever might tell it.
   const withPassword = new URL(database.url);
   withPassword.searchParams.set("password", SECRETS["database password"]);
-  const log = pino({ level: "trace" }, { write: (line: string) => void logged.push(line) });
+  proxy = await startProxy();
+  const withUser = Object.assign(new URL(proxy.url), { username: "us", password: PROXY_PASSWORD });
+  const log = createLog("debug", { write: (line) => void logged.push(line) });
   service = await startTestService(
-    { DATABASE_URL: withPassword.href, POSTHORN_ADMIN_KEY: SECRETS["admin key"] },
+    {
+      DATABASE_URL: withPassword.href,
+      POSTHORN_ADMIN_KEY: SECRETS["admin key"],
+      POSTHORN_SECRETS_KEY: SECRETS["secrets key"],
+      POSTHORN_EGRESS_PROXY: withUser.href,
+    },
     { log },
   );
-  inbox = await startInbox((_request, number) => (number % 2 === 0 ? {} : { status: 500 }));
+  inbox = await startInbox((_request, number) => ({
+    status: number % 2 === 0 ? 200 : 500,
+    body: CONTENTS["receiver's answer"],
+  }));
   sql = new pg.Client({ connectionString: database.url });
   await sql.connect();
 });
 afterAll(async () => {
   await sql.end();
   await service.stop();
+  await proxy.close();
   await inbox.close();
   await database.drop();
 });
@@ -88,7 +110,7 @@ test("canaries of every kind are found in no answer, no log line and no table", 
     lost.id,
   ]);
   await ask("webhooks.test", { id: lost.id }); // its secrets can't be opened, which is logged
-  const event = await ask("events.publish", { type: "message.created", payload: { n: 1 } });
+  const event = await ask("events.publish", { type: "message.created", payload: CONTENTS });
   await inbox.arrived(3);
   const made = await ask("keys.create", { name: "reader", scope: "read" });
   const found = await until(
@@ -127,17 +149,28 @@ test("canaries of every kind are found in no answer, no log line and no table", 
     ...refused,
     headers: { "X-Token": `${SECRETS["header value that is refused"]}\r\nX-Other: 1` },
   });
+  await breakPublishing();
+  for (const [code, sqlState] of Object.entries(BROKEN)) {
+    const payload = { ...CONTENTS, sqlState };
+    const answer = await ask("events.publish", { type: "message.created", payload });
+    expect(answer.code).toBe(code);
+  }
+  expect(proxy.asked.length).toBeGreaterThan(0);
+  await proxy.close();
+  const unreached = await ask("webhooks.test", { id });
+  expect(JSON.stringify(unreached)).toContain("the proxy can't be reached");
   await ask("webhooks.unsubscribe", { id });
   await ask("webhooks.delete", { id: standard.id });
   await ask("keys.revoke", { id: made.id });
 
   expect(answers.length).toBeGreaterThan(7 * OPERATIONS.size);
   expect(logged.some((line) => line.includes("can't be decrypted"))).toBe(true);
-  const places = [
-    ...answers,
-    ...logged.map((text) => ({ what: "the log", text })),
-    ...(await everyRow()),
-  ];
+  for (const code of Object.keys(BROKEN))
+    expect(logged.some((line) => line.includes(code) && line.includes('"stack"'))).toBe(true);
+  const logLines = logged.map((text) => ({ what: "the log", text }));
+  for (const [name, content] of Object.entries(CONTENTS))
+    expect([name, foundIn(logLines, content)]).toEqual([name, []]);
+  const places = [...answers, ...logLines, ...(await everyRow())];
   for (const [name, secret] of Object.entries(SECRETS))
     expect([name, foundIn(places, secret)]).toEqual([name, []]);
   expect(generated.size).toBe(4);
@@ -151,6 +184,17 @@ function foundIn(places: { what: string; text: string }[], secret: string): stri
   return places
     .filter(({ text }) => text.includes(secret) || text.includes(hex))
     .map(({ what }) => what);
+}
+
+/** Makes a publish fail as its payload says, with an error that holds the payload as PostgreSQL's own would. */
+async function breakPublishing(): Promise<void> {
+  await sql.query(`
+    create function posthorn.break_publishing() returns trigger language plpgsql as $$
+    begin
+      raise exception 'broken for a test' using errcode = new.payload::json ->> 'sqlState', detail = new.payload;
+    end $$;
+    create trigger broken before insert on posthorn.event_payloads for each row
+    when (new.payload like '%sqlState%') execute function posthorn.break_publishing()`);
 }
 
 function withId(sample: unknown, id: string): unknown {
