@@ -7,7 +7,7 @@ import { formatId } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
 import { storeOwnEvents } from "../store/events.ts";
 import { disableGone } from "../store/health.ts";
-import { settle, type Settlement } from "../store/settle.ts";
+import { isGone, settle, type Settlement } from "../store/settle.ts";
 import { inTransaction } from "../store/transaction.ts";
 
 const BATCH_MAX = 250; // what it costs is rows; larger batches only wait longer
@@ -74,7 +74,7 @@ export function createSettler(
   // database is away.
   async function write(batch: readonly Settlement[]): Promise<void> {
     try {
-      await settleAndTell(pool, batch);
+      await settleAndTell(pool, batch, { recorded: true });
       return written(batch);
     } catch (err) {
       if (isDatabaseAway(err)) throw err;
@@ -88,7 +88,7 @@ export function createSettler(
         "an attempt could not be recorded; its outcome is kept",
       );
     }
-    await settle(pool, batch, { recorded: false }).catch((err: unknown) => {
+    await settleAndTell(pool, batch, { recorded: false }).catch((err: unknown) => {
       if (isDatabaseAway(err)) throw err;
       log.error(
         { err, delivery: batch[0]?.delivery.id },
@@ -129,24 +129,25 @@ export function createSettler(
 
 // A death and the event that tells of it, a 410 and the disablement, are one transaction; a batch without stays one
 // statement.
-async function settleAndTell(pool: pg.Pool, batch: readonly Settlement[]): Promise<void> {
-  const gone = batch.filter(({ attempt }) => attempt.status === 410 && attempt.reason === "status");
+async function settleAndTell(
+  pool: pg.Pool,
+  batch: readonly Settlement[],
+  { recorded }: { recorded: boolean },
+): Promise<void> {
+  const gone = batch.filter(isGone).map(({ delivery }) => delivery);
   if (
     gone.length === 0 &&
     batch.every(({ verdict, isOwnEvent }) => verdict !== "dead" || isOwnEvent)
   ) {
-    await settle(pool, batch);
+    await settle(pool, batch, { recorded });
     return;
   }
   const own = new Set(
     batch.filter(({ isOwnEvent }) => isOwnEvent).map(({ delivery }) => delivery.id),
   );
   await inTransaction(pool, async (client) => {
-    const dead = await settle(client, batch);
-    await disableGone(
-      client,
-      gone.map(({ delivery }) => delivery),
-    );
+    const disabled = await disableGone(client, gone);
+    const dead = await settle(client, batch, { recorded, disabled });
     const told = dead.filter(({ id }) => !own.has(id));
     await storeOwnEvents(
       client,

@@ -111,24 +111,29 @@ export async function setHealth(
 
 /**
  * Disables the webhooks that answered 410, unless they have been changed since: a late answer of an old URL says nothing
- * of the new one. Waits for nobody: one that somebody is changing answers 410 again.
+ * of the new one. Answers which of them are disabled now, and stay so until the transaction ends. Waits for nobody: one that
+ * somebody is changing is left out, and answers 410 again.
  */
 export async function disableGone(
   client: pg.ClientBase,
   gone: readonly { webhook_id: number; webhook_version: number }[],
-): Promise<void> {
-  if (gone.length === 0) return;
-  await client.query(
-    `update posthorn.webhooks set health = 'disabled', health_reason = 'gone'
-     where webhook_id in (
-       select w.webhook_id from posthorn.webhooks as w
+): Promise<Set<number>> {
+  if (gone.length === 0) return new Set();
+  const { rows } = await client.query<{ webhook_id: number }>(
+    `with locked as (
+       select w.webhook_id, w.health from posthorn.webhooks as w
        join unnest($1::bigint[], $2::integer[]) as g (webhook_id, version)
-         on g.webhook_id = w.webhook_id and g.version = w.version
-       where w.health <> 'disabled'
+         on g.webhook_id = w.webhook_id and (g.version = w.version or w.health = 'disabled')
        order by w.webhook_id for update of w skip locked
-     )`,
+     ),
+     disabled as (
+       update posthorn.webhooks as w set health = 'disabled', health_reason = 'gone'
+       where w.webhook_id in (select webhook_id from locked where health <> 'disabled')
+     )
+     select webhook_id from locked`,
     [gone.map(({ webhook_id }) => webhook_id), gone.map(({ webhook_version }) => webhook_version)],
   );
+  return new Set(rows.map((row) => row.webhook_id));
 }
 
 const ANNOUNCED_AS = {

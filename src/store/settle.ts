@@ -45,11 +45,11 @@ with outcome as (
   select * from unnest(
     $1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::bigint[], $7::integer[],
     $8::smallint[], $9::timestamptz[], $10::integer[], $11::text[], $12::integer[], $13::text[], $14::smallint[],
-    $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[]
+    $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[], $24::boolean[]
   ) as o (
     id, fence, verdict, due_at, tenant, webhook_id, webhook_version,
     number, at, duration_ms, worker, key_version, address, status,
-    reason, error, body_sha256, response_headers, response_body, attempt_id
+    reason, error, body_sha256, response_headers, response_body, attempt_id, is_held
   )
 ),
 -- By the primary key, row by row, whatever the planner thinks of an empty queue: decision 0007.
@@ -69,8 +69,8 @@ gone as (
 ),
 kept as (
   update posthorn.deliveries as d
-  -- A 410 disables the webhook: what it was the answer to is held with the rest, that step spent.
-  set state = case when o.status = 410 then 2 else 1 end, due_at = case when o.status = 410 then o.at else o.due_at end,
+  -- Where a 410 disables the webhook, what it was the answer to is held with the rest, that step spent.
+  set state = case when o.is_held then 2 else 1 end, due_at = case when o.is_held then o.at else o.due_at end,
     attempts_made = o.number, crashes = 0, locked_until = null
   from found as o
   where d.ctid = o.place_of_row and d.fence = o.fence and o.verdict = 'retry'
@@ -150,14 +150,24 @@ export type DeadDelivery = {
   reason: string;
 };
 
+/** Whether the receiver has said that it is gone for good. */
+export function isGone({ attempt }: Settlement): boolean {
+  return attempt.status === 410 && attempt.reason === "status";
+}
+
 /**
- * Settles attempts: all of them or, when the statement fails, none. Answers which deliveries are dead of it. Without the record of the attempts only what became
- * of the deliveries is written: for when the record can't be, since sending for ever would be worse.
+ * Settles attempts: all of them or, when the statement fails, none. Answers which deliveries are dead of it. What answered
+ * 410 is held where its webhook is among the `disabled`; else it waits as after any failure, since nothing would hold it.
+ * Without the record of the attempts only what became of the deliveries is written: for when the record can't be, since
+ * sending for ever would be worse.
  */
 export async function settle(
   client: pg.ClientBase | pg.Pool,
   settlements: readonly Settlement[],
-  { recorded = true }: { recorded?: boolean } = {},
+  {
+    recorded = true,
+    disabled = new Set(),
+  }: { recorded?: boolean; disabled?: ReadonlySet<number> } = {},
 ): Promise<DeadDelivery[]> {
   const column = <T>(pick: (settlement: Settlement) => T): T[] => settlements.map(pick);
   const plain = (pick: (settlement: Settlement) => Parameters<typeof plainArray>[0][number]) =>
@@ -187,6 +197,7 @@ export async function settle(
       column((s) => s.attempt.responseBody),
       plain((s) => attemptUuid(s.attempt.at, s.delivery.id, s.delivery.fence)),
       ...lessonsOf(settlements),
+      column((s) => isGone(s) && disabled.has(s.delivery.webhook_id)),
     ],
   });
   return rows;
