@@ -1,6 +1,7 @@
 // What the loop does beside claiming: due rows become ready, and rows follow their webhook's state.
 import type pg from "pg";
 
+import { sleep } from "../kernel/clock.ts";
 import { move, SWEEP_ROWS_MAX } from "./move.ts";
 
 /** Makes waiting rows ready once they are due. Answers how many. */
@@ -59,14 +60,35 @@ async function cancelIn(pool: pg.Pool, from: number, to: number) {
   return row;
 }
 
+// What a claim, a stage or a settle has locked is free again within some milliseconds. Not waited for row by row: two
+// statements that wait for several of each other's rows would deadlock.
+const LOOK_AGAIN_MS = 5;
+const LOOKS_MAX = 200; // a second: what is locked for longer is left to the sweep
+
 /**
- * Cancels what is left of a webhook that is unsubscribed or deleted, all of it: what were left to the sweep would be
- * sent after all where a subscribe follows at once.
+ * Cancels what is left of a webhook that is unsubscribed or deleted, all of it, also what others have locked: what were left
+ * to the sweep would be sent after all where a subscribe follows at once.
  */
 export async function cancelEnded(pool: pg.Pool, webhookId: number): Promise<void> {
-  let cancelled: number;
-  do ({ cancelled } = await cancelIn(pool, webhookId, webhookId));
-  while (cancelled === SWEEP_ROWS_MAX);
+  for (let looks = 0; looks < LOOKS_MAX; looks++) {
+    let run;
+    do run = await cancelIn(pool, webhookId, webhookId);
+    while (run.cancelled === SWEEP_ROWS_MAX);
+    const isSubscribedAgain = run.looked_at === 0;
+    if (isSubscribedAgain || !(await hasRows(pool, webhookId))) return;
+    await sleep(LOOK_AGAIN_MS);
+  }
+}
+
+async function hasRows(pool: pg.Pool, webhookId: number): Promise<boolean> {
+  const { rows } = await pool.query<{ found: boolean }>({
+    name: "has deliveries",
+    text: `select exists (
+      select from posthorn.deliveries where bucket = 0 and webhook_id = $1 and webhook_id > 0
+    ) as found`,
+    values: [webhookId],
+  });
+  return rows[0]?.found ?? false;
 }
 
 /**

@@ -6,7 +6,7 @@ import { connect, type Connection } from "../../src/store/connect.ts";
 import { announceHealth, listFailing } from "../../src/store/health.ts";
 import { releaseHeld } from "../../src/store/hold.ts";
 import { createEndedSweep } from "../../src/store/sweep.ts";
-import { caller, type Call } from "../helpers/api.ts";
+import { caller, until, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 let service: TestService; // an api alone: nothing moves but by the tests
@@ -43,6 +43,38 @@ test("an unsubscribe has cancelled all that was pending when it answers, so a su
   await post("webhooks.unsubscribe", { id }).expect(200);
   await post("webhooks.subscribe", { id, url: "https://example.com/" }).expect(200);
   expect(await counted(id)).toMatchObject({ pending: 0 });
+});
+
+test("an unsubscribe comes back for what a claim or a settle has locked, so a subscribe that follows sends none of it", async () => {
+  const id = await subscribe();
+  await publish(3);
+  const other = await connection.pool.connect();
+  await other.query("begin");
+  await other.query("select from posthorn.deliveries order by id limit 2 for update");
+  const answered = post("webhooks.unsubscribe", { id }).then(({ status }) => status);
+  await until(
+    () => rows("select from posthorn.deliveries"),
+    ({ length }) => length === 2,
+  );
+  // As a settle or a give-back does, so that the row is at another place afterwards.
+  await other.query("update posthorn.deliveries set locked_until = null");
+  await other.query("commit");
+  other.release();
+  expect(await answered).toBe(200);
+  await post("webhooks.subscribe", { id, url: "https://example.com/" }).expect(200);
+  expect(await counted(id)).toMatchObject({ pending: 0 });
+});
+
+test("an unsubscribe answers though somebody keeps rows locked; they are cancelled once they are free", async () => {
+  const id = await subscribe();
+  await publish(1);
+  const other = await connection.pool.connect();
+  await other.query("begin");
+  await other.query("select from posthorn.deliveries for update");
+  await post("webhooks.unsubscribe", { id }).expect(200);
+  await other.query("rollback");
+  other.release();
+  expect(await createEndedSweep(connection.pool)()).toBe(1);
 });
 
 test("what was left behind of an ended webhook is cancelled, though 2,500 others have ended before it", async () => {
