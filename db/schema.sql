@@ -919,6 +919,10 @@ declare
   has_keys boolean := false;
   kept record;
 begin
+  if schema_checked is null and enforced <> '{}' then
+    raise exception using errcode = 'PH412', column = 'payload',
+      message = format('payload: has to be judged by the schema of %s first', enforced[1]);
+  end if;
   -- By what is quick to ask; where the answer is no, the long way says what is wrong. A known type's name needs no look.
   for i in 1 .. cardinality(types) loop
     are_fine := are_fine and coalesce(

@@ -13,7 +13,7 @@ import { parseCidrs, type AddressRules } from "./egress/address.ts";
 import { createEgress } from "./egress/client.ts";
 import type { Endpoint } from "./egress/endpoint.ts";
 import { createJudge } from "./event-types/judge.ts";
-import { createSinglePublishes } from "./events/single.ts";
+import { createPublishes } from "./events/publishes.ts";
 import { createApp, createWorkerApp } from "./http/app.ts";
 import { listen } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder } from "./keys.ts";
@@ -84,7 +84,7 @@ function createParts(
   const worker = connect(url, { name: "worker", max: WORKER_CONNECTIONS_MAX, log, pinPlans: true });
   const cursors = createCursors(sealer.derive("cursors"));
   const judge = createJudge();
-  const single = createSinglePublishes(api);
+  const publishes = createPublishes(api);
   const counts = createTurns(COUNTS_MAX);
   const listeners: Endpoint[] = [];
   const addresses: AddressRules = {
@@ -114,7 +114,7 @@ function createParts(
         webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
         sendSample: (...sample) => sendSample({ ...sending, sealer, log }, ...sample),
       },
-      events: { store, single, judge, monotonic, published: () => wake() },
+      events: { store, publishes, judge, monotonic, published: () => wake() },
       deliveries: { store, monotonic, counts, queued: () => wake() },
       replays: { store, monotonic, counts },
       keys: store,

@@ -192,9 +192,10 @@ as $$
 $$;
 
 -- Stores events with their deliveries: all of them or, when anything is wrong, none. Answers in the order given.
--- `schema_checked` says that the caller has judged the payloads: that they are JSON and fit their types' schemas;
--- `own`, that the events are the service's own. An event is stored as checked also where its type has no schema to fit:
--- a worker asks for the schema of each that is not.
+-- `schema_checked` says that the caller has judged the payloads: that they are JSON and fit their types' schemas; null,
+-- that they are JSON, and that there should be nothing to fit: else PH412 is raised, for the caller to judge them. `own`
+-- says that the events are the service's own. An event is stored as checked also where its type has no schema to fit: a
+-- worker asks for the schema of each that is not.
 --
 -- Its statements are planned once a session: planned for each call, as PostgreSQL chose, that was most of their cost. Such a
 -- plan must suit whatever the tables hold later, so each table is reached by its key, in a lateral where it is joined.
@@ -225,6 +226,10 @@ declare
   has_keys boolean := false;
   kept record;
 begin
+  if schema_checked is null and enforced <> '{}' then
+    raise exception using errcode = 'PH412', column = 'payload',
+      message = format('payload: has to be judged by the schema of %s first', enforced[1]);
+  end if;
   -- By what is quick to ask; where the answer is no, the long way says what is wrong. A known type's name needs no look.
   for i in 1 .. cardinality(types) loop
     are_fine := are_fine and coalesce(

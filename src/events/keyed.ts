@@ -7,6 +7,7 @@ import { createGatherer } from "../kernel/gather.ts";
 import { createTurns, type Turns } from "../kernel/turns.ts";
 import type { Connection } from "../store/connect.ts";
 import { storeEvents, type NewEvent, type StoredEvent } from "../store/events.ts";
+import { laneOf, tenantOf } from "./lane.ts";
 
 const LOCK_NOT_AVAILABLE = "55P03";
 const GLANCE_MS = 25; // longer than another process of ours takes to commit, so it is a stranger's transaction
@@ -55,10 +56,10 @@ export function createKeyedPublishes(
 
   // A list that holds a key known to be waited for is not tried: halved, it gives that one up at no cost.
   const glanceTogether = createGatherer({
-    run: async (tenant, events: NewEvent[]) =>
-      events.some((event) => waitedFor.has(nameOf(tenant, event)))
+    run: async (lane, events: NewEvent[]) =>
+      events.some((event) => waitedFor.has(nameOf(tenantOf(lane), event)))
         ? keyIsHeld()
-        : glance(tenant, events),
+        : glance(tenantOf(lane), events),
     itemsMax: eventsMax,
     isRefusal: (error) => isRefusal(error) || isHeld(error),
   });
@@ -78,7 +79,7 @@ export function createKeyedPublishes(
     async store(tenant, event) {
       const name = nameOf(tenant, event);
       try {
-        return await glanceTogether(tenant, event);
+        return await glanceTogether(laneOf(tenant, event), event);
       } catch (error) {
         if (!isHeld(error)) throw error;
       }

@@ -5,12 +5,12 @@ import { SECOND } from "../kernel/duration.ts";
 import { invalid, PosthornError, type Issue } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
 import { depthExceeds, holdsInfinity } from "../kernel/json.ts";
-import { findEnforcedSchemas, type EnforcedSchema } from "../store/event-types.ts";
-import type { NewEvent, StoredEvent } from "../store/events.ts";
+import type { EnforcedSchema } from "../store/event-types.ts";
+import type { StoredEvent } from "../store/events.ts";
 import { databaseError } from "../kernel/faults.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import type { Published, PublishInput } from "./schema.ts";
-import type { SinglePublishes } from "./single.ts";
+import type { EventToStore, Publishes } from "./publishes.ts";
 
 const PAYLOAD_BYTES_MAX = 256 * 1024; // the database's publish() holds the same
 const PAYLOAD_DEPTH_MAX = 500; // levels, here and there: JSON readers of other languages stop at 1,000
@@ -19,7 +19,7 @@ const JUDGING_MS_MAX = 5 * SECOND; // of one request: a schema's pattern may tak
 /** `published` is called after events were stored, so that a delivery loop in this process need not poll. */
 export type PublishContext = {
   store: TenantStore;
-  single: SinglePublishes;
+  publishes: Publishes;
   judge: Judge;
   monotonic: MonotonicClock;
   published: () => void;
@@ -30,27 +30,28 @@ export async function publishMany(
   context: PublishContext,
   events: readonly PublishInput[],
 ): Promise<Published[]> {
-  const { store, single, published } = context;
+  const { store, publishes, published } = context;
   const pathOf = (index: number) => `events.${index}.`;
   const rows = events.map((event, index) => newEvent(event, pathOf(index)));
-  const types = events.map((event) => event.type);
-  judgePayloads(context, events, await findEnforcedSchemas(store.db, store.tenant, types), pathOf);
-  const stored = await single.storeMany(store.tenant, rows).catch(translate);
+  const judge = (schemas: readonly EnforcedSchema[]) =>
+    judgePayloads(context, events, schemas, pathOf);
+  const stored = await publishes.storeMany(store.tenant, rows, judge).catch(translate);
   published();
   return stored.map(asPublished);
 }
 
 /** The same for one event. Many at once share what they ask of the database, and its commits. */
 export async function publish(context: PublishContext, event: PublishInput): Promise<Published> {
-  const { store, single, published } = context;
+  const { store, publishes, published } = context;
   const row = newEvent(event, "");
-  judgePayloads(context, [event], [await single.schemaOf(store.tenant, event.type)], () => "");
-  const stored = await single.store(store.tenant, row).catch(translate);
+  const judge = (schemas: readonly EnforcedSchema[]) =>
+    judgePayloads(context, [event], schemas, () => "");
+  const stored = await publishes.storeOne(store.tenant, row, judge).catch(translate);
   published();
   return asPublished(stored);
 }
 
-function newEvent(event: PublishInput, path: string): NewEvent {
+function newEvent(event: PublishInput, path: string): EventToStore {
   return {
     type: event.type,
     payload: payloadText(event.payload, `${path}payload`),
@@ -87,10 +88,10 @@ function asPublished(row: StoredEvent): Published {
 function judgePayloads(
   { store, judge, monotonic }: PublishContext,
   events: readonly PublishInput[],
-  schemas: readonly (EnforcedSchema | undefined)[],
+  schemas: readonly EnforcedSchema[],
   pathOf: (index: number) => string,
 ): void {
-  const byType = new Map(schemas.map((schema) => [schema?.name, schema]));
+  const byType = new Map(schemas.map((schema) => [schema.name, schema]));
   const startedAt = monotonic();
   for (const [index, event] of events.entries()) {
     const type = byType.get(event.type);

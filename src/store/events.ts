@@ -19,13 +19,15 @@ export type NewEvent = {
   channel: string | null;
   timestamp: Date | null;
   idempotencyKey: string | null;
+  /** Whether it was judged by its type's schema; false where that should have none. */
+  isJudged: boolean;
 };
 
 export type StoredEvent = { event_id: string; matched: number; duplicate: boolean };
 
 /**
  * Stores events with their deliveries in one transaction: all or, when one can't be taken, none. Their payloads must
- * have been judged already: that they are JSON, and fit the schemas of their types. With `lockMsMax`, one whose
+ * be JSON, and where one that was not judged has a schema to fit it fails with PH412. With `lockMsMax`, one whose
  * idempotency key is held by another transaction for longer fails with 55P03.
  */
 export async function storeEvents(
@@ -38,7 +40,7 @@ export async function storeEvents(
   const isLimited = lockMsMax !== undefined;
   const { rows } = await pool.query<StoredEvent>({
     name: isLimited ? "publish within" : "publish",
-    text: isLimited ? STORE_WITHIN : `select event_id, matched, duplicate from ${STORE} true)`,
+    text: isLimited ? STORE_WITHIN : `select event_id, matched, duplicate from ${STORE})`,
     values: [
       tenant,
       column((event) => event.type),
@@ -46,6 +48,7 @@ export async function storeEvents(
       column((event) => event.channel),
       column((event) => event.timestamp),
       column((event) => event.idempotencyKey),
+      events.every((event) => event.isJudged) ? true : null,
       ...(isLimited ? [String(lockMsMax)] : []),
     ],
   });
@@ -53,14 +56,14 @@ export async function storeEvents(
 }
 
 const STORE =
-  "posthorn.store_events($1, $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[],";
+  "posthorn.store_events($1, $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::boolean";
 
 // One statement, and so one round trip and one commit. The limit is set first, since the function is given what that
 // answers: whether it is null, which it never is.
 const STORE_WITHIN = `
   select event_id, matched, duplicate
-  from (select set_config('lock_timeout', $7, true) as is_set offset 0) as limited
-  cross join lateral ${STORE} true, limited.is_set is null)`;
+  from (select set_config('lock_timeout', $8, true) as is_set offset 0) as limited
+  cross join lateral ${STORE}, limited.is_set is null)`;
 
 /** One of the service's own events, by its tenant. `payload` is a plain object. */
 export type OwnEvent = { tenant: string; type: string; payload: Record<string, unknown> };

@@ -37,6 +37,31 @@ test("each of many at once gets its own answer, the bad ones among them too", as
   }
 });
 
+test("a schema holds from the first publish after it was given, singly and in lists, and no longer than it is there", async () => {
+  const name = "stock.counted";
+  const schema = { type: "object" };
+  const tries = async () => {
+    const fit = { type: name, payload: {} };
+    const unfit = { type: name, payload: 1 };
+    const keyed = { ...unfit, idempotency_key: `${Math.random()}` };
+    const calls = [
+      post("events.publish", unfit),
+      post("events.publish", keyed),
+      post("events.publish_many", { events: [{ type: TYPE, payload: 1 }, unfit] }),
+      post("events.publish", fit),
+    ];
+    return (await Promise.all(calls)).map(({ status }) => status);
+  };
+  await post("event_types.create", { name }).expect(200);
+  expect(await tries()).toEqual([200, 200, 200, 200]);
+  for (let time = 0; time < 2; time++) {
+    await post("event_types.update", { name, schema, enforce: true }).expect(200);
+    expect(await tries()).toEqual([400, 400, 400, 200]);
+    await post("event_types.update", { name, enforce: false }).expect(200);
+    expect(await tries()).toEqual([200, 200, 200, 200]);
+  }
+});
+
 test("fifty with one key, and fifty with another body under it, are one event and fifty conflicts", async () => {
   const event = { type: TYPE, payload: "first", idempotency_key: "fifty-fifty" };
   const first = await post("events.publish", event);
