@@ -12,7 +12,7 @@ export type Target = {
   url: string;
   /** Undefined where this program, older than the one that stored it, does not know it. */
   preset: Preset | undefined;
-  /** For what a host takes in all. */
+  /** For what a host takes in all; the URL itself where it can't be read, which egress refuses then. */
   host: string;
   scheduleS: readonly number[];
   timeoutMs: number;
@@ -74,7 +74,7 @@ export function openTarget(row: WebhookRow, sealer: Sealer, log: Log): Target {
     version: row.version,
     url: row.url,
     preset,
-    host: new URL(row.url).host,
+    host: URL.canParse(row.url) ? new URL(row.url).host : row.url,
     scheduleS: row.retry_schedule_s ?? retryScheduleS,
     timeoutMs: row.timeout_ms ?? timeoutMs,
     secrets: openSecrets(row, sealer, log),

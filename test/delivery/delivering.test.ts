@@ -321,6 +321,21 @@ describe("a failed attempt", () => {
     expect((await attemptsOf(delivery?.id ?? ""))[0].response_body).toBe("\uFFFD\u0001binary");
   });
 
+  test("because its URL can't be read fails alone, visibly", async () => {
+    const broken = await subscribe({ retry_schedule_s: [] });
+    await subscribe();
+    await sql.query(
+      "update posthorn.webhooks set url = '//:', version = version + 1 where id = $1",
+      [broken],
+    );
+    await publish();
+    const found = await finished(2);
+    expect(found.map(({ status, reason }) => `${status} ${reason}`).sort()).toEqual([
+      "dead policy",
+      "delivered null",
+    ]);
+  });
+
   test("because its key can't be decrypted fails alone, visibly", async () => {
     const broken = await subscribe({ signature_key: "k", retry_schedule_s: [] });
     const sound = await subscribe({ signature_key: "k" });
