@@ -9,6 +9,8 @@ import { presets } from "./figures/presets.ts";
 import { profile } from "./figures/profile.ts";
 import { publishing } from "./figures/publish.ts";
 import { receivers } from "./figures/receivers.ts";
+import { replay } from "./figures/replay.ts";
+import { retention } from "./figures/retention.ts";
 import { throughput } from "./figures/throughput.ts";
 import { workers } from "./figures/workers.ts";
 import type { Group } from "./stage.ts";
@@ -20,6 +22,8 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   isolation,
   claim,
   "old-transaction": oldTransaction,
+  retention,
+  replay,
   idle,
   publish: publishing,
   receivers,

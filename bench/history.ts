@@ -6,12 +6,17 @@ const DAYS = 10;
 /** Fills partitions of days past with `count` deliveries that were delivered at the first attempt. */
 export async function fillHistory(sql: pg.Client, count: number): Promise<void> {
   for (let day = 2; day < 2 + DAYS; day++) {
-    for (const table of ["events", "event_payloads", "finished_deliveries", "attempts"])
-      await sql.query(partitionSql(table, day));
+    await makeDay(sql, day);
     await sql.query(DELIVERED, [day, Math.round(count / DAYS)]);
   }
   await sql.query("vacuum (analyze)"); // by when a history is that old, autovacuum has been there
   await sql.query("checkpoint");
+}
+
+/** Makes the partitions of a day that is past, and had none. */
+export async function makeDay(sql: pg.Client, daysAgo: number): Promise<void> {
+  for (const table of ["events", "event_payloads", "finished_deliveries", "attempts"])
+    await sql.query(partitionSql(table, daysAgo));
 }
 
 // One is made ahead for yesterday, so days past begin with the one before.
