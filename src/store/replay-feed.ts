@@ -7,7 +7,7 @@ import { resendLock } from "./resend-lock.ts";
 import { SWEEP_ROWS_MAX } from "./move.ts";
 import { inTransaction } from "./transaction.ts";
 
-/** Deliveries ready at once, of all replays of a webhook: at 250 ms a step, up to 2,000 a second. */
+/** Deliveries ready at once, of all replays of a webhook: at half a second a step, up to 1,000 a second. */
 export const READY_MAX = 500;
 
 // Those that wait for a retry make room, or a few hundred bad events would stop the rest for days; but so many end it.
