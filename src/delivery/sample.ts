@@ -24,5 +24,6 @@ export async function sendSample(
   const facts = { number: 1, sentAt, now: () => sentAt };
   const target = openTarget(webhook, sealer, log);
   const { outcome, ...made } = await attempt(context, target, event, facts);
-  return recordOf(outcome, { ...made, number: 1, startedAt: sentAt, worker });
+  const { headers } = target.secrets ?? {};
+  return recordOf(outcome, { ...made, number: 1, startedAt: sentAt, worker, headers });
 }

@@ -9,9 +9,9 @@ import type { Target } from "./target.ts";
 import { shownBy } from "./window.ts";
 
 /** What is known of a delivery's attempt beside its outcome. */
-export type AttemptFacts = Omit<RecordFacts, "number"> & {
+export type AttemptFacts = Omit<RecordFacts, "number" | "headers"> & {
   delivery: ClaimedDelivery;
-  target: Pick<Target, "version" | "scheduleS">;
+  target: Pick<Target, "version" | "scheduleS" | "secrets">;
   endedAt: Date;
   isOwnEvent: boolean;
   random: Random;
@@ -29,7 +29,11 @@ export function settlementOf(outcome: Outcome, facts: AttemptFacts): Settlement 
     ...verdict(outcome, facts),
     proves: shown === "success" ? true : shown === "silence" ? false : null,
     isOwnEvent: facts.isOwnEvent,
-    attempt: recordOf(outcome, { ...facts, number: facts.delivery.attempts_made + 1 }),
+    attempt: recordOf(outcome, {
+      ...facts,
+      number: delivery.attempts_made + 1,
+      headers: target.secrets?.headers,
+    }),
   };
 }
 

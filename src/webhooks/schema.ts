@@ -4,6 +4,7 @@ import { z } from "zod";
 import { TYPE_NAME_MAX, TYPE_PATTERN } from "../event-types/names.ts";
 import { instant, plainText, webhookIdInput as webhookIdField } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { MASK } from "../kernel/mask.ts";
 import { PRESET_NAMES } from "../presets/index.ts";
 
 const NAME_MAX = 200;
@@ -16,8 +17,7 @@ const WAIT_MAX_S = 604_800; // a week
 const RATE_MAX_PER_S = 10_000;
 const OVERLAP_MAX_S = 604_800; // a week: a key that is replaced has to go some day
 
-/** What stands for a header's value where the reader may not see it. */
-export const MASK = "********";
+export { MASK };
 
 const status = z.enum(["Subscribed", "Unsubscribed"]);
 const order = z.enum(["none", "channel", "webhook"]);
