@@ -15,8 +15,8 @@ export type Arrivals = {
   port: number;
   /** Why requests were no genuine webhooks. */
   wrong: string[];
-  /** When each event came first, and how often it was taken with a 200. */
-  events?: { id: string; at: number; times: number }[];
+  /** When each event was taken with a 200, each time. */
+  events?: { id: string; at: number[] }[];
 };
 
 export type Inbox = {

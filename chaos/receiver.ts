@@ -11,8 +11,7 @@ const [key = "", answerMs = "0"] = process.argv.slice(2);
 
 const BACKLOG = 4_096; // connections that wait to be accepted: several workers come at once
 
-const firstAt = new Map<string, number>();
-const times = new Map<string, number>();
+const takenAt = new Map<string, number[]>();
 const wrong: string[] = [];
 let failsFirstOf = 0;
 
@@ -32,8 +31,9 @@ const server = http.createServer(async (request, response) => {
   const isFirst = request.headers["webhook-attempt"] === "1";
   const { n } = event.payload as { n: number };
   if (isFirst && failsFirstOf > 0 && n % failsFirstOf === 0) return answer(503);
-  if (!firstAt.has(event.id)) firstAt.set(event.id, now());
-  times.set(event.id, (times.get(event.id) ?? 0) + 1);
+  const at = takenAt.get(event.id);
+  if (at) at.push(now());
+  else takenAt.set(event.id, [now()]);
   return answer(200);
 });
 server.keepAliveTimeout = 60_000;
@@ -54,11 +54,11 @@ const ORDERS: Record<Order["order"], (order: Order) => Promise<unknown> | undefi
 process.on("message", async (order: Order) => {
   await ORDERS[order.order](order);
   const arrivals: Arrivals = {
-    unique: firstAt.size,
+    unique: takenAt.size,
     port: (server.address() as AddressInfo | null)?.port ?? 0,
     wrong,
     ...(order.order === "report" && {
-      events: [...firstAt].map(([id, at]) => ({ id, at, times: times.get(id) ?? 0 })),
+      events: [...takenAt].map(([id, at]) => ({ id, at })),
     }),
   };
   process.send?.(arrivals);

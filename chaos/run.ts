@@ -83,18 +83,18 @@ function report(): void {
     const verdict = verdicts.get(row);
     if (!verdict) return [];
     const { acknowledged, lost, ghosts, repeated, inFlight, refused } = verdict;
-    const { firstAgainMs, allThereMs, longestMs } = verdict;
+    const { firstAgainMs, resumeMs, longestMs } = verdict;
     return [
       [
         row.title,
         ...[acknowledged, lost, ghosts, repeated, inFlight, refused].map(count),
-        ...[firstAgainMs, allThereMs, longestMs].map(seconds),
+        ...[firstAgainMs, resumeMs, longestMs].map(seconds),
       ],
     ];
   });
   process.stdout.write(
     `\n${cpus().length} × ${cpus()[0]?.model ?? "?"}, Node ${process.version}, commit ${commit}, scale ${scale}, ${seconds(now() - startedAt)}\n\n` +
-      `${table([...head, "first again", "all there", "longest"], rows)}\n\n` +
+      `${table([...head, "first again", "longest resume", "longest"], rows)}\n\n` +
       (disk || values.short ? "" : "disk full: skipped, this user may not mount a disk\n") +
       `${chosen.length} rows, ${failed} failed\n`,
   );

@@ -33,8 +33,11 @@ export type Setup = {
   answerMs?: number;
 };
 
-/** A delivery that a worker has claimed, by its lease. */
-export type Lease = { id: string; fence: number };
+/** A delivery that a worker has claimed, by its lease; each event of the harness has one delivery. */
+export type Lease = { id: string; fence: number; event: string };
+
+/** One fault: what was in flight when it struck, and when it was over; null while it lasts. */
+export type Strike = { at: number; healedAt: number | null; leases: readonly Lease[] };
 
 export type World = {
   database: Database;
@@ -52,13 +55,12 @@ export type World = {
   load(options?: Parameters<typeof startLoad>[1]): Load;
   /** The leases that run, but for those that a fault has struck. */
   leases(): Promise<Lease[]>;
-  /** Notes what was in flight at a fault: each of it may be repeated once. */
+  /** Notes that a fault strikes, and what is in flight at it: each of it may be repeated once. */
   struck(leases: readonly Lease[]): void;
-  /** Notes that a fault is over. */
+  /** Notes that a fault is over; one of which nobody said that it struck had nothing in flight. */
   healed(): void;
-  /** All that was struck, as lease by lease. */
-  inFlight: ReadonlySet<string>;
-  heals: number[];
+  /** The faults, the oldest first. */
+  strikes: readonly Strike[];
   /** What the row has seen go wrong, in words. */
   wrong: string[];
   /** What the services have logged above info, the last lines of each. */
@@ -119,7 +121,8 @@ function createParts(
   const ledger = createLedger();
   const services: Service[] = [];
   const started: Service[] = [];
-  const inFlight = new Set<string>();
+  const strikes: Strike[] = [];
+  const struckLeases = new Set<string>();
   let direct: Promise<pg.Client> | undefined;
 
   const directUrl = () => socketUrl(dirname(database.socketFile()));
@@ -181,15 +184,20 @@ function createParts(
     leases: async () =>
       (
         await sql<Lease>(
-          "select id, fence::integer from posthorn.deliveries where bucket = 0 and locked_until > now()",
+          `select id, fence::integer, posthorn.public_id('evt', event_id) as event
+           from posthorn.deliveries where bucket = 0 and locked_until > now()`,
         )
-      ).filter((lease) => !inFlight.has(nameOf(lease))),
-    inFlight,
+      ).filter((lease) => !struckLeases.has(nameOf(lease))),
+    strikes,
     struck(leases: readonly Lease[]) {
-      for (const lease of leases) inFlight.add(nameOf(lease));
+      strikes.push({ at: now(), healedAt: null, leases });
+      for (const lease of leases) struckLeases.add(nameOf(lease));
     },
-    heals: [] as number[],
-    healed: () => void world.heals.push(now()),
+    healed() {
+      const [at, last] = [now(), strikes.at(-1)];
+      if (last?.healedAt === null) last.healedAt = at;
+      else strikes.push({ at, healedAt: at, leases: [] });
+    },
     wrong: [] as string[],
     complaints: () =>
       started.flatMap(({ role, complaints }) =>
