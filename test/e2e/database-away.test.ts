@@ -126,6 +126,35 @@ describe("while the database is stopped", () => {
   });
 });
 
+test("while the database is read-only publish answers 503 and reading goes on; what was out meanwhile is recorded afterwards, sent once", async () => {
+  let answer = () => {};
+  const isReadOnly = new Promise<void>((resolve) => (answer = resolve));
+  inbox.reply = () => ({ until: isReadOnly });
+  await subscribe();
+  const before = await publish();
+  await inbox.arrived(1);
+  const tryToPublish = () => post("events.publish", { type: TYPE, payload: 1 });
+  const statusOfPublish = async () => (await tryToPublish()).status;
+  await query(postgres.url, "alter system set default_transaction_read_only = on");
+  await query(postgres.url, "select pg_reload_conf()");
+  await until(statusOfPublish, (status) => status !== 200);
+  answer();
+  for (let n = 0; n < 20; n++) {
+    const { status, body } = await tryToPublish();
+    expect([status, body.code]).toEqual([503, "database_unavailable"]);
+  }
+  expect((await deliveries()).at(-1)).toMatchObject({ event_id: before, status: "pending" });
+
+  await query(postgres.url, "alter system reset default_transaction_read_only");
+  await query(postgres.url, "select pg_reload_conf()");
+  await until(statusOfPublish, (status) => status === 200);
+  const all = await until(deliveries, (list) =>
+    list.every(({ status }: { status: string }) => status === "delivered"),
+  );
+  expect(all.at(-1)).toMatchObject({ event_id: before, attempts_made: 1 });
+  expect(inbox.requests).toHaveLength(all.length);
+});
+
 describe("the database that stops after the receiver's 200 and before it is written down", () => {
   test.each(["fast", "immediate"] as const)(
     "(%s) and comes back while the worker lives has it recorded, and it is not sent again",
