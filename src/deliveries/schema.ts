@@ -66,7 +66,10 @@ export const delivery = z
     cause: z.enum(["publish", "retry", "replay", "reconcile"]),
     attempts_made: z.int(),
     next_attempt_at: instant.nullable(),
-    waiting_for: z.enum(["retry", "rate", "order", "paused", "disabled", "cap"]).nullable(),
+    waiting_for: z.enum(["retry", "rate", "order", "paused", "disabled", "cap"]).nullable().meta({
+      description:
+        "What holds a pending delivery; null where it is due, or in flight. `cap` stands for a place among its webhook's requests: each worker keeps those by itself, so that what is due and waits for one is answered as null so far.",
+    }),
     reason,
     created_at: instant,
     finished_at: instant.nullable(),
