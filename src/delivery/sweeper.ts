@@ -17,6 +17,7 @@ import {
 import { cancelHeldTooLong, holdResting, postponeTold, releaseHeld } from "../store/hold.ts";
 import { refitLanes } from "../store/lanes.ts";
 import { SWEEP_ROWS_MAX } from "../store/move.ts";
+import { wipeOldKeys } from "../store/old-keys.ts";
 import { createReplayFeed } from "../store/replay-feed.ts";
 import { createEndedSweep, forgetKeys, stageDue } from "../store/sweep.ts";
 import { judgeHealth } from "./health.ts";
@@ -80,6 +81,7 @@ export function startSweeper(options: {
       run: createTransactionWatch({ pool, monotonic, log }),
     },
     { name: "forget", everyMs: FORGET_MS, run: () => forgetKeys(pool, idempotencyH) },
+    { name: "wipe", everyMs: MINUTE, run: () => wipeOldKeys(pool) },
   ];
   // By itself, since it may wait behind strangers' transactions.
   const keeping: Task[] = [
