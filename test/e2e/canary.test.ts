@@ -59,9 +59,9 @@ beforeAll(async () => {
     },
     { log },
   );
-  inbox = await startInbox((_request, number) => ({
+  inbox = await startInbox(({ headers }, number) => ({
     status: number % 2 === 0 ? 200 : 500,
-    body: CONTENTS["receiver's answer"],
+    body: JSON.stringify([CONTENTS["receiver's answer"], headers]), // as an echo does
   }));
   sql = new pg.Client({ connectionString: database.url });
   await sql.connect();
