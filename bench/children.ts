@@ -16,6 +16,8 @@ const NODE_FLAGS = ["--max-semi-space-size=64"];
 /** What a service is started with where it has to ask the name server in BENCH_NAME_SERVER. */
 export const NAME_SERVER = ["--import", new URL("children/name-server.mjs", import.meta.url).href];
 
+const WARNINGS = ["warn", "error", "fatal"];
+
 const running = new Set<ChildProcess>();
 
 /** A part of the service, as it is installed, in a process of its own. */
@@ -52,9 +54,9 @@ export async function startService(
   const lines = createInterface({ input: child.stdout! });
   const url = await new Promise<string>((resolve, reject) => {
     lines.on("line", (line) => {
-      const entry = JSON.parse(line) as { level: number; msg: string; url: string };
+      const entry = JSON.parse(line) as { level: string; msg: string; url: string };
       if (entry.msg === "ready") resolve(entry.url);
-      if (entry.level >= 40) warnings.push(line);
+      if (WARNINGS.includes(entry.level)) warnings.push(line);
     });
     child.once("exit", (code) => reject(new Error(`posthorn ${role} ended with ${code}`)));
   });

@@ -7,6 +7,9 @@ import { BENCH, clear, WIDE, type Group, type Scene } from "../stage.ts";
 const PER_SECOND = 200;
 const WINDOW_S = 20;
 
+const LONE_EVERY_S = 3; // a worker looks less often after two seconds without work
+const LONE_S = 30;
+
 const SETUPS = [
   { name: "one process, HTTP", roles: ["serve"], door: "http", p50: 4, p99: 15 },
   { name: "api and worker apart, HTTP", roles: ["api", "worker"], door: "http", p50: 20, p99: 60 },
@@ -19,9 +22,14 @@ export const latency: Group = {
   title: "Publish to receiver",
   about:
     `${PER_SECOND} events of 1 KB a second to 100 webhooks, each published at its time whatever the service does ` +
-    "(open loop). Latency runs from the intended time of publish to the receiver, on the machine's one monotonic clock.",
+    "(open loop). Latency runs from the intended time of publish to the receiver, on the machine's one monotonic clock. A " +
+    `lone event is one every ${LONE_EVERY_S} s, ${LONE_S / LONE_EVERY_S} of them, with nothing between.`,
   rounds: 1,
   async run(scene) {
+    for (const setup of SETUPS) {
+      await clear(scene);
+      await measureLone(scene, setup);
+    }
     for (const beside of BESIDE) {
       for (const setup of SETUPS) {
         await clear(scene);
@@ -44,26 +52,35 @@ export const latency: Group = {
   }),
 };
 
-async function measure(
-  scene: Scene,
-  { roles, door, p50, p99 }: (typeof SETUPS)[number],
-  name: string,
-): Promise<void> {
-  const services = [];
-  for (const role of roles) services.push(await startService(role, scene.env));
-  const load = {
-    door,
-    url: door === "sql" ? scene.database.url : (services[0]?.url ?? ""),
-    ...BENCH,
-    perSecond: PER_SECOND,
-    seconds: WINDOW_S,
-  };
+async function measure(scene: Scene, setup: (typeof SETUPS)[number], name: string): Promise<void> {
+  const { p50, p99 } = setup;
+  const { services, load } = await startSetup(scene, setup);
   await warmUp(scene, load);
   const arrived = await publishSteadily(scene, load);
   scene.note(`${name}: p50`, arrived.p50, "ms", { atMost: p50 });
   scene.note(`${name}: p99`, arrived.p99, "ms", { atMost: p99 });
   scene.note(`${name}: max`, arrived.max, "ms");
   for (const service of services) await service.stop();
+}
+
+async function measureLone(scene: Scene, setup: (typeof SETUPS)[number]): Promise<void> {
+  const { services, load } = await startSetup(scene, setup);
+  await warmUp(scene, load);
+  const arrived = await publishSteadily(scene, {
+    ...load,
+    perSecond: 1 / LONE_EVERY_S,
+    seconds: LONE_S,
+  });
+  scene.note(`a lone event, ${setup.name}: p50`, arrived.p50, "ms");
+  scene.note(`a lone event, ${setup.name}: max`, arrived.max, "ms");
+  for (const service of services) await service.stop();
+}
+
+async function startSetup(scene: Scene, { roles, door }: (typeof SETUPS)[number]) {
+  const services = [];
+  for (const role of roles) services.push(await startService(role, scene.env));
+  const url = door === "sql" ? scene.database.url : (services[0]?.url ?? "");
+  return { services, load: { door, url, ...BENCH, perSecond: PER_SECOND, seconds: WINDOW_S } };
 }
 
 async function addFutureRetries({ database }: Scene): Promise<void> {
