@@ -56,7 +56,8 @@ function waitsFor(row: DeliveryRow): Delivery["waiting_for"] {
   if (row.state === 3) return "order";
   if (row.waits_for_rate) return "rate";
   // A webhook told to wait (Retry-After) waits as a whole, its first attempts too.
-  return row.state === 1 || row.not_before ? "retry" : null;
+  if (row.state === 1 || row.not_before) return "retry";
+  return row.waits_for_place ? "cap" : null;
 }
 
 function later(a: Date | null, b: Date | null): Date | null {

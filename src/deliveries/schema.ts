@@ -68,7 +68,7 @@ export const delivery = z
     next_attempt_at: instant.nullable(),
     waiting_for: z.enum(["retry", "rate", "order", "paused", "disabled", "cap"]).nullable().meta({
       description:
-        "What holds a pending delivery; null where it is due, or in flight. `cap` stands for a place among its webhook's requests: each worker keeps those by itself, so that what is due and waits for one is answered as null so far.",
+        "What holds a pending delivery; null where it is due, or in flight. `cap`: it is due, and others of its webhook that go first are in flight.",
     }),
     reason,
     created_at: instant,

@@ -26,6 +26,8 @@ export type DeliveryRow = {
   due_at: Date | null;
   not_before: Date | null;
   waits_for_rate: boolean;
+  /** Whether others of its webhook, which go first, are in flight. */
+  waits_for_place: boolean;
   paused: boolean;
   health: WebhookHealth;
   in_flight: boolean;
@@ -69,6 +71,11 @@ export async function listDeliveries(
       case when d.state in (0, 3) then least(d.due_at, now()) else d.due_at end as due_at, w.paused, w.health,
       case when s.not_before > now() then s.not_before end as not_before,
       coalesce(d.state = 0 and w.rate_limit_per_s is not null and s.next_send_at > now(), false) as waits_for_rate,
+      coalesce(d.state = 0 and (
+        select first.locked_until from posthorn.deliveries as first
+        where first.bucket = ${BUCKET} and first.state = 0 and first.webhook_id = d.webhook_id
+        order by first.due_at, first.id limit 1
+      ) > now(), false) as waits_for_place,
       coalesce(d.locked_until > now(), false) as in_flight
     from (
       select * from posthorn.all_deliveries

@@ -380,6 +380,20 @@ describe("a claim", () => {
     expect(claims).toBeLessThanOrEqual(4);
   });
 
+  test("leaves what has no place to wait for the cap, and says so while the first is in flight", async () => {
+    const webhook = await subscribe();
+    await publish("a", "a");
+    const waiting = async () =>
+      (await post("deliveries.list", { webhook_id: webhook })).body.data.map(
+        ({ waiting_for }: { waiting_for: string | null }) => waiting_for,
+      );
+    expect(await waiting()).toEqual([null, null]);
+    const [first] = (await claim({ each: 1 })) as [ClaimedDelivery];
+    expect(await waiting()).toEqual(["cap", null]);
+    await finish(first);
+    expect(await waiting()).toEqual([null]);
+  });
+
   test("takes no more rows of unproven webhooks than it may, and all that is left of proven ones", async () => {
     for (let n = 0; n < 6; n++) await subscribe();
     await publish("a", "a");
