@@ -20,6 +20,7 @@ on conflict (bucket, webhook_id) do update set proven = excluded.proven;
 -- Where the sweeps begin: the few webhooks that rest, or asked to be left alone.
 create index webhooks_resting on posthorn.webhooks (webhook_id) where paused or health = 'disabled';
 create index webhook_states_told on posthorn.webhook_states (bucket, not_before) where not_before is not null;
+create index webhooks_old_keys on posthorn.webhooks (previous_key_expires_at) where previous_key_expires_at is not null;
 
 -- The lane of an ordered webhook's delivery: 0 where all of it is one lane, else its channel's number, 1 for events
 -- without a channel. 52 bits of a hash, so that a JavaScript number holds it; two channels with one number are kept in one

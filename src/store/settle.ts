@@ -197,7 +197,7 @@ export async function settle(
       column((s) => s.attempt.responseBody),
       plain((s) => attemptUuid(s.attempt.at, s.delivery.id, s.delivery.fence)),
       ...lessonsOf(settlements),
-      column((s) => isGone(s) && disabled.has(s.delivery.webhook_id)),
+      plain((s) => isGone(s) && disabled.has(s.delivery.webhook_id)),
     ],
   });
   return rows;
