@@ -29,9 +29,9 @@ export type Service = {
   stop(): Promise<void>;
 };
 
-/** Starts a script of `children/` with tsx; it talks over IPC. */
-export function start(script: string, ...args: string[]): ChildProcess {
-  const child = fork(fileURLToPath(new URL(`children/${script}`, import.meta.url)), args, {
+/** Starts a script of `children/` with tsx; it talks over IPC. By its URL, which knip follows. */
+export function start(script: URL, ...args: string[]): ChildProcess {
+  const child = fork(fileURLToPath(script), args, {
     execArgv: [...NODE_FLAGS, "--import", "tsx"],
     serialization: "advanced", // JSON has no infinity
   });

@@ -52,7 +52,12 @@ export async function startReceiver(): Promise<Receiver> {
   };
   const authority = createAuthority("the bench");
   const pair = createCertificate(authority, [`*.${DOMAIN}`]);
-  const child = start("receiver.ts", SIGNATURE_KEY, file("key", pair.key), file("cert", pair.cert));
+  const child = start(
+    new URL("./children/receiver.ts", import.meta.url),
+    SIGNATURE_KEY,
+    file("key", pair.key),
+    file("cert", pair.cert),
+  );
   const { port, securePort } = await message<{ port: number; securePort: number }>(child);
   const ask = (question: Question) => {
     const answer = message<Answer>(child);

@@ -49,7 +49,12 @@ export async function runOurs(scene: Scene): Promise<[string, Rate]> {
 }
 
 export async function runLimit(scene: Scene, client: Client): Promise<[string, Rate]> {
-  const limit = start("limit.ts", client, scene.receiver.url, String(BENCH.channels.length));
+  const limit = start(
+    new URL("./children/limit.ts", import.meta.url),
+    client,
+    scene.receiver.url,
+    String(BENCH.channels.length),
+  );
   const rate = await measureRate(scene, [limit.pid!], { seconds: scene.seconds(WINDOW_S) });
   await stop(limit);
   return [limitName(client), rate];
@@ -65,11 +70,26 @@ export async function runPeer(
   const databaseUrl = await scene.database.fresh("peer");
   const url = peer === "BullMQ" ? (redis?.url ?? "") : databaseUrl;
   const count = backlogOf(scene, name, client === "got" ? FIRST_GUESS_WITH_GOT : FIRST_GUESS);
-  const fill = start("peer.ts", peer, "fill", url, String(count), String(BENCH.channels.length));
+  const fill = start(
+    new URL("./children/peer.ts", import.meta.url),
+    peer,
+    "fill",
+    url,
+    String(count),
+    String(BENCH.channels.length),
+  );
   const [code] = (await once(fill, "exit")) as [number];
   if (code !== 0) throw new Error(`${peer} could not be filled`);
   const attemptsUrl = isRecorded ? databaseUrl : "";
-  const worker = start("peer.ts", peer, "work", url, client, scene.receiver.url, attemptsUrl);
+  const worker = start(
+    new URL("./children/peer.ts", import.meta.url),
+    peer,
+    "work",
+    url,
+    client,
+    scene.receiver.url,
+    attemptsUrl,
+  );
   const rate = await measureRate(scene, [worker.pid!], {
     seconds: scene.seconds(WINDOW_S),
     total: count,

@@ -133,7 +133,7 @@ async function earnPlaces({ database, receiver }: Scene): Promise<number> {
 
 async function hostileOnes(scene: Scene): Promise<void> {
   const { receiver, database, env, round } = scene;
-  const zoo = start("hostile.ts", String(HOSTILE));
+  const zoo = start(new URL("../children/hostile.ts", import.meta.url), String(HOSTILE));
   const { urls } = await message<{ urls: string[] }>(zoo);
   const tenant = `hostile${round}`;
   const hostile = urls.map((url, n) => ({ url, channels: [`hostile-${n}`] }));

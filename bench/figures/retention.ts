@@ -44,7 +44,12 @@ export const retention: Group = {
 
 /** Publishes for as long as `act` takes. */
 async function probe({ database }: Scene, act: () => Promise<void>): Promise<Percentiles> {
-  const prober = start("prober.ts", database.url, BENCH.tenant, String(PER_SECOND));
+  const prober = start(
+    new URL("../children/prober.ts", import.meta.url),
+    database.url,
+    BENCH.tenant,
+    String(PER_SECOND),
+  );
   await sleep(1_000); // until it is warm
   await act();
   const answer = message<Percentiles>(prober);
