@@ -15,8 +15,8 @@ const [HANGING, NAMELESS, ALL] = [50, 20, 100];
 
 const HANGING_GREAT = 70; // of 100 that have earned many places each
 const EARNING_AT_ONCE = 10; // webhooks: sixteen places of each fit into the 160 up to which a worker gives more than two
-const EARNING_EVENTS = 200; // for each: some of the sixteen were still missing after 150
-const EARNING_DELAY_MS = 100; // answers that come at once leave no place in use, and so earn none
+const EARNING_EVENTS = 300; // for each: after 200 the least of them had eleven places
+const EARNING_DELAY_MS = 50; // answers that come at once leave no place in use, and so earn none
 
 const [HOSTILE, HEALTHY] = [100, 20];
 const HEALTHY_PER_SECOND = 200;
