@@ -27,7 +27,7 @@ export async function timeClaims(
     name: "worker",
     max: 1,
     log: silentLog,
-    pinPlans: true,
+    plans: "pinned once",
   });
   const places = Object.fromEntries(full.map((id) => [id, [0, 0] as const]));
   const ms: number[] = [];

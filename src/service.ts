@@ -28,7 +28,8 @@ import { connect } from "./store/connect.ts";
 import { workerName } from "./worker-name.ts";
 
 const API_CONNECTIONS_MAX = 10;
-const WORKER_CONNECTIONS_MAX = 5; // a claim, a settle and the housekeeping; more would only take them from others
+const LOOP_CONNECTIONS_MAX = 3; // a claim, the events of the one before, and a settle; more would only take them from others
+const HOUSEKEEPING_CONNECTIONS_MAX = 2; // a replay's step and a sweep; what has to be on time goes with the loop
 const READY_WITHIN_MS = 2 * SECOND; // a probe's patience: a database that is silent for longer is not ready
 const LOOPBACK = "127.0.0.0/8,::1/128";
 
@@ -81,7 +82,18 @@ function createParts(
   { url, sealer, embeddedUrl, endpoints }: OpenDatabase,
 ) {
   const api = connect(url, { name: "api", max: API_CONNECTIONS_MAX, log });
-  const worker = connect(url, { name: "worker", max: WORKER_CONNECTIONS_MAX, log, pinPlans: true });
+  const loop = connect(url, {
+    name: "worker",
+    max: LOOP_CONNECTIONS_MAX,
+    log,
+    plans: "pinned once",
+  });
+  const housekeeping = connect(url, {
+    name: "housekeeping",
+    max: HOUSEKEEPING_CONNECTIONS_MAX,
+    log,
+    plans: "pinned",
+  });
   const cursors = createCursors(sealer.derive("cursors"));
   const judge = createJudge();
   const publishes = createPublishes(api);
@@ -123,7 +135,7 @@ function createParts(
 
   const readiness = async () => {
     if (isStopping) return "stopping";
-    const { pool } = role === "worker" ? worker : api;
+    const { pool } = role === "worker" ? loop : api;
     const question: pg.QueryConfig & { query_timeout: number } = {
       text: "select",
       query_timeout: READY_WITHIN_MS,
@@ -150,43 +162,44 @@ function createParts(
     unready: () => void (isStopping = true),
     close: async () => {
       await egress.close();
-      await Promise.all([api.close(), worker.close()]);
+      await Promise.all([api, loop, housekeeping].map((connection) => connection.close()));
     },
 
     /** Starts delivering; answers how to stop it. */
     deliver() {
-      const loop = startLoop({
+      const delivering = startLoop({
         ...sending,
-        pool: worker.pool,
-        db: worker.db,
+        pool: loop.pool,
+        db: loop.db,
         judge,
         log,
         monotonic,
         clock: createDatabaseClock(monotonic),
         random: Math.random,
-        targets: createTargets(worker.db, sealer, log),
+        targets: createTargets(loop.db, sealer, log),
         concurrency,
         perWebhook: config.POSTHORN_MAX_IN_FLIGHT_PER_WEBHOOK,
         perHost: config.POSTHORN_MAX_IN_FLIGHT_PER_HOST,
       });
       const sweeper = startSweeper({
-        pool: worker.pool,
+        loopPool: loop.pool,
+        pool: housekeeping.pool,
         idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
         holdH: config.POSTHORN_HOLD_H,
         disableAfterH: config.POSTHORN_DISABLE_AFTER_H,
         keepPartitions: createPartitionKeeper({
-          pool: worker.pool,
+          pool: housekeeping.pool,
           url,
           retentionD: config.POSTHORN_RETENTION_D,
           payloadRetentionD: config.POSTHORN_PAYLOAD_RETENTION_D,
           log,
         }),
         monotonic,
-        ready: () => loop.wake(),
+        ready: () => delivering.wake(),
         log,
       });
-      wake = () => loop.wake();
-      return () => Promise.all([loop.stop(), sweeper.stop()]);
+      wake = () => delivering.wake();
+      return () => Promise.all([delivering.stop(), sweeper.stop()]);
     },
   };
 }

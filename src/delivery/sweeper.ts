@@ -37,6 +37,8 @@ type Task = { name: string; everyMs: number; run: () => Promise<number> };
 /** Starts the housekeeping; `ready` is called when rows have become ready to claim. */
 export function startSweeper(options: {
   pool: pg.Pool;
+  /** The delivery loop's, for what has to be on time. */
+  loopPool: pg.Pool;
   idempotencyH: number;
   holdH: number;
   disableAfterH: number;
@@ -45,8 +47,8 @@ export function startSweeper(options: {
   ready: () => void;
   log: Log;
 }): { stop(): Promise<void> } {
-  const { pool, idempotencyH, holdH, disableAfterH, keepPartitions, monotonic, ready, log } =
-    options;
+  const { pool, loopPool, idempotencyH, holdH, disableAfterH, keepPartitions } = options;
+  const { monotonic, ready, log } = options;
   const stopping = new AbortController();
   const waking = async (moved: Promise<number>) => {
     const count = await moved;
@@ -54,8 +56,8 @@ export function startSweeper(options: {
     return count;
   };
   const staging: Task[] = [
-    { name: "stage", everyMs: STAGE_MS, run: () => waking(stageDue(pool)) },
-    { name: "expand", everyMs: EXPAND_MS, run: () => waking(expandSome(pool)) },
+    { name: "stage", everyMs: STAGE_MS, run: () => waking(stageDue(loopPool)) },
+    { name: "expand", everyMs: EXPAND_MS, run: () => waking(expandSome(loopPool)) },
   ];
   const feedReplays = createReplayFeed(pool);
   const feeding: Task[] = [{ name: "replays", everyMs: FEED_MS, run: () => waking(feedReplays()) }];
@@ -117,7 +119,7 @@ export function startSweeper(options: {
     }
   }
 
-  // One task at a time takes one connection at most: the rest of the pool is the claim's and the settle's.
+  // One task at a time takes one connection at most.
   async function runLane(lane: readonly Task[]): Promise<void> {
     const dueAt = lane.map(() => 0);
     while (!stopping.signal.aborted) {

@@ -176,12 +176,12 @@ export function createEventReader(pool: pg.Pool) {
     const isOneDay = day === partitionSuffix(timeOfUuid(last));
     const found = isOneDay && mayReadPartitions ? await readOfDay(day, values) : undefined;
     if (found) return found;
-    // Not prepared, and with the span of ids as constants: so it reads only the partitions of those days.
-    const { rows } = await pool.query<EventToSend>(eventsSql("", "id between $3 and $4"), [
-      ...values,
-      first,
-      last,
-    ]);
+    // By the span of ids it knows, when it begins, which days' partitions to read.
+    const { rows } = await pool.query<EventToSend>({
+      name: "events",
+      text: eventsSql("", "id between $3 and $4"),
+      values: [...values, first, last],
+    });
     return rows;
   };
 }

@@ -11,7 +11,12 @@ let connection: Connection;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  connection = connect(database.url, { name: "events", max: 1, log: silentLog, pinPlans: true });
+  connection = connect(database.url, {
+    name: "events",
+    max: 1,
+    log: silentLog,
+    plans: "pinned once",
+  });
 });
 afterAll(async () => {
   await connection.close();

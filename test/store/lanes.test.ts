@@ -27,7 +27,7 @@ beforeAll(async () => {
     name: "lanes",
     max: 8,
     log: silentLog,
-    pinPlans: true,
+    plans: "pinned once",
   });
 });
 afterAll(async () => {

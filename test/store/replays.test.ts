@@ -21,7 +21,7 @@ beforeAll(async () => {
     name: "replays",
     max: 4,
     log: silentLog,
-    pinPlans: true,
+    plans: "pinned",
   });
 });
 afterAll(async () => {
