@@ -5,9 +5,10 @@ import { SECOND } from "../kernel/duration.ts";
 
 const FIRST_PLACES = 2; // of a proven webhook that this worker knows nothing of; each success that was waited for adds one
 const UNUSED = 1 / 8; // of a place, taken back by each success while less than half of them were in use: some need many for a while
-// From here on nobody gets more than the first places, so that however many of those with many begin to hang at once,
-// an eighth is left for others: a claim takes a quarter at most. A receiver that answers needs few of them.
-const TIGHT_SHARE = 5 / 8;
+// However many of those with many places begin to hang at once, an eighth of all is left for others: past this share nobody
+// gets more than the first places. A receiver that answers needs few of them.
+const MANY_SHARE = 7 / 8;
+const TIGHT_SHARE = 1 / 8; // with less than this below it, such a claim would be small, and the other kind is made
 const PROBATION_SHARE = 1 / 4; // of all places, for webhooks that are not proven, together
 const SILENT_MS = 1 * SECOND; // without an answer: most receivers take far less, and more would only hang as well
 const REMEMBERED_MAX = 1_000; // webhooks without a request; one forgotten begins again with two places
@@ -73,11 +74,17 @@ export function createWindow(options: WindowOptions): Window {
   const isHostFull = (host: string | null) =>
     perHost > 0 && host !== null && (byHost.get(host) ?? 0) >= perHost;
 
-  function placesOf(webhook: Known, now: number): number {
+  // What may go to webhooks with many places; null where nobody gets more than the first.
+  function roomForMany(): number | null {
+    const room = Math.floor(concurrency * MANY_SHARE) - size;
+    return room < concurrency * TIGHT_SHARE ? null : room;
+  }
+
+  function placesOf(webhook: Known, now: number, isTight: boolean): number {
     if (isHostFull(webhook.host)) return 0;
     const [oldest] = webhook.inFlight;
     if (oldest && now - oldest.enteredAt > SILENT_MS) return 0;
-    const most = size > concurrency * TIGHT_SHARE ? FIRST_PLACES : perWebhook;
+    const most = isTight ? FIRST_PLACES : perWebhook;
     const allowed = webhook.isProven ? Math.floor(webhook.allowed) : 1;
     return Math.max(0, Math.min(allowed, most, perWebhook) - webhook.inFlight.size);
   }
@@ -121,11 +128,12 @@ export function createWindow(options: WindowOptions): Window {
     limits() {
       const now = monotonic();
       forget(now);
+      const room = roomForMany();
       const places: Record<string, [number, number]> = {};
       let unprovenLeft = Math.max(0, unprovenMax - onProbation);
       isContended = size >= concurrency;
       for (const [id, webhook] of known) {
-        const free = placesOf(webhook, now);
+        const free = placesOf(webhook, now, room === null);
         const given = webhook.isProven ? free : Math.min(free, unprovenLeft);
         if (!webhook.isProven) unprovenLeft -= given;
         if (given === 0) isContended = true;
@@ -134,7 +142,7 @@ export function createWindow(options: WindowOptions): Window {
         places[id] = [given, isAlone ? 1 : 0];
       }
       return {
-        limit: Math.max(0, concurrency - size),
+        limit: Math.max(0, room ?? concurrency - size),
         places,
         otherPlaces: { proven: Math.min(FIRST_PLACES, perWebhook), unproven: 1 },
         unprovenMax: Math.max(0, unprovenMax - onProbation),
