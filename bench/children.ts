@@ -8,10 +8,11 @@ import { fileURLToPath } from "node:url";
 const STOP_MS = 45_000; // the service drains for up to 30 s
 
 /**
- * What a service is started with, as `npm start` does: a larger young generation is scavenged less often, which saves about
- * a tenth of a busy worker's CPU time. The clients and queues beside it get the same.
+ * What a worker is started with, as docs/running.md recommends: a larger young generation is scavenged less often, which saves
+ * about a tenth of a busy worker's CPU time. The clients and queues beside it get the same. Not where latency counts: each
+ * scavenge takes longer (p99 of one process 12 ms without, 19 with it).
  */
-const NODE_FLAGS = ["--max-semi-space-size=64"];
+const WORKER_FLAGS = ["--max-semi-space-size=64"];
 
 /** What a service is started with where it has to ask the name server in BENCH_NAME_SERVER. */
 export const NAME_SERVER = ["--import", new URL("children/name-server.mjs", import.meta.url).href];
@@ -32,7 +33,7 @@ export type Service = {
 /** Starts a script of `children/` with tsx; it talks over IPC. By its URL, which knip follows. */
 export function start(script: URL, ...args: string[]): ChildProcess {
   const child = fork(fileURLToPath(script), args, {
-    execArgv: [...NODE_FLAGS, "--import", "tsx"],
+    execArgv: [...WORKER_FLAGS, "--import", "tsx"],
     serialization: "advanced", // JSON has no infinity
   });
   return register(child);
@@ -45,7 +46,7 @@ export async function startService(
   execArgv: string[] = [],
 ): Promise<Service> {
   const child = fork(fileURLToPath(new URL("../dist/cli.js", import.meta.url)), [role], {
-    execArgv: [...NODE_FLAGS, ...execArgv], // and not this process's own, or it would load tsx too
+    execArgv: [...(role === "worker" ? WORKER_FLAGS : []), ...execArgv], // and not this process's own, or it would load tsx too
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "ignore", "ipc"], // what is meant for a person is not for the table's reader
   });

@@ -9,7 +9,7 @@ import { createStarter, type StarterOptions } from "./starter.ts";
 import { createWindow, type WindowOptions } from "./window.ts";
 
 const POLL_BUSY_MS = 10; // of a worker that has had work lately: what is published elsewhere waits half of it on average
-const POLL_IDLE_MS = 100; // after two seconds without: what is published elsewhere then waits so long at most
+const POLL_IDLE_MS = 200; // after two seconds without: what is published elsewhere then waits so long at most
 const BUSY_MS = 2 * SECOND;
 // Of the time at most, for claims that find nothing: a transaction left open elsewhere makes them walk through all that has
 // been delivered since, and a poll of 40 ms each 10 ms would keep a processor of the database busy.
