@@ -10,7 +10,7 @@ const STOP_MS = 45_000; // the service drains for up to 30 s
 /**
  * What a worker is started with, as docs/running.md recommends: a larger young generation is scavenged less often, which saves
  * about a tenth of a busy worker's CPU time. The clients and queues beside it get the same. Not where latency counts: each
- * scavenge takes longer (p99 of one process 12 ms without, 19 with it).
+ * scavenge takes longer (p99 of one process 16 ms without, 18 with it).
  */
 const WORKER_FLAGS = ["--max-semi-space-size=64"];
 
