@@ -2,11 +2,12 @@
 import { nowMs } from "./clock.ts";
 import { silentLog } from "../src/kernel/log.ts";
 import { claimDue, releaseClaimed, type ClaimLimits } from "../src/store/claim.ts";
-import { connect } from "../src/store/connect.ts";
+import { createClaiming } from "../src/delivery/claiming.ts";
+import { connect, type Connection } from "../src/store/connect.ts";
 import { percentiles, type Percentiles } from "./report.ts";
 
 const TIMES = 200;
-export const CLAIMED = 50;
+const CLAIMED = 50;
 
 const PLACES: Omit<ClaimLimits, "places" | "afterWebhook"> = {
   limit: CLAIMED,
@@ -14,37 +15,56 @@ const PLACES: Omit<ClaimLimits, "places" | "afterWebhook"> = {
   unprovenMax: 64,
 };
 
-/**
- * Claims 50 and gives them back, 200 times; `full` are webhooks whose places are taken. Where they are kept, each claim
- * has to find others; where nothing is there, it has to find that out.
- */
+/** Claims 50 of all webhooks and gives them back, 200 times; `full` are webhooks whose places are taken. */
 export async function timeClaims(
   databaseUrl: string,
-  options: { full?: readonly number[]; times?: number; isKept?: boolean; isEmpty?: boolean } = {},
+  full: readonly number[] = [],
 ): Promise<Percentiles> {
-  const { full = [], times = TIMES, isKept = false, isEmpty = false } = options;
-  const connection = connect(databaseUrl, {
-    name: "worker",
-    max: 1,
-    log: silentLog,
-    plans: "pinned once",
-  });
+  const { pool, close } = openWorker(databaseUrl);
   const places = Object.fromEntries(full.map((id) => [id, [0, 0] as const]));
   const ms: number[] = [];
-  let afterWebhook = 0;
-  while (ms.length < times) {
+  while (ms.length < TIMES) {
     const startedAt = nowMs();
-    const claim = await claimDue(connection.pool, { ...PLACES, places, afterWebhook });
-    const tookMs = nowMs() - startedAt;
-    const { deliveries } = claim;
-    const isPastLast = isKept && afterWebhook > 0 && deliveries.length === 0; // the one before ended with the last webhook
-    if (isKept) afterWebhook = claim.cutAfter ?? 0; // as the loop goes on, or those before would be looked at in vain
-    if (isPastLast) continue;
-    ms.push(tookMs);
-    const least = isEmpty ? 0 : isKept ? 1 : CLAIMED;
-    if (deliveries.length < least) throw new Error(`${deliveries.length} could be claimed`);
-    if (!isKept && !isEmpty) await releaseClaimed(connection.pool, deliveries);
+    const { deliveries } = await claimDue(pool, { ...PLACES, places, afterWebhook: 0 });
+    ms.push(nowMs() - startedAt);
+    if (deliveries.length < CLAIMED) throw new Error(`${deliveries.length} could be claimed`);
+    await releaseClaimed(pool, deliveries);
   }
-  await connection.close();
+  await close();
   return percentiles(ms);
+}
+
+/**
+ * Claims `count` rows as the loop does, one claim after the other, and then in vain. What is claimed is kept: to give back
+ * the same rows would leave more behind than deliveries do. The first third is not timed, as a worker's start.
+ */
+export async function timeLoopClaims(
+  databaseUrl: string,
+  count: number,
+): Promise<{ claims: Percentiles; inVain: Percentiles }> {
+  const { pool, close } = openWorker(databaseUrl);
+  const claiming = createClaiming(pool, nowMs);
+  const timed = async () => {
+    const startedAt = nowMs();
+    const { deliveries } = await claiming.claim({ ...PLACES, places: {} });
+    return { count: deliveries.length, ms: nowMs() - startedAt };
+  };
+  const ms: number[] = [];
+  for (let claimed = 0; claimed < count;) {
+    const claim = await timed();
+    claimed += claim.count;
+    if (claim.count > 0 && claimed > count / 3) ms.push(claim.ms);
+  }
+  const msInVain: number[] = [];
+  while (msInVain.length < TIMES) {
+    const claim = await timed();
+    if (claim.count > 0) throw new Error(`${claim.count} were left`);
+    msInVain.push(claim.ms);
+  }
+  await close();
+  return { claims: percentiles(ms), inVain: percentiles(msInVain) };
+}
+
+function openWorker(databaseUrl: string): Connection {
+  return connect(databaseUrl, { name: "worker", max: 1, log: silentLog, plans: "pinned once" });
 }

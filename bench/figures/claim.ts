@@ -88,7 +88,7 @@ async function besideQueued(scene: Scene, url: string, sql: pg.Client): Promise<
   const { rows } = await sql.query<{ id: string }>(
     "select min(webhook_id) as id from posthorn.webhooks",
   );
-  const { p50, p99 } = await timeClaims(url, { full: [Number(rows[0]?.id)] });
+  const { p50, p99 } = await timeClaims(url, [Number(rows[0]?.id)]);
   const name = `${QUEUED.toLocaleString("en")} ready behind one webhook without a place`;
   scene.note(`${name}: p50`, p50, "ms");
   scene.note(`${name}: p99`, p99, "ms");

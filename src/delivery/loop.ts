@@ -1,9 +1,9 @@
 // The delivery loop: claims what is due into the free places, has it sent, and settles it in batches.
 import { SECOND } from "../kernel/duration.ts";
-import { claimDue, type ClaimedDelivery } from "../store/claim.ts";
+import type { ClaimedDelivery } from "../store/claim.ts";
 import { createAlarm } from "./alarm.ts";
+import { createClaiming } from "./claiming.ts";
 import { createLanes } from "./lanes.ts";
-import { createRotation } from "./rotation.ts";
 import { createSettler } from "./settler.ts";
 import { createStarter, type StarterOptions } from "./starter.ts";
 import { createWindow, type WindowOptions } from "./window.ts";
@@ -11,9 +11,7 @@ import { createWindow, type WindowOptions } from "./window.ts";
 const POLL_BUSY_MS = 10; // of a worker that has had work lately: what is published elsewhere waits half of it on average
 const POLL_IDLE_MS = 200; // after two seconds without: what is published elsewhere then waits so long at most
 const BUSY_MS = 2 * SECOND;
-// Of the time at most, for claims that find nothing: a transaction left open elsewhere makes them walk through all that has
-// been delivered since, and a poll of 40 ms each 10 ms would keep a processor of the database busy.
-const EMPTY_SHARE = 1 / 4;
+const POLL_SHARE = 1 / 4; // of the time at most: where a claim is slow, one each 10 ms would keep the database busy
 const REFILL_MS = 5; // between claims of a busy worker: one of fifty costs little more than one of one
 const REFILL_AT_ONCE_MAX = 16; // with fewer in flight a place is filled again after 1 ms
 // Of all places, taken by one claim while more is due: what a claim costs by itself is shared by many, and the other half
@@ -44,9 +42,8 @@ export function startLoop(options: LoopOptions): Loop {
   const settler = createSettler(pool, log, (settlements) => lanes.settled(settlements));
   const starter = createStarter(options, { window, settler, left });
   const starting = new Set<Promise<void>>();
-  const rotation = createRotation();
+  const claiming = createClaiming(pool, monotonic);
   let claimedAt = -Infinity;
-  let tookMs = 0;
   let workedAt = -Infinity;
   let isAway = false;
   let isStopping = false;
@@ -82,7 +79,7 @@ export function startLoop(options: LoopOptions): Loop {
   // Until something is due or a place is free again.
   async function rest(): Promise<void> {
     const pollMs = monotonic() - workedAt < BUSY_MS ? POLL_BUSY_MS : POLL_IDLE_MS;
-    await alarm.wait(Math.min(Math.max(pollMs, tookMs / EMPTY_SHARE), SECOND));
+    await alarm.wait(Math.min(Math.max(pollMs, claiming.tookMs / POLL_SHARE), SECOND));
   }
 
   // Until others have become due, or, where more is due, until a claim's share of the places is free.
@@ -104,24 +101,13 @@ export function startLoop(options: LoopOptions): Loop {
     const limits = window.limits();
     if (limits.limit === 0 || settler.isBehind || settler.pending > UNSETTLED_MAX) return false;
     const askedAt = monotonic();
-    const claim = await claimDue(pool, {
-      ...limits,
-      limit: Math.min(limits.limit, claimMax),
-      afterWebhook: rotation.after,
-    });
+    const claim = await claiming.claim({ ...limits, limit: Math.min(limits.limit, claimMax) });
     claimedAt = monotonic();
-    tookMs = claimedAt - askedAt;
     options.clock.set(claim.clock, askedAt);
     if (claim.deliveries.length > 0) startSoon(claim.deliveries, askedAt);
     else back();
-    const unproven = claim.deliveries.filter(({ proven }) => !proven);
-    const isUsedUp = unproven.length > 0 && unproven.length >= limits.unprovenMax;
-    const goesOn = rotation.claimed(
-      claim.cutAfter,
-      isUsedUp ? (unproven.at(-1)?.webhook_id ?? null) : null,
-    );
     const hasAdvanced = claim.hasQueued && (await lanes.look()) > 0;
-    return goesOn || hasAdvanced;
+    return claim.goesOn || hasAdvanced;
   }
 
   // Not waited for: the next claim's way to the database and back is the time in which these are read and started. There

@@ -180,6 +180,7 @@ export function createWindow(options: WindowOptions): Window {
       const webhook = known.get(place.webhookId);
       if (!webhook?.inFlight.has(place)) return;
       const wasFull = webhook.inFlight.size >= Math.floor(webhook.allowed);
+      if (wasFull) isContended = true;
       webhook.inFlight.delete(place);
       size -= 1;
       if (!webhook.isProven) onProbation -= 1;

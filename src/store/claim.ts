@@ -2,6 +2,7 @@
 import type pg from "pg";
 
 import { SECOND } from "../kernel/duration.ts";
+import { plainArray } from "./array-literal.ts";
 
 /**
  * How long a claimed delivery is one worker's. Longer than any attempt can take (a timeout is at most 30 s, and covers
@@ -55,19 +56,15 @@ export type ClaimLimits = {
   unprovenMax: number;
   /** Webhooks with greater ids come first, so that low ones don't win for ever. */
   afterWebhook: number;
+  /**
+   * Where given, only these webhooks are looked at, and of each only what is due since then: what a transaction left open
+   * elsewhere keeps of all that was delivered before is not walked through.
+   */
+  since?: ReadonlyMap<number, Date> | undefined;
 };
 
-// A skip-scan visits each webhook that has ready rows once, and takes from each the first rows that are free: a hundred
-// thousand rows of one webhook cost the others nothing. Webhooks without a place, paused, gone or told to wait are passed
-// by; the sweep moves their rows away. Ready rows are due by definition.
-//   * A webhook's state row is locked first: one worker at a time takes of a webhook, so that its rate and its sequence
-//     hold over all; who finds it locked takes of the others.
-//   * A rate is kept as the time from which the next may go (GCRA). The burst keeps what goes in any 10 s below
-//     1.05 × the rate.
-//   * Planned while the queue is empty, it has to be good for a million rows: decision 0007.
-//   * `visited` has a row of nulls for a webhook looked at in vain, so that its limit bounds these as well.
-const CLAIM = `
-with recursive scan as (
+// The next webhook that has ready rows, and so on: each is visited once.
+const SCAN_ALL = `
   (
     select d.webhook_id, 1 as turn from posthorn.deliveries as d
     where d.bucket = 0 and d.state = 0 and d.webhook_id > $1::bigint
@@ -79,8 +76,29 @@ with recursive scan as (
     select d.webhook_id from posthorn.deliveries as d
     where d.bucket = 0 and d.state = 0 and d.webhook_id > scan.webhook_id
     order by d.webhook_id limit 1
-  ) as following
-),
+  ) as following`;
+
+// Of the webhooks that are given, by rising ids, those that have ready rows since.
+const SCAN_GIVEN = `
+  select given.webhook_id, given.turn, given.since
+  from unnest($1::bigint[], $10::timestamptz[]) with ordinality as given (webhook_id, since, turn)
+  cross join lateral (
+    select from posthorn.deliveries as d
+    where d.bucket = 0 and d.state = 0 and d.webhook_id = given.webhook_id and d.due_at >= given.since
+    order by d.due_at, d.id limit 1
+  ) as has`;
+
+// A scan visits each webhook that has ready rows once, and takes from each the first rows that are free: a hundred
+// thousand rows of one webhook cost the others nothing. Webhooks without a place, paused, gone or told to wait are passed
+// by; the sweep moves their rows away. Ready rows are due by definition.
+//   * A webhook's state row is locked first: one worker at a time takes of a webhook, so that its rate and its sequence
+//     hold over all; who finds it locked takes of the others.
+//   * A rate is kept as the time from which the next may go (GCRA). The burst keeps what goes in any 10 s below
+//     1.05 × the rate.
+//   * Planned while the queue is empty, it has to be good for a million rows: decision 0007.
+//   * `visited` has a row of nulls for a webhook looked at in vain, so that its limit bounds these as well.
+const claimSql = (scan: string, within: string) => `
+with recursive scan as (${scan}),
 visited as (
   select scan.webhook_id, scan.turn, taken.*
   from scan left join lateral (
@@ -104,7 +122,7 @@ visited as (
     ) as webhook
     cross join lateral (
       select d.ctid as place_of_row, d.bucket, d.tenant, d.id, d.due_at, d.payload_bytes, d.sequence from posthorn.deliveries as d
-      where d.bucket = 0 and d.state = 0 and d.webhook_id = scan.webhook_id
+      where d.bucket = 0 and d.state = 0 and d.webhook_id = scan.webhook_id ${within}
         and (d.locked_until is null or d.locked_until < now())
         and case webhook.delivery_order when 'none' then true when 'webhook' then d.lane = 0 else d.lane > 0 end
       order by d.due_at, d.id
@@ -163,6 +181,9 @@ from (
 left join claimed on true
 order by claimed.place`;
 
+const CLAIM = claimSql(SCAN_ALL, "");
+const CLAIM_SINCE = claimSql(SCAN_GIVEN, "and d.due_at >= scan.since");
+
 type Row = Omit<ClaimedDelivery, "id"> & {
   id: string | null; // null in the one row of a claim that found nothing
   payload_bytes: number;
@@ -190,11 +211,13 @@ export async function claimDue(pool: pg.Pool, limits: ClaimLimits): Promise<Clai
   const limit = Math.min(limits.limit, CLAIM_MAX);
   const full = Object.values(limits.places).filter(([most, least]) => most + least === 0).length;
   const looksMax = limit + Math.min(full, PASSED_BY_MAX);
+  const { afterWebhook, since } = limits;
+  const given = [...(since ?? [])].filter(([id]) => id > afterWebhook).sort(([a], [b]) => a - b);
   const { rows } = await pool.query<Row>({
-    name: "claim",
-    text: CLAIM,
+    name: since ? "claim since" : "claim",
+    text: since ? CLAIM_SINCE : CLAIM,
     values: [
-      limits.afterWebhook,
+      since ? plainArray(given.map(([id]) => id)) : afterWebhook,
       JSON.stringify(limits.places),
       limits.otherPlaces.proven,
       limits.otherPlaces.unproven,
@@ -203,6 +226,7 @@ export async function claimDue(pool: pg.Pool, limits: ClaimLimits): Promise<Clai
       limit,
       CLAIM_BYTES_MAX,
       LEASE_MS,
+      ...(since ? [plainArray(given.map(([, time]) => time))] : []),
     ],
   });
   const whole = rows[0]?.whole;

@@ -45,6 +45,20 @@ describe("a proven webhook", () => {
     expect(free(1)).toBe(2);
   });
 
+  test("is worth another claim as soon as one of its places is free, where it had used them all", () => {
+    const [first] = fill(1, 2);
+    fill(2, 1);
+    window.leave(fill(2, 1)[0] as Place, "nothing");
+    expect(window.isContended).toBe(true);
+    window.limits();
+    window.leave(fill(3, 1)[0] as Place, "nothing");
+    expect(window.isContended).toBe(true); // the first has no place left
+    window.leave(first as Place, "success");
+    window.limits();
+    window.leave(fill(3, 1)[0] as Place, "nothing");
+    expect(window.isContended).toBe(false);
+  });
+
   test("keeps only the places that it uses: fifty successes, one at a time, leave two of eight", () => {
     for (let allowed = 2; allowed < 8; allowed++) leaveFull(allowed, "success");
     for (let n = 0; n < 50; n++) window.leave(fill(1, 1)[0] as Place, "success");
