@@ -6,7 +6,7 @@ import type { PublisherOptions } from "./children/publisher.ts";
 import type { Percentiles } from "./report.ts";
 import type { Stage } from "./stage.ts";
 
-const WARM_S = 4;
+const WARM_S = 10; // a fresh process takes 75 ms for what it takes 3 for once its code is compiled
 const STRAGGLERS_S = 5; // after the last publish; what comes later still, or never, is late without limit
 const STEP_MS = 100;
 

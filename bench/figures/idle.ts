@@ -9,7 +9,7 @@ import { nowMs } from "../clock.ts";
 import { cpuUs } from "../cpu.ts";
 import type { Group, Scene } from "../stage.ts";
 
-const SETTLED_S = 10; // what starting took has been collected by then
+const SETTLED_S = 70; // housekeeping goes at its pace for quiet times after a minute
 const WINDOW_S = 20;
 
 export const idle: Group = {

@@ -22,7 +22,11 @@ const AWAY_MS = 500; // between tries while the database is away
 const UNSETTLED_MAX = 2_000; // outcomes in memory; above it nothing new is claimed
 const SETTLE_WITHIN_MS = 5 * SECOND; // after the drain, for what is not written yet
 
-export type LoopOptions = StarterOptions & WindowOptions;
+export type LoopOptions = StarterOptions &
+  WindowOptions & {
+    /** Called when an attempt that will be repeated has been written down. */
+    retrying: () => void;
+  };
 
 export type Loop = {
   /** Says that something has become due. */
@@ -39,7 +43,10 @@ export function startLoop(options: LoopOptions): Loop {
   const claimMax = Math.max(REFILL_AT_ONCE_MAX, Math.ceil(options.concurrency * REFILL_SHARE));
   const window = createWindow(options);
   const lanes = createLanes({ pool, monotonic, ready: () => alarm.wake(), log });
-  const settler = createSettler(pool, log, (settlements) => lanes.settled(settlements));
+  const settler = createSettler(pool, log, (settlements) => {
+    lanes.settled(settlements);
+    if (settlements.some(({ verdict }) => verdict === "retry")) options.retrying();
+  });
   const starter = createStarter(options, { window, settler, left });
   const starting = new Set<Promise<void>>();
   const claiming = createClaiming(pool, monotonic);

@@ -32,11 +32,20 @@ const ANNOUNCE_MS = 2 * SECOND;
 const HOURS_MS = 5 * SECOND; // for what goes by hours: a look at the few webhooks that fail or hold
 const FORGET_MS = 1 * MINUTE;
 
-// Empty runs in a row after which a task goes at its pace for quiet times, where it has one: thirty statements a second cost a
-// service that has nothing to do 3 % of a core, and its database 4.
-const QUIET_AFTER = 10;
+// Without work for so long a task goes at its pace for quiet times, where it has one: thirty statements a second cost a service
+// that has nothing to do 3 % of a core, and its database 4.
+const QUIET_AFTER_MS = 1 * MINUTE;
+const QUIET_STAGE_MS = 1 * SECOND; // a wait of more than a minute may end this much late
+const QUIET_SWEEP_MS = 5 * SECOND;
+const QUIET_HOURS_MS = 30 * SECOND;
 
 type Task = { name: string; everyMs: number; quietMs?: number; run: () => Promise<number> };
+
+export type Sweeper = {
+  /** Says that a retry has been stored, which may be due soon. */
+  expectRetry(): void;
+  stop(): Promise<void>;
+};
 
 /** Starts the housekeeping; `ready` is called when rows have become ready to claim. */
 export function startSweeper(options: {
@@ -50,55 +59,70 @@ export function startSweeper(options: {
   monotonic: MonotonicClock;
   ready: () => void;
   log: Log;
-}): { stop(): Promise<void> } {
+}): Sweeper {
   const { pool, loopPool, idempotencyH, holdH, disableAfterH, keepPartitions } = options;
   const { monotonic, ready, log } = options;
   const stopping = new AbortController();
-  const emptyRuns = new Map<Task, number>();
+  const startedAt = monotonic();
+  const workedAt = new Map<Task, number>();
   const waking = async (moved: Promise<number>) => {
     const count = await moved;
     if (count > 0) ready();
     return count;
   };
+  const stage: Task = {
+    name: "stage",
+    everyMs: STAGE_MS,
+    quietMs: QUIET_STAGE_MS,
+    run: () => waking(stageDue(loopPool)),
+  };
   const staging: Task[] = [
-    {
-      name: "stage",
-      everyMs: STAGE_MS,
-      quietMs: 2 * STAGE_MS,
-      run: () => waking(stageDue(loopPool)),
-    },
+    stage,
     {
       name: "expand",
       everyMs: EXPAND_MS,
-      quietMs: 2 * EXPAND_MS,
+      quietMs: QUIET_STAGE_MS,
       run: () => waking(expandSome(loopPool)),
     },
   ];
   const feedReplays = createReplayFeed(pool);
   const feeding: Task[] = [
-    { name: "replays", everyMs: FEED_MS, quietMs: SWEEP_MS, run: () => waking(feedReplays()) },
-  ];
-  const sweeping: Task[] = [
-    { name: "cancel", everyMs: SWEEP_MS, quietMs: 4 * SWEEP_MS, run: createEndedSweep(pool) },
-    { name: "hold", everyMs: SWEEP_MS, quietMs: 4 * SWEEP_MS, run: () => holdResting(pool) },
-    { name: "postpone", everyMs: SWEEP_MS, quietMs: 4 * SWEEP_MS, run: () => postponeTold(pool) },
     {
-      name: "refit",
-      everyMs: SWEEP_MS,
-      quietMs: 4 * SWEEP_MS,
-      run: () => waking(refitLanes(pool)),
+      name: "replays",
+      everyMs: FEED_MS,
+      quietMs: 2 * SECOND,
+      run: () => waking(feedReplays()),
     },
-    { name: "release", everyMs: SWEEP_MS, run: () => waking(releaseHeld(pool)) },
-    { name: "fold", everyMs: FOLD_MS, run: () => fold() },
-    { name: "failing", everyMs: HOURS_MS, run: () => judgeFailing() },
+  ];
+  const sweep = (name: string, run: Task["run"]): Task => ({
+    name,
+    everyMs: SWEEP_MS,
+    quietMs: QUIET_SWEEP_MS,
+    run,
+  });
+  const byHours = (name: string, run: Task["run"]): Task => ({
+    name,
+    everyMs: HOURS_MS,
+    quietMs: QUIET_HOURS_MS,
+    run,
+  });
+  const sweeping: Task[] = [
+    sweep("cancel", createEndedSweep(pool)),
+    sweep("hold", () => holdResting(pool)),
+    sweep("postpone", () => postponeTold(pool)),
+    sweep("refit", () => waking(refitLanes(pool))),
+    sweep("release", () => waking(releaseHeld(pool))),
+    sweep("erase", () => eraseLate(pool)),
+    { name: "fold", everyMs: FOLD_MS, quietMs: QUIET_SWEEP_MS, run: () => fold() },
     {
       name: "announce",
       everyMs: ANNOUNCE_MS,
+      quietMs: QUIET_SWEEP_MS,
       run: () => waking(announceHealth(pool, disableAfterH)),
     },
-    { name: "dropping", everyMs: HOURS_MS, run: () => waking(announceDropping(pool, holdH)) },
-    { name: "drop", everyMs: HOURS_MS, run: () => cancelHeldTooLong(pool, holdH) },
-    { name: "erase", everyMs: SWEEP_MS, quietMs: 4 * SWEEP_MS, run: () => eraseLate(pool) },
+    byHours("failing", () => judgeFailing()),
+    byHours("dropping", () => waking(announceDropping(pool, holdH))),
+    byHours("drop", () => cancelHeldTooLong(pool, holdH)),
     {
       name: "transactions",
       everyMs: MINUTE,
@@ -156,10 +180,10 @@ export function startSweeper(options: {
     const { name, everyMs, quietMs = everyMs, run } = task;
     try {
       const done = await run();
-      const empty = done === 0 ? (emptyRuns.get(task) ?? 0) + 1 : 0;
-      emptyRuns.set(task, empty);
+      const now = monotonic();
+      if (done > 0) workedAt.set(task, now);
       if (done === SWEEP_ROWS_MAX) return 0; // it has left some for the next, which need not wait
-      return empty < QUIET_AFTER ? everyMs : quietMs;
+      return now - (workedAt.get(task) ?? startedAt) < QUIET_AFTER_MS ? everyMs : quietMs;
     } catch (err) {
       if (!stopping.signal.aborted)
         log.warn({ err, task: name }, "housekeeping failed; it is tried again");
@@ -169,6 +193,7 @@ export function startSweeper(options: {
 
   const running = [staging, feeding, sweeping, keeping].map(runLane); // a long sweep must not make a retry late
   return {
+    expectRetry: () => void workedAt.set(stage, monotonic()),
     async stop() {
       stopping.abort();
       await Promise.all(running);
