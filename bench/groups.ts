@@ -22,7 +22,6 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   isolation,
   claim,
   "old-transaction": oldTransaction,
-  retention,
   replay,
   idle,
   publish: publishing,
@@ -30,4 +29,5 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   bodies,
   workers,
   presets,
+  retention, // the last, for it lets days of the history go
 };

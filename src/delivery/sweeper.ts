@@ -25,7 +25,7 @@ import { createTransactionWatch } from "./old-transactions.ts";
 
 const STAGE_MS = 250; // a wait may end this much late; an empty run costs 0.25 ms
 const EXPAND_MS = 250; // a wide fan-out may start this much late
-const FEED_MS = 500; // between the steps of a replay: up to 500 deliveries each
+const FEED_MS = 250; // between the steps of a replay: up to 250 deliveries each
 const SWEEP_MS = 1 * SECOND; // what a late commit left behind is put right within it
 const FOLD_MS = 2 * SECOND;
 const ANNOUNCE_MS = 2 * SECOND;
@@ -35,8 +35,10 @@ const FORGET_MS = 1 * MINUTE;
 // Without work for so long a task goes at its pace for quiet times, where it has one: thirty statements a second cost a service
 // that has nothing to do 3 % of a core, and its database 4.
 const QUIET_AFTER_MS = 1 * MINUTE;
-const QUIET_STAGE_MS = 1 * SECOND; // a wait of more than a minute may end this much late
+const QUIET_STAGE_MS = 2 * SECOND; // a wait of more than a minute may end this much late, and a wide fan-out start
+const QUIET_FEED_MS = 2 * SECOND;
 const QUIET_SWEEP_MS = 5 * SECOND;
+const QUIET_ANNOUNCE_MS = 10 * SECOND;
 const QUIET_HOURS_MS = 30 * SECOND;
 
 type Task = { name: string; everyMs: number; quietMs?: number; run: () => Promise<number> };
@@ -90,7 +92,7 @@ export function startSweeper(options: {
     {
       name: "replays",
       everyMs: FEED_MS,
-      quietMs: 2 * SECOND,
+      quietMs: QUIET_FEED_MS,
       run: () => waking(feedReplays()),
     },
   ];
@@ -117,7 +119,7 @@ export function startSweeper(options: {
     {
       name: "announce",
       everyMs: ANNOUNCE_MS,
-      quietMs: QUIET_SWEEP_MS,
+      quietMs: QUIET_ANNOUNCE_MS,
       run: () => waking(announceHealth(pool, disableAfterH)),
     },
     byHours("failing", () => judgeFailing()),

@@ -56,6 +56,7 @@ export type WindowOptions = {
 
 type Known = {
   inFlight: Set<Place>; // the oldest first
+  isUsedUp: boolean; // all its places have been in use since it last had none in flight, so that more may wait behind them
   allowed: number;
   isProven: boolean;
   host: string | null;
@@ -152,6 +153,7 @@ export function createWindow(options: WindowOptions): Window {
       const now = monotonic();
       const webhook = known.get(webhookId) ?? {
         inFlight: new Set(),
+        isUsedUp: false,
         allowed: isProven ? FIRST_PLACES : 1,
         isProven,
         host: null,
@@ -180,9 +182,13 @@ export function createWindow(options: WindowOptions): Window {
       const webhook = known.get(place.webhookId);
       if (!webhook?.inFlight.has(place)) return;
       const wasFull = webhook.inFlight.size >= Math.floor(webhook.allowed);
-      if (wasFull) isContended = true;
       webhook.inFlight.delete(place);
       size -= 1;
+      webhook.isUsedUp ||= wasFull;
+      if (webhook.isUsedUp && webhook.inFlight.size === 0) {
+        webhook.isUsedUp = false;
+        isContended = true;
+      }
       if (!webhook.isProven) onProbation -= 1;
       if (place.host !== null) {
         const left = (byHost.get(place.host) ?? 1) - 1;
