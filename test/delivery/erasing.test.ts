@@ -2,15 +2,16 @@
 import { createHash } from "node:crypto";
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import pg from "pg";
 
+import { silentLog } from "../../src/kernel/log.ts";
+import { connect, type Connection } from "../../src/store/connect.ts";
 import { eraseLate } from "../../src/store/erase.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 let service: TestService;
-let pool: pg.Pool;
+let connection: Connection;
 let inbox: Inbox;
 let post: Call;
 let tenants = 0;
@@ -18,10 +19,10 @@ let person: string; // one each: nothing of it may be left
 
 beforeAll(async () => {
   service = await startTestService();
-  pool = new pg.Pool({ connectionString: service.databaseUrl });
+  connection = connect(service.databaseUrl, { name: "test", max: 10, log: silentLog });
 });
 afterAll(async () => {
-  await pool.end();
+  await connection.close();
   await service.stop();
 });
 beforeEach(async () => {
@@ -34,7 +35,8 @@ beforeEach(async () => {
 });
 afterEach(() => inbox.close());
 
-const rows = async (text: string, values: unknown[] = []) => (await pool.query(text, values)).rows;
+const rows = async (text: string, values: unknown[] = []) =>
+  (await connection.pool.query(text, values)).rows;
 const subscribe = async (settings: object = {}): Promise<string> =>
   (await post("webhooks.subscribe", { url: inbox.url, ...settings }).expect(200)).body.id;
 const event = (more: object = {}) => ({
@@ -219,7 +221,7 @@ describe("events.erase of what is pending", () => {
     const [{ count }] = await rows("select count(*) from posthorn.deliveries where tenant = $1", [
       `tenant-${tenants}`,
     ]);
-    expect(count).toBe("0");
+    expect(count).toBe(0);
     await until(
       () => tracesOf(person),
       (traces) => traces.length === 0,
@@ -269,7 +271,7 @@ describe("events.erase", () => {
         "update posthorn.erasures set erased_at = now() - $2::interval, look_at = now() where event_id = $1",
         [id.slice(4), age],
       );
-      await eraseLate(pool);
+      await eraseLate(connection.pool);
       const [mark] = await rows(
         "select look_at is null as done, look_at <= now() + $2::interval as soon from posthorn.erasures where event_id = $1",
         [id.slice(4), next],

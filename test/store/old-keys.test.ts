@@ -1,21 +1,22 @@
 // Keys that were rotated out are not kept longer than they sign.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import pg from "pg";
 
+import { silentLog } from "../../src/kernel/log.ts";
+import { connect, type Connection } from "../../src/store/connect.ts";
 import { wipeOldKeys } from "../../src/store/old-keys.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 let service: TestService; // an api alone: nothing is wiped but by the tests
-let pool: pg.Pool;
+let connection: Connection;
 let post: Call;
 beforeAll(async () => {
   service = await startTestService({}, { role: "api" });
-  pool = new pg.Pool({ connectionString: service.databaseUrl });
+  connection = connect(service.databaseUrl, { name: "test", max: 10, log: silentLog });
   post = caller(service);
 });
 afterAll(async () => {
-  await pool.end();
+  await connection.close();
   await service.stop();
 });
 
@@ -27,11 +28,14 @@ async function rotated(overlapS: number): Promise<string> {
 }
 
 const endOverlap = (id: string) =>
-  pool.query("update posthorn.webhooks set previous_key_expires_at = now() where id = $1", [id]);
+  connection.pool.query(
+    "update posthorn.webhooks set previous_key_expires_at = now() where id = $1",
+    [id],
+  );
 
 /** What is kept of the key before, and whether there is a key. */
 async function kept(id: string) {
-  const { rows } = await pool.query(
+  const { rows } = await connection.pool.query(
     `select previous_key_sealed is not null as old, previous_key_expires_at is not null as expires,
        signature_key_sealed is not null as key
      from posthorn.webhooks where id = $1`,
@@ -42,9 +46,9 @@ async function kept(id: string) {
 
 test("a key is wiped once its overlap has ended, and neither earlier nor with it the one that signs", async () => {
   const [over, signing] = [await rotated(3_600), await rotated(3_600)];
-  expect(await wipeOldKeys(pool)).toBe(0);
+  expect(await wipeOldKeys(connection.pool)).toBe(0);
   await endOverlap(over);
-  expect(await wipeOldKeys(pool)).toBe(1);
+  expect(await wipeOldKeys(connection.pool)).toBe(1);
   expect(await kept(over)).toEqual({ old: false, expires: false, key: true });
   expect(await kept(signing)).toEqual({ old: true, expires: true, key: true });
 });
@@ -52,13 +56,13 @@ test("a key is wiped once its overlap has ended, and neither earlier nor with it
 test("a webhook that somebody has locked is not waited for: its old key is wiped the next time", async () => {
   const id = await rotated(3_600);
   await endOverlap(id);
-  const other = await pool.connect();
+  const other = await connection.pool.connect();
   await other.query("begin");
   await other.query("select from posthorn.webhooks where id = $1 for update", [id]);
-  expect(await wipeOldKeys(pool)).toBe(0);
+  expect(await wipeOldKeys(connection.pool)).toBe(0);
   await other.query("rollback");
   other.release();
-  expect(await wipeOldKeys(pool)).toBe(1);
+  expect(await wipeOldKeys(connection.pool)).toBe(1);
 });
 
 test("a worker wipes them by itself", async () => {
