@@ -46,7 +46,7 @@ export const replay: Group = {
     const during = await live();
     const last = await info();
     const perSecond = ((last.delivered - first.delivered) / (nowMs() - startedAt)) * 1_000;
-    note("events that match", last.matched, "");
+    note("events that match, as far as 10 s of counting go", last.matched, "");
     note("delivered of the replay meanwhile", last.delivered, "");
     note("rate of the replay", perSecond, "/s");
     note("a million at that rate", MILLION / perSecond / 60, "min");
