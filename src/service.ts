@@ -180,7 +180,7 @@ function createParts(
         concurrency,
         perWebhook: config.POSTHORN_MAX_IN_FLIGHT_PER_WEBHOOK,
         perHost: config.POSTHORN_MAX_IN_FLIGHT_PER_HOST,
-        retrying: () => sweeper.expectRetry(),
+        working: () => sweeper.stir(),
       });
       const sweeper = startSweeper({
         loopPool: loop.pool,

@@ -23,7 +23,7 @@ export const oldTransaction: Group = {
     "A transaction is left open by another session; meanwhile deliveries go on, whose dead rows can't be cleaned away, " +
     `nor those of the ${CLAIMED.toLocaleString("en")} that each measurement publishes, claims and deletes: ` +
     "first of 100 webhooks, then, under another one, as many of a single webhook. Claims are made as a worker makes them, " +
-    "one after the other: where looking at all webhooks is slow it does so in a quarter of the time, and else goes on from " +
+    "one after the other: where looking at all webhooks is slow it does so a quarter of the time, and else goes on from " +
     "where it was in those that it knows; p99 is that of the former. Those in vain find nothing but what is dead or taken. " +
     "A claim of one webhook takes the 16 that it may have in flight.",
   rounds: 1,

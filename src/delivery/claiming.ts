@@ -3,27 +3,33 @@ import type pg from "pg";
 
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
-import { claimDue, type Claim, type ClaimLimits } from "../store/claim.ts";
+import { claimDue, type Claim, type ClaimedDelivery, type ClaimLimits } from "../store/claim.ts";
 import { createKnown } from "./known.ts";
 import { createRotation } from "./rotation.ts";
 
-// A claim of all webhooks takes a millisecond, and some 10 µs a row. A transaction left open elsewhere makes it walk
+// Looking at all webhooks takes the database a millisecond, and some 10 µs a row. A transaction left open elsewhere makes it walk
 // through all that was delivered since: 60,000 rows are 40 ms.
 const SLOW_MS = 2;
 const SLOW_ROW_MS = 0.02;
 const SLOW_CLAIMS = 3; // more than fast ones, since a busy machine makes one slow now and then
-const ALL_SHARE = 1 / 4; // of the time at most, then, for claims of all: they find webhooks that are not known
-const ALL_WITHIN_MS = SECOND;
+const REST = 3; // times what a slow claim of all took, until the next: they find what is not known
+const REST_MS_MAX = SECOND;
 
 export type Claiming = {
   /** Claims within limits. `goesOn`: webhooks are left that this round has not seen. */
   claim(limits: Omit<ClaimLimits, "afterWebhook" | "since">): Promise<Claim & { goesOn: boolean }>;
+  /** Takes what was claimed and given back. */
+  returned(deliveries: readonly ClaimedDelivery[]): void;
   /** How long the last claim took of those that come again at any time. */
   readonly tookMs: number;
 };
 
-/** Creates the claiming of one worker, which makes one claim at a time. */
-export function createClaiming(pool: pg.Pool, monotonic: MonotonicClock): Claiming {
+/** Creates the claiming of one worker, which makes one claim at a time. From `slowMs` on a claim is slow. */
+export function createClaiming(
+  pool: pg.Pool,
+  monotonic: MonotonicClock,
+  slowMs = SLOW_MS,
+): Claiming {
   const known = createKnown();
   const ofAll = createRotation();
   const ofKnown = createRotation();
@@ -31,34 +37,43 @@ export function createClaiming(pool: pg.Pool, monotonic: MonotonicClock): Claimi
   let allAgainAt = -Infinity;
   let tookMs = 0;
 
+  // A claim that is slow on its way, or in this process, is not meant: the database tells what it took itself.
+  function judge(claim: Claim, startedAt: number): void {
+    const isSlow = claim.tookMs >= slowMs + claim.deliveries.length * SLOW_ROW_MS;
+    slowOnes = isSlow ? Math.min(SLOW_CLAIMS, slowOnes + 1) : Math.max(0, slowOnes - 1);
+    if (slowOnes < SLOW_CLAIMS) return;
+    const endedAt = monotonic();
+    allAgainAt = endedAt + Math.min((endedAt - startedAt) * REST, REST_MS_MAX);
+  }
+
   return {
     get tookMs() {
       return tookMs;
     },
+    returned: (deliveries) => known.returned(deliveries),
     async claim(limits) {
       const startedAt = monotonic();
       const isOfAll = startedAt >= allAgainAt;
       const rotation = isOfAll ? ofAll : ofKnown;
+      // Those on probation take turns over all of them: the known ones would leave nothing to a new one.
+      const unprovenMax = isOfAll ? limits.unprovenMax : 0;
       const claim = await claimDue(pool, {
         ...limits,
+        unprovenMax,
         afterWebhook: rotation.after,
         since: isOfAll ? undefined : known.since(),
       });
-      const { deliveries, cutAfter } = claim;
-      const endedAt = monotonic();
-      const took = endedAt - startedAt;
-      if (isOfAll) {
-        const isSlow = took > SLOW_MS + deliveries.length * SLOW_ROW_MS;
-        slowOnes = isSlow ? Math.min(SLOW_CLAIMS, slowOnes + 1) : Math.max(0, slowOnes - 1);
-        if (slowOnes === SLOW_CLAIMS)
-          allAgainAt = endedAt + Math.min(took / ALL_SHARE, ALL_WITHIN_MS);
-      }
-      if (!isOfAll || slowOnes < SLOW_CLAIMS) tookMs = took;
-      known.claimed(deliveries);
-      const unproven = deliveries.filter(({ proven }) => !proven);
-      const isUsedUp = unproven.length > 0 && unproven.length >= limits.unprovenMax;
-      const lastUnproven = isUsedUp ? (unproven.at(-1)?.webhook_id ?? null) : null;
-      return { ...claim, goesOn: rotation.claimed(cutAfter, lastUnproven) };
+      if (isOfAll) judge(claim, startedAt);
+      if (!isOfAll || slowOnes < SLOW_CLAIMS) tookMs = claim.tookMs;
+      known.claimed(claim.deliveries);
+      return { ...claim, goesOn: rotation.claimed(claim.cutAfter, lastOf(claim, unprovenMax)) };
     },
   };
+}
+
+// The last webhook on probation that got some, where they have used up what they share; undefined where there was nothing.
+function lastOf({ deliveries }: Claim, unprovenMax: number): number | null | undefined {
+  if (unprovenMax === 0) return undefined;
+  const unproven = deliveries.filter(({ proven }) => !proven);
+  return unproven.length >= unprovenMax ? (unproven.at(-1)?.webhook_id ?? null) : null;
 }

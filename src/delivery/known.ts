@@ -8,6 +8,8 @@ const FROM_THE_BEGINNING = "00000000-0000-0000-0000-000000000000";
 export type Known = {
   /** Takes what was claimed, in the order of the claim. */
   claimed(deliveries: readonly ClaimedDelivery[]): void;
+  /** Takes what was given back: its webhooks have to be looked at from the beginning. */
+  returned(deliveries: readonly ClaimedDelivery[]): void;
   /** The webhooks claimed of last, and since when each may have work that was not claimed yet. */
   since(): Map<number, Date>;
 };
@@ -15,7 +17,7 @@ export type Known = {
 /**
  * Creates what a worker knows of webhooks. Of one without an order rows are claimed in the order in which they are due, and
  * nothing is due before its event: so nothing that waits to be claimed is due before the event of what was claimed last. What
- * comes back below that, or was committed late, is found by a claim that looks at all.
+ * comes back from a wait, or was committed late, may be: a claim that looks at all finds it.
  */
 export function createKnown(): Known {
   const events = new Map<number, string>(); // by webhook, the newest that was claimed; the webhook claimed of longest ago first
@@ -31,6 +33,10 @@ export function createKnown(): Known {
         if (events.size <= KNOWN_MAX) break;
         events.delete(id);
       }
+    },
+    returned(deliveries) {
+      for (const { webhook_id: id } of deliveries)
+        if (events.has(id)) events.set(id, FROM_THE_BEGINNING);
     },
     since: () => new Map([...events].map(([id, event]) => [id, timeOfUuid(event)])),
   };

@@ -24,8 +24,8 @@ const SETTLE_WITHIN_MS = 5 * SECOND; // after the drain, for what is not written
 
 export type LoopOptions = StarterOptions &
   WindowOptions & {
-    /** Called when an attempt that will be repeated has been written down. */
-    retrying: () => void;
+    /** Called when deliveries were claimed. */
+    working: () => void;
   };
 
 export type Loop = {
@@ -42,14 +42,16 @@ export function startLoop(options: LoopOptions): Loop {
   const room = createAlarm();
   const claimMax = Math.max(REFILL_AT_ONCE_MAX, Math.ceil(options.concurrency * REFILL_SHARE));
   const window = createWindow(options);
-  const lanes = createLanes({ pool, monotonic, ready: () => alarm.wake(), log });
-  const settler = createSettler(pool, log, (settlements) => {
-    lanes.settled(settlements);
-    if (settlements.some(({ verdict }) => verdict === "retry")) options.retrying();
-  });
-  const starter = createStarter(options, { window, settler, left });
-  const starting = new Set<Promise<void>>();
   const claiming = createClaiming(pool, monotonic);
+  const lanes = createLanes({ pool, monotonic, ready: () => alarm.wake(), log });
+  const settler = createSettler(pool, log, (settlements) => lanes.settled(settlements));
+  const starter = createStarter(options, {
+    window,
+    settler,
+    left,
+    returned: (deliveries) => claiming.returned(deliveries),
+  });
+  const starting = new Set<Promise<void>>();
   let claimedAt = -Infinity;
   let workedAt = -Infinity;
   let isAway = false;
@@ -121,6 +123,7 @@ export function startLoop(options: LoopOptions): Loop {
   // is no more of it than the window has places.
   function startSoon(deliveries: readonly ClaimedDelivery[], askedAt: number): void {
     workedAt = claimedAt;
+    options.working();
     const started = starter
       .start(deliveries, askedAt)
       .then(back, away)

@@ -5,9 +5,10 @@ export type Rotation = {
   readonly after: number;
   /**
    * Takes what a claim has done: where a limit cut it short (null: it came to the last webhook), and, where webhooks that
-   * are not proven have used up what they share, the last of them that got some. Answers whether the round goes on.
+   * are not proven have used up what they share, the last of them that got some (undefined: nothing was left for them, and
+   * their turn stays where it is). Answers whether the round goes on.
    */
-  claimed(cutAfter: number | null, lastUnproven: number | null): boolean;
+  claimed(cutAfter: number | null, lastUnproven: number | null | undefined): boolean;
 };
 
 /** Creates a rotation. A round has seen every webhook once; the next begins where those on probation have to go on. */
@@ -22,7 +23,7 @@ export function createRotation(): Rotation {
       return after;
     },
     claimed(cutAfter, lastUnproven) {
-      if (lastUnproven !== null) nextFrom = lastUnproven;
+      if (lastUnproven !== null) nextFrom = lastUnproven ?? (nextFrom || from);
       const isAtEnd = cutAfter === null;
       const isRoundDone =
         isSecondLap || from === 0 ? isAtEnd || (isSecondLap && cutAfter >= from) : false;

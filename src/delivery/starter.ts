@@ -41,10 +41,20 @@ export type Starter = {
 type Claimed = { delivery: ClaimedDelivery; place: Place };
 type Loaded = Claimed & { target: Target; event: EventToSend };
 
-/** Creates a starter; `left` is called whenever a place is free again. */
+/** Creates a starter; `left` is called whenever a place is free again, `returned` with what is given back. */
 export function createStarter(
   options: StarterOptions,
-  { window, settler, left }: { window: Window; settler: Settler; left: () => void },
+  {
+    window,
+    settler,
+    left,
+    returned,
+  }: {
+    window: Window;
+    settler: Settler;
+    left: () => void;
+    returned: (deliveries: readonly ClaimedDelivery[]) => void;
+  },
 ): Starter {
   const { pool, db, monotonic, targets, log } = options;
   const readEvents = createEventReader(pool);
@@ -175,6 +185,7 @@ export function createStarter(
     await releaseClaimed(pool, deliveries).catch((err: unknown) =>
       warnOfLeases(err, deliveries.length),
     );
+    returned(deliveries);
   }
 
   function warnOfLeases(err: unknown, count: number): void {

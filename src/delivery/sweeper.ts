@@ -1,7 +1,7 @@
 // The loop's housekeeping: each task at its own pace, and a failed one is tried again.
 import type pg from "pg";
 
-import { sleep, type MonotonicClock } from "../kernel/clock.ts";
+import type { MonotonicClock } from "../kernel/clock.ts";
 import { HOUR, MINUTE, SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import { eraseLate } from "../store/erase.ts";
@@ -20,6 +20,7 @@ import { SWEEP_ROWS_MAX } from "../store/move.ts";
 import { wipeOldKeys } from "../store/old-keys.ts";
 import { createReplayFeed } from "../store/replay-feed.ts";
 import { createEndedSweep, forgetKeys, stageDue } from "../store/sweep.ts";
+import { createAlarm, type Alarm } from "./alarm.ts";
 import { judgeHealth } from "./health.ts";
 import { createTransactionWatch } from "./old-transactions.ts";
 
@@ -32,10 +33,10 @@ const ANNOUNCE_MS = 2 * SECOND;
 const HOURS_MS = 5 * SECOND; // for what goes by hours: a look at the few webhooks that fail or hold
 const FORGET_MS = 1 * MINUTE;
 
-// Without work for so long a task goes at its pace for quiet times, where it has one: thirty statements a second cost a service
-// that has nothing to do 3 % of a core, and its database 4.
+// Where no delivery was claimed and no task found work for so long, tasks go at their pace for quiet times: thirty statements a
+// second cost a service that has nothing to do 3 % of a core, and its database 4.
 const QUIET_AFTER_MS = 1 * MINUTE;
-const QUIET_STAGE_MS = 2 * SECOND; // a wait of more than a minute may end this much late, and a wide fan-out start
+const QUIET_STAGE_MS = 2 * SECOND; // a wait may then end this much late, and a wide fan-out start
 const QUIET_FEED_MS = 2 * SECOND;
 const QUIET_SWEEP_MS = 5 * SECOND;
 const QUIET_ANNOUNCE_MS = 10 * SECOND;
@@ -43,9 +44,12 @@ const QUIET_HOURS_MS = 30 * SECOND;
 
 type Task = { name: string; everyMs: number; quietMs?: number; run: () => Promise<number> };
 
+/** When a task runs next, by whether it is quiet then. */
+type Next = { at: number; quietAt: number };
+
 export type Sweeper = {
-  /** Says that a retry has been stored, which may be due soon. */
-  expectRetry(): void;
+  /** Says that deliveries are under way: the quiet time is over. */
+  stir(): void;
   stop(): Promise<void>;
 };
 
@@ -65,21 +69,21 @@ export function startSweeper(options: {
   const { pool, loopPool, idempotencyH, holdH, disableAfterH, keepPartitions } = options;
   const { monotonic, ready, log } = options;
   const stopping = new AbortController();
-  const startedAt = monotonic();
-  const workedAt = new Map<Task, number>();
+  const alarms: Alarm[] = [];
+  let workedAt = monotonic();
+  const isQuiet = () => monotonic() - workedAt >= QUIET_AFTER_MS;
   const waking = async (moved: Promise<number>) => {
     const count = await moved;
     if (count > 0) ready();
     return count;
   };
-  const stage: Task = {
-    name: "stage",
-    everyMs: STAGE_MS,
-    quietMs: QUIET_STAGE_MS,
-    run: () => waking(stageDue(loopPool)),
-  };
   const staging: Task[] = [
-    stage,
+    {
+      name: "stage",
+      everyMs: STAGE_MS,
+      quietMs: QUIET_STAGE_MS,
+      run: () => waking(stageDue(loopPool)),
+    },
     {
       name: "expand",
       everyMs: EXPAND_MS,
@@ -113,7 +117,7 @@ export function startSweeper(options: {
     sweep("hold", () => holdResting(pool)),
     sweep("postpone", () => postponeTold(pool)),
     sweep("refit", () => waking(refitLanes(pool))),
-    sweep("release", () => waking(releaseHeld(pool))),
+    { name: "release", everyMs: SWEEP_MS, run: () => waking(releaseHeld(pool)) }, // somebody may have pressed a button
     sweep("erase", () => eraseLate(pool)),
     { name: "fold", everyMs: FOLD_MS, quietMs: QUIET_SWEEP_MS, run: () => fold() },
     {
@@ -167,37 +171,46 @@ export function startSweeper(options: {
     }
   }
 
+  function stir(): void {
+    const wasQuiet = isQuiet();
+    workedAt = monotonic();
+    if (wasQuiet) for (const alarm of alarms) alarm.wake();
+  }
+
   // One task at a time takes one connection at most.
   async function runLane(lane: readonly Task[]): Promise<void> {
-    const dueAt = lane.map(() => 0);
+    const alarm = createAlarm();
+    alarms.push(alarm);
+    const next = new Map<Task, Next>();
+    const dueAt = (task: Task) => next.get(task)?.[isQuiet() ? "quietAt" : "at"] ?? 0;
     while (!stopping.signal.aborted) {
-      for (const [index, task] of lane.entries())
-        if (monotonic() >= (dueAt[index] ?? 0)) dueAt[index] = monotonic() + (await runTask(task));
-      await sleep(Math.max(0, Math.min(...dueAt) - monotonic()), stopping.signal);
+      for (const task of lane) if (monotonic() >= dueAt(task)) next.set(task, await runTask(task));
+      await alarm.wait(Math.max(0, Math.min(...lane.map(dueAt)) - monotonic()));
     }
   }
 
-  // Answers how long to wait before the task's next run.
-  async function runTask(task: Task): Promise<number> {
+  async function runTask(task: Task): Promise<Next> {
     const { name, everyMs, quietMs = everyMs, run } = task;
     try {
       const done = await run();
       const now = monotonic();
-      if (done > 0) workedAt.set(task, now);
-      if (done === SWEEP_ROWS_MAX) return 0; // it has left some for the next, which need not wait
-      return now - (workedAt.get(task) ?? startedAt) < QUIET_AFTER_MS ? everyMs : quietMs;
+      if (done > 0) stir();
+      if (done === SWEEP_ROWS_MAX) return { at: now, quietAt: now }; // it has left some for the next, which need not wait
+      return { at: now + everyMs, quietAt: now + quietMs };
     } catch (err) {
       if (!stopping.signal.aborted)
         log.warn({ err, task: name }, "housekeeping failed; it is tried again");
-      return Math.max(everyMs, SECOND);
+      const at = monotonic() + Math.max(everyMs, SECOND);
+      return { at, quietAt: at };
     }
   }
 
   const running = [staging, feeding, sweeping, keeping].map(runLane); // a long sweep must not make a retry late
   return {
-    expectRetry: () => void workedAt.set(stage, monotonic()),
+    stir,
     async stop() {
       stopping.abort();
+      for (const alarm of alarms) alarm.wake();
       await Promise.all(running);
     },
   };

@@ -181,10 +181,10 @@ export function createWindow(options: WindowOptions): Window {
     leave(place, shown) {
       const webhook = known.get(place.webhookId);
       if (!webhook?.inFlight.has(place)) return;
-      const wasFull = webhook.inFlight.size >= Math.floor(webhook.allowed);
+      const wasFull = webhook.inFlight.size >= Math.min(perWebhook, Math.floor(webhook.allowed));
       webhook.inFlight.delete(place);
       size -= 1;
-      webhook.isUsedUp ||= wasFull;
+      webhook.isUsedUp ||= wasFull && webhook.isProven; // on probation one goes after the other, and the next poll does
       if (webhook.isUsedUp && webhook.inFlight.size === 0) {
         webhook.isUsedUp = false;
         isContended = true;

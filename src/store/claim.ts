@@ -173,7 +173,7 @@ claimed as (
 select claimed.*, case when row_number() over (order by claimed.place) = 1 then whole.facts end as whole
 from (
   select json_build_object(
-    'clock', now(), 'looked_at', count(*), 'last_webhook', max(webhook_id),
+    'clock', now(), 'took_ms', extract(epoch from clock_timestamp() - now()) * 1000, 'looked_at', count(*), 'last_webhook', max(webhook_id),
     'has_queued', exists (select from posthorn.deliveries where bucket = 0 and state = 3)
   ) as facts
   from visited
@@ -190,6 +190,7 @@ type Row = Omit<ClaimedDelivery, "id"> & {
   /** Of the claim as a whole; in the first row. */
   whole: {
     clock: string;
+    took_ms: number;
     looked_at: number;
     last_webhook: number | null;
     has_queued: boolean;
@@ -202,6 +203,8 @@ export type Claim = {
   cutAfter: number | null;
   /** The database's time of the claim, for which the worker keeps its own from drifting. */
   clock: Date;
+  /** What the database took to look at webhooks and rows. */
+  tookMs: number;
   /** Whether deliveries are queued behind others of their lane. */
   hasQueued: boolean;
 };
@@ -240,6 +243,7 @@ export async function claimDue(pool: pg.Pool, limits: ClaimLimits): Promise<Clai
     deliveries,
     cutAfter: isCut ? (reached ?? null) : null,
     clock: new Date(whole.clock),
+    tookMs: whole.took_ms,
     hasQueued: whole.has_queued,
   };
 }

@@ -4,6 +4,7 @@ import pg from "pg";
 
 import { createClaiming, type Claiming } from "../../src/delivery/claiming.ts";
 import { silentLog } from "../../src/kernel/log.ts";
+import { releaseClaimed } from "../../src/store/claim.ts";
 import { connect, type Connection } from "../../src/store/connect.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
@@ -15,9 +16,10 @@ const LIMITS = {
   unprovenMax: 50,
 };
 const SLOW_MS = 100; // of a claim by the clock below
+const ALL_ARE_SLOW = -1;
 
 let service: TestService; // an api alone: nobody claims but the tests
-let worker: Connection; // of one session, so that its counts are its own
+let worker: Connection;
 let post: Call;
 let nowMs: number;
 let claiming: Claiming;
@@ -25,7 +27,12 @@ let tenants = 0;
 
 beforeAll(async () => {
   service = await startTestService({}, { role: "api" });
-  worker = connect(service.databaseUrl, { name: "claiming", max: 1, log: silentLog });
+  worker = connect(service.databaseUrl, {
+    name: "claiming",
+    max: 1,
+    log: silentLog,
+    plans: "pinned once",
+  });
 });
 afterAll(async () => {
   await worker.close();
@@ -34,17 +41,23 @@ afterAll(async () => {
 beforeEach(async () => {
   post = caller(service, { "X-Tenant": `tenant-${++tenants}` });
   nowMs = 0;
-  claiming = createClaiming(worker.pool, () => (nowMs += SLOW_MS)); // asked before each claim and after it
+  // The clock is asked before each claim, and again after one of all.
+  claiming = createClaiming(worker.pool, () => (nowMs += SLOW_MS), ALL_ARE_SLOW);
   await worker.pool.query("delete from posthorn.deliveries");
 });
 
-const subscribe = (channel: string) =>
-  post("webhooks.subscribe", { url: "https://example.com/", channels: [channel] }).expect(200);
+const subscribe = async (channel: string, isProven = true) => {
+  await post("webhooks.subscribe", { url: "https://example.com/", channels: [channel] }).expect(
+    200,
+  );
+  if (isProven) await worker.pool.query("update posthorn.webhook_states set proven = true");
+};
 const publish = (channel: string, count = 1) =>
   post("events.publish_many", {
     events: Array.from({ length: count }, () => ({ type: "message.created", payload: 1, channel })),
   }).expect(200);
-const claim = async () => (await claiming.claim(LIMITS)).deliveries.length;
+const claimed = async () => (await claiming.claim(LIMITS)).deliveries;
+const claim = async () => (await claimed()).length;
 const slowDown = async () => {
   for (let n = 0; n < 3; n++) await claim();
 };
@@ -65,7 +78,7 @@ test("a webhook that was claimed of goes on at once, and one that was not is fou
   await slowDown();
   await publish("known");
   await publish("new");
-  expect(await claim()).toBe(1); // 400 ms are to pass before the next look at all
+  expect(await claim()).toBe(1); // 300 ms are to pass before the next look at all
   const claims = [await claim(), await claim()];
   expect(claims).toEqual([0, 1]);
 });
@@ -78,6 +91,28 @@ test("what comes back from before is found by the next look at all webhooks", as
     "update posthorn.deliveries set due_at = due_at - interval '1 hour', locked_until = null",
   );
   expect([await claim(), await claim(), await claim()]).toEqual([0, 0, 2]);
+});
+
+test("what is given back is claimed again at once", async () => {
+  await subscribe("known");
+  await publish("known", 6);
+  await claim();
+  await claim();
+  const last = await claimed();
+  await releaseClaimed(worker.pool, last);
+  claiming.returned(last);
+  expect(await claim()).toBe(2);
+});
+
+test("those on probation are left to the looks at all, which give each its turn", async () => {
+  await subscribe("known");
+  await subscribe("new", false);
+  await publish("known");
+  await publish("new", 8);
+  await slowDown();
+  await publish("known");
+  const claims = [await claim(), await claim(), await claim()];
+  expect(claims).toEqual([1, 0, 2]);
 });
 
 test("under an open transaction claims of what is known don't walk through what was delivered before", async () => {

@@ -52,7 +52,7 @@ test("nothing starts when judging took so long that an unsubscribe may have been
       targets: createTargets(connection.db, createSealer([Buffer.alloc(32, 7)]), log),
       log,
     },
-    { window, settler, left: () => {} },
+    { window, settler, left: () => {}, returned: () => {} },
   );
   const run = async () => {
     const claimed = await claim(connection.pool);

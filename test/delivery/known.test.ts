@@ -38,6 +38,13 @@ test("a webhook with an order may have work since ever, for its lanes are each a
   expect(known.since().get(1)).toEqual(new Date(0));
 });
 
+test("a webhook that something of was given back may have work since ever", () => {
+  const known = createKnown();
+  claimed(known, 1, 30);
+  known.returned([{ webhook_id: 1 }, { webhook_id: 2 }] as ClaimedDelivery[]);
+  expect(known.since()).toEqual(new Map([[1, new Date(0)]]));
+});
+
 test("beyond a thousand webhooks the one claimed of longest ago is forgotten", () => {
   const known = createKnown();
   for (let id = 1; id <= 1_000; id++) claimed(known, id, 10);

@@ -46,3 +46,10 @@ test("five unproven webhooks that share two places all have their turn", () => {
   }
   for (const id of [1, 2, 3, 4, 5]) expect(got.filter((each) => each === id).length).toBe(2);
 });
+
+test("the turn of those on probation stays where it is while nothing is left for them", () => {
+  const rotation = createRotation();
+  expect([rotation.claimed(null, 4), rotation.after]).toEqual([false, 4]);
+  expect([rotation.claimed(null, undefined), rotation.after]).toEqual([true, 0]);
+  expect([rotation.claimed(null, undefined), rotation.after]).toEqual([false, 4]);
+});

@@ -55,6 +55,12 @@ describe("a proven webhook", () => {
     expect(window.isContended).toBe(true);
   });
 
+  test("that may have one in flight is worth another claim each time", () => {
+    window = create({ perWebhook: 1 });
+    window.leave(fill(1, 1)[0] as Place, "success");
+    expect(window.isContended).toBe(true);
+  });
+
   test("keeps only the places that it uses: fifty successes, one at a time, leave two of eight", () => {
     for (let allowed = 2; allowed < 8; allowed++) leaveFull(allowed, "success");
     for (let n = 0; n < 50; n++) window.leave(fill(1, 1)[0] as Place, "success");
