@@ -111,7 +111,8 @@ export function rowsAt(scale: number): Row[] {
       name: "half-open",
       title: "connections gone silent × 2",
       setup: SPLIT,
-      faults: [silenceConnections(times(2), 30 * SECOND)],
+      // Further apart than a lease is long: what the first had in flight would else be due while the second lasts.
+      faults: [silenceConnections(times(2), 60 * SECOND)],
     },
     {
       name: "pool",

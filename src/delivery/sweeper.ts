@@ -38,7 +38,8 @@ const FORGET_MS = 1 * MINUTE;
 const QUIET_AFTER_MS = 1 * MINUTE;
 const QUIET_STAGE_MS = 2 * SECOND; // a wait may then end this much late, and a wide fan-out start
 const QUIET_FEED_MS = 2 * SECOND;
-const QUIET_SWEEP_MS = 5 * SECOND;
+const QUIET_RELEASE_MS = 2 * SECOND; // somebody may have pressed a button
+const QUIET_SWEEP_MS = 10 * SECOND;
 const QUIET_ANNOUNCE_MS = 10 * SECOND;
 const QUIET_HOURS_MS = 30 * SECOND;
 
@@ -117,7 +118,12 @@ export function startSweeper(options: {
     sweep("hold", () => holdResting(pool)),
     sweep("postpone", () => postponeTold(pool)),
     sweep("refit", () => waking(refitLanes(pool))),
-    { name: "release", everyMs: SWEEP_MS, run: () => waking(releaseHeld(pool)) }, // somebody may have pressed a button
+    {
+      name: "release",
+      everyMs: SWEEP_MS,
+      quietMs: QUIET_RELEASE_MS,
+      run: () => waking(releaseHeld(pool)),
+    },
     sweep("erase", () => eraseLate(pool)),
     { name: "fold", everyMs: FOLD_MS, quietMs: QUIET_SWEEP_MS, run: () => fold() },
     {
