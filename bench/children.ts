@@ -45,7 +45,7 @@ export async function startService(
   env: NodeJS.ProcessEnv,
   execArgv: string[] = [],
 ): Promise<Service> {
-  const child = fork(fileURLToPath(new URL("../dist/cli.js", import.meta.url)), [role], {
+  const child = fork(fileURLToPath(new URL("../dist/cli/index.js", import.meta.url)), [role], {
     execArgv: [...(role === "worker" ? WORKER_FLAGS : []), ...execArgv], // and not this process's own, or it would load tsx too
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "ignore", "ipc"], // what is meant for a person is not for the table's reader

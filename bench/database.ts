@@ -6,7 +6,7 @@ import { join } from "node:path";
 import pg from "pg";
 
 import { silentLog } from "../src/kernel/log.ts";
-import { startEmbedded } from "../src/store/embedded.ts";
+import { startEmbedded } from "../src/database/embedded.ts";
 import { cpuUsOfTree, parentOf } from "./cpu.ts";
 
 export type Database = {

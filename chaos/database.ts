@@ -3,11 +3,11 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { SUPERUSER } from "../src/store/embedded/cluster.ts";
-import { clusterIn } from "../src/store/embedded/data-dir.ts";
-import { findPostmaster } from "../src/store/embedded/postmaster.ts";
-import { SOCKET_PORT } from "../src/store/embedded/socket-dir.ts";
-import { stopServer } from "../src/store/embedded/stop-server.ts";
+import { SUPERUSER } from "../src/database/embedded/cluster.ts";
+import { clusterIn } from "../src/database/embedded/data-dir.ts";
+import { findPostmaster } from "../src/database/embedded/postmaster.ts";
+import { SOCKET_PORT } from "../src/database/embedded/socket-dir.ts";
+import { stopServer } from "../src/database/embedded/stop-server.ts";
 import { startPostgres, type Postgres } from "../test/helpers/postgres.ts";
 
 export type Database = {

@@ -1,9 +1,9 @@
-// The service, as it is installed: real processes of dist/cli.js.
+// The service, as it is installed: real processes of dist/cli/index.js.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const CLI = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
+const CLI = fileURLToPath(new URL("../dist/cli/index.js", import.meta.url));
 const LINES_KEPT = 20;
 
 export type Role = "serve" | "api" | "worker";

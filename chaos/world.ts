@@ -6,7 +6,7 @@ import pg from "pg";
 
 import { monotonic, sleep } from "../src/kernel/clock.ts";
 import { HOUR, MINUTE } from "../src/kernel/duration.ts";
-import { socketUrl } from "../src/store/embedded/session.ts";
+import { socketUrl } from "../src/database/embedded/session.ts";
 import { now } from "./clock.ts";
 import { embeddedDatabase, ownDatabase, proxied, type Database } from "./database.ts";
 import { startInbox, type Inbox } from "./inbox.ts";

@@ -13,7 +13,7 @@ const tsc = join(dirname(require.resolve("typescript/package.json")), "bin/tsc")
 execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], {
   stdio: "inherit",
 });
-chmodSync(join(root, "dist/cli.js"), 0o755);
+chmodSync(join(root, "dist/cli/index.js"), 0o755);
 
 // Copied, not a runtime dependency: those who install posthorn get two files and no install script.
 const swagger = dirname(require.resolve("swagger-ui-dist/package.json"));

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import pg from "pg";
 
 import { silentLog } from "../src/kernel/log.ts";
-import { startEmbedded } from "../src/store/embedded.ts";
-import { migrate } from "../src/store/migrate.ts";
+import { startEmbedded } from "../src/database/embedded.ts";
+import { migrate } from "../src/database/migrate.ts";
 import { writeOrCompare } from "./generated.ts";
 
 const HEADER = `-- What the migrations add up to, read back from the catalogue. Written by \`npm run schema\`, not by hand.

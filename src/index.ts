@@ -2,4 +2,4 @@
 // to it and "posthorn/verify" to receive from it.
 
 export { VERSION } from "./kernel/version.ts";
-export { migrate } from "./store/migrate.ts";
+export { migrate } from "./database/migrate.ts";

@@ -2,7 +2,7 @@
 import type pg from "pg";
 
 import type { Config } from "./config.ts";
-import { openDatabase, type OpenDatabase } from "./database.ts";
+import { openDatabase, type OpenDatabase } from "./database/open.ts";
 import { createDatabaseClock } from "./delivery/database-clock.ts";
 import { startLoop } from "./delivery/loop.ts";
 import { createPartitionKeeper } from "./delivery/partition-keeper.ts";
@@ -12,11 +12,12 @@ import { createTargets } from "./delivery/target.ts";
 import { parseCidrs, type AddressRules } from "./egress/address.ts";
 import { createEgress } from "./egress/client.ts";
 import type { Endpoint } from "./egress/endpoint.ts";
+import { writeCatalogue } from "./event-types/catalogue/write.ts";
 import { createJudge } from "./event-types/judge.ts";
 import { createPublishes } from "./events/publishes.ts";
 import { createApp, createWorkerApp } from "./http/app.ts";
 import { listen } from "./http/listen.ts";
-import { ensureAdminKey, keyFinder } from "./keys.ts";
+import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
 import { monotonic } from "./kernel/clock.ts";
 import { createCursors } from "./kernel/cursor.ts";
 import { SECOND } from "./kernel/duration.ts";
@@ -24,8 +25,8 @@ import type { Log } from "./kernel/log.ts";
 import { createTurns } from "./kernel/turns.ts";
 import { COUNTS_MAX } from "./replays/operations.ts";
 import type { Context } from "./rpc/trpc.ts";
-import { connect } from "./store/connect.ts";
-import { workerName } from "./worker-name.ts";
+import { connect } from "./database/connect.ts";
+import { workerName } from "./delivery/worker-name.ts";
 
 const API_CONNECTIONS_MAX = 10;
 const LOOP_CONNECTIONS_MAX = 3; // a claim, the events of the one before, and a settle; more would only take them from others
@@ -57,7 +58,7 @@ export async function startService(role: Role, config: Config, log: Log): Promis
       unknownTypes: config.POSTHORN_UNKNOWN_TYPES,
       idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
     };
-    const database = await openDatabase(config, log, { settings });
+    const database = await openDatabase(config, log, { seed: writeCatalogue, settings });
     undo.push(() => database.close());
     const parts = createParts(role, config, log, database);
     undo.push(() => parts.close());

@@ -9,7 +9,7 @@ const LINES_MAX = 300;
 
 /**
  * Who may import whom, in src: a folder's own files, and those of the folders named. Files that stand in src itself
- * wire the rest and may import anything; nothing may import them.
+ * wire the rest, and with those of src/cli may import anything; nothing may import them.
  */
 const MAY_IMPORT: Record<string, string[]> = {
   kernel: [],
@@ -17,14 +17,17 @@ const MAY_IMPORT: Record<string, string[]> = {
   verify: ["presets"], // a receiver's bundle holds nothing else
   client: ["rpc"], // types alone, see below
   egress: ["kernel"],
-  store: ["kernel"],
-  "event-types": ["kernel", "store"],
-  events: ["kernel", "store", "event-types"],
-  webhooks: ["kernel", "presets", "egress", "store", "event-types"],
-  replays: ["kernel", "store", "webhooks"],
-  deliveries: ["kernel", "presets", "store", "webhooks", "replays"],
-  keys: ["kernel", "store"],
-  delivery: ["kernel", "presets", "egress", "store", "event-types"],
+  // Three rooms, each of which knows those before it: the database itself, the queue in it, the rows of the nouns.
+  database: ["kernel", "egress"],
+  queue: ["kernel", "database"],
+  store: ["kernel", "database", "queue"],
+  "event-types": ["kernel", "database", "store"],
+  events: ["kernel", "database", "store", "event-types"],
+  webhooks: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],
+  replays: ["kernel", "database", "store", "webhooks"],
+  deliveries: ["kernel", "presets", "database", "store", "webhooks", "replays"],
+  keys: ["kernel", "database", "store"],
+  delivery: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],
   rpc: ["kernel", "webhooks", "events", "event-types", "deliveries", "replays", "keys"],
   http: ["kernel", "rpc"],
   receiver: ["kernel", "presets", "verify"],
@@ -40,8 +43,8 @@ const PACKAGES: Record<string, string[]> = {
   "rate-limiter-flexible": ["http"],
   ajv: ["event-types"],
   pino: ["kernel"],
-  pg: ["store", "kernel"], // the kernel tells a database that is away by the driver's errors
-  kysely: ["store"],
+  pg: ["database", "queue", "store", "kernel"], // the kernel tells a database that is away by the driver's errors
+  kysely: ["database", "store"],
 };
 
 type Import = { from: string; to: string; isTypeOnly: boolean };
@@ -124,10 +127,11 @@ function importsOf(from: string): Import[] {
   });
 }
 
-/** `src/store/embedded/run.ts` → `store`; a file that stands in src itself is in "". */
+/** `src/database/embedded/run.ts` → `database`; a file of those that wire is in "". */
 function folderOf(file: string): string {
   const parts = file.split("/");
-  return parts.length > 2 ? (parts[1] ?? "") : "";
+  const folder = parts.length > 2 ? (parts[1] ?? "") : "";
+  return folder === "cli" ? "" : folder;
 }
 
 function read(file: string): string {

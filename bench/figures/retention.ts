@@ -4,8 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { makePartitions, PARTITION_DAYS_AHEAD } from "../../src/store/partitions.ts";
-import { retirePartitions } from "../../src/store/retention.ts";
+import { makePartitions, PARTITION_DAYS_AHEAD } from "../../src/database/partitions.ts";
+import { retirePartitions } from "../../src/queue/retention.ts";
 import { message, start } from "../children.ts";
 import { makeDay } from "../history.ts";
 import type { Percentiles } from "../report.ts";

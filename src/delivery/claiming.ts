@@ -3,7 +3,7 @@ import type pg from "pg";
 
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
-import { claimDue, type Claim, type ClaimedDelivery, type ClaimLimits } from "../store/claim.ts";
+import { claimDue, type Claim, type ClaimedDelivery, type ClaimLimits } from "../queue/claim.ts";
 import { createKnown } from "./known.ts";
 import { createRotation } from "./rotation.ts";
 

@@ -1,7 +1,7 @@
 // What becomes of a webhook's health: pure.
 import { HOUR, MINUTE } from "../kernel/duration.ts";
-import type { HealthFacts } from "../store/health.ts";
-import type { WebhookHealth } from "../store/schema.ts";
+import type { HealthFacts } from "../queue/health.ts";
+import type { WebhookHealth } from "../database/schema.ts";
 
 const FAILING_AFTER = { attempts: 5, overMs: 5 * MINUTE };
 

@@ -1,6 +1,6 @@
 // Where a claim may begin in each webhook's rows: behind what was claimed of it before. Pure.
 import { timeOfUuid } from "../kernel/ids.ts";
-import type { ClaimedDelivery } from "../store/claim.ts";
+import type { ClaimedDelivery } from "../queue/claim.ts";
 
 const KNOWN_MAX = 1_000; // webhooks; each without work costs a claim some 5 µs
 const FROM_THE_BEGINNING = "00000000-0000-0000-0000-000000000000";

@@ -3,8 +3,8 @@ import type pg from "pg";
 
 import type { MonotonicClock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/log.ts";
-import { advanceFreed, advanceSome, FIRST_LANE } from "../store/lanes.ts";
-import type { Settlement } from "../store/settle.ts";
+import { advanceFreed, advanceSome, FIRST_LANE } from "../queue/lanes.ts";
+import type { Settlement } from "../queue/settle.ts";
 
 const LOOK_MS = 10; // between looks for free lanes; a lane whose head has just finished here is not waited for
 const LOOK_SHARE = 1 / 10; // of the time, at most: with many lanes behind failing heads a look is dear and finds nothing

@@ -1,6 +1,6 @@
 // The delivery loop: claims what is due into the free places, has it sent, and settles it in batches.
 import { SECOND } from "../kernel/duration.ts";
-import type { ClaimedDelivery } from "../store/claim.ts";
+import type { ClaimedDelivery } from "../queue/claim.ts";
 import { createAlarm } from "./alarm.ts";
 import { createClaiming } from "./claiming.ts";
 import { createLanes } from "./lanes.ts";

@@ -4,7 +4,7 @@ import type pg from "pg";
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { MINUTE, SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
-import { findOpenTransactions, type OpenTransaction } from "../store/old-transactions.ts";
+import { findOpenTransactions, type OpenTransaction } from "../database/old-transactions.ts";
 
 const AGE_S_MAX = 60; // a user's transaction takes milliseconds; a dump of an hour is worth a line
 const AGAIN_MS = 10 * MINUTE; // between two warnings of one transaction

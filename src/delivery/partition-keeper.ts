@@ -3,8 +3,8 @@ import type pg from "pg";
 
 import { databaseError } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
-import { countDaysAhead, makePartitions } from "../store/partitions.ts";
-import { retirePartitions } from "../store/retention.ts";
+import { countDaysAhead, makePartitions } from "../database/partitions.ts";
+import { retirePartitions } from "../queue/retention.ts";
 
 const DAYS_AHEAD_MIN = 14; // two weeks to find somebody with the right to make more
 const INSUFFICIENT_PRIVILEGE = "42501";

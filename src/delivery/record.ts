@@ -2,7 +2,7 @@
 import { hash } from "node:crypto";
 
 import { masked } from "../kernel/mask.ts";
-import type { AttemptRecord } from "../store/settle.ts";
+import type { AttemptRecord } from "../queue/settle.ts";
 import type { Outcome } from "./outcome.ts";
 
 const GOOD_BODY_BYTES_KEPT = 1024; // a failed answer is kept to the client's cap, for debugging; a good one is seldom read

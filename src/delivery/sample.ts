@@ -1,8 +1,8 @@
 // A sample of an event, sent as a delivery would send it, once: nothing of it is stored.
 import type { Log } from "../kernel/log.ts";
 import type { EventToSend } from "../store/events.ts";
-import type { Sealer } from "../store/sealed.ts";
-import type { AttemptRecord } from "../store/settle.ts";
+import type { Sealer } from "../database/sealed.ts";
+import type { AttemptRecord } from "../queue/settle.ts";
 import type { WebhookRow } from "../store/webhooks.ts";
 import { recordOf } from "./record.ts";
 import { attempt, type SendContext } from "./send.ts";

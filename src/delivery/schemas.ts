@@ -1,5 +1,5 @@
 // The schemas of what came by SQL: PostgreSQL knows no JSON Schema, so such payloads are judged before an attempt.
-import type { Db } from "../store/connect.ts";
+import type { Db } from "../database/connect.ts";
 import { findEnforcedSchemas, type EnforcedSchema } from "../store/event-types.ts";
 import type { EventToSend } from "../store/events.ts";
 

@@ -1,7 +1,7 @@
 // From an attempt's outcome to what is written down: pure.
 import type { Random } from "../kernel/clock.ts";
-import type { ClaimedDelivery } from "../store/claim.ts";
-import type { Settlement } from "../store/settle.ts";
+import type { ClaimedDelivery } from "../queue/claim.ts";
+import type { Settlement } from "../queue/settle.ts";
 import type { Outcome } from "./outcome.ts";
 import { recordOf, type RecordFacts } from "./record.ts";
 import { nextAttempt } from "./retry.ts";

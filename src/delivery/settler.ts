@@ -5,10 +5,10 @@ import { sleep } from "../kernel/clock.ts";
 import { isDatabaseAway } from "../kernel/faults.ts";
 import { formatId } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
-import { storeOwnEvents } from "../store/events.ts";
-import { disableGone } from "../store/health.ts";
-import { isGone, settle, type Settlement } from "../store/settle.ts";
-import { inTransaction } from "../store/transaction.ts";
+import { storeOwnEvents } from "../queue/own-events.ts";
+import { disableGone } from "../queue/health.ts";
+import { isGone, settle, type Settlement } from "../queue/settle.ts";
+import { inTransaction } from "../database/transaction.ts";
 
 const BATCH_MAX = 250; // what it costs is rows; larger batches only wait longer
 const DELAY_MS = 5; // for others to come, and no more: the row stays leased meanwhile

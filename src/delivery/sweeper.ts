@@ -5,7 +5,7 @@ import type { MonotonicClock } from "../kernel/clock.ts";
 import { HOUR, MINUTE, SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import { eraseLate } from "../store/erase.ts";
-import { expandSome } from "../store/expansions.ts";
+import { expandSome } from "../queue/expansions.ts";
 import {
   announceDropping,
   announceHealth,
@@ -13,13 +13,13 @@ import {
   listFailing,
   setHealth,
   type HealthFacts,
-} from "../store/health.ts";
-import { cancelHeldTooLong, holdResting, postponeTold, releaseHeld } from "../store/hold.ts";
-import { refitLanes } from "../store/lanes.ts";
-import { SWEEP_ROWS_MAX } from "../store/move.ts";
+} from "../queue/health.ts";
+import { cancelHeldTooLong, holdResting, postponeTold, releaseHeld } from "../queue/hold.ts";
+import { refitLanes } from "../queue/lanes.ts";
+import { SWEEP_ROWS_MAX } from "../queue/move.ts";
 import { wipeOldKeys } from "../store/old-keys.ts";
 import { createReplayFeed } from "../store/replay-feed.ts";
-import { createEndedSweep, forgetKeys, stageDue } from "../store/sweep.ts";
+import { createEndedSweep, forgetKeys, stageDue } from "../queue/sweep.ts";
 import { createAlarm, type Alarm } from "./alarm.ts";
 import { judgeHealth } from "./health.ts";
 import { createTransactionWatch } from "./old-transactions.ts";

@@ -1,8 +1,8 @@
 // A webhook as the loop sends to it: its settings with the secrets opened.
 import type { Log } from "../kernel/log.ts";
 import { PRESETS, type Preset, type PresetName } from "../presets/index.ts";
-import type { Db } from "../store/connect.ts";
-import type { Sealer } from "../store/sealed.ts";
+import type { Db } from "../database/connect.ts";
+import type { Sealer } from "../database/sealed.ts";
 import { openHeaders, openKey, openPreviousKey } from "../store/webhook-secrets.ts";
 import { loadWebhooks, type WebhookRow } from "../store/webhooks.ts";
 

@@ -2,7 +2,7 @@
 // type without a schema, the usual case, asks the database one question and not two.
 import { databaseError } from "../kernel/faults.ts";
 import { createGatherer } from "../kernel/gather.ts";
-import type { Db } from "../store/connect.ts";
+import type { Db } from "../database/connect.ts";
 import { findEnforcedSchemas, type EnforcedSchema } from "../store/event-types.ts";
 
 const HAS_SCHEMA = "PH412"; // what store_events raises where an event that nobody has judged has a schema to fit

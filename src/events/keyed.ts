@@ -5,7 +5,7 @@ import { PosthornError } from "../kernel/errors.ts";
 import { databaseError } from "../kernel/faults.ts";
 import { createGatherer } from "../kernel/gather.ts";
 import { createTurns, type Turns } from "../kernel/turns.ts";
-import type { Connection } from "../store/connect.ts";
+import type { Connection } from "../database/connect.ts";
 import { storeEvents, type NewEvent, type StoredEvent } from "../store/events.ts";
 import { laneOf, tenantOf } from "./lane.ts";
 

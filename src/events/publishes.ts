@@ -1,7 +1,7 @@
 // What one process publishes: single events that come at once go to the database together.
 import { databaseError } from "../kernel/faults.ts";
 import { createGatherer } from "../kernel/gather.ts";
-import type { Connection } from "../store/connect.ts";
+import type { Connection } from "../database/connect.ts";
 import { storeEvents, type NewEvent, type StoredEvent } from "../store/events.ts";
 import { createJudging, type JudgePayloads } from "./judging.ts";
 import { createKeyedPublishes } from "./keyed.ts";

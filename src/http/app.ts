@@ -3,7 +3,8 @@ import express, { type Express, type RequestHandler } from "express";
 
 import type { Log } from "../kernel/log.ts";
 import type { Context, Caller } from "../rpc/trpc.ts";
-import { authenticate, type FindKey } from "./auth.ts";
+import type { FindKey } from "../kernel/scopes.ts";
+import { authenticate } from "./auth.ts";
 import { docsEndpoints } from "./docs.ts";
 import { dotEndpoints, type Doors } from "./dot-endpoints.ts";
 import { errorHandler, notFound } from "./errors.ts";

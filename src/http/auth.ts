@@ -3,14 +3,8 @@ import type { IncomingHttpHeaders } from "node:http";
 
 import { invalid, PosthornError } from "../kernel/errors.ts";
 import { TENANT_PATTERN } from "../kernel/fields.ts";
-import type { KeyScope } from "../kernel/scopes.ts";
+import type { FindKey, KnownKey } from "../kernel/scopes.ts";
 import type { Caller } from "../rpc/trpc.ts";
-
-/** What a key is; a null tenant means every tenant. */
-export type KnownKey = { id: string; scope: KeyScope; tenant: string | null };
-
-/** Looks a key up; undefined where there is no such key, or none any more. */
-export type FindKey = (key: string) => Promise<KnownKey | undefined>;
 
 const DEFAULT_TENANT = "default";
 

@@ -1,7 +1,7 @@
 // Attempts as the API reads them.
 import { sql } from "kysely";
 
-import type { Db } from "./connect.ts";
+import type { Db } from "../database/connect.ts";
 import { BUCKET } from "./tenant.ts";
 
 export type AttemptRow = {

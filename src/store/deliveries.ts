@@ -2,9 +2,9 @@
 import { sql, type Transaction } from "kysely";
 
 import { lowestUuidAt } from "../kernel/ids.ts";
-import type { Db } from "./connect.ts";
+import type { Db } from "../database/connect.ts";
 import { lockResending } from "./resend-lock.ts";
-import type { DeliveryCause, FinalStatus, Schema, WebhookHealth } from "./schema.ts";
+import type { DeliveryCause, FinalStatus, Schema, WebhookHealth } from "../database/schema.ts";
 import { BUCKET } from "./tenant.ts";
 
 /** A delivery with what is needed to tell what it waits for. */

@@ -1,8 +1,8 @@
 // Event types: the shared list under tenant '*', and each tenant's own before it.
 import { sql, type Transaction } from "kysely";
 
-import type { Db } from "./connect.ts";
-import type { Schema } from "./schema.ts";
+import type { Db } from "../database/connect.ts";
+import type { Schema } from "../database/schema.ts";
 
 /** The tenant of the types that every tenant has; no tenant can be named so. */
 const SHARED = "*";

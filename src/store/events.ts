@@ -4,9 +4,9 @@ import type pg from "pg";
 
 import { databaseError } from "../kernel/faults.ts";
 import { lowestUuidAt, timeOfUuid } from "../kernel/ids.ts";
-import { plainArray } from "./array-literal.ts";
-import type { Db } from "./connect.ts";
-import { partitionSuffix } from "./partitions.ts";
+import { plainArray } from "../database/array-literal.ts";
+import type { Db } from "../database/connect.ts";
+import { partitionSuffix } from "../database/partitions.ts";
 import { BUCKET } from "./tenant.ts";
 
 const UNDEFINED_TABLE = "42P01";
@@ -64,29 +64,6 @@ const STORE_WITHIN = `
   select event_id, matched, duplicate
   from (select set_config('lock_timeout', $8, true) as is_set offset 0) as limited
   cross join lateral ${STORE}, limited.is_set is null)`;
-
-/** One of the service's own events, by its tenant. `payload` is a plain object. */
-export type OwnEvent = { tenant: string; type: string; payload: Record<string, unknown> };
-
-/** Stores the service's own events in the caller's transaction; they go only where they are named. */
-export async function storeOwnEvents(
-  client: pg.ClientBase,
-  events: readonly OwnEvent[],
-): Promise<void> {
-  for (const tenant of new Set(events.map((event) => event.tenant))) {
-    const own = events.filter((event) => event.tenant === tenant);
-    const nulls = own.map(() => null);
-    await client.query(
-      "select from posthorn.store_events($1, $2::text[], $3::text[], $4::text[], $4::timestamptz[], $4::text[], true, true)",
-      [
-        tenant,
-        own.map((event) => event.type),
-        own.map((event) => JSON.stringify(event.payload)),
-        nulls,
-      ],
-    );
-  }
-}
 
 export type EventRow = {
   id: string;

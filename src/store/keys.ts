@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 
 import { sql } from "kysely";
 
-import type { Db } from "./connect.ts";
+import type { Db } from "../database/connect.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 
 export type KeyRow = {

@@ -1,7 +1,7 @@
 // Signature keys that were rotated out, and no longer sign.
 import type pg from "pg";
 
-import { move } from "./move.ts";
+import { move } from "../queue/move.ts";
 
 /** Wipes the keys whose overlap has ended. Answers how many. */
 export function wipeOldKeys(pool: pg.Pool): Promise<number> {

@@ -4,8 +4,8 @@ import type pg from "pg";
 import { horizonAt, type ReplayStatus } from "./replays.ts";
 import { queueMatches, type ReplaySearch } from "./replay-matches.ts";
 import { resendLock } from "./resend-lock.ts";
-import { SWEEP_ROWS_MAX } from "./move.ts";
-import { inTransaction } from "./transaction.ts";
+import { SWEEP_ROWS_MAX } from "../queue/move.ts";
+import { inTransaction } from "../database/transaction.ts";
 
 /**
  * Deliveries ready at once, of all replays of a webhook: at a quarter of a second a step, up to 1,000 a second. Live ones wait behind

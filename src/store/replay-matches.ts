@@ -1,7 +1,7 @@
 // Which events a replay sends again: found page by page, counted and queued by the same statement's head.
 import type pg from "pg";
 
-import type { FinalStatus } from "./schema.ts";
+import type { FinalStatus } from "../database/schema.ts";
 
 const SCAN_ROWS = 5_000; // passed over by one statement, a few µs each: so that none is long where few match
 

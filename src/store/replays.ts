@@ -4,10 +4,10 @@ import type pg from "pg";
 
 import { DAY } from "../kernel/duration.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
-import type { Db } from "./connect.ts";
+import type { Db } from "../database/connect.ts";
 import { countMatches, type ReplaySearch } from "./replay-matches.ts";
 import { lockResending } from "./resend-lock.ts";
-import type { Schema } from "./schema.ts";
+import type { Schema } from "../database/schema.ts";
 import { BUCKET } from "./tenant.ts";
 
 export type ReplayStatus = "running" | "done" | "cancelled";

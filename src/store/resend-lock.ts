@@ -1,7 +1,7 @@
 // The one lock under which a webhook is sent events again.
 import { sql, type Transaction } from "kysely";
 
-import type { Schema } from "./schema.ts";
+import type { Schema } from "../database/schema.ts";
 
 /**
  * The name of the advisory lock that whatever queues a delivery for an event that was published before takes first, for its

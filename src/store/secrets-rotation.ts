@@ -1,8 +1,8 @@
 // Sealed values sealed anew with the newest key, beside running services: so that an older key can be dropped.
 import { sql } from "kysely";
 
-import type { Db } from "./connect.ts";
-import { renewSecretsMark, type Sealer, type SealedPlace } from "./sealed.ts";
+import type { Db } from "../database/connect.ts";
+import { renewSecretsMark, type Sealer, type SealedPlace } from "../database/sealed.ts";
 
 const BATCH_ROWS = 500; // a progress line, and at most so many rows of some hundred bytes in memory
 const TRIES_MAX = 10; // for one webhook that others change in the same moments

@@ -1,7 +1,7 @@
 // The store as one tenant sees it: what the operations of the domain work with.
 import type { Cursors } from "../kernel/cursor.ts";
-import type { Connection } from "./connect.ts";
-import type { Sealer } from "./sealed.ts";
+import type { Connection } from "../database/connect.ts";
+import type { Sealer } from "../database/sealed.ts";
 
 /** A tenant's side of the store; every statement made with it names the tenant. */
 export type TenantStore = Pick<Connection, "db" | "pool"> & {

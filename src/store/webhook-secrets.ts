@@ -1,5 +1,5 @@
 // A webhook's sealed values, opened and closed: header values, the signature key and the one before it.
-import type { SealedPlace, Sealer } from "./sealed.ts";
+import type { SealedPlace, Sealer } from "../database/sealed.ts";
 import type { WebhookRow } from "./webhooks.ts";
 
 type Place = { tenant: string; id: string };

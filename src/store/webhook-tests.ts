@@ -1,7 +1,7 @@
 // How often a webhook is tested: counted in the database, since any number of processes may be asked to.
 import { sql } from "kysely";
 
-import type { Db } from "./connect.ts";
+import type { Db } from "../database/connect.ts";
 import { BUCKET } from "./tenant.ts";
 
 const PER_MINUTE_MAX = 10; // a person presses it a few times; more would be a way to flood a stranger's server

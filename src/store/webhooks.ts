@@ -1,8 +1,8 @@
 // Webhooks' rows: found, inserted, updated, listed. A row that changed what goes out gets a new version.
 import { sql, type Insertable, type Selectable, type Transaction, type UpdateObject } from "kysely";
 
-import type { Db } from "./connect.ts";
-import type { Schema, WebhookHealth, WebhooksTable, WebhookStatus } from "./schema.ts";
+import type { Db } from "../database/connect.ts";
+import type { Schema, WebhookHealth, WebhooksTable, WebhookStatus } from "../database/schema.ts";
 import { BUCKET } from "./tenant.ts";
 
 export type WebhookRow = Selectable<WebhooksTable>;

@@ -3,7 +3,7 @@ import { PosthornError } from "../kernel/errors.ts";
 import { readPage } from "../kernel/lists.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import { stopReplaysOf } from "../store/replays.ts";
-import { cancelEnded } from "../store/sweep.ts";
+import { cancelEnded } from "../queue/sweep.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import {
   awaitTurn,

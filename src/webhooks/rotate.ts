@@ -6,8 +6,8 @@ import type { Transaction } from "kysely";
 import { DAY, SECOND } from "../kernel/duration.ts";
 import { invalid } from "../kernel/errors.ts";
 import { PRESETS, type PresetName } from "../presets/index.ts";
-import { databaseTime } from "../store/database-time.ts";
-import type { Schema } from "../store/schema.ts";
+import { databaseTime } from "../database/database-time.ts";
+import type { Schema } from "../database/schema.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { sealKey, sealPreviousKey } from "../store/webhook-secrets.ts";
 import {

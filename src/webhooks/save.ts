@@ -5,8 +5,8 @@ import type { Transaction } from "kysely";
 
 import { invalid, PosthornError } from "../kernel/errors.ts";
 import { PRESETS, type PresetName } from "../presets/index.ts";
-import { databaseTime } from "../store/database-time.ts";
-import type { Schema } from "../store/schema.ts";
+import { databaseTime } from "../database/database-time.ts";
+import type { Schema } from "../database/schema.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { openKey, sealHeaders, sealKey } from "../store/webhook-secrets.ts";
 import {

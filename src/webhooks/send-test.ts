@@ -6,7 +6,7 @@ import { formatId } from "../kernel/ids.ts";
 import type { AttemptRow } from "../store/attempts.ts";
 import { findEventType, listEventTypeNames } from "../store/event-types.ts";
 import type { EventToSend } from "../store/events.ts";
-import type { AttemptRecord } from "../store/settle.ts";
+import type { AttemptRecord } from "../queue/settle.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { admitTest } from "../store/webhook-tests.ts";
 import { findWebhook, type WebhookRow } from "../store/webhooks.ts";

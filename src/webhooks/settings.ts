@@ -1,6 +1,6 @@
 // A webhook's settings as one value: what a subscribe asks for, and what an update makes of those there are. Pure.
 import type { PresetName } from "../presets/index.ts";
-import type { DeliveryOrder, WebhookStatus } from "../store/schema.ts";
+import type { DeliveryOrder, WebhookStatus } from "../database/schema.ts";
 import type { SubscribeInput, UpdateInput } from "./schema.ts";
 
 export type Settings = {

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { connect, type Connection } from "../../src/store/connect.ts";
+import { connect, type Connection } from "../../src/database/connect.ts";
 import { eraseLate } from "../../src/store/erase.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 
 import { judgeHealth } from "../../src/delivery/health.ts";
 import { HOUR, MINUTE } from "../../src/kernel/duration.ts";
-import type { HealthFacts } from "../../src/store/health.ts";
+import type { HealthFacts } from "../../src/queue/health.ts";
 
 const now = new Date("2026-01-31T12:00:00Z");
 const ago = (ms: number) => new Date(now.getTime() - ms);

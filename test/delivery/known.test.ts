@@ -2,7 +2,7 @@
 import { expect, test } from "@jest/globals";
 
 import { createKnown, type Known } from "../../src/delivery/known.ts";
-import type { ClaimedDelivery } from "../../src/store/claim.ts";
+import type { ClaimedDelivery } from "../../src/queue/claim.ts";
 import { lowestUuidAt } from "../../src/kernel/ids.ts";
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second));

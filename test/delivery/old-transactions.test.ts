@@ -4,7 +4,7 @@ import pg from "pg";
 
 import { createTransactionWatch } from "../../src/delivery/old-transactions.ts";
 import { silentLog, type Log } from "../../src/kernel/log.ts";
-import { connect, type Connection } from "../../src/store/connect.ts";
+import { connect, type Connection } from "../../src/database/connect.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 
 let database: TestDatabase;

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { connect } from "../../src/store/connect.ts";
+import { connect } from "../../src/database/connect.ts";
 import { claim } from "../helpers/claims.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { query } from "../helpers/embedded.ts";

@@ -10,9 +10,10 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
 import { VERSION } from "../../src/kernel/version.ts";
-import { prepareDatabase } from "../../src/prepare.ts";
-import { startEmbedded } from "../../src/store/embedded.ts";
-import { createSealer } from "../../src/store/sealed.ts";
+import { prepareDatabase } from "../../src/database/prepare.ts";
+import { writeCatalogue } from "../../src/event-types/catalogue/write.ts";
+import { startEmbedded } from "../../src/database/embedded.ts";
+import { createSealer } from "../../src/database/sealed.ts";
 import { caller, until } from "../helpers/api.ts";
 import { databaseUrl } from "../helpers/database-url.ts";
 import { createTestDatabase, testServerUrl } from "../helpers/database.ts";
@@ -262,7 +263,7 @@ describe("posthorn api and posthorn worker", () => {
 
   test("need no right to change the schema where it is current", async () => {
     const env = await onDatabase();
-    await prepareDatabase(env.DATABASE_URL, { log: silentLog });
+    await prepareDatabase(env.DATABASE_URL, { log: silentLog, seed: writeCatalogue });
     const role = `role_${randomBytes(6).toString("hex")}`;
     afterwards(() => query(testServerUrl(), `drop role ${role}`));
     await query(
@@ -452,7 +453,7 @@ describe("a start that can't go on says why in one line, with nothing secret in 
   test("POSTHORN_SECRETS_KEY is another than this database's", async () => {
     const url = await database();
     const sealer = createSealer([randomBytes(32)]);
-    await prepareDatabase(url, { log: silentLog, sealer, daysAhead: 1 });
+    await prepareDatabase(url, { log: silentLog, seed: writeCatalogue, sealer, daysAhead: 1 });
     expect(await refusal(["worker"], { DATABASE_URL: url, ...key })).toMatch(
       /^POSTHORN_SECRETS_KEY: not the key that this database's secrets are sealed with; pass that one/,
     );

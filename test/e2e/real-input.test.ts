@@ -20,7 +20,7 @@ const runSource = (path: string, args: string[], env: Record<string, string>): R
   run(process.execPath, ["--import", TSX, join(ROOT, path), ...args], { env });
 
 test("every real body and every built-in example arrives exactly once, signed, byte for byte, and nothing else does", async () => {
-  const service = runSource("src/cli.ts", ["serve"], {
+  const service = runSource("src/cli/index.ts", ["serve"], {
     PORT: "0",
     POSTHORN_DATA_DIR: await makeDataDir(),
     POSTHORN_ADMIN_KEY: ADMIN_KEY,

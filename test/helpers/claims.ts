@@ -1,7 +1,7 @@
 // Claims as a test makes them: of all webhooks, proven or not.
 import type pg from "pg";
 
-import { claimDue, type Claim, type ClaimLimits } from "../../src/store/claim.ts";
+import { claimDue, type Claim, type ClaimLimits } from "../../src/queue/claim.ts";
 
 export function claim(
   pool: pg.Pool,

@@ -1,6 +1,6 @@
 // A service of its own process, as far as its database goes: prints one line when it has it, stops on SIGTERM.
 import { createLog } from "../../src/kernel/log.ts";
-import { startEmbedded } from "../../src/store/embedded.ts";
+import { startEmbedded } from "../../src/database/embedded.ts";
 
 const options = JSON.parse(process.argv[2] ?? "{}") as { dataDir: string; share?: boolean };
 

@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 import pg from "pg";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { startEmbedded, type EmbeddedOptions } from "../../src/store/embedded.ts";
+import { startEmbedded, type EmbeddedOptions } from "../../src/database/embedded.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const cleanups: (() => Promise<unknown>)[] = [];

@@ -6,16 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { startEmbedded } from "../../src/store/embedded.ts";
-import { findBinaries } from "../../src/store/embedded/binaries.ts";
-import { clusterMajor } from "../../src/store/embedded/cluster.ts";
-import { clusterIn } from "../../src/store/embedded/data-dir.ts";
-import { findPostmaster } from "../../src/store/embedded/postmaster.ts";
-import { SERVER_ENV } from "../../src/store/embedded/run.ts";
-import { findServerUser } from "../../src/store/embedded/server-user.ts";
-import { socketUrl } from "../../src/store/embedded/session.ts";
-import { serverArguments } from "../../src/store/embedded/settings.ts";
-import { makeSocketDir, removeSocketDir } from "../../src/store/embedded/socket-dir.ts";
+import { startEmbedded } from "../../src/database/embedded.ts";
+import { findBinaries } from "../../src/database/embedded/binaries.ts";
+import { clusterMajor } from "../../src/database/embedded/cluster.ts";
+import { clusterIn } from "../../src/database/embedded/data-dir.ts";
+import { findPostmaster } from "../../src/database/embedded/postmaster.ts";
+import { SERVER_ENV } from "../../src/database/embedded/run.ts";
+import { findServerUser } from "../../src/database/embedded/server-user.ts";
+import { socketUrl } from "../../src/database/embedded/session.ts";
+import { serverArguments } from "../../src/database/embedded/settings.ts";
+import { makeSocketDir, removeSocketDir } from "../../src/database/embedded/socket-dir.ts";
 
 export type Postgres = {
   /** The same whenever it runs. */

@@ -9,8 +9,8 @@ import { promisify } from "node:util";
 import { afterAll, afterEach } from "@jest/globals";
 import { build } from "esbuild";
 
-import { clusterIn } from "../../src/store/embedded/data-dir.ts";
-import { stopServer } from "../../src/store/embedded/stop-server.ts";
+import { clusterIn } from "../../src/database/embedded/data-dir.ts";
+import { stopServer } from "../../src/database/embedded/stop-server.ts";
 
 /** The project's folder. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -148,9 +148,9 @@ async function bundle(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "posthorn-program-"));
   for (const name of ["db", "dist", "node_modules", "package.json"])
     await symlink(join(ROOT, name), join(folder, name));
-  const outfile = join(folder, "bundled/src/cli.js");
+  const outfile = join(folder, "bundled/src/posthorn.js");
   await build({
-    entryPoints: [join(ROOT, "src/cli.ts")],
+    entryPoints: [join(ROOT, "src/cli/index.ts")],
     outfile,
     bundle: true,
     platform: "node",

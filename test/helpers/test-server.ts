@@ -6,8 +6,9 @@ import { join } from "node:path";
 import pg from "pg";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { startEmbedded, type EmbeddedDatabase } from "../../src/store/embedded.ts";
-import { prepareDatabase } from "../../src/prepare.ts";
+import { startEmbedded, type EmbeddedDatabase } from "../../src/database/embedded.ts";
+import { prepareDatabase } from "../../src/database/prepare.ts";
+import { writeCatalogue } from "../../src/event-types/catalogue/write.ts";
 import { databaseUrl, TEMPLATE } from "./database-url.ts";
 
 const PREFIX = "posthorn-test-";
@@ -45,7 +46,11 @@ async function makeTemplate(url: string): Promise<void> {
   try {
     await client.query(`create database ${TEMPLATE}`);
     // Few days of partitions: a database is copied file by file.
-    await prepareDatabase(databaseUrl(url, TEMPLATE), { log: silentLog, daysAhead: 1 });
+    await prepareDatabase(databaseUrl(url, TEMPLATE), {
+      log: silentLog,
+      seed: writeCatalogue,
+      daysAhead: 1,
+    });
     await client.query(`alter database ${TEMPLATE} allow_connections false`); // a template in use can't be copied
   } finally {
     await client.end();

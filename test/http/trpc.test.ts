@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import pino from "pino";
 import request from "supertest";
 
-import { connect } from "../../src/store/connect.ts";
+import { connect } from "../../src/database/connect.ts";
 import { createKey } from "../../src/store/keys.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { connect, type Connection } from "../../src/store/connect.ts";
+import { connect, type Connection } from "../../src/database/connect.ts";
 import { wipeOldKeys } from "../../src/store/old-keys.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";

@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { connect, type Connection } from "../../src/store/connect.ts";
+import { connect, type Connection } from "../../src/database/connect.ts";
 import { createReplayFeed, READY_MAX } from "../../src/store/replay-feed.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";

@@ -4,8 +4,8 @@ import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { connect, type Connection } from "../../src/store/connect.ts";
-import { checkSecretsKey, createSealer, type Sealer } from "../../src/store/sealed.ts";
+import { connect, type Connection } from "../../src/database/connect.ts";
+import { checkSecretsKey, createSealer, type Sealer } from "../../src/database/sealed.ts";
 import { rotateSecrets, tellRotation } from "../../src/store/secrets-rotation.ts";
 import { sealHeaders, sealKey } from "../../src/store/webhook-secrets.ts";
 import { caller, until } from "../helpers/api.ts";

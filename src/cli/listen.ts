@@ -1,11 +1,12 @@
 // `posthorn listen`: a receiver for people, to see deliveries arrive before they have a receiver of their own.
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { listen } from "./http/listen.ts";
-import { StartError } from "./kernel/errors.ts";
-import { PRESETS, type PresetName } from "./presets/index.ts";
-import { printDelivery } from "./receiver/print.ts";
-import { receive, type Expectation } from "./receiver/receive.ts";
+import { listen } from "../http/listen.ts";
+import { StartError } from "../kernel/errors.ts";
+import { PRESETS, type PresetName } from "../presets/index.ts";
+import { printDelivery } from "../receiver/print.ts";
+import { receive, type Expectation } from "../receiver/receive.ts";
+import { aborted, endSignal } from "./process.ts";
 
 export type ListenOptions = {
   host: string;
@@ -19,8 +20,24 @@ export type ListenOptions = {
 /** Where it prints, and whether colours are seen there. */
 export type Page = { write(text: string): unknown; colours: boolean };
 
+/** Receives until SIGINT or SIGTERM, and ends the process. */
+export async function receiveHere({
+  key,
+  ...options
+}: Omit<ListenOptions, "keys"> & { key: string[] }) {
+  const { stdout } = process;
+  const page = {
+    write: (text: string) => stdout.write(text),
+    colours: stdout.isTTY && stdout.hasColors(),
+  };
+  const receiver = await startReceiver({ ...options, keys: key }, page, () => new Date());
+  await aborted(endSignal());
+  await receiver.close();
+  process.exit(0);
+}
+
 /** Listens for deliveries and prints each. Answers where, and how to end it. Throws a StartError where it can't. */
-export async function startReceiver(
+async function startReceiver(
   options: ListenOptions,
   page: Page,
   now: () => Date,

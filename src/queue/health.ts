@@ -1,10 +1,10 @@
 // What is known of webhooks' health, and its changes: folded from the settles' deltas, judged by the loop, announced once.
 import type pg from "pg";
 
-import { storeOwnEvents } from "./events.ts";
-import type { WebhookHealth } from "./schema.ts";
+import { storeOwnEvents } from "./own-events.ts";
+import type { WebhookHealth } from "../database/schema.ts";
 import { HOLDING } from "./hold.ts";
-import { inTransaction } from "./transaction.ts";
+import { inTransaction } from "../database/transaction.ts";
 
 const ROWS_MAX = 1_000;
 

@@ -2,7 +2,7 @@
 import { expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { connect } from "../../src/store/connect.ts";
+import { connect } from "../../src/database/connect.ts";
 import { createTestDatabase } from "../helpers/database.ts";
 import { query } from "../helpers/embedded.ts";
 

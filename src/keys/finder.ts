@@ -1,10 +1,10 @@
 // API keys as the service uses them: the admin's from the configuration, all others from the database.
 import { createHash, timingSafeEqual } from "node:crypto";
 
-import type { FindKey } from "./http/auth.ts";
-import { createGatherer } from "./kernel/gather.ts";
-import type { Db } from "./store/connect.ts";
-import { createFirstAdminKey, findKeys } from "./store/keys.ts";
+import { createGatherer } from "../kernel/gather.ts";
+import type { FindKey } from "../kernel/scopes.ts";
+import type { Db } from "../database/connect.ts";
+import { createFirstAdminKey, findKeys } from "../store/keys.ts";
 
 const KEYS_MAX = 100; // looked for by one statement
 

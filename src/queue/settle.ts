@@ -2,7 +2,7 @@
 import type pg from "pg";
 
 import { attemptUuid } from "../kernel/ids.ts";
-import { plainArray } from "./array-literal.ts";
+import { plainArray } from "../database/array-literal.ts";
 import type { ClaimedDelivery } from "./claim.ts";
 
 /** What an attempt leaves behind for the audit. */

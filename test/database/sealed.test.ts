@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 
-import { createSealer, type SealedPlace } from "../../src/store/sealed.ts";
+import { createSealer, type SealedPlace } from "../../src/database/sealed.ts";
 
 const PLACE: SealedPlace = { tenant: "a", webhookId: "one", field: "signature_key" };
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { afterAll, afterEach, expect, test } from "@jest/globals";
 
-import { worksOn } from "../../src/store/embedded/postmaster.ts";
+import { worksOn } from "../../src/database/embedded/postmaster.ts";
 import {
   cleanUp,
   makeFolder,

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { connect, type Connection } from "../../src/store/connect.ts";
-import { makePartitions } from "../../src/store/partitions.ts";
+import { connect, type Connection } from "../../src/database/connect.ts";
+import { makePartitions } from "../../src/database/partitions.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 
 const DAYS_AHEAD = 10; // the template has one

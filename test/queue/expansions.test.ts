@@ -3,8 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/g
 import pg from "pg";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { connect, type Connection } from "../../src/store/connect.ts";
-import { expandSome } from "../../src/store/expansions.ts";
+import { connect, type Connection } from "../../src/database/connect.ts";
+import { expandSome } from "../../src/queue/expansions.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { until } from "../helpers/api.ts";
 import { startTestService } from "../helpers/service.ts";

@@ -3,15 +3,14 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-import type { Config } from "./config.ts";
-import { watchEndpoints } from "./database-endpoints.ts";
-import type { Endpoint } from "./egress/endpoint.ts";
-import { StartError } from "./kernel/errors.ts";
-import type { Log } from "./kernel/log.ts";
-import { prepareDatabase } from "./prepare.ts";
-import { startEmbedded } from "./store/embedded.ts";
-import { createSealer, type Sealer } from "./store/sealed.ts";
-import type { PublishSettings } from "./store/settings.ts";
+import { watchEndpoints } from "./endpoints.ts";
+import type { Endpoint } from "../egress/endpoint.ts";
+import { StartError } from "../kernel/errors.ts";
+import type { Log } from "../kernel/log.ts";
+import { prepareDatabase, type PrepareOptions } from "./prepare.ts";
+import { startEmbedded } from "./embedded.ts";
+import { createSealer, type Sealer } from "./sealed.ts";
+import type { PublishSettings } from "./settings.ts";
 
 const SECRETS_KEY_FILE = "secrets.key";
 const SECRETS_KEY_BYTES = 32;
@@ -27,7 +26,16 @@ export type OpenDatabase = {
   close(): Promise<void>;
 };
 
-type OpenOptions = {
+/** The settings that say which database it is: of config.ts. */
+export type DatabaseSettings = {
+  /** Null for the embedded one. */
+  DATABASE_URL: string | null;
+  POSTHORN_DATA_DIR: string;
+  /** Newest first; null for the one in the data folder. */
+  POSTHORN_SECRETS_KEY: [Buffer, ...Buffer[]] | null;
+};
+
+type OpenOptions = Pick<PrepareOptions, "seed"> & {
   /** Joins a service that runs on the same folder. */
   share?: boolean;
   /** What publish() goes by from now on: a service's to say. A command that ends leaves that as it is. */
@@ -36,14 +44,14 @@ type OpenOptions = {
 
 /** Opens the database and brings it up to this program. */
 export async function openDatabase(
-  config: Config,
+  config: DatabaseSettings,
   log: Log,
-  { share = false, settings }: OpenOptions = {},
+  { share = false, seed, settings }: OpenOptions,
 ): Promise<OpenDatabase> {
   const url = config.DATABASE_URL;
   if (url !== null) {
     const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? noKey());
-    await prepareDatabase(url, { log, sealer, ...(settings && { settings }) });
+    await prepareDatabase(url, { log, seed, sealer, ...(settings && { settings }) });
     const endpoints = await watchEndpoints(url, log);
     return {
       url,
@@ -57,7 +65,7 @@ export async function openDatabase(
   const embedded = await startEmbedded({ dataDir, share, log });
   try {
     const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? [ownKey(dataDir)]);
-    await prepareDatabase(embedded.url, { log, sealer, ...(settings && { settings }) });
+    await prepareDatabase(embedded.url, { log, seed, sealer, ...(settings && { settings }) });
     return {
       url: embedded.url,
       embeddedUrl: embedded.url,

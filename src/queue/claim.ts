@@ -2,7 +2,7 @@
 import type pg from "pg";
 
 import { SECOND } from "../kernel/duration.ts";
-import { plainArray } from "./array-literal.ts";
+import { plainArray } from "../database/array-literal.ts";
 
 /**
  * How long a claimed delivery is one worker's. Longer than any attempt can take (a timeout is at most 30 s, and covers

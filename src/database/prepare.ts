@@ -1,19 +1,19 @@
 // Makes a database ready for a service: schema, built-in types, settings, and the secrets key's mark.
 import pg from "pg";
 
-import { CATALOGUE } from "./event-types/catalogue/index.ts";
-import { StartError } from "./kernel/errors.ts";
-import { databaseError, isDatabaseAway } from "./kernel/faults.ts";
-import type { Log } from "./kernel/log.ts";
-import { connect } from "./store/connect.ts";
-import { writeSharedTypes } from "./store/event-types.ts";
-import { migrate } from "./store/migrate.ts";
-import { makePartitions } from "./store/partitions.ts";
-import { checkSecretsKey, type Sealer } from "./store/sealed.ts";
-import { writePublishSettings, type PublishSettings } from "./store/settings.ts";
+import { StartError } from "../kernel/errors.ts";
+import { databaseError, isDatabaseAway } from "../kernel/faults.ts";
+import type { Log } from "../kernel/log.ts";
+import { connect, type Db } from "./connect.ts";
+import { migrate } from "./migrate.ts";
+import { makePartitions } from "./partitions.ts";
+import { checkSecretsKey, type Sealer } from "./sealed.ts";
+import { writePublishSettings, type PublishSettings } from "./settings.ts";
 
 export type PrepareOptions = {
   log: Log;
+  /** Writes what every database holds from the start: the built-in event types. */
+  seed: (db: Db) => Promise<void>;
   settings?: PublishSettings;
   sealer?: Sealer;
   /** Days of partitions; fewer make a test's database quick to copy. */
@@ -33,7 +33,7 @@ export async function prepareDatabase(
 }
 
 async function prepare(url: string, options: PrepareOptions): Promise<{ applied: string[] }> {
-  const { log, settings, sealer, daysAhead } = options;
+  const { log, seed, settings, sealer, daysAhead } = options;
   await knock(url);
   const result = await migrate(url, { log, ...(daysAhead !== undefined && { daysAhead }) });
   const connection = connect(url, { name: "prepare", max: 1, log });
@@ -41,23 +41,13 @@ async function prepare(url: string, options: PrepareOptions): Promise<{ applied:
     await makePartitions(connection.pool, daysAhead).catch((err: unknown) => {
       log.warn({ err }, "partitions can't be made by this role; another process has to");
     });
-    await writeSharedTypes(connection.db, CATALOGUE.map(stored));
+    await seed(connection.db);
     if (settings) await writePublishSettings(connection.db, settings);
     if (sealer) await checkSecretsKey(connection.db, sealer);
   } finally {
     await connection.close();
   }
   return result;
-}
-
-function stored({ name, description, schema, example }: (typeof CATALOGUE)[number]) {
-  return {
-    name,
-    description,
-    schema: JSON.stringify(schema),
-    example: JSON.stringify(example),
-    enforce: false,
-  };
 }
 
 async function knock(url: string): Promise<void> {

@@ -2,16 +2,16 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { releaseClaimed, type ClaimedDelivery } from "../../src/store/claim.ts";
-import { connect, type Connection } from "../../src/store/connect.ts";
-import { holdResting, postponeTold, releaseHeld } from "../../src/store/hold.ts";
+import { releaseClaimed, type ClaimedDelivery } from "../../src/queue/claim.ts";
+import { connect, type Connection } from "../../src/database/connect.ts";
+import { holdResting, postponeTold, releaseHeld } from "../../src/queue/hold.ts";
 import {
   advanceFreed,
   advanceSome,
   FIRST_LANE,
   refitLanes,
   type LaneCursor,
-} from "../../src/store/lanes.ts";
+} from "../../src/queue/lanes.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { claim as claimWith } from "../helpers/claims.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";

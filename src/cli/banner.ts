@@ -1,7 +1,7 @@
 // What a person reads when the service has started: where it listens, the key, and a first webhook.
 import { basename, dirname, relative, sep } from "node:path";
 
-import type { Service } from "./service.ts";
+import type { Service } from "../service.ts";
 
 /**
  * The text for stderr. The admin key stands in it only at the start that made it. `command` is what to type to run

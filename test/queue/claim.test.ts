@@ -4,9 +4,9 @@ import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { releaseClaimed, type ClaimedDelivery } from "../../src/store/claim.ts";
-import { connect, type Connection } from "../../src/store/connect.ts";
-import { settle, type Settlement } from "../../src/store/settle.ts";
+import { releaseClaimed, type ClaimedDelivery } from "../../src/queue/claim.ts";
+import { connect, type Connection } from "../../src/database/connect.ts";
+import { settle, type Settlement } from "../../src/queue/settle.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { claim as claimWith } from "../helpers/claims.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";

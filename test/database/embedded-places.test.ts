@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 
 import { afterAll, afterEach, expect, test } from "@jest/globals";
 
-import { makeLibraryLinks } from "../../src/store/embedded/library-links.ts";
+import { makeLibraryLinks } from "../../src/database/embedded/library-links.ts";
 import {
   cleanUp,
   makeFolder,

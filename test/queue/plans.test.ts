@@ -2,12 +2,13 @@
 import { afterEach, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { connect, type Connection } from "../../src/store/connect.ts";
-import { holdResting, releaseHeld } from "../../src/store/hold.ts";
-import { advanceSome, FIRST_LANE, refitLanes } from "../../src/store/lanes.ts";
-import { settle, type Settlement } from "../../src/store/settle.ts";
-import { stageDue } from "../../src/store/sweep.ts";
-import { prepareDatabase } from "../../src/prepare.ts";
+import { connect, type Connection } from "../../src/database/connect.ts";
+import { holdResting, releaseHeld } from "../../src/queue/hold.ts";
+import { advanceSome, FIRST_LANE, refitLanes } from "../../src/queue/lanes.ts";
+import { settle, type Settlement } from "../../src/queue/settle.ts";
+import { stageDue } from "../../src/queue/sweep.ts";
+import { prepareDatabase } from "../../src/database/prepare.ts";
+import { writeCatalogue } from "../../src/event-types/catalogue/write.ts";
 import { claim } from "../helpers/claims.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 
@@ -70,7 +71,7 @@ test.each(["pinned", "pinned once"] as const)(
   "planned on an empty and vacuumed queue, %s, they read beside 20,000 rows little more than they change",
   async (plans) => {
     database = await createTestDatabase();
-    await prepareDatabase(database.url, { log: silentLog, daysAhead: 2 });
+    await prepareDatabase(database.url, { log: silentLog, seed: writeCatalogue, daysAhead: 2 });
     worker = connect(database.url, { name: "plans", max: 1, log: silentLog, plans });
     await worker.pool.query("alter table posthorn.deliveries set (autovacuum_enabled = false)");
     await worker.pool.query("vacuum analyze posthorn.deliveries");

@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { connect, type Connection } from "../../src/store/connect.ts";
-import { announceHealth, listFailing } from "../../src/store/health.ts";
-import { releaseHeld } from "../../src/store/hold.ts";
-import { createEndedSweep } from "../../src/store/sweep.ts";
+import { connect, type Connection } from "../../src/database/connect.ts";
+import { announceHealth, listFailing } from "../../src/queue/health.ts";
+import { releaseHeld } from "../../src/queue/hold.ts";
+import { createEndedSweep } from "../../src/queue/sweep.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 

@@ -3,11 +3,12 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import pg from "pg";
 import pino from "pino";
 
-import { loadConfig } from "../src/config.ts";
-import { watchEndpoints } from "../src/database-endpoints.ts";
-import { openDatabase } from "../src/database.ts";
-import { silentLog } from "../src/kernel/log.ts";
-import { startTestService, type TestService } from "./helpers/service.ts";
+import { loadConfig } from "../../src/config.ts";
+import { watchEndpoints } from "../../src/database/endpoints.ts";
+import { writeCatalogue } from "../../src/event-types/catalogue/write.ts";
+import { openDatabase } from "../../src/database/open.ts";
+import { silentLog } from "../../src/kernel/log.ts";
+import { startTestService, type TestService } from "../helpers/service.ts";
 
 const SECRETS_KEY = Buffer.alloc(32, 7).toString("base64"); // the test service's
 
@@ -25,7 +26,7 @@ test("a command that joins a running service leaves the service's publish settin
     DATABASE_URL: service.databaseUrl,
     POSTHORN_SECRETS_KEY: SECRETS_KEY,
   });
-  const database = await openDatabase(config, silentLog, { share: true });
+  const database = await openDatabase(config, silentLog, { share: true, seed: writeCatalogue });
   await database.close();
   const client = new pg.Client({ connectionString: service.databaseUrl });
   await client.connect();

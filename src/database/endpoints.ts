@@ -4,9 +4,9 @@ import { isIP } from "node:net";
 
 import pg from "pg";
 
-import { endpointOfServer, type Endpoint } from "./egress/endpoint.ts";
-import { MINUTE } from "./kernel/duration.ts";
-import type { Log } from "./kernel/log.ts";
+import { endpointOfServer, type Endpoint } from "../egress/endpoint.ts";
+import { MINUTE } from "../kernel/duration.ts";
+import type { Log } from "../kernel/log.ts";
 
 const LOOK_AGAIN_MS = 1 * MINUTE; // a failover changes the name's address, and connections follow it as soon
 

@@ -1,0 +1,108 @@
+#!/usr/bin/env node
+// The command line: `posthorn serve`, `api`, `worker`, `migrate`, `openapi`, `keys create`, `secrets rotate`, `listen`.
+import { Command, Option } from "commander";
+
+import { StartError } from "../kernel/errors.ts";
+import { KEY_SCOPES } from "../kernel/scopes.ts";
+import { VERSION } from "../kernel/version.ts";
+import { PRESET_NAMES } from "../presets/index.ts";
+import { collect, instant, integer, nonEmpty, tenantName } from "./arguments.ts";
+import { createApiKey } from "./keys.ts";
+import { receiveHere } from "./listen.ts";
+import { migrateDatabase } from "./migrate.ts";
+import { printOpenapi } from "./openapi.ts";
+import { say } from "./process.ts";
+import { rotateKeys } from "./secrets.ts";
+import { run } from "./serve.ts";
+
+const program = new Command("posthorn")
+  .description("Webhooks sent out of your Postgres.")
+  .version(VERSION)
+  // A wrong command line is told like everything else that stops a start: in one line.
+  .configureOutput({
+    outputError: (text, write) => write(text.replace("error:", "posthorn:").replace("\n(", " (")),
+  })
+  .addHelpText(
+    "after",
+    "\nSettings come from the environment, and from a file .env beside you; .env.example lists them.",
+  );
+
+program
+  .command("serve")
+  .description("run the API and the delivery loop; without DATABASE_URL on an embedded PostgreSQL")
+  .action(() => run("serve"));
+program
+  .command("api")
+  .description("run the API alone")
+  .action(() => run("api"));
+program
+  .command("worker")
+  .description("run the delivery loop alone")
+  .action(() => run("worker"));
+
+program
+  .command("migrate")
+  .description("bring the database's schema up to this program, and exit")
+  .action(migrateDatabase);
+
+program
+  .command("openapi")
+  .description("print openapi.yaml")
+  .option("--output <file>", "write it to a file instead")
+  .action(printOpenapi);
+
+program
+  .command("keys")
+  .description("API keys")
+  .command("create")
+  .description("make an API key, and print it this once")
+  .requiredOption("--name <name>", "what it is for", nonEmpty)
+  .addOption(
+    new Option("--scope <scope>", "what it may do").choices(KEY_SCOPES).makeOptionMandatory(),
+  )
+  .option(
+    "--tenant <tenant>",
+    "the tenant it belongs to (default: default; an admin key has every tenant)",
+    tenantName,
+  )
+  .option(
+    "--expires-at <time>",
+    "ISO 8601 with Z or an offset, in the future; never, unless given",
+    instant,
+  )
+  .action(createApiKey);
+
+program
+  .command("secrets")
+  .description("what is encrypted at rest")
+  .command("rotate")
+  .description(
+    "encrypt it all with the newest key of POSTHORN_SECRETS_KEY, so that older ones can go",
+  )
+  .action(rotateKeys);
+
+program
+  .command("listen")
+  .description("receive deliveries here: print each, and whether its signature is genuine")
+  .option("--host <host>", "where to listen", "127.0.0.1")
+  .option("--port <port>", "0 picks a free one", integer(0, 65_535), 9_000)
+  .option("--key <key>", "a signature key; several for a rotation", collect, [])
+  .addOption(
+    new Option("--preset <preset>", "the webhook's; told from what arrives, unless given").choices(
+      PRESET_NAMES,
+    ),
+  )
+  .option("--status <status>", "what to answer", integer(200, 599), 200)
+  .action(receiveHere);
+
+await program.parseAsync().catch(fail);
+
+// A start that can't go on ends in one line; anything else is a bug, and its stack helps.
+function fail(error: unknown): void {
+  say(
+    error instanceof StartError
+      ? `posthorn: ${error.message}`
+      : String(error instanceof Error ? error.stack : error),
+  );
+  process.exit(1);
+}

@@ -1,0 +1,14 @@
+// `posthorn migrate`: brings the schema up to this program.
+import { openDatabase } from "../database/open.ts";
+import { writeCatalogue } from "../event-types/catalogue/write.ts";
+import { createLog } from "../kernel/log.ts";
+import { readConfig, say } from "./process.ts";
+
+/** Migrates, and says so. */
+export async function migrateDatabase(): Promise<void> {
+  const config = readConfig();
+  const log = createLog(config.LOG_LEVEL);
+  const database = await openDatabase(config, log, { share: true, seed: writeCatalogue });
+  await database.close();
+  say("The database is up to date.");
+}

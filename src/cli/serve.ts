@@ -1,0 +1,25 @@
+// `posthorn serve`, `api` and `worker`: until they are told to end.
+import { createLog } from "../kernel/log.ts";
+import { startService, type Role } from "../service.ts";
+import { commandOf, firstSteps } from "./banner.ts";
+import { aborted, endSignal, readConfig, say } from "./process.ts";
+
+/** Runs the service until SIGINT or SIGTERM, drains it, and ends the process. */
+export async function run(role: Role): Promise<void> {
+  const config = readConfig();
+  const log = createLog(config.LOG_LEVEL);
+  process.once("uncaughtException", (err) => {
+    log.fatal({ err }, "broken");
+    process.exit(1);
+  });
+  const ended = endSignal();
+  const service = await startService(role, config, log);
+  // At every level: supervisors and tests wait for this line.
+  log.child({}, { level: "info" }).info({ url: service.url, pid: process.pid }, "ready");
+  if (role !== "worker") say(firstSteps(service, commandOf(process.argv[1] ?? "", process.cwd())));
+  await aborted(ended);
+  log.info("stopping");
+  await service.stop();
+  log.info("stopped");
+  process.exit(0);
+}
