@@ -4,6 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 
 import type { Issue } from "../kernel/errors.ts";
+import { judgeReferences } from "./references.ts";
 
 const ISSUES_MAX = 10; // a failed anyOf has some for every branch; nobody reads more
 const TEXT_MAX = 300; // of a path or a message: keys and patterns in them can be as long as the payload
@@ -47,6 +48,7 @@ export function compile(dialect: Dialect, schema: object | boolean): ValidateFun
     code: { optimize: false }, // 64 KiB of schema compile in 0.4 s instead of 1.2, and judge as fast
   });
   formats.default(ajv);
+  judgeReferences(ajv);
   const validate = ajv.compile(schema);
   // Its validators answer promises, whose rejections nobody would catch.
   if ("$async" in validate) throw new Error("$async is not taken");

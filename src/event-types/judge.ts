@@ -98,17 +98,20 @@ function isSchema(schema: unknown): schema is object | boolean {
 
 function refusal(error: unknown): string {
   if (isStackOverflow(error)) return "refers to itself without end";
+  if (isOfKind(error, "TypeError")) return "a $ref in it leads to no schema"; // but into a null, say
   const message = error instanceof Error ? error.message : String(error);
   const missing = /^can't resolve reference (.*) from id/.exec(message)?.[1];
   if (missing === undefined) return message;
   return `$ref ${missing} is not in this schema; schemas elsewhere are not fetched, copy it into $defs`;
 }
 
-// By its name: the error may come from another context, where RangeError is another class.
 function isStackOverflow(error: unknown): boolean {
-  return error instanceof Error
-    ? error.name === "RangeError"
-    : String(error).startsWith("RangeError");
+  return isOfKind(error, "RangeError");
+}
+
+// By its name: the error may come from another context, where its class is another one.
+function isOfKind(error: unknown, name: "RangeError" | "TypeError"): boolean {
+  return error instanceof Error ? error.name === name : String(error).startsWith(name);
 }
 
 function inPayload(message: string): Issue[] {

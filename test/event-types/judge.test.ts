@@ -16,6 +16,8 @@ const nested = (levels: number) => {
 };
 
 describe("a schema is usable", () => {
+  const odd = { constructor: { type: "string" } };
+
   test.each<[string, unknown]>([
     ["when it allows everything", true],
     ["when it allows nothing", false],
@@ -29,6 +31,17 @@ describe("a schema is usable", () => {
     ["with the $id of its metaschema", { $id: "https://json-schema.org/draft/2020-12/schema" }],
     ["when it refers to its own parts", { $ref: "#/$defs/a", $defs: { a: { type: "string" } } }],
     ["when it is a tree of itself", { properties: { children: { items: { $ref: "#" } } } }],
+    ["with parts named as what every object has", { $ref: "#/$defs/constructor", $defs: odd }],
+    ["when it refers to a property", { properties: { a: {}, b: { $ref: "#/properties/a" } } }],
+    ["when it refers to an $anchor", { $ref: "#a", $defs: { a: { $anchor: "a" } } }],
+    [
+      "when it refers to an $id",
+      { $id: "https://example.org/a", $ref: "b", $defs: { b: { $id: "b" } } },
+    ],
+    [
+      "with a $dynamicRef to what stands around it",
+      { $dynamicAnchor: "node", properties: { next: { $dynamicRef: "#node" } } },
+    ],
   ])("%s", (_, schema) => {
     expect(checkSchema(schema)).toBeNull();
   });
@@ -71,6 +84,27 @@ describe("a schema is refused in words", () => {
     ["of a list of 100,000 levels", { default: nested(100_000) }, "nested more than 100 levels"],
   ])("%s", (_, schema, words) => {
     expect(checkSchema(schema)?.slice(0, words.length)).toBe(words);
+  });
+
+  test.each<[string, object]>([
+    ["a name that every object has", { $ref: "constructor" }],
+    ["a member that every object has", { $ref: "#/constructor" }],
+    ["the prototype of all objects", { $ref: "#/__proto__" }],
+    ["such a member of a part with an $id", { $ref: "b#/toString", $defs: { b: { $id: "b" } } }],
+    ["a member that every list has", { $ref: "#/allOf/length", allOf: [{}] }],
+    ["a keyword's text", { $ref: "#/type", type: "object" }],
+    ["a keyword's list", { $ref: "#/required", required: ["a"] }],
+    ["null", { $ref: "#/default", default: null }],
+    ["such, by way of another", { $ref: "#/$defs/a", $defs: { a: { $ref: "#/constructor" } } }],
+    ["an anchor that is none", { items: { $dynamicRef: "#nowhere" } }],
+    ["an anchor that every object has", { items: { $dynamicRef: "#constructor" } }],
+    ["a part, by $dynamicRef", { items: { $dynamicRef: "#/$defs/a" }, $defs: { a: {} } }],
+    ["a part, by $recursiveRef", { items: { $recursiveRef: "#/$defs/a" }, $defs: { a: {} } }],
+  ])("that refers to no schema, since it would enforce nothing: %s", (_, schema) => {
+    expect(checkSchema(schema)).toMatch(/is not in this schema|leads to no schema|use \$ref/);
+    expect(
+      checkSchema({ properties: { deep: { anyOf: [{}, schema] } }, ...schema }),
+    ).not.toBeNull();
   });
 
   test("whatever JSON it is, without an exception", () => {
@@ -126,6 +160,13 @@ describe("a payload", () => {
   test("that fits has no issues", () => {
     expect(judgeOnce({ required: ["a"] }, { a: undefined, b: 1 })).not.toBeNull();
     expect(judgeOnce({ required: ["a"] }, { a: null })).toBeNull();
+  });
+
+  test("is judged by what a reference leads to", () => {
+    const list = { $dynamicAnchor: "node", properties: { next: { $dynamicRef: "#node" } } };
+    expect(judgeOnce({ type: "object", ...list }, { next: { next: 1 } })).toHaveLength(1);
+    const odd = { $ref: "#/$defs/constructor", $defs: { constructor: { type: "string" } } };
+    expect(judgeOnce(odd, 1)).toHaveLength(1);
   });
 
   test("does not have the fields that every object inherits", () => {
