@@ -11,7 +11,12 @@ import type { Secrets, Target } from "./target.ts";
 const USER_AGENT = `Posthorn/${VERSION}`;
 
 export type Built =
-  | { kind: "built"; request: EgressRequest; keyVersion: number | null }
+  | {
+      kind: "built";
+      request: EgressRequest;
+      keyVersion: number | null;
+      signature: string | null;
+    }
   | { kind: "unbuildable"; reason: "body" | "key"; error: string };
 
 /** Builds attempt number `attempt` of an event for a target, as sent at `sentAt`. */
@@ -49,7 +54,8 @@ export function build(
       timeoutMs: target.timeoutMs,
       httpsOnly: demandsHttps(preset, facts.http),
     };
-    return { kind: "built", request, keyVersion: secrets.keyVersion };
+    const signature = headers[preset.signatureHeader] ?? null;
+    return { kind: "built", request, keyVersion: secrets.keyVersion, signature };
   } catch (error) {
     if (error instanceof UnusableKeyError) return unbuildable("key", error.message);
     return unbuildable("body", "the preset could not build a body from this event");

@@ -1,12 +1,13 @@
 // From an attempt's outcome to its record: pure.
 import { hash } from "node:crypto";
 
-import { masked } from "../kernel/mask.ts";
+import { RESPONSE_BYTES_MAX } from "../egress/exchange.ts";
+import { masked, maskedAtCut } from "../kernel/mask.ts";
 import type { AttemptRecord } from "../queue/settle.ts";
+import { PART_MIN } from "./echoes.ts";
 import type { Outcome } from "./outcome.ts";
 
 const GOOD_BODY_BYTES_KEPT = 1024; // a failed answer is kept to the client's cap, for debugging; a good one is seldom read
-const SECRET_LENGTH_MIN = 8; // shorter values stand in answers by chance, and are no secrets
 
 /** What is known of an attempt beside its outcome. */
 export type RecordFacts = {
@@ -15,8 +16,8 @@ export type RecordFacts = {
   worker: string;
   keyVersion: number | null;
   body: Buffer | null;
-  /** The webhook's own: receivers that repeat what they were sent must not make secrets readable. */
-  headers: Readonly<Record<string, string>> | undefined;
+  /** What must not be readable: receivers repeat what they were sent. */
+  secrets: readonly string[];
 };
 
 /** The attempt as it can be read later. */
@@ -24,7 +25,7 @@ export function recordOf(outcome: Outcome, facts: RecordFacts): AttemptRecord {
   const { exchange } = outcome;
   const answer = exchange?.kind === "answered" ? exchange : null;
   const isFailed = outcome.kind === "failed";
-  const secrets = secretsIn(facts.headers);
+  const { secrets } = facts;
   return {
     number: facts.number,
     at: facts.startedAt,
@@ -34,20 +35,26 @@ export function recordOf(outcome: Outcome, facts: RecordFacts): AttemptRecord {
     address: exchange?.address ?? null,
     status: answer?.status ?? null,
     reason: isFailed ? outcome.reason : null,
-    error: isFailed ? outcome.error && storable(outcome.error) : null,
+    error: isFailed ? outcome.error && storable(masked(outcome.error, secrets)) : null,
     bodySha256: facts.body && hash("sha256", facts.body, "hex"),
-    responseHeaders: answer && withoutSecrets(answer.headers, secrets),
+    responseHeaders: answer && headersWithout(answer.headers, secrets),
     responseBody: answer && storable(kept(answer.body, isFailed, secrets).toString("utf8")),
   };
 }
 
-// Masked before it is cut, so that no half of a secret stays.
+// Masked before it is cut, so that no half of a secret stays; what egress has cut may end with one.
 function kept(body: Buffer, isFailed: boolean, secrets: readonly string[]): Buffer {
-  const shown = secrets.length > 0 ? Buffer.from(masked(body.toString("utf8"), secrets)) : body;
+  const shown = secrets.length > 0 ? withoutSecrets(body, secrets) : body;
   return isFailed ? shown : shown.subarray(0, GOOD_BODY_BYTES_KEPT);
 }
 
-function withoutSecrets(
+function withoutSecrets(body: Buffer, secrets: readonly string[]): Buffer {
+  const text = masked(body.toString("utf8"), secrets);
+  const isCut = body.length >= RESPONSE_BYTES_MAX;
+  return Buffer.from(isCut ? maskedAtCut(text, secrets, PART_MIN) : text);
+}
+
+function headersWithout(
   headers: Record<string, string>,
   secrets: readonly string[],
 ): Record<string, string> {
@@ -55,13 +62,6 @@ function withoutSecrets(
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, masked(value, secrets)]),
   );
-}
-
-// A type of content is none, and most answers have one.
-function secretsIn(headers: RecordFacts["headers"] = {}): string[] {
-  return Object.entries(headers)
-    .filter(([name, value]) => value.length >= SECRET_LENGTH_MIN && !/^content-type$/i.test(name))
-    .map(([, value]) => value);
 }
 
 // PostgreSQL's text takes any character but NUL: a binary answer must not make the attempt's row fail.

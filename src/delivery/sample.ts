@@ -4,6 +4,7 @@ import type { EventToSend } from "../store/events.ts";
 import type { Sealer } from "../database/sealed.ts";
 import type { AttemptRecord } from "../queue/settle.ts";
 import type { WebhookRow } from "../store/webhooks.ts";
+import { echoesOf } from "./echoes.ts";
 import { recordOf } from "./record.ts";
 import { attempt, type SendContext } from "./send.ts";
 import { openTarget } from "./target.ts";
@@ -23,7 +24,7 @@ export async function sendSample(
   const { worker, sealer, log } = context;
   const facts = { number: 1, sentAt, now: () => sentAt };
   const target = openTarget(webhook, sealer, log);
-  const { outcome, ...made } = await attempt(context, target, event, facts);
-  const { headers } = target.secrets ?? {};
-  return recordOf(outcome, { ...made, number: 1, startedAt: sentAt, worker, headers });
+  const { outcome, signature, ...made } = await attempt(context, target, event, facts);
+  const secrets = echoesOf(target.secrets, signature);
+  return recordOf(outcome, { ...made, number: 1, startedAt: sentAt, worker, secrets });
 }

@@ -38,39 +38,42 @@ export async function send(
 ): Promise<Settlement> {
   const { clock, random, worker } = context;
   const startedAt = clock.now();
-  const settle = (outcome: Outcome, keyVersion: number | null = null, body: Buffer | null = null) =>
+  const settle = ({ outcome, ...made }: Attempted) =>
     settlementOf(outcome, {
+      ...made,
       delivery,
       target,
       startedAt,
       endedAt: clock.now(),
       worker,
-      keyVersion,
-      body,
       isOwnEvent: isReservedType(event.type),
       random,
     });
 
   if (delivery.crashes >= CRASHES_MAX)
     return settle(
-      failed(
+      unsent(
         "worker_crashed",
         `${CRASHES_MAX} workers in a row stopped while they had this delivery`,
       ),
     );
-  if (unfit !== null) return settle(failed("schema", unfit));
+  if (unfit !== null) return settle(unsent("schema", unfit));
   const facts = {
     number: delivery.attempts_made + 1,
     sequence: delivery.sequence,
     sentAt: startedAt,
     now: () => clock.now(),
   };
-  const { outcome, keyVersion, body } = await attempt(context, target, event, facts);
-  return settle(outcome, keyVersion, body);
+  return settle(await attempt(context, target, event, facts));
 }
 
 /** What came of a request, and what it was made with; nulls where none could be built. */
-export type Attempted = { outcome: Outcome; keyVersion: number | null; body: Buffer | null };
+export type Attempted = {
+  outcome: Outcome;
+  keyVersion: number | null;
+  signature: string | null;
+  body: Buffer | null;
+};
 
 /** Builds the request, sends it, and judges what came back. Never throws. */
 export async function attempt(
@@ -81,17 +84,18 @@ export async function attempt(
 ): Promise<Attempted> {
   const { number, sequence, sentAt, now } = facts;
   const built = build(target, event, { attempt: number, sequence, sentAt, http });
-  if (built.kind === "unbuildable")
-    return { outcome: failed(built.reason, built.error), keyVersion: null, body: null };
+  if (built.kind === "unbuildable") return unsent(built.reason, built.error);
   const exchange = await egress.post(built.request);
   const outcome = judgeExchange(
     exchange,
     (status) => target.preset !== undefined && isSuccess(target.preset, status),
     now().getTime(),
   );
-  return { outcome, keyVersion: built.keyVersion, body: built.request.body };
+  const { request, keyVersion, signature } = built;
+  return { outcome, keyVersion, signature, body: request.body };
 }
 
-function failed(reason: FailureReason, error: string): Outcome {
-  return { kind: "failed", reason, error, exchange: null, retryAfterMs: null };
+function unsent(reason: FailureReason, error: string): Attempted {
+  const outcome: Outcome = { kind: "failed", reason, error, exchange: null, retryAfterMs: null };
+  return { outcome, keyVersion: null, signature: null, body: null };
 }

@@ -2,6 +2,7 @@
 import type { Random } from "../kernel/clock.ts";
 import type { ClaimedDelivery } from "../queue/claim.ts";
 import type { Settlement } from "../queue/settle.ts";
+import { echoesOf } from "./echoes.ts";
 import type { Outcome } from "./outcome.ts";
 import { recordOf, type RecordFacts } from "./record.ts";
 import { nextAttempt } from "./retry.ts";
@@ -9,7 +10,9 @@ import type { Target } from "./target.ts";
 import { shownBy } from "./window.ts";
 
 /** What is known of a delivery's attempt beside its outcome. */
-export type AttemptFacts = Omit<RecordFacts, "number" | "headers"> & {
+export type AttemptFacts = Omit<RecordFacts, "number" | "secrets"> & {
+  /** What the request was signed with, as its header said it. */
+  signature: string | null;
   delivery: ClaimedDelivery;
   target: Pick<Target, "version" | "scheduleS" | "secrets">;
   endedAt: Date;
@@ -32,7 +35,7 @@ export function settlementOf(outcome: Outcome, facts: AttemptFacts): Settlement 
     attempt: recordOf(outcome, {
       ...facts,
       number: delivery.attempts_made + 1,
-      headers: target.secrets?.headers,
+      secrets: echoesOf(target.secrets, facts.signature),
     }),
   };
 }

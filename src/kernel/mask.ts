@@ -8,3 +8,14 @@ export function masked(text: string, values: readonly string[]): string {
   const longestFirst = [...values].sort((a, b) => b.length - a.length);
   return longestFirst.reduce((rest, value) => rest.replaceAll(value, MASK), text);
 }
+
+/** Replaces, at the end of a text that was cut off there, the first `lengthMin` characters or more of a value. */
+export function maskedAtCut(text: string, values: readonly string[], lengthMin: number): string {
+  const begun = (value: string): number => {
+    let length = Math.min(value.length - 1, text.length);
+    while (length >= lengthMin && !text.endsWith(value.slice(0, length))) length--;
+    return length >= lengthMin ? length : 0;
+  };
+  const longest = Math.max(0, ...values.map(begun));
+  return longest === 0 ? text : `${text.slice(0, -longest)}${MASK}`;
+}
