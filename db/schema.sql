@@ -26,15 +26,16 @@ create table posthorn.attempts (
 create table posthorn.counter_deltas (
   bucket smallint default 0 not null,
   webhook_id bigint not null,
+  id uuid default gen_random_uuid() not null,
   delivered integer not null,
   dead integer not null,
   last_success_at timestamp with time zone,
   last_failure_at timestamp with time zone,
   failures integer not null,
   first_failure_at timestamp with time zone,
-  died_at timestamp with time zone
+  died_at timestamp with time zone,
+  constraint counter_deltas_pkey PRIMARY KEY (bucket, webhook_id, id)
 );
-CREATE INDEX counter_deltas_webhook ON posthorn.counter_deltas USING btree (bucket, webhook_id);
 
 create table posthorn.counters (
   bucket smallint default 0 not null,
@@ -271,7 +272,7 @@ create table posthorn.webhook_versions (
 );
 
 create table posthorn.webhooks (
-  webhook_id bigint generated always as identity not null,
+  webhook_id bigint default (((('x'::text || "right"(replace((gen_random_uuid())::text, '-'::text, ''::text), 13)))::bit(52))::bigint + 1) not null,
   tenant text not null,
   id uuid not null,
   version integer default 1 not null,
@@ -308,7 +309,7 @@ create table posthorn.webhooks (
 );
 CREATE INDEX webhooks_ended ON posthorn.webhooks USING btree (webhook_id) WHERE ((status <> 'Subscribed'::text) OR (deleted_at IS NOT NULL));
 CREATE UNIQUE INDEX webhooks_id ON posthorn.webhooks USING btree (tenant, id) WHERE (deleted_at IS NULL);
-CREATE INDEX webhooks_list ON posthorn.webhooks USING btree (tenant, webhook_id) WHERE (deleted_at IS NULL);
+CREATE INDEX webhooks_list ON posthorn.webhooks USING btree (tenant, created_at, webhook_id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_old_keys ON posthorn.webhooks USING btree (previous_key_expires_at) WHERE (previous_key_expires_at IS NOT NULL);
 CREATE INDEX webhooks_ordered ON posthorn.webhooks USING btree (tenant, webhook_id) WHERE ((delivery_order <> 'none'::text) AND (status = 'Subscribed'::text) AND (deleted_at IS NULL));
 CREATE INDEX webhooks_resting ON posthorn.webhooks USING btree (webhook_id) WHERE (paused OR (health = 'disabled'::text));

@@ -83,7 +83,7 @@ async function call<T>(api: Service, operation: string, body: unknown): Promise<
 
 async function newest({ database }: Scene): Promise<string> {
   const { rows } = await database.sql.query<{ id: string }>(
-    "select id from posthorn.webhooks order by webhook_id desc limit 1",
+    "select id from posthorn.webhooks order by created_at desc limit 1",
   );
   return rows[0]?.id ?? "";
 }

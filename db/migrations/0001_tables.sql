@@ -43,9 +43,10 @@ create table posthorn.event_types (
 );
 
 -- `id` is the public id, unique in its tenant while the webhook lives. Rows elsewhere point to `webhook_id`,
--- so that a webhook made again under a deleted one's id inherits nothing of it.
+-- so that a webhook made again under a deleted one's id inherits nothing of it. That one is drawn, 52 bits of chance, which
+-- a JavaScript number holds: what is moved from one database into another, or made in a copy of one, meets none of its kind.
 create table posthorn.webhooks (
-  webhook_id bigint generated always as identity primary key,
+  webhook_id bigint primary key default ('x' || right(replace(gen_random_uuid()::text, '-', ''), 13))::bit(52)::bigint + 1,
   tenant text not null,
   id uuid not null,
   version integer not null default 1,
@@ -79,7 +80,7 @@ create table posthorn.webhooks (
 create unique index webhooks_id on posthorn.webhooks (tenant, id) where deleted_at is null;
 create index webhooks_ended on posthorn.webhooks (webhook_id) where status <> 'Subscribed' or deleted_at is not null;
 create index webhooks_to_announce on posthorn.webhooks (webhook_id) where health <> announced_health or health = 'failing';
-create index webhooks_list on posthorn.webhooks (tenant, webhook_id) where deleted_at is null;
+create index webhooks_list on posthorn.webhooks (tenant, created_at, webhook_id) where deleted_at is null;
 
 -- What was sent where, for the attempts to point to: one row for each change of what goes out.
 -- Header values stand here as asterisks.
@@ -216,7 +217,8 @@ create table posthorn.attempts (
 ) partition by range (id);
 
 -- Totals per webhook, and the run of failures that its health is judged by. Workers append deltas; a sweep folds them,
--- so that no two settles wait for one row.
+-- so that no two settles wait for one row. A delta has a key, as every table here has one: what a publication, a subscriber
+-- or pg_repack can't tell apart may not be deleted while they look.
 create table posthorn.counters (
   bucket smallint not null default 0,
   webhook_id bigint not null,
@@ -233,12 +235,13 @@ create index counters_failing on posthorn.counters (bucket, webhook_id) where fa
 create table posthorn.counter_deltas (
   bucket smallint not null default 0,
   webhook_id bigint not null,
+  id uuid not null default gen_random_uuid(),
   delivered integer not null,
   dead integer not null,
   last_success_at timestamptz,
   last_failure_at timestamptz,
   failures integer not null,
   first_failure_at timestamptz,
-  died_at timestamptz
+  died_at timestamptz,
+  primary key (bucket, webhook_id, id)
 );
-create index counter_deltas_webhook on posthorn.counter_deltas (bucket, webhook_id);

@@ -175,29 +175,43 @@ export async function countWebhooks(db: Db, tenant: string, limit: number): Prom
   return rows[0]?.count ?? 0;
 }
 
-/** A page of the tenant's webhooks, newest first, those before `before` (a webhook_id) only. */
+/** Where a page of webhooks ends: ids say nothing of age, and several of one transaction are of one microsecond. */
+export type ListedWebhook = WebhookRow & { created_us: number };
+type WebhookPosition = Pick<ListedWebhook, "created_us" | "webhook_id">;
+
+/** A page of the tenant's webhooks, newest first, those behind `after` only. */
 export function listWebhooks(
   db: Db,
   tenant: string,
   page: {
-    before: number | null;
+    after: WebhookPosition | null;
     limit: number;
     status?: WebhookStatus | undefined;
     health?: WebhookHealth | undefined;
     channel?: string | undefined;
   },
-): Promise<WebhookRow[]> {
+): Promise<ListedWebhook[]> {
+  const { after } = page;
   let query = db
     .selectFrom("posthorn.webhooks")
     .selectAll()
+    .select(sql<number>`(extract(epoch from created_at) * 1000000)::bigint`.as("created_us"))
     .where("tenant", "=", tenant)
     .where("deleted_at", "is", null);
-  if (page.before !== null) query = query.where("webhook_id", "<", page.before);
+  if (after)
+    query = query.where(
+      sql<boolean>`(created_at, webhook_id) < (
+        timestamptz 'epoch' + ${after.created_us} * interval '1 microsecond', ${after.webhook_id})`,
+    );
   if (page.status) query = query.where("status", "=", page.status);
   if (page.health) query = query.where("health", "=", page.health);
   if (page.channel !== undefined)
     query = query.where(sql<boolean>`${page.channel} = any (channels)`);
-  return query.orderBy("webhook_id", "desc").limit(page.limit).execute();
+  return query
+    .orderBy("created_at", "desc")
+    .orderBy("webhook_id", "desc")
+    .limit(page.limit)
+    .execute();
 }
 
 export type Counters = {

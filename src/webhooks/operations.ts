@@ -136,15 +136,20 @@ export function list(context: WebhooksContext, input: ListInput) {
     page,
     (after, limit) =>
       listWebhooks(store.db, store.tenant, {
-        before: after === null ? null : Number(after),
+        after: after === null ? null : positionOf(after),
         limit,
         status,
         health,
         channel,
       }),
-    (row) => String(row.webhook_id),
+    (row) => `${row.created_us} ${row.webhook_id}`,
     (row) => presentWebhook(store, scope, row),
   );
+}
+
+function positionOf(cursor: string) {
+  const [created_us = 0, webhook_id = 0] = cursor.split(" ").map(Number);
+  return { created_us, webhook_id };
 }
 
 /** The webhook with what has become of its deliveries. */

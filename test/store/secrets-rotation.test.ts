@@ -185,7 +185,7 @@ test("a rotated-out key is wiped once its overlap has ended, one that still sign
   );
   expect(await rotate()).toMatchObject({ resealed: 5, wiped: 1 });
   const [over, during] = await rows(
-    "select id, previous_key_sealed as key, previous_key_expires_at as until from posthorn.webhooks order by webhook_id",
+    "select id, previous_key_sealed as key, previous_key_expires_at as until from posthorn.webhooks order by previous_key_expires_at nulls first",
   );
   expect(over).toMatchObject({ key: null, until: null });
   expect(
