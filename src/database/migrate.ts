@@ -31,6 +31,7 @@ export async function migrate(
   await client.connect();
   try {
     await refuseOldServer(client);
+    await refuseHiddenRows(client);
     const migrations = readMigrations();
     const pending = async () => missing(migrations, await schemaVersion(client));
     if ((await pending()).length === 0) return { applied: [] };
@@ -124,5 +125,20 @@ async function refuseOldServer(client: pg.Client): Promise<void> {
   if (server.encoding !== "UTF8")
     throw new StartError(
       `a database in UTF8 is needed, DATABASE_URL leads to one in ${server.encoding}`,
+    );
+}
+
+// Some providers switch row level security on for every new table. The owner sees past it; another role, who was granted
+// all that it needs, would find every table empty, and nothing would say why nothing is delivered.
+async function refuseHiddenRows(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ table: string; role: string }>(
+    `select c.relname as table, current_user as role from pg_catalog.pg_class as c
+     where c.relnamespace = to_regnamespace('posthorn') and c.relkind in ('r', 'p') and not c.relispartition
+       and row_security_active(c.oid)
+     order by c.relname limit 1`,
+  );
+  if (rows[0])
+    throw new StartError(
+      `DATABASE_URL: row level security hides the rows of posthorn.${rows[0].table} from the role ${rows[0].role}: "alter role ${rows[0].role} bypassrls", or use the schema's owner`,
     );
 }
