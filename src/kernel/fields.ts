@@ -25,6 +25,23 @@ export function plainText(max: number) {
     .refine((value) => !/[\0\p{Cs}]/u.test(value), "holds a NUL or half a surrogate pair");
 }
 
+/**
+ * Strings by name. A member called `__proto__` is refused: zod's record would drop it without a word, since an object of
+ * JavaScript can't simply be given one.
+ */
+export const stringsByName = z.preprocess(
+  (value: Record<string, string>, context) => {
+    if (typeof value === "object" && value !== null && Object.hasOwn(value, "__proto__"))
+      context.addIssue({
+        code: "custom",
+        path: ["__proto__"],
+        message: "is reserved: no member can have this name; use another",
+      });
+    return value;
+  },
+  z.record(z.string(), z.string()),
+);
+
 /** Tenant names, by the contract. */
 export const TENANT_PATTERN = /^[a-z0-9_-]{1,64}$/;
 

@@ -2,7 +2,12 @@
 import { z } from "zod";
 
 import { TYPE_NAME_MAX, TYPE_PATTERN } from "../event-types/names.ts";
-import { instant, plainText, webhookIdInput as webhookIdField } from "../kernel/fields.ts";
+import {
+  instant,
+  plainText,
+  stringsByName,
+  webhookIdInput as webhookIdField,
+} from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { MASK } from "../kernel/mask.ts";
 import { PRESET_NAMES } from "../presets/index.ts";
@@ -27,8 +32,7 @@ const health = z.enum(["ok", "failing", "disabled"]);
 const fields = {
   url: z.string().min(1).max(URL_MAX).meta({ description: "Where to send: http or https." }),
   name: plainText(NAME_MAX).nullable().meta({ description: "For people." }),
-  headers: z
-    .record(z.string(), z.string())
+  headers: stringsByName
     .nullable()
     .meta({ description: "Sent with every attempt. Values are encrypted at rest." }),
   signature_key: z.string().min(1).max(SIGNATURE_KEY_MAX).nullable().meta({

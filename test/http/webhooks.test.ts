@@ -42,6 +42,19 @@ describe("webhooks.subscribe", () => {
     });
   });
 
+  test.each(["webhooks.subscribe", "webhooks.update"])(
+    "a header named __proto__ is refused by %s, not dropped",
+    async (operation) => {
+      const { body: made } = await post("webhooks.subscribe", { url: URL });
+      const text = `{"id": "${made.id}", "url": "${URL}", "headers": {"A": "1", "__proto__": "x"}}`;
+      const { status, body } = await post(operation).type("json").send(text);
+      expect([status, body.issues]).toEqual([
+        400,
+        [{ path: "headers.__proto__", message: expect.stringContaining("reserved") }],
+      ]);
+    },
+  );
+
   test("with an id replaces all but the signature key, which stays until null removes it", async () => {
     const first = await post("webhooks.subscribe", {
       id: ID,
