@@ -1,8 +1,8 @@
-// Writes down what became of attempts, many at once, and keeps it in memory for as long as the database is away.
+// Writes down what became of attempts, many at once, and keeps it in memory until it can be written.
 import type pg from "pg";
 
 import { sleep } from "../kernel/clock.ts";
-import { isDatabaseAway } from "../kernel/faults.ts";
+import { isOwnFault } from "../kernel/faults.ts";
 import { formatId } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
 import { storeOwnEvents } from "../queue/own-events.ts";
@@ -12,15 +12,15 @@ import { inTransaction } from "../database/transaction.ts";
 
 const BATCH_MAX = 250; // what it costs is rows; larger batches only wait longer
 const DELAY_MS = 5; // for others to come, and no more: the row stays leased meanwhile
-const AWAY_DELAY_MS = 250;
+const RETRY_MS = 250; // after a write that failed
 
 export type Settler = {
   add(settlement: Settlement): void;
   /** How many are not written yet; the loop stops claiming when there are many. */
   readonly pending: number;
   /**
-   * From a write that the database was away for until none is left to be written. What is claimed meanwhile may be what
-   * waits here under a lease that has run out, and would be sent twice.
+   * From a write that failed until none is left to be written. What is claimed meanwhile may be what waits here under a
+   * lease that has run out, and would be sent twice.
    */
   readonly isBehind: boolean;
   /** Resolves once all are written, or `signal` aborts; nothing is written later. */
@@ -38,6 +38,7 @@ export function createSettler(
   let timer: NodeJS.Timeout | undefined;
   let isBehind = false;
   let isDraining = false;
+  let batchMax = BATCH_MAX;
 
   function schedule(delayMs: number): void {
     if (isDraining || flushing || waiting.length === 0) return;
@@ -54,30 +55,41 @@ export function createSettler(
 
   // Answers how long to wait before the next one.
   async function flush(): Promise<number> {
-    const batch = waiting.slice(0, BATCH_MAX);
+    const batch = waiting.slice(0, batchMax);
     try {
       await write(batch);
-      isBehind &&= waiting.length > 0;
-      return waiting.length >= BATCH_MAX ? 0 : DELAY_MS;
     } catch (err) {
-      if (!isBehind)
-        log.warn(
-          { err, waiting: waiting.length },
-          "attempts can't be written down now; they are kept until they can",
-        );
-      isBehind = true;
-      return AWAY_DELAY_MS;
+      retreat(batch, err);
+      return RETRY_MS;
     }
+    batchMax = Math.min(batchMax * 2, BATCH_MAX);
+    if (isBehind && waiting.length === 0) {
+      isBehind = false;
+      log.info("all attempts are written down again");
+    }
+    return waiting.length >= batchMax ? 0 : DELAY_MS;
   }
 
-  // A row that the database refuses fails alone: the batch is halved until it is found. Throws only where the
-  // database is away.
+  // Where only one of them can't be written now (a row that somebody has locked), the others need not wait for it: the next
+  // batch is smaller, and the one that fails alone goes behind them.
+  function retreat(batch: readonly Settlement[], err: unknown): void {
+    log[isBehind ? "debug" : "warn"](
+      { err, waiting: waiting.length },
+      "attempts can't be written down now; they are kept until they can, and nothing is claimed meanwhile",
+    );
+    isBehind = true;
+    if (batch.length === 1) waiting.push(...waiting.splice(0, 1));
+    batchMax = Math.ceil(batch.length / 2);
+  }
+
+  // A row that the database refuses for what is in it fails alone: the batch is halved until it is found. Throws where
+  // anything else is in the way.
   async function write(batch: readonly Settlement[]): Promise<void> {
     try {
       await settleAndTell(pool, batch, { recorded: true });
       return written(batch);
     } catch (err) {
-      if (isDatabaseAway(err)) throw err;
+      if (!isOwnFault(err)) throw err;
       if (batch.length > 1) {
         const half = Math.ceil(batch.length / 2);
         await write(batch.slice(0, half));
@@ -89,7 +101,7 @@ export function createSettler(
       );
     }
     await settleAndTell(pool, batch, { recorded: false }).catch((err: unknown) => {
-      if (isDatabaseAway(err)) throw err;
+      if (!isOwnFault(err)) throw err;
       log.error(
         { err, delivery: batch[0]?.delivery.id },
         "an outcome could not be kept; the delivery will be sent again",
@@ -123,6 +135,11 @@ export function createSettler(
         const delayMs = await start();
         if (waiting.length > 0) await sleep(delayMs, signal);
       }
+      if (waiting.length > 0)
+        log.error(
+          { count: waiting.length },
+          "attempts could not be written down before the end; their deliveries will be sent again",
+        );
     },
   };
 }

@@ -1,4 +1,4 @@
-// What a failed statement means: is the database away, or did it refuse?
+// What a failed statement means: is the database away, did it refuse, and is a row to blame for it?
 import { DatabaseError } from "pg";
 
 // Classes and codes of SQLSTATE under which the same statement succeeds later, unchanged.
@@ -28,6 +28,19 @@ export function isDatabaseAway(error: unknown): boolean {
   if (typeof syscall === "string") return true; // ECONNREFUSED, ECONNRESET, EPIPE, ENOENT of a socket file, ENOTFOUND …
   if (Array.isArray(errors) && errors.length > 0) return errors.every(isDatabaseAway); // one for each address tried
   return DRIVER_TEXTS.test(String(message));
+}
+
+// Cardinality, data exceptions and violated constraints: the same row is refused tomorrow, too.
+const OF_THE_ROW = /^2[123]/;
+const CHECK_VIOLATION = "23514"; // so is called, too, that a row's partition is not there
+
+/**
+ * True where a statement failed of what is in a row, and will fail of it for ever. Whatever else it fails of (a lock, a right,
+ * a partition, a column that a newer schema has renamed, somebody's trigger) may be over when it is tried again.
+ */
+export function isOwnFault(error: unknown): boolean {
+  const code = databaseError(error)?.code ?? "";
+  return OF_THE_ROW.test(code) && code !== CHECK_VIOLATION;
 }
 
 /** The SQLSTATE and the column of an error that PostgreSQL answered, or undefined. */

@@ -13,11 +13,13 @@ let inbox: Inbox;
 let own: Inbox; // where the service's own events go
 let tenants = 0;
 
-// Refuses the record of each attempt that says so, as a constraint or somebody's trigger would.
+// Refuses the record of each attempt that says so, as a constraint would.
 const REFUSE = `
   create function public.refuse() returns trigger language plpgsql as $$
   begin
-    if new.response_body = 'refuse' then raise exception 'not this one'; end if;
+    if new.response_body = 'refuse' then
+      raise exception using errcode = 'unique_violation', message = 'not this one';
+    end if;
     return new;
   end $$;
   create trigger refuse before insert on posthorn.attempts for each row execute function public.refuse()`;
