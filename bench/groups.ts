@@ -1,5 +1,6 @@
 // The groups of figures, in the order in which they are measured.
 import { bodies } from "./figures/bodies.ts";
+import { callers } from "./figures/callers.ts";
 import { claim } from "./figures/claim.ts";
 import { idle } from "./figures/idle.ts";
 import { isolation } from "./figures/isolation.ts";
@@ -20,6 +21,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   profile,
   latency,
   isolation,
+  callers,
   claim,
   "old-transaction": oldTransaction,
   replay,

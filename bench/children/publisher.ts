@@ -4,6 +4,7 @@ import pg from "pg";
 import { Pool } from "undici";
 
 import { nowMs } from "../clock.ts";
+import { percentiles } from "../report.ts";
 import { headersOf, payloadOf } from "../service.ts";
 
 export type PublisherOptions = {
@@ -18,6 +19,8 @@ export type PublisherOptions = {
   many?: number;
   /** Whether each event has an idempotency key. */
   keyed?: boolean;
+  /** Whether a publish that is refused counts as never answered; else it ends the run. */
+  mayBeRefused?: boolean;
 };
 
 const CONNECTIONS_MAX = 10;
@@ -25,6 +28,7 @@ const LEAD_MS = 100; // before the first, for what starting takes
 
 const options = JSON.parse(process.argv[2] ?? "") as PublisherOptions;
 const { door, url, tenant, channels, seconds, load, many = 0, keyed = false } = options;
+const { mayBeRefused = false } = options;
 process.once("disconnect", () => process.exit());
 
 const text = (JSON.parse(payloadOf(1_024 - 32)) as { text: string }).text;
@@ -77,14 +81,19 @@ async function openLoop(perSecond: number): Promise<void> {
   const firstAt = nowMs() + LEAD_MS;
   const count = Math.round(perSecond * seconds);
   const published: Promise<void>[] = [];
+  const answeredMs: number[] = []; // from when each was meant to be published
+  const refused = (error: Error) => {
+    if (!mayBeRefused) throw error;
+    answeredMs.push(Number.POSITIVE_INFINITY);
+  };
   for (let n = 0; n < count; n++) {
     const at = firstAt + (n * 1_000) / perSecond;
     // A timer fires up to a millisecond early or late: what is due within half of one goes now.
     while (nowMs() < at - 0.5) await new Promise((resolve) => setTimeout(resolve, at - nowMs()));
-    published.push(publish(at));
+    published.push(publish(at).then(() => void answeredMs.push(nowMs() - at), refused));
   }
   await Promise.all(published);
-  process.send?.({ events });
+  process.send?.({ events, answered: percentiles(answeredMs) });
 }
 
 async function closedLoop(clients: number): Promise<void> {

@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { startDnsServer } from "../../test/helpers/dns-server.ts";
-import { message, NAME_SERVER, residentMb, start, startService, stop } from "../children.ts";
+import { message, NAME_SERVER, start, startService, stop } from "../children.ts";
 import { publishSteadily, runPublisher, warmUp, type Arrived } from "../load.ts";
+import { watchMemory } from "../memory.ts";
 import { DOMAIN } from "../receiver.ts";
 import { payloadOf, publish, subscribe } from "../service.ts";
 import { BENCH, clear, type Group, type Scene } from "../stage.ts";
@@ -21,7 +22,6 @@ const EARNING_DELAY_MS = 50; // answers that come at once leave no place in use,
 const [HOSTILE, HEALTHY] = [100, 20];
 const HEALTHY_PER_SECOND = 200;
 const HOSTILE_PER_SECOND = 100; // an event a second for each
-const MEMORY_STEP_MS = 250;
 
 export const isolation: Group = {
   title: "Isolation",
@@ -164,19 +164,6 @@ async function hostileOnes(scene: Scene): Promise<void> {
   });
   await worker.stop();
   await stop(zoo);
-}
-
-// Answers by how much more a process held at its worst than at first.
-function watchMemory(pid: number): { stop(): number } {
-  const first = residentMb(pid);
-  let most = first;
-  const timer = setInterval(() => (most = Math.max(most, residentMb(pid))), MEMORY_STEP_MS);
-  return {
-    stop() {
-      clearInterval(timer);
-      return most - first;
-    },
-  };
 }
 
 function base({ database }: Scene, tenant: string) {
