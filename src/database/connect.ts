@@ -4,6 +4,7 @@ import pg from "pg";
 
 import { MINUTE, SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
+import { createPool } from "./pool.ts";
 import type { Schema } from "./schema.ts";
 
 /** Kysely over the pool: what every function of the store takes first. */
@@ -28,7 +29,7 @@ export function connect(
   url: string,
   options: { name: string; max: number; log: Log; plans?: keyof typeof PLANS },
 ): Connection {
-  const pool = new pg.Pool({
+  const pool = createPool({
     connectionString: url,
     application_name: `posthorn ${options.name}`,
     max: options.max,

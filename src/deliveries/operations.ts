@@ -1,5 +1,6 @@
 // What can be done with deliveries: read them, and send again.
 import { PosthornError } from "../kernel/errors.ts";
+import { afterCommit } from "../kernel/faults.ts";
 import { formatId } from "../kernel/ids.ts";
 import { readPage } from "../kernel/lists.ts";
 import { retryDead, type ReplaysContext } from "../replays/operations.ts";
@@ -63,7 +64,7 @@ async function retryOne({ store, queued }: DeliveriesContext, id: string): Promi
   if (row.status === "pending") {
     await hastenDelivery(store.db, store.tenant, id);
     queued();
-    return (await findDelivery(store.db, store.tenant, id)) ?? row;
+    return (await afterCommit(findDelivery(store.db, store.tenant, id))) ?? row;
   }
   const webhook = await findWebhookById(store.db, row.webhook_internal_id);
   if (!webhook || webhook.deleted_at || webhook.status !== "Subscribed")
@@ -77,7 +78,7 @@ async function retryOne({ store, queued }: DeliveriesContext, id: string): Promi
       "the event's payload was erased or is past its retention; publish the event anew",
     );
   queued();
-  return find(store, queuedId);
+  return afterCommit(find(store, queuedId));
 }
 
 async function internalId(store: TenantStore, id: string): Promise<number> {

@@ -19,6 +19,7 @@ const COMMON_ERRORS: readonly ErrorCode[] = [
   "unsupported_media_type",
   "rate_limited",
   "internal_error",
+  "unsure",
   "database_unavailable",
 ];
 
@@ -33,7 +34,7 @@ const STATUS_TEXT: Record<number, string> = {
   415: "The body is not JSON.",
   429: "Too many requests; `Retry-After` tells when to come again.",
   500: "Something went wrong in the service.",
-  503: "The database is away; nothing was stored, try again.",
+  503: "The database is away. `database_unavailable`: nothing was stored, try again; `unsure`: it may have been, and the message says what to do.",
 };
 
 const NOUNS: Record<string, string> = {
@@ -169,12 +170,8 @@ function withoutId({ id: _, ...definition }: JsonObject): JsonObject {
 }
 
 function operationErrors(own: readonly ErrorCode[]): JsonObject {
-  const codes = new Map<number, ErrorCode[]>();
-  for (const code of [...COMMON_ERRORS, ...own])
-    codes.set(ERROR_STATUS[code], [...(codes.get(ERROR_STATUS[code]) ?? []), code]);
-  const entries = [...codes].sort(([a], [b]) => a - b);
   return Object.fromEntries(
-    entries.map(([status, statusCodes]) => [
+    byStatus([...COMMON_ERRORS, ...own]).map(([status, statusCodes]) => [
       status,
       own.some((code) => statusCodes.includes(code))
         ? errorResponse(status, statusCodes)
@@ -185,11 +182,18 @@ function operationErrors(own: readonly ErrorCode[]): JsonObject {
 
 function errorResponses(): JsonObject {
   return Object.fromEntries(
-    COMMON_ERRORS.map((code) => [
-      `Error${ERROR_STATUS[code]}`,
-      errorResponse(ERROR_STATUS[code], [code]),
+    byStatus(COMMON_ERRORS).map(([status, codes]) => [
+      `Error${status}`,
+      errorResponse(status, codes),
     ]),
   );
+}
+
+function byStatus(codes: readonly ErrorCode[]): [number, ErrorCode[]][] {
+  const found = new Map<number, ErrorCode[]>();
+  for (const code of codes)
+    found.set(ERROR_STATUS[code], [...(found.get(ERROR_STATUS[code]) ?? []), code]);
+  return [...found].sort(([a], [b]) => a - b);
 }
 
 function errorResponse(status: number, codes: readonly ErrorCode[]): JsonObject {

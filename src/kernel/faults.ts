@@ -1,4 +1,5 @@
-// What a failed statement means: is the database away, did it refuse, and is a row to blame for it?
+// What a failed statement means: is the database away, did it refuse, is a row to blame for it, and may it have been done
+// all the same?
 import { DatabaseError } from "pg";
 
 // Classes and codes of SQLSTATE under which the same statement succeeds later, unchanged.
@@ -41,6 +42,43 @@ const CHECK_VIOLATION = "23514"; // so is called, too, that a row's partition is
 export function isOwnFault(error: unknown): boolean {
   const code = databaseError(error)?.code ?? "";
   return OF_THE_ROW.test(code) && code !== CHECK_VIOLATION;
+}
+
+// What the server says when it ends a session, and where it does not know itself: the commit may have come before.
+const OUTCOME_UNKNOWN = /^(08|57P|40003$)/;
+
+// What is known beside the error itself: a property, since whoever wraps an error copies those.
+type Marked = { isUnsent?: true; isAfterCommit?: true };
+
+/** Marks the error of a connection that was not had: nothing was sent over it. */
+export function unsent(error: unknown): unknown {
+  return mark(error, { isUnsent: true });
+}
+
+function mark(error: unknown, known: Marked): unknown {
+  return typeof error === "object" && error !== null ? Object.assign(error, known) : error;
+}
+
+/** Does what follows a commit. Where the database goes away meanwhile, what was committed stays: that is no "nothing was stored". */
+export async function afterCommit<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw mark(error, { isAfterCommit: true });
+  }
+}
+
+/**
+ * True where what was asked of a database that is away may have been done: its answer was cut off or did not come. False
+ * where nothing was sent, or where the server said that it has rolled back.
+ */
+export function mayBeDone(error: unknown): boolean {
+  if (!isDatabaseAway(error)) return false;
+  const { isUnsent, isAfterCommit } = error as Marked;
+  if (isAfterCommit) return true;
+  if (isUnsent) return false;
+  const code = databaseError(error)?.code;
+  return code === undefined || OUTCOME_UNKNOWN.test(code);
 }
 
 /** The SQLSTATE and the column of an error that PostgreSQL answered, or undefined. */

@@ -2,6 +2,7 @@
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { invalid, PosthornError } from "../kernel/errors.ts";
+import { afterCommit } from "../kernel/faults.ts";
 import { formatId, lowestUuidAt } from "../kernel/ids.ts";
 import { readPage } from "../kernel/lists.ts";
 import type { Turns } from "../kernel/turns.ts";
@@ -84,8 +85,8 @@ export async function cancel(context: ReplaysContext, id: string): Promise<Repla
   const { store } = context;
   await stopReplay(store.db, store.tenant, id);
   for (let step = 0; step < CANCEL_STEPS_MAX; step++)
-    await stepReplay(store.pool, store.tenant, id);
-  return info(context, id);
+    await afterCommit(stepReplay(store.pool, store.tenant, id));
+  return afterCommit(info(context, id));
 }
 
 export async function list({ store }: ReplaysContext, input: ListReplaysInput) {

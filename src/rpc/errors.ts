@@ -3,20 +3,18 @@ import { TRPCError, type TRPC_ERROR_CODE_KEY } from "@trpc/server";
 import { z } from "zod";
 
 import { PosthornError, type ErrorCode } from "../kernel/errors.ts";
-import { isDatabaseAway } from "../kernel/faults.ts";
+import { isDatabaseAway, mayBeDone } from "../kernel/faults.ts";
 
 const ISSUES_MAX = 20; // a list of a thousand bad items is told by its first ones
 
-/** The error for the caller. What is not foreseen becomes `internal_error`, with the cause for the log alone. */
-export function callerError(error: unknown): PosthornError {
+/**
+ * The error for the caller. What is not foreseen becomes `internal_error`, with the cause for the log alone. `whenUnsure` is
+ * given for what changes something: what to do where nobody knows whether it did.
+ */
+export function callerError(error: unknown, whenUnsure?: string): PosthornError {
   if (error instanceof PosthornError) return error;
-  if (error instanceof TRPCError) return trpcError(error);
-  if (isDatabaseAway(error))
-    return new PosthornError(
-      "database_unavailable",
-      "the database can't be reached or can't take writes now; nothing was stored, try again",
-      { cause: error },
-    );
+  if (error instanceof TRPCError) return trpcError(error, whenUnsure);
+  if (isDatabaseAway(error)) return awayError(error, whenUnsure);
   return new PosthornError(
     "internal_error",
     "something went wrong here; it is in the service's log",
@@ -25,8 +23,8 @@ export function callerError(error: unknown): PosthornError {
 }
 
 /** The same error as tRPC carries it. */
-export function asTrpcError(error: unknown): TRPCError {
-  const cause = callerError(error);
+export function asTrpcError(error: unknown, whenUnsure?: string): TRPCError {
+  const cause = callerError(error, whenUnsure);
   return new TRPCError({
     code: TRPC_CODE[cause.status] ?? "INTERNAL_SERVER_ERROR",
     message: cause.message,
@@ -56,11 +54,32 @@ const TRPC_CODE: Record<number, TRPC_ERROR_CODE_KEY> = {
   503: "SERVICE_UNAVAILABLE",
 };
 
-function trpcError(error: TRPCError): PosthornError {
+function awayError(cause: unknown, whenUnsure: string | undefined): PosthornError {
+  if (whenUnsure === undefined)
+    return new PosthornError(
+      "database_unavailable",
+      "the database can't be reached or did not answer in time; try again",
+      { cause },
+    );
+  if (mayBeDone(cause))
+    return new PosthornError(
+      "unsure",
+      `the database's answer did not arrive, so this may have been done or not; ${whenUnsure}`,
+      { cause },
+    );
+  return new PosthornError(
+    "database_unavailable",
+    "the database can't be reached or can't take writes now; nothing was stored, try again",
+    { cause },
+  );
+}
+
+function trpcError(error: TRPCError, whenUnsure: string | undefined): PosthornError {
   const { cause } = error;
   if (cause instanceof PosthornError) return cause;
   if (error.code === "BAD_REQUEST" && cause instanceof z.ZodError) return inputError(cause);
-  if (error.code === "INTERNAL_SERVER_ERROR" && cause !== undefined) return callerError(cause);
+  if (error.code === "INTERNAL_SERVER_ERROR" && cause !== undefined)
+    return callerError(cause, whenUnsure);
   const codes: Partial<Record<TRPC_ERROR_CODE_KEY, ErrorCode>> = {
     PARSE_ERROR: "invalid_request",
     BAD_REQUEST: "invalid_request",

@@ -17,6 +17,7 @@ export const eventTypesRouter = router({
       "With a schema, payloads that do not fit are refused at publish, unless `enforce` is false.",
     scopes: MANAGERS,
     errors: ["event_type_exists"],
+    whenUnsure: "send it again: event_type_exists then says that it was done",
     request: { name, description, schema: jsonSchema, example },
     response: eventType,
   })

@@ -9,6 +9,8 @@ import { operation, router } from "./trpc.ts";
 
 const { event, page } = samples;
 const published = { id: event.id, deliveries: 1, duplicate: false };
+const whenUnsure =
+  "where it had an idempotency_key send it again as it was, it is stored once; else look with events.list first";
 const sent = { type: event.type, payload: event.payload };
 
 export const eventsRouter = router({
@@ -18,6 +20,7 @@ export const eventsRouter = router({
       "The event and its deliveries are stored in one transaction. To publish inside a transaction of your own, call `posthorn.publish` in SQL.",
     scopes: PUBLISHERS,
     errors: ["unknown_event_type", "payload_does_not_fit_schema", "idempotency_conflict"],
+    whenUnsure,
     request: { ...sent, channel: event.channel, idempotency_key: "order-1" },
     response: published,
   })
@@ -30,6 +33,7 @@ export const eventsRouter = router({
     description: "All of them or, when one is refused, none; answered in their order.",
     scopes: PUBLISHERS,
     errors: ["unknown_event_type", "payload_does_not_fit_schema", "idempotency_conflict"],
+    whenUnsure,
     request: { events: [sent, { ...sent, payload: { id: 2 } }] },
     response: { data: [published, { ...published, id: "evt_019c13f8d2007a1f80014c1b7a9e22d2" }] },
     largeBody: true,

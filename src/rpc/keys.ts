@@ -13,6 +13,8 @@ export const keysRouter = router({
     summary: "Make an API key",
     description: "The answer shows the key, this once; only its SHA-256 is kept.",
     scopes: ADMINS,
+    whenUnsure:
+      "keys.list shows whether there is one that nobody has seen: revoke it, and make another",
     request: { name, scope, tenant, expires_at },
     response: { ...key, key: "phk_publish_Zm9yIHRoZSBleGFtcGxlIG9ubHku" },
   })

@@ -31,6 +31,8 @@ export type OperationMeta = {
   scopes: readonly KeyScope[];
   /** Codes of 404 and 409 that it can answer; those of the other statuses are every operation's. */
   errors?: readonly ErrorCode[];
+  /** What to do where nobody knows whether it was done, if sending it again is not enough. */
+  whenUnsure?: string;
   request: unknown;
   response: unknown;
   /** For a body of up to 16 MiB instead of 1 MiB. */
@@ -59,16 +61,19 @@ const t = initTRPC
 
 export const router = t.router;
 
+const AGAIN = "send it again: done twice, it is as done once";
+
 /** Begins an operation: judged by scope, and its errors translated. */
 export function operation(meta: OperationMeta) {
-  return t.procedure.meta(meta).use(async ({ ctx, next, path }) => {
+  return t.procedure.meta(meta).use(async ({ ctx, next, path, type }) => {
     try {
       authorize(meta, ctx.caller, path);
     } catch (error) {
       throw asTrpcError(error);
     }
     const result = await next();
-    if (!result.ok) throw asTrpcError(result.error);
+    if (!result.ok)
+      throw asTrpcError(result.error, type === "mutation" ? (meta.whenUnsure ?? AGAIN) : undefined);
     return result;
   });
 }

@@ -20,6 +20,8 @@ export const webhooksRouter = router({
       "Without `id` creates a webhook. With `id` creates one or fully replaces it and subscribes it again: what is left out returns to its default, except the signature key, which stays (`null` removes it).",
     scopes: MANAGERS,
     errors: ["too_many_webhooks"],
+    whenUnsure:
+      "with an id of your own send it again, it is one webhook; else look with webhooks.list first, and rotate a key that was generated and that you have not seen",
     request: {
       url: webhook.url,
       name: webhook.name,
@@ -64,6 +66,7 @@ export const webhooksRouter = router({
       "The new key signs at once. Where the preset's header can carry two signatures (`standard`), the old one signs beside it for `overlap_s`, a day unless told otherwise.",
     scopes: MANAGERS,
     errors: ["webhook_not_found"],
+    whenUnsure: "rotate it again: a key that was generated and that nobody has seen may sign now",
     request: { id: webhook.id },
     response: { ...webhook, signature_key: "whsec_c2FtcGxlIHNhbXBsZSBzYW1wbGUgc2FtcGxlIHM=" },
   })
@@ -99,6 +102,7 @@ export const webhooksRouter = router({
       "In their order, behind live ones, a few hundred ahead. An event whose newest delivery is pending, or whose payload is gone, is left out. `replays.info` tells how far it is, `replays.cancel` ends it.",
     scopes: MANAGERS,
     errors: ["webhook_not_found", "webhook_unsubscribed"],
+    whenUnsure: "look with replays.list first",
     request: { id: webhook.id, since: "2026-01-31T00:00:00Z", status: "dead" },
     response: { replay_id: samples.replay.id, matched: samples.replay.matched },
   })

@@ -1,6 +1,8 @@
 // The erasure of an event: its payload and every kept answer to it go; ids, hashes and outcomes stay.
 import type pg from "pg";
 
+import { afterCommit } from "../kernel/faults.ts";
+
 const ROWS_MAX = 1_000; // deliveries of one statement
 const LOOKS_MAX = 100; // events of one run, of some milliseconds each
 
@@ -33,7 +35,7 @@ export async function eraseEvent(pool: pg.Pool, tenant: string, id: string): Pro
   );
   const [found] = rows;
   if (!found) return false;
-  await eraseTraces(pool, { tenant, event_id: id, ...found });
+  await afterCommit(eraseTraces(pool, { tenant, event_id: id, ...found }));
   return true;
 }
 

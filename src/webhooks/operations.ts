@@ -1,5 +1,6 @@
 // What can be done with webhooks. Each change is one transaction; cancelling what is queued follows it.
 import { PosthornError } from "../kernel/errors.ts";
+import { afterCommit } from "../kernel/faults.ts";
 import { readPage } from "../kernel/lists.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import { stopReplaysOf } from "../store/replays.ts";
@@ -123,7 +124,7 @@ export async function remove(context: WebhooksContext, id: string): Promise<Reco
     await stopReplaysOf(trx, current.webhook_id);
     return current;
   });
-  await cancelEnded(store.pool, row.webhook_id);
+  await afterCommit(cancelEnded(store.pool, row.webhook_id));
   return {};
 }
 
@@ -201,7 +202,8 @@ async function change(
     if (saved.row.status !== "Subscribed") await stopReplaysOf(trx, saved.row.webhook_id);
     return saved;
   });
-  if (saved.row.status !== "Subscribed") await cancelEnded(store.pool, saved.row.webhook_id);
+  if (saved.row.status !== "Subscribed")
+    await afterCommit(cancelEnded(store.pool, saved.row.webhook_id));
   return saved;
 }
 

@@ -92,8 +92,12 @@ describe("while the database is stopped", () => {
       isPublishing = false;
       await Promise.all(publishers);
 
-      for (const each of refused)
-        expect(each).toEqual({ status: 503, code: "database_unavailable" });
+      // What was out when it stopped may have been stored; of all that came later it is known that it was not.
+      for (const { status, code } of refused) {
+        expect(status).toBe(503);
+        expect(["unsure", "database_unavailable"]).toContain(code);
+      }
+      expect(refused.at(-1)?.code).toBe("database_unavailable");
       await endLeases(); // of what was claimed by a statement whose answer was lost
       await until(
         () => Promise.resolve(acknowledged.filter((id) => arrivals(id) === 0)),

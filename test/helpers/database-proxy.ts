@@ -1,0 +1,61 @@
+// A line to a database that can be cut: what was asked arrives, the answer does not.
+import { once } from "node:events";
+import net, { type AddressInfo, type Socket } from "node:net";
+
+import pg from "pg";
+
+export type DatabaseProxy = {
+  /** Leads to the same database, through here. */
+  url: string;
+  /** From now on a connection whose statement fits is cut off when its answer comes: it was done, and nobody hears of it. */
+  loseAnswersTo(statement: RegExp | null): void;
+  /** How many answers were lost. */
+  readonly lost: number;
+  close(): Promise<void>;
+};
+
+/** Starts the proxy before the database of `target`. */
+export async function startDatabaseProxy(target: string): Promise<DatabaseProxy> {
+  const { host, port, user = "", database = "" } = new pg.Client({ connectionString: target });
+  const open = new Set<Socket>();
+  let unanswered: RegExp | null = null;
+  let lost = 0;
+  const keep = (socket: Socket) =>
+    open.add(socket.on("error", () => {}).once("close", () => open.delete(socket)));
+
+  const server = net.createServer((here) => {
+    const there = host.startsWith("/")
+      ? net.connect(`${host}/.s.PGSQL.${port}`)
+      : net.connect(port, host);
+    let losesNext = false;
+    keep(here);
+    keep(there);
+    here.on("data", (chunk) => {
+      if (unanswered?.test(chunk.toString("latin1"))) losesNext = true;
+      there.write(chunk);
+    });
+    there.on("data", (chunk) => {
+      if (!losesNext) return void here.write(chunk);
+      lost++;
+      here.destroy();
+      there.destroy();
+    });
+    here.on("close", () => there.end());
+    there.on("close", () => here.end());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const at = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url: `postgres://${user}@${at}/${database}`,
+    loseAnswersTo: (statement) => void (unanswered = statement),
+    get lost() {
+      return lost;
+    },
+    async close() {
+      for (const socket of open) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
