@@ -1,5 +1,6 @@
 // `posthorn migrate`: brings the schema up to this program.
 import { openDatabase } from "../database/open.ts";
+import { PARTITION_DAYS_AHEAD } from "../database/partitions.ts";
 import { writeCatalogue } from "../event-types/catalogue/write.ts";
 import { createLog } from "../kernel/log.ts";
 import { readConfig, say } from "./process.ts";
@@ -8,7 +9,11 @@ import { readConfig, say } from "./process.ts";
 export async function migrateDatabase(): Promise<void> {
   const config = readConfig();
   const log = createLog(config.LOG_LEVEL);
-  const database = await openDatabase(config, log, { share: true, seed: writeCatalogue });
+  const database = await openDatabase(config, log, {
+    share: true,
+    seed: writeCatalogue,
+    daysAhead: PARTITION_DAYS_AHEAD, // those who run it may be the only ones who can
+  });
   await database.close();
   say("The database is up to date.");
 }

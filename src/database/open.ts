@@ -35,7 +35,7 @@ export type DatabaseSettings = {
   POSTHORN_SECRETS_KEY: [Buffer, ...Buffer[]] | null;
 };
 
-type OpenOptions = Pick<PrepareOptions, "seed"> & {
+type OpenOptions = Pick<PrepareOptions, "seed" | "daysAhead"> & {
   /** Joins a service that runs on the same folder. */
   share?: boolean;
   /** What publish() goes by from now on: a service's to say. A command that ends leaves that as it is. */
@@ -46,12 +46,12 @@ type OpenOptions = Pick<PrepareOptions, "seed"> & {
 export async function openDatabase(
   config: DatabaseSettings,
   log: Log,
-  { share = false, seed, settings }: OpenOptions,
+  { share = false, settings, ...options }: OpenOptions,
 ): Promise<OpenDatabase> {
   const url = config.DATABASE_URL;
   if (url !== null) {
     const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? noKey());
-    await prepareDatabase(url, { log, seed, sealer, ...(settings && { settings }) });
+    await prepareDatabase(url, { log, sealer, ...options, ...(settings && { settings }) });
     const endpoints = await watchEndpoints(url, log);
     return {
       url,
@@ -65,7 +65,7 @@ export async function openDatabase(
   const embedded = await startEmbedded({ dataDir, share, log });
   try {
     const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? [ownKey(dataDir)]);
-    await prepareDatabase(embedded.url, { log, seed, sealer, ...(settings && { settings }) });
+    await prepareDatabase(embedded.url, { log, sealer, ...options, ...(settings && { settings }) });
     return {
       url: embedded.url,
       embeddedUrl: embedded.url,

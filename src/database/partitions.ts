@@ -3,10 +3,17 @@ import type pg from "pg";
 
 import { DAY } from "../kernel/duration.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
-import { LOCK } from "./locks.ts";
 
-/** Without a partition for today `publish` fails in the user's own transaction, even while the service is stopped. */
-export const PARTITION_DAYS_AHEAD = 60;
+/**
+ * Without a partition for today `publish` fails in the user's own transaction, even while the service is stopped. Each day
+ * is also four tables more for whatever reads without naming days, and for a backup: two weeks, not months.
+ */
+export const PARTITION_DAYS_AHEAD = 14;
+
+/** What a start waits for: the rest is made while the service runs. */
+export const START_DAYS_AHEAD = 2;
+
+const LOCK_KEY = 7_067_438_020; // beside the migrations': one maker of partitions at a time
 
 const PARTITIONED = ["events", "event_payloads", "finished_deliveries", "attempts"] as const;
 
@@ -18,7 +25,7 @@ const PARTITIONED = ["events", "event_payloads", "finished_deliveries", "attempt
  */
 export async function makePartitions(
   client: pg.ClientBase | pg.Pool,
-  daysAhead = PARTITION_DAYS_AHEAD,
+  daysAhead: number,
 ): Promise<number> {
   const { rows } = await client.query<{ today: Date; names: string[] }>(`
     select date_trunc('day', now(), 'UTC') as today,
@@ -66,7 +73,7 @@ function partitionSql(table: string, name: string, from: Date): string {
   // Looked for again under the lock, since another process may have been quicker.
   return `
     do $$ begin
-      perform from posthorn.locks where slot = ${LOCK.partitions} for update; -- one maker at a time
+      perform pg_advisory_xact_lock(${LOCK_KEY});
       if exists (select from pg_catalog.pg_inherits where inhrelid = to_regclass('posthorn.${name}')) then
         return;
       end if;

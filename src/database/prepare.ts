@@ -6,7 +6,7 @@ import { databaseError, isDatabaseAway } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
 import { connect, type Db } from "./connect.ts";
 import { migrate } from "./migrate.ts";
-import { makePartitions } from "./partitions.ts";
+import { makePartitions, START_DAYS_AHEAD } from "./partitions.ts";
 import { checkSecretsKey, type Sealer } from "./sealed.ts";
 import { writePublishSettings, type PublishSettings } from "./settings.ts";
 
@@ -16,7 +16,7 @@ export type PrepareOptions = {
   seed: (db: Db) => Promise<void>;
   settings?: PublishSettings;
   sealer?: Sealer;
-  /** Days of partitions; fewer make a test's database quick to copy. */
+  /** Days of partitions that are made before it is ready; fewer make a test's database quick to copy. */
   daysAhead?: number;
 };
 
@@ -33,9 +33,9 @@ export async function prepareDatabase(
 }
 
 async function prepare(url: string, options: PrepareOptions): Promise<{ applied: string[] }> {
-  const { log, seed, settings, sealer, daysAhead } = options;
+  const { log, seed, settings, sealer, daysAhead = START_DAYS_AHEAD } = options;
   await knock(url);
-  const result = await migrate(url, { log, ...(daysAhead !== undefined && { daysAhead }) });
+  const result = await migrate(url, { log, daysAhead });
   const connection = connect(url, { name: "prepare", max: 1, log });
   try {
     await makePartitions(connection.pool, daysAhead).catch((err: unknown) => {

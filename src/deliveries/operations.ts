@@ -43,7 +43,7 @@ export async function list({ store }: DeliveriesContext, input: ListDeliveriesIn
 
 export async function info({ store }: DeliveriesContext, id: string): Promise<DeliveryInfo> {
   const row = await find(store, id);
-  const attempts = await listAttempts(store.db, store.tenant, id);
+  const attempts = await listAttempts(store.db, store.tenant, row);
   const delivery = presentDelivery(row);
   return {
     ...delivery,

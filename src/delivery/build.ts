@@ -5,7 +5,7 @@ import { VERSION } from "../kernel/version.ts";
 import { buildRequest } from "../presets/build.ts";
 import { UnusableKeyError } from "../presets/hmac.ts";
 import { demandsHttps, type HttpRule } from "../presets/policy.ts";
-import type { EventToSend } from "../store/events.ts";
+import type { EventToSend } from "../store/events-to-send.ts";
 import type { Secrets, Target } from "./target.ts";
 
 const USER_AGENT = `Posthorn/${VERSION}`;

@@ -4,7 +4,7 @@ import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import type { EnforcedSchema } from "../store/event-types.ts";
-import type { EventToSend } from "../store/events.ts";
+import type { EventToSend } from "../store/events-to-send.ts";
 
 const BUDGET_MS = 0.5 * SECOND; // of one claim; nothing else happens meanwhile, and the last one may take a second more
 const SLOW_MS = 100; // the largest honest payload takes 10

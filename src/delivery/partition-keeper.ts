@@ -3,10 +3,11 @@ import type pg from "pg";
 
 import { databaseError } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
-import { countDaysAhead, makePartitions } from "../database/partitions.ts";
+import { findLockShortage } from "../database/lock-room.ts";
+import { countDaysAhead, makePartitions, PARTITION_DAYS_AHEAD } from "../database/partitions.ts";
 import { retirePartitions } from "../queue/retention.ts";
 
-const DAYS_AHEAD_MIN = 14; // two weeks to find somebody with the right to make more
+const DAYS_AHEAD_MIN = PARTITION_DAYS_AHEAD / 2; // a week in which nobody has made more, and a week to find somebody
 const INSUFFICIENT_PRIVILEGE = "42501";
 
 /** Makes the hourly task that keeps the partitions. A role that may not is told of once: another process has to. */
@@ -19,6 +20,7 @@ export function createPartitionKeeper(options: {
 }): (signal: AbortSignal) => Promise<number> {
   const { pool, log } = options;
   let isTold = false;
+  let isFirst = true;
 
   async function allowed(work: () => Promise<unknown>): Promise<void> {
     try {
@@ -31,8 +33,19 @@ export function createPartitionKeeper(options: {
     }
   }
 
+  async function warnOfLocks(): Promise<void> {
+    const shortage = await findLockShortage(pool, options.retentionD);
+    if (shortage)
+      log.warn(
+        shortage,
+        `the server's table of locks has no room for ${options.retentionD} days of retention: a backup, or a view read without bounds, can fail with "out of shared memory", in its other databases too; set max_locks_per_transaction to ${shortage.needed} or more and restart PostgreSQL`,
+      );
+  }
+
   return async (signal) => {
-    await allowed(() => makePartitions(pool));
+    if (isFirst) await warnOfLocks();
+    isFirst = false;
+    await allowed(() => makePartitions(pool, PARTITION_DAYS_AHEAD));
     const days = await countDaysAhead(pool);
     if (days < DAYS_AHEAD_MIN)
       log.warn(

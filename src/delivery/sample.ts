@@ -1,6 +1,6 @@
 // A sample of an event, sent as a delivery would send it, once: nothing of it is stored.
 import type { Log } from "../kernel/log.ts";
-import type { EventToSend } from "../store/events.ts";
+import type { EventToSend } from "../store/events-to-send.ts";
 import type { Sealer } from "../database/sealed.ts";
 import type { AttemptRecord } from "../queue/settle.ts";
 import type { WebhookRow } from "../store/webhooks.ts";

@@ -1,7 +1,7 @@
 // The schemas of what came by SQL: PostgreSQL knows no JSON Schema, so such payloads are judged before an attempt.
 import type { Db } from "../database/connect.ts";
 import { findEnforcedSchemas, type EnforcedSchema } from "../store/event-types.ts";
-import type { EventToSend } from "../store/events.ts";
+import type { EventToSend } from "../store/events-to-send.ts";
 
 /** The schema that an event's payload is yet to be judged by, if there is one. */
 export type SchemaOf = (event: EventToSend) => EnforcedSchema | undefined;

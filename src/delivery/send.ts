@@ -4,7 +4,7 @@ import type { Egress } from "../egress/client.ts";
 import type { Random } from "../kernel/clock.ts";
 import { isSuccess, type HttpRule } from "../presets/policy.ts";
 import type { ClaimedDelivery } from "../queue/claim.ts";
-import type { EventToSend } from "../store/events.ts";
+import type { EventToSend } from "../store/events-to-send.ts";
 import type { Settlement } from "../queue/settle.ts";
 import { build } from "./build.ts";
 import type { DatabaseClock } from "./database-clock.ts";

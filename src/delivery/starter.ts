@@ -7,7 +7,7 @@ import { SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import { releaseClaimed, type ClaimedDelivery } from "../queue/claim.ts";
 import type { Db } from "../database/connect.ts";
-import { createEventReader, type EventToSend } from "../store/events.ts";
+import { createEventReader, type EventToSend } from "../store/events-to-send.ts";
 import { putOff } from "../queue/put-off.ts";
 import { createJudging, type Verdict } from "./judging.ts";
 import { loadSchemas, type SchemaOf } from "./schemas.ts";

@@ -2,6 +2,9 @@
 import { sql } from "kysely";
 
 import type { Db } from "../database/connect.ts";
+import { HOUR } from "../kernel/duration.ts";
+import { timeOfUuid } from "../kernel/ids.ts";
+import { partsForth, readParts, readSpan, within } from "./days.ts";
 import { BUCKET } from "./tenant.ts";
 
 export type AttemptRow = {
@@ -25,19 +28,26 @@ export type AttemptRow = {
 
 const ATTEMPTS_MAX = 200; // a schedule has 20 waits at most; what is above comes of hastened retries
 
-/** The attempts of a delivery, first to last. */
+const MARGIN_MS = 1 * HOUR; // by which the clock of whoever made an attempt may be ahead
+
+/** The attempts of a delivery, first to last: begun since it was made, and before it ended. */
 export async function listAttempts(
   db: Db,
   tenant: string,
-  deliveryId: string,
+  delivery: { id: string; finished_at: Date | null },
 ): Promise<AttemptRow[]> {
-  const { rows } = await sql<AttemptRow>`
+  const { id, finished_at: end } = delivery;
+  const until = end ? new Date(end.getTime() + MARGIN_MS) : undefined;
+  const span = within(await readSpan(db, "attempts"), { since: timeOfUuid(id), until });
+  return readParts(partsForth(span), ATTEMPTS_MAX, async (part, limit) => {
+    const { rows } = await sql<AttemptRow>`
     select a.id, a.number, a.at, a.duration_ms, a.worker, v.url, v.preset, v.headers_masked, a.address, encode(a.body_sha256, 'hex') as body_sha256,
       a.key_version, a.status, a.response_headers, a.response_body, a.reason, a.error
     from posthorn.attempts as a
     join posthorn.webhook_versions as v on v.webhook_id = a.webhook_id and v.version = a.webhook_version
-    where a.bucket = ${BUCKET} and a.tenant = ${tenant} and a.delivery_id = ${deliveryId}
-      and a.id >= posthorn.lowest_of_millisecond(${deliveryId})
-    order by a.id limit ${ATTEMPTS_MAX}`.execute(db);
-  return rows;
+    where a.bucket = ${BUCKET} and a.tenant = ${tenant} and a.delivery_id = ${id}
+      and a.id >= ${part.from} and a.id < ${part.until}
+    order by a.id limit ${limit}`.execute(db);
+    return rows;
+  });
 }

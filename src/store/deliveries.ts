@@ -1,11 +1,20 @@
 // Deliveries as the API reads them, pending and finished as one list, and the retry of one.
 import { sql, type Transaction } from "kysely";
 
-import { lowestUuidAt } from "../kernel/ids.ts";
+import { timeOfUuid } from "../kernel/ids.ts";
 import type { Db } from "../database/connect.ts";
-import { lock } from "../database/locks.ts";
-import { resendLock } from "./resend-lock.ts";
+import { lockResending } from "./resend-lock.ts";
 import type { DeliveryCause, FinalStatus, Schema, WebhookHealth } from "../database/schema.ts";
+import {
+  groupsOfDays,
+  partsBack,
+  partsForth,
+  readParts,
+  readSpan,
+  spanOf,
+  within,
+  type Span,
+} from "./days.ts";
 import { BUCKET } from "./tenant.ts";
 
 /** A delivery with what is needed to tell what it waits for. */
@@ -51,23 +60,40 @@ export async function listDeliveries(
   tenant: string,
   filter: DeliveryFilter,
 ): Promise<DeliveryRow[]> {
+  const rows = await readParts(await partsOf(db, filter), filter.limit, (part, limit) =>
+    readPart(db, tenant, { ...filter, limit }, part),
+  );
+  const types = await readTypes(db, tenant, rows);
+  return rows.map((row) => ({ ...row, type: types.get(row.event_id) ?? "" }));
+}
+
+async function partsOf(db: Db, filter: DeliveryFilter): Promise<Span[]> {
+  if (filter.id !== undefined) return [spanOf(filter.id)];
+  const span = within(await readSpan(db, "finished_deliveries"), filter);
+  // A delivery is never older than its event.
+  const { eventId } = filter;
+  return partsBack(eventId === undefined ? span : within(span, { since: timeOfUuid(eventId) }));
+}
+
+async function readPart(
+  db: Db,
+  tenant: string,
+  filter: DeliveryFilter,
+  { from, until }: Span,
+): Promise<Omit<DeliveryRow, "type">[]> {
   const conditions = [
     sql`bucket = ${BUCKET}`,
     sql`tenant = ${tenant}`,
+    sql`id >= ${from} and id < ${until}`,
     filter.id !== undefined && sql`id = ${filter.id}`,
     filter.webhookId !== undefined && sql`webhook_id = ${filter.webhookId}`,
-    // A delivery is never older than its event: that leaves out the partitions before it.
-    filter.eventId !== undefined &&
-      sql`event_id = ${filter.eventId} and id >= posthorn.lowest_of_millisecond(${filter.eventId})`,
+    filter.eventId !== undefined && sql`event_id = ${filter.eventId}`,
     // `is_pending` is a constant in each half of the view, so the planner leaves the other half out.
     filter.status !== undefined &&
       sql`status = ${filter.status} and is_pending = ${filter.status === "pending"}`,
-    filter.since !== undefined && sql`id >= ${lowestUuidAt(filter.since)}`,
-    filter.until !== undefined && sql`id < ${lowestUuidAt(filter.until)}`,
-    filter.before !== undefined && sql`id < ${filter.before}`,
   ].filter((condition) => condition !== false);
-  const { rows } = await sql<DeliveryRow>`
-    select d.id, d.event_id, w.id as webhook_id, d.webhook_id as webhook_internal_id, coalesce(e.type, '') as type,
+  const { rows } = await sql<Omit<DeliveryRow, "type">>`
+    select d.id, d.event_id, w.id as webhook_id, d.webhook_id as webhook_internal_id,
       d.status, d.cause, d.attempts_made, d.sequence, d.reason, d.created_at, d.finished_at, d.state,
       case when d.state in (0, 3) then least(d.due_at, now()) else d.due_at end as due_at, w.paused, w.health,
       case when s.not_before > now() then s.not_before end as not_before,
@@ -84,10 +110,24 @@ export async function listDeliveries(
       order by id desc limit ${filter.limit}
     ) as d
     join posthorn.webhooks as w on w.webhook_id = d.webhook_id
-    left join posthorn.events as e on e.bucket = d.bucket and e.tenant = d.tenant and e.id = d.event_id
     left join posthorn.webhook_states as s on s.bucket = d.bucket and s.webhook_id = d.webhook_id
     order by d.id desc`.execute(db);
   return rows;
+}
+
+async function readTypes(
+  db: Db,
+  tenant: string,
+  deliveries: readonly { event_id: string }[],
+): Promise<Map<string, string>> {
+  const types = new Map<string, string>();
+  for (const ids of groupsOfDays(deliveries.map(({ event_id }) => event_id))) {
+    const { rows } = await sql<{ id: string; type: string }>`
+      select id, type from posthorn.events
+      where bucket = ${BUCKET} and tenant = ${tenant} and id = any (${ids}::uuid[])`.execute(db);
+    for (const { id, type } of rows) types.set(id, type);
+  }
+  return types;
 }
 
 /** One of the tenant's deliveries, or undefined. */
@@ -134,35 +174,52 @@ export async function hastenDelivery(db: Db, tenant: string, id: string): Promis
 export async function queueRetry(
   trx: Transaction<Schema>,
   tenant: string,
-  finished: Pick<DeliveryRow, "id" | "event_id" | "webhook_internal_id">,
+  finished: Pick<DeliveryRow, "event_id" | "webhook_internal_id" | "sequence">,
 ): Promise<string | null> {
   const { event_id: eventId, webhook_internal_id: webhookId } = finished;
-  await lock(trx, resendLock(webhookId));
+  await lockResending(trx, webhookId);
   const pending = await sql<{ id: string }>`
     select id from posthorn.deliveries
     where bucket = ${BUCKET} and event_id = ${eventId} and webhook_id = ${webhookId}
     order by id desc limit 1`.execute(trx);
   if (pending.rows[0]) return pending.rows[0].id;
+  const sequence = finished.sequence ?? (await findSequence(trx, eventId, webhookId));
   const queued = await sql<{ id: string }>`
     insert into posthorn.deliveries
       (state, lane, payload_bytes, id, event_id, webhook_id, sequence, due_at, created_at, tenant, cause)
     select posthorn.first_state(w.paused, w.health, w.delivery_order), posthorn.lane(w.delivery_order, e.channel),
-      octet_length(p.payload), posthorn.uuid_v7(clock.at, 0), f.event_id, f.webhook_id, past.sequence, clock.at, clock.at,
-      f.tenant, 'retry'
+      octet_length(p.payload), posthorn.uuid_v7(clock.at, 0), e.id, w.webhook_id, ${sequence}, clock.at, clock.at,
+      e.tenant, 'retry'
     from (select clock_timestamp() as at offset 0) as clock
-    cross join posthorn.finished_deliveries as f
-    cross join lateral (
-      select max(s.sequence) as sequence from posthorn.finished_deliveries as s
-      where s.bucket = ${BUCKET} and (s.event_id, s.webhook_id) >= (f.event_id, f.webhook_id)
-        and (s.event_id, s.webhook_id) <= (f.event_id, f.webhook_id)
-        and s.id >= posthorn.lowest_of_millisecond(f.event_id) and s.id < posthorn.uuid_v7(clock.at, 0)
-      offset 0
-    ) as past
-    join posthorn.webhooks as w on w.webhook_id = f.webhook_id
-    join posthorn.events as e on e.bucket = f.bucket and e.tenant = f.tenant and e.id = f.event_id
-    join posthorn.event_payloads as p
-      on p.bucket = f.bucket and p.tenant = f.tenant and p.id = f.event_id and p.payload is not null
-    where f.bucket = ${BUCKET} and f.tenant = ${tenant} and f.id = ${finished.id}
+    cross join posthorn.webhooks as w
+    cross join posthorn.events as e
+    cross join posthorn.event_payloads as p
+    where w.webhook_id = ${webhookId}
+      and e.bucket = ${BUCKET} and e.tenant = ${tenant} and e.id = ${eventId}
+      and p.bucket = ${BUCKET} and p.tenant = ${tenant} and p.id = ${eventId} and p.payload is not null
     returning id`.execute(trx);
   return queued.rows[0]?.id ?? null;
+}
+
+// The number that an event got at a webhook by any of its deliveries that have ended. Each part's locks are let go again.
+async function findSequence(
+  trx: Transaction<Schema>,
+  eventId: string,
+  webhookId: number,
+): Promise<number | null> {
+  const since = timeOfUuid(eventId);
+  for (const { from, until } of partsForth(
+    within(await readSpan(trx, "finished_deliveries"), { since }),
+  )) {
+    await sql`savepoint looking`.execute(trx);
+    const { rows } = await sql<{ sequence: number | null }>`
+      select max(sequence) as sequence from posthorn.finished_deliveries
+      where bucket = ${BUCKET} and (event_id, webhook_id) >= (${eventId}, ${webhookId})
+        and (event_id, webhook_id) <= (${eventId}, ${webhookId}) and id >= ${from} and id < ${until}`.execute(
+      trx,
+    );
+    await sql`rollback to savepoint looking`.execute(trx);
+    if (rows[0]?.sequence) return rows[0].sequence;
+  }
+  return null;
 }

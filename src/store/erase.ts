@@ -2,12 +2,12 @@
 import type pg from "pg";
 
 import { afterCommit } from "../kernel/faults.ts";
+import { partsForth, spanOf, type Span } from "./days.ts";
 
 const ROWS_MAX = 1_000; // deliveries of one statement
 const LOOKS_MAX = 100; // events of one run, of some milliseconds each
 
-// Above every id made until now, by whatever worker's clock: a constant that leaves out the partitions made ahead. With all
-// of them an erasure took 50 ms.
+// Above every id made until now, by whatever worker's clock: the partitions made ahead are not even looked at.
 const UNTIL = "posthorn.lowest_uuid_at(now() + interval '1 hour') as until";
 
 type Erased = { tenant: string; event_id: string; until: string };
@@ -110,27 +110,39 @@ async function cancelDeliveries(pool: pg.Pool, { tenant, event_id: id }: Erased)
   for (const row of rows) await pool.query(CANCEL("array[$2::uuid]"), [tenant, row.id]);
 }
 
-// By a list of ids, which the planner looks up one by one; joined, it read whole partitions. What failed before anything
-// was sent may quote the payload in its error.
 async function blankAnswers(pool: pg.Pool, { tenant, event_id: id, until }: Erased): Promise<void> {
-  let after: string | null = null;
-  do {
-    const { rows }: pg.QueryResult<{ id: string }> = await pool.query<{ id: string }>(
-      `select id from posthorn.all_deliveries
-       where bucket = 0 and tenant = $1 and event_id = $2
-         and id > coalesce($3::uuid, posthorn.lowest_of_millisecond($2)) and id < $4
-       order by id limit $5`,
-      [tenant, id, after, until, ROWS_MAX],
-    );
+  for (const part of partsForth({ from: spanOf(id).from, until })) {
+    let from: string | undefined = part.from;
+    while (from !== undefined) from = await blankSome(pool, tenant, id, { ...part, from }, until);
+  }
+}
+
+// By a list of ids, which the planner looks up one by one; joined, it read whole partitions. What failed before anything
+// was sent may quote the payload in its error. Answers where to go on.
+async function blankSome(
+  pool: pg.Pool,
+  tenant: string,
+  eventId: string,
+  made: Span,
+  until: string,
+): Promise<string | undefined> {
+  const { rows } = await pool.query<{ id: string }>(
+    `select id from posthorn.all_deliveries
+     where bucket = 0 and tenant = $1 and event_id = $2 and id >= $3 and id < $4
+     order by id limit $5`,
+    [tenant, eventId, made.from, made.until, ROWS_MAX + 1],
+  );
+  const ids = rows.slice(0, ROWS_MAX).map((row) => row.id);
+  const [first] = ids;
+  if (first === undefined) return undefined;
+  for (const part of partsForth({ from: spanOf(first).from, until }))
     await pool.query(
       `update posthorn.attempts set response_headers = null, response_body = null,
          error = case when reason in ('schema', 'body') then null else error end
-       where bucket = 0 and delivery_id = any ($3::uuid[]) and tenant = $1
-         and id >= posthorn.lowest_of_millisecond($2) and id < $4
+       where bucket = 0 and delivery_id = any ($2::uuid[]) and tenant = $1 and id >= $3 and id < $4
          and (response_headers is not null or response_body is not null
            or reason in ('schema', 'body') and error is not null)`,
-      [tenant, id, rows.map((row) => row.id), until],
+      [tenant, ids, part.from, part.until],
     );
-    after = rows.length === ROWS_MAX ? (rows.at(-1)?.id ?? null) : null;
-  } while (after !== null);
+  return rows[ROWS_MAX]?.id;
 }

@@ -2,7 +2,6 @@
 import { sql, type Transaction } from "kysely";
 
 import type { Db } from "../database/connect.ts";
-import { lock, lockOf } from "../database/locks.ts";
 import type { Schema } from "../database/schema.ts";
 
 /** The tenant of the types that every tenant has; no tenant can be named so. */
@@ -65,7 +64,9 @@ export async function lockEventType(
   tenant: string,
   name: string,
 ): Promise<EventTypeRow | undefined> {
-  await lock(trx, lockOf(`event type ${tenant} ${name}`));
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`posthorn event type ${tenant} ${name}`}, 0))`.execute(
+    trx,
+  );
   return findEventType(trx, tenant, name);
 }
 

@@ -5,10 +5,10 @@ import type pg from "pg";
 import { DAY } from "../kernel/duration.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
 import type { Db } from "../database/connect.ts";
-import { lock } from "../database/locks.ts";
+import { groupsOfDays } from "./days.ts";
 import { countMatches, type ReplaySearch } from "./replay-matches.ts";
-import { resendLock } from "./resend-lock.ts";
-import type { Schema } from "../database/schema.ts";
+import { lockResending } from "./resend-lock.ts";
+import type { FinalStatus, Schema } from "../database/schema.ts";
 import { BUCKET } from "./tenant.ts";
 
 export type ReplayStatus = "running" | "done" | "cancelled";
@@ -52,7 +52,7 @@ export type Count = { matched: number; countedTo: string | null };
  */
 export async function readMoment(db: Db, webhookId: number): Promise<Moment> {
   return db.transaction().execute(async (trx) => {
-    await lock(trx, resendLock(webhookId));
+    await lockResending(trx, webhookId);
     return readMomentLocked(trx, webhookId);
   });
 }
@@ -143,24 +143,27 @@ export async function listReplays(
     filter.webhookId !== undefined && sql`r.webhook_id = ${filter.webhookId}`,
     filter.before !== undefined && sql`r.id < ${filter.before}`,
   ].filter((condition) => condition !== false);
-  // What has ended since the last feeding is counted here: the counts are exact at any time.
-  const { rows } = await sql<ReplayRow>`
-    select r.id, w.id as webhook_id, r.matched, r.queued, r.status,
-      r.delivered + ended.delivered as delivered, r.dead + ended.dead as dead, r.cancelled + ended.cancelled as cancelled
+  const { rows } = await sql<ReplayRow & { outstanding: string[] }>`
+    select r.id, w.id as webhook_id, r.matched, r.queued, r.status, r.delivered, r.dead, r.cancelled, r.outstanding
     from posthorn.replays as r
     join posthorn.webhooks as w on w.webhook_id = r.webhook_id
-    cross join lateral (
-      select count(*) filter (where f.status = 'delivered') as delivered,
-        count(*) filter (where f.status = 'dead') as dead, count(*) filter (where f.status = 'cancelled') as cancelled
-      from unnest(r.outstanding) as o (id)
-      cross join lateral (
-        select status from posthorn.finished_deliveries
-        where bucket = ${BUCKET} and tenant = ${tenant} and id = o.id
-        offset 0
-      ) as f
-    ) as ended
     where ${sql.join(conditions, sql` and `)}
     order by r.id desc limit ${filter.limit}`.execute(db);
+  const replays: ReplayRow[] = [];
+  // What has ended since the last feeding is counted here: the counts are exact at any time.
+  for (const { outstanding, ...replay } of rows) {
+    for (const ids of groupsOfDays(outstanding))
+      for (const { status, count } of await countEnded(db, tenant, ids)) replay[status] += count;
+    replays.push(replay);
+  }
+  return replays;
+}
+
+async function countEnded(db: Db, tenant: string, ids: string[]) {
+  const { rows } = await sql<{ status: FinalStatus; count: number }>`
+    select status, count(*) as count from posthorn.finished_deliveries
+    where bucket = ${BUCKET} and tenant = ${tenant} and id = any (${ids}::uuid[])
+    group by status`.execute(db);
   return rows;
 }
 

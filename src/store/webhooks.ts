@@ -2,7 +2,6 @@
 import { sql, type Insertable, type Selectable, type Transaction, type UpdateObject } from "kysely";
 
 import type { Db } from "../database/connect.ts";
-import { lock, lockOf } from "../database/locks.ts";
 import type { Schema, WebhookHealth, WebhooksTable, WebhookStatus } from "../database/schema.ts";
 import { BUCKET } from "./tenant.ts";
 
@@ -162,7 +161,9 @@ export async function replaceRoutes(
  * without the others'. To be taken before any row is locked, or two would wait for each other.
  */
 export async function awaitTurn(trx: Transaction<Schema>, tenant: string): Promise<void> {
-  await lock(trx, lockOf(`subscribe ${tenant}`));
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`subscribe ${tenant}`}, 0))`.execute(
+    trx,
+  );
 }
 
 /** How many living webhooks the tenant has, counted to `limit` at most. */

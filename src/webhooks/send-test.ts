@@ -5,7 +5,7 @@ import { PosthornError } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
 import type { AttemptRow } from "../store/attempts.ts";
 import { findEventType, listEventTypeNames } from "../store/event-types.ts";
-import type { EventToSend } from "../store/events.ts";
+import type { EventToSend } from "../store/events-to-send.ts";
 import type { AttemptRecord } from "../queue/settle.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { admitTest } from "../store/webhook-tests.ts";

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
-import { createEventReader } from "../../src/store/events.ts";
+import { createEventReader } from "../../src/store/events-to-send.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 
 let database: TestDatabase;

@@ -1,0 +1,164 @@
+// How many things one statement locks, however many days are kept: the table of locks is one for the whole server.
+import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
+
+import type { Db } from "../../src/database/connect.ts";
+import type { Schema } from "../../src/database/schema.ts";
+import { listAttempts } from "../../src/store/attempts.ts";
+import { findDelivery, listDeliveries, queueRetry } from "../../src/store/deliveries.ts";
+import { eraseEvent } from "../../src/store/erase.ts";
+import { createEventReader } from "../../src/store/events-to-send.ts";
+import { findEvent, listEvents } from "../../src/store/events.ts";
+import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
+import { makeWebhooks } from "../helpers/webhooks.ts";
+
+const DAYS_KEPT = 100; // enough to tell what grows with them
+const LOCKS_MAX = 110;
+const OLD_EVENTS = 9;
+
+let database: TestDatabase;
+let client: pg.Client;
+let pool: pg.Pool;
+let db: Db;
+let webhook: number;
+let most: { locks: number; text: string };
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const types = new pg.TypeOverrides();
+  types.setTypeParser(pg.types.builtins.INT8, Number);
+  client = new pg.Client({ connectionString: database.url, types });
+  await client.connect();
+  await client.query(`
+    do $$ declare day timestamptz; name text; begin
+      for day in select date_trunc('day', now(), 'UTC') - n * interval '1 day' from generate_series(2, ${DAYS_KEPT}) as n loop
+        foreach name in array array['events', 'event_payloads', 'finished_deliveries', 'attempts'] loop
+          execute format('create table posthorn.%I partition of posthorn.%I for values from (%L) to (%L)',
+            name || to_char(day at time zone 'utc', '"_p"YYYYMMDD'), name,
+            posthorn.lowest_uuid_at(day), posthorn.lowest_uuid_at(day + interval '1 day'));
+        end loop;
+      end loop;
+    end $$`);
+  [webhook] = (await makeWebhooks(client, "default", 1)) as [number];
+  await client.query(
+    "select posthorn.publish('message.created', n::text) from generate_series(1, 3) as n",
+  );
+  // One event of each tenth day, delivered on the same day and failed once on the next.
+  await client.query(
+    `with made as (
+       select posthorn.uuid_v7(at, 0) as id, posthorn.uuid_v7(at, 1) as delivery_id, posthorn.uuid_v7(at + interval '1 day', 2) as attempt_id, at
+       from (select now() - n * interval '1 day' as at from generate_series(10, ${DAYS_KEPT - 10}, 10) as n) as days
+     ),
+     event as (
+       insert into posthorn.events (tenant, id, type, "timestamp", created_at, schema_checked)
+       select 'default', id, 'message.created', at, at, true from made
+     ),
+     payload as (insert into posthorn.event_payloads (tenant, id, payload) select 'default', id, '1' from made),
+     attempt as (
+       insert into posthorn.attempts
+         (number, duration_ms, webhook_version, webhook_id, delivery_id, id, at, tenant, worker, response_body)
+       select 1, 1, 1, $1, delivery_id, attempt_id, at, 'default', 'a worker', 'no' from made
+     ),
+     version as (
+       insert into posthorn.webhook_versions (webhook_id, version, tenant, url, preset, headers_masked, created_at)
+       values ($1, 1, 'default', 'http://127.0.0.1:1/', 'airy', '{}', now())
+     ),
+     -- What an earlier retry left: the event's number, and days later.
+     retried as (
+       insert into posthorn.finished_deliveries
+         (attempts_made, tenant, id, event_id, webhook_id, created_at, finished_at, cause, status, sequence)
+       select 1, 'default', posthorn.uuid_v7(at + interval '5 days', 0), id, $1, at, at + interval '5 days', 'retry', 'cancelled', 7
+       from made where at > now() - interval '${DAYS_KEPT} days'
+     )
+     insert into posthorn.finished_deliveries
+       (attempts_made, tenant, id, event_id, webhook_id, created_at, finished_at, cause, status)
+     select 1, 'default', delivery_id, id, $1, at, at + interval '1 day', 'publish', 'dead' from made`,
+    [webhook],
+  );
+  pool = counting(client);
+  db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+});
+beforeEach(() => {
+  most = { locks: 0, text: "" };
+});
+afterAll(async () => {
+  await client.end();
+  await database.drop();
+});
+
+/** A pool of one connection, on which each statement outside a transaction is one of its own, and its locks are counted. */
+function counting(inner: pg.Client) {
+  let isOpen = false;
+  const query = async (config: string | pg.QueryConfig, values?: unknown[]) => {
+    const text = typeof config === "string" ? config : config.text;
+    if (/^(begin|start|commit|rollback$)/.test(text)) isOpen = /^(begin|start)/.test(text);
+    else if (!isOpen) await inner.query("begin");
+    const result = await inner.query(config as string, values);
+    const { rows } = await inner.query<{ locks: number }>(
+      "select count(*)::integer as locks from pg_locks where pid = pg_backend_pid() and locktype = 'relation'",
+    );
+    const locks = rows[0]?.locks ?? 0;
+    if (locks > most.locks) most = { locks, text };
+    if (!isOpen) await inner.query("commit");
+    return result;
+  };
+  return {
+    query,
+    connect: () => Promise.resolve({ query, release: () => {} }),
+    end: () => Promise.resolve(),
+  } as unknown as pg.Pool;
+}
+
+const listed: [string, () => Promise<unknown[]>][] = [
+  ["deliveries.list", () => listDeliveries(db, "default", { limit: 200 })],
+  ["of a webhook", () => listDeliveries(db, "default", { limit: 200, webhookId: webhook })],
+  ["of a status", () => listDeliveries(db, "default", { limit: 200, status: "dead" })],
+  ["events.list", () => listEvents(db, "default", { limit: 200 })],
+];
+test.each(listed)(
+  "%s locks few things, however many days are kept, and finds all",
+  async (_, read) => {
+    expect((await read()).length).toBeGreaterThanOrEqual(OLD_EVENTS);
+    expect(most.locks).toBeLessThan(LOCKS_MAX);
+  },
+);
+
+test("a page goes on where the one before ended, over all the days", async () => {
+  const all = await listDeliveries(db, "default", { limit: 200 });
+  const paged = [];
+  for (;;) {
+    const page = await listDeliveries(db, "default", { limit: 2, before: paged.at(-1)?.id });
+    paged.push(...page);
+    if (page.length < 2) break;
+  }
+  expect(paged).toEqual(all);
+  expect(all.map(({ id }) => id)).toEqual(
+    all
+      .map(({ id }) => id)
+      .sort()
+      .reverse(),
+  );
+  expect(all.every(({ type }) => type === "message.created")).toBe(true);
+});
+
+test("an old delivery, its event, its attempts and a retry of it lock few things, and are found", async () => {
+  const oldest = (await listDeliveries(db, "default", { limit: 200, status: "dead" })).at(-1);
+  const { id = "", event_id = "" } = oldest ?? {};
+  const row = await findDelivery(db, "default", id);
+  expect(row).toEqual(oldest);
+  if (!row) return;
+  expect(await findEvent(db, "default", event_id)).toMatchObject({ id: event_id, payload: "1" });
+  const attempts = await listAttempts(db, "default", row);
+  expect(attempts).toMatchObject([{ number: 1, worker: "a worker" }]);
+  const ofEvent = await listDeliveries(db, "default", { limit: 9, eventId: event_id });
+  expect(ofEvent.map(({ cause }) => cause)).toEqual(["retry", "publish"]);
+  expect(row.sequence).toBeNull();
+  const retried = await db.transaction().execute((trx) => queueRetry(trx, "default", row));
+  expect(retried).not.toBeNull();
+  expect(await findDelivery(db, "default", retried ?? "")).toMatchObject({ event_id, sequence: 7 });
+  expect(await createEventReader(pool)([{ event_id, tenant: "default" }])).toHaveLength(1);
+  await eraseEvent(pool, "default", event_id);
+  expect(await listAttempts(db, "default", row)).toMatchObject([{ response_body: null }]);
+  expect(most.locks).toBeLessThan(LOCKS_MAX);
+});
