@@ -12,7 +12,7 @@ create table posthorn.attempts (
   delivery_id uuid not null,
   id uuid not null,
   at timestamp with time zone not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   worker text not null,
   address text,
   reason text,
@@ -65,7 +65,7 @@ create table posthorn.deliveries (
   fence bigint default 0 not null,
   sequence bigint,
   created_at timestamp with time zone not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   cause text not null,
   lane bigint,
   constraint deliveries_pkey PRIMARY KEY (bucket, tenant, id)
@@ -84,7 +84,7 @@ CREATE INDEX deliveries_waiting ON posthorn.deliveries USING btree (bucket, due_
 CREATE INDEX deliveries_webhook ON posthorn.deliveries USING btree (bucket, webhook_id, id) WHERE (webhook_id > 0);
 
 create table posthorn.erasures (
-  tenant text not null,
+  tenant text collate "C" not null,
   event_id uuid not null,
   erased_at timestamp with time zone not null,
   look_at timestamp with time zone,
@@ -94,15 +94,15 @@ CREATE INDEX erasures_to_look_at ON posthorn.erasures USING btree (look_at) WHER
 
 create table posthorn.event_payloads (
   bucket smallint default 0 not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   id uuid not null,
   payload text not null,
   constraint event_payloads_pkey PRIMARY KEY (bucket, tenant, id)
 ) partition by RANGE (id);
 
 create table posthorn.event_types (
-  tenant text not null,
-  name text not null,
+  tenant text collate "C" not null,
+  name text collate "C" not null,
   description text,
   schema json,
   example json,
@@ -115,7 +115,7 @@ create table posthorn.event_types (
 
 create table posthorn.events (
   bucket smallint default 0 not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   id uuid not null,
   type text not null,
   channel text,
@@ -131,7 +131,7 @@ create table posthorn.expansions (
   payload_bytes integer not null,
   event_id uuid not null,
   created_at timestamp with time zone not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   channel text,
   webhook_ids bigint[] not null,
   constraint expansions_pkey PRIMARY KEY (bucket, event_id)
@@ -144,7 +144,7 @@ create table posthorn.expansions (
 create table posthorn.finished_deliveries (
   bucket smallint default 0 not null,
   attempts_made smallint not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   id uuid not null,
   event_id uuid not null,
   webhook_id bigint not null,
@@ -161,8 +161,8 @@ CREATE INDEX finished_deliveries_event ON ONLY posthorn.finished_deliveries USIN
 CREATE INDEX finished_deliveries_webhook ON ONLY posthorn.finished_deliveries USING btree (bucket, webhook_id, id);
 
 create table posthorn.idempotency_keys (
-  tenant text not null,
-  key text not null,
+  tenant text collate "C" not null,
+  key text collate "C" not null,
   event_id uuid not null,
   fingerprint bytea not null,
   created_at timestamp with time zone not null,
@@ -185,6 +185,13 @@ create table posthorn.keys (
   constraint keys_scope_check CHECK ((scope = ANY (ARRAY['admin'::text, 'manage'::text, 'publish'::text, 'read'::text])))
 );
 
+create table posthorn.locks (
+  slot integer not null,
+  holder_pid integer,
+  holder_start timestamp with time zone,
+  constraint locks_pkey PRIMARY KEY (slot)
+);
+
 create table posthorn.migrations (
   version integer not null,
   name text not null,
@@ -193,8 +200,8 @@ create table posthorn.migrations (
 );
 
 create table posthorn.publishers (
-  role text not null,
-  tenant text not null,
+  role regrole not null,
+  tenant text collate "C" not null,
   constraint publishers_pkey PRIMARY KEY (role, tenant)
 );
 
@@ -202,7 +209,7 @@ create table posthorn.replays (
   bucket smallint default 0 not null,
   is_fed boolean default false not null,
   by_first boolean not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   id uuid not null,
   webhook_id bigint not null,
   cause text not null,
@@ -230,16 +237,16 @@ CREATE INDEX replays_open ON posthorn.replays USING btree (bucket, id) WHERE (fi
 CREATE INDEX replays_webhook ON posthorn.replays USING btree (bucket, webhook_id, id);
 
 create table posthorn.routes (
-  tenant text not null,
-  type_pattern text not null,
-  channel text not null,
+  tenant text collate "C" not null,
+  type_pattern text collate "C" not null,
+  channel text collate "C" not null,
   webhook_id bigint not null,
   constraint routes_pkey PRIMARY KEY (tenant, type_pattern, channel, webhook_id)
 );
 CREATE INDEX routes_webhook ON posthorn.routes USING btree (webhook_id);
 
 create table posthorn.settings (
-  name text not null,
+  name text collate "C" not null,
   value text not null,
   constraint settings_pkey PRIMARY KEY (name)
 );
@@ -263,7 +270,7 @@ CREATE INDEX webhook_states_told ON posthorn.webhook_states USING btree (bucket,
 create table posthorn.webhook_versions (
   webhook_id bigint not null,
   version integer not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   url text not null,
   preset text not null,
   headers_masked json not null,
@@ -273,7 +280,7 @@ create table posthorn.webhook_versions (
 
 create table posthorn.webhooks (
   webhook_id bigint default (((('x'::text || "right"(replace((gen_random_uuid())::text, '-'::text, ''::text), 13)))::bit(52))::bigint + 1) not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   id uuid not null,
   version integer default 1 not null,
   name text,
@@ -411,17 +418,19 @@ CREATE OR REPLACE FUNCTION posthorn.allow_publish(role text, tenant text DEFAULT
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
 AS $function$
+declare
+  publisher regrole := posthorn.publisher(role);
 begin
-  if tenant is null or tenant !~ '^[a-z0-9_-]{1,64}$' then
+  if tenant is null or tenant !~ '^([a-z0-9_-]{1,64}|[*])$' then
     raise exception using errcode = 'PH400', column = 'tenant',
-      message = 'tenant: 1 to 64 of a-z, 0-9, _ and - are needed';
+      message = 'tenant: 1 to 64 of a-z, 0-9, _ and -, or * for every tenant, are needed';
   end if;
   execute format('grant usage on schema posthorn to %I', role);
   execute format('grant execute on function '
     'posthorn.publish(text, text, text, text, timestamptz, text), '
     'posthorn.publish(text, json, text, text, timestamptz, text), '
     'posthorn.publish(text, jsonb, text, text, timestamptz, text) to %I', role);
-  insert into posthorn.publishers (role, tenant) values (role, tenant) on conflict do nothing;
+  insert into posthorn.publishers (role, tenant) values (publisher, tenant) on conflict do nothing;
 end
 $function$;
 revoke all on function posthorn.allow_publish(text,text) from public;
@@ -430,17 +439,18 @@ CREATE OR REPLACE FUNCTION posthorn.check_event(tenant text, type text, payload 
  RETURNS void
  LANGUAGE plpgsql
  STABLE
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
 AS $function$
 begin
   if tenant is null or tenant !~ '^[a-z0-9_-]{1,64}$' then
     raise exception using errcode = 'PH400', column = 'tenant',
       message = 'tenant: 1 to 64 of a-z, 0-9, _ and - are needed';
   end if;
-  if type is null or length(type) > 200 or type !~ '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$' then
+  if type is null or length(type) > 200 or type !~ '^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$' then
     raise exception using errcode = 'PH400', column = 'type',
       message = 'type: words of letters, digits, _ and - joined by dots are needed, 200 characters at most';
   end if;
-  if not own and type ~ '^(webhook|delivery)\.' then
+  if not own and posthorn.is_own_type(type) then
     raise exception using errcode = 'PH400', column = 'type',
       message = 'type: the prefixes webhook. and delivery. are kept for the service''s own events; choose another';
   end if;
@@ -473,6 +483,7 @@ CREATE OR REPLACE FUNCTION posthorn.check_json(payload text)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
 AS $function$
 begin
   perform payload::json;
@@ -504,10 +515,11 @@ begin
   if pg_has_role(caller, owner, 'member') then
     return;
   end if;
+  -- A row whose role is gone lets nobody in.
   if not exists (
     select from posthorn.publishers as p
-    where p.tenant = check_publisher.tenant
-      and pg_has_role(caller, to_regrole(quote_ident(p.role))::oid, 'usage')
+    join pg_catalog.pg_roles as r on r.oid = p.role
+    where p.tenant in (check_publisher.tenant, '*') and pg_has_role(caller, r.oid, 'usage')
   ) then
     raise exception using errcode = '42501',
       message = format('role %s may not publish for tenant %s', caller, tenant),
@@ -517,19 +529,44 @@ end
 $function$;
 revoke all on function posthorn.check_publisher(text) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.disallow_publish(role text, tenant text DEFAULT 'default'::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+declare
+  publisher regrole := posthorn.publisher(role);
+begin
+  delete from posthorn.publishers as p
+  where p.role = publisher and disallow_publish.tenant in (p.tenant, '*');
+  if not exists (select from posthorn.publishers as p where p.role = publisher) then
+    execute format('revoke execute on function '
+      'posthorn.publish(text, text, text, text, timestamptz, text), '
+      'posthorn.publish(text, json, text, text, timestamptz, text), '
+      'posthorn.publish(text, jsonb, text, text, timestamptz, text) from %I', role);
+    -- Who may also read, by the views, needs the schema for that.
+    if not exists (
+      select from pg_catalog.pg_class as c, aclexplode(c.relacl) as given
+      where c.relnamespace = 'posthorn'::regnamespace and given.grantee = publisher
+    ) then
+      execute format('revoke usage on schema posthorn from %I', role);
+    end if;
+  end if;
+end
+$function$;
+revoke all on function posthorn.disallow_publish(text,text) from public;
+
 CREATE OR REPLACE FUNCTION posthorn.enforced_types(tenant text, types text[])
  RETURNS text[]
  LANGUAGE sql
  STABLE
-AS $function$
-  select array(
-    select t.name from posthorn.event_types as t
-    where t.tenant = any (array[enforced_types.tenant, '*']) and t.name = any (types) and t.enforce and t.schema is not null
-      and not (t.tenant = '*' and exists (
-        select from posthorn.event_types as own where own.tenant = enforced_types.tenant and own.name = t.name
-      ))
-  )
-$function$;
+BEGIN ATOMIC
+ SELECT ARRAY( SELECT t.name
+            FROM posthorn.event_types t
+           WHERE ((t.tenant = ANY (ARRAY[enforced_types.tenant, '*'::text])) AND (t.name = ANY (enforced_types.types)) AND t.enforce AND (t.schema IS NOT NULL) AND (NOT ((t.tenant = '*'::text) AND (EXISTS ( SELECT
+                    FROM posthorn.event_types own
+                   WHERE ((own.tenant = enforced_types.tenant) AND (own.name = t.name)))))))) AS "array";
+END;
 revoke all on function posthorn.enforced_types(text,text[]) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.expand(deliveries_max integer)
@@ -602,69 +639,79 @@ CREATE OR REPLACE FUNCTION posthorn.fan_out_max()
  RETURNS integer
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-AS $function$ select 1000 $function$;
+BEGIN ATOMIC
+ SELECT 1000;
+END;
 revoke all on function posthorn.fan_out_max() from public;
 
 CREATE OR REPLACE FUNCTION posthorn.fingerprint(type text, channel text, "timestamp" timestamp with time zone, payload text)
  RETURNS bytea
  LANGUAGE sql
  STABLE
-AS $function$
-  select sha256(convert_to(concat(
-    length(type), ':', type, length(channel), ':', channel, extract(epoch from "timestamp"), ':', payload), 'UTF8'))
-$function$;
+BEGIN ATOMIC
+ SELECT sha256(convert_to(concat(length(type), ':', type, length(channel), ':', channel, EXTRACT(epoch FROM "timestamp"), ':', payload), 'UTF8'::name)) AS sha256;
+END;
 revoke all on function posthorn.fingerprint(text,text,timestamp with time zone,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.first_state(paused boolean, health text, delivery_order text)
  RETURNS smallint
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-AS $function$
-  select case when paused or health = 'disabled' then 2 when delivery_order = 'none' then 0 else 3 end::smallint
-$function$;
+BEGIN ATOMIC
+ SELECT (
+         CASE
+             WHEN (paused OR (health = 'disabled'::text)) THEN 2
+             WHEN (delivery_order = 'none'::text) THEN 0
+             ELSE 3
+         END)::smallint AS int2;
+END;
 revoke all on function posthorn.first_state(boolean,text,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.has_latecomers(webhook bigint, delivery_order text)
  RETURNS boolean
  LANGUAGE sql
  STABLE
- SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
-AS $function$
-  select (
-    select d.due_at from posthorn.deliveries as d
-    where d.bucket = 0 and d.state = 2 and d.webhook_id = webhook order by d.due_at, d.id limit 1
-  ) is not null
-  or (
-    select d.lane from posthorn.deliveries as d
-    where d.bucket = 0 and d.state = 3 and d.webhook_id = webhook
-      and d.lane >= case delivery_order when 'webhook' then 1 else 0 end
-      and d.lane <= case delivery_order when 'webhook' then 9007199254740991 else 0 end
-    order by d.lane, d.id limit 1
-  ) is not null
-  -- The oldest are looked at: what is in no lane, or in that of another order, is older than the heads.
-  or exists (
-    select from (
-      select d.lane from posthorn.deliveries as d
-      where d.bucket = 0 and d.state = 0 and d.webhook_id = webhook order by d.due_at, d.id limit 50
-    ) as oldest
-    where oldest.lane is null or (oldest.lane = 0) <> (delivery_order = 'webhook')
-  )
-$function$;
+BEGIN ATOMIC
+ SELECT ((( SELECT d.due_at
+            FROM posthorn.deliveries d
+           WHERE ((d.bucket = 0) AND (d.state = 2) AND (d.webhook_id = has_latecomers.webhook))
+           ORDER BY d.due_at, d.id
+          LIMIT 1) IS NOT NULL) OR (( SELECT d.lane
+            FROM posthorn.deliveries d
+           WHERE ((d.bucket = 0) AND (d.state = 3) AND (d.webhook_id = has_latecomers.webhook) AND (d.lane >=
+                 CASE has_latecomers.delivery_order
+                     WHEN 'webhook'::text THEN 1
+                     ELSE 0
+                 END) AND (d.lane <=
+                 CASE has_latecomers.delivery_order
+                     WHEN 'webhook'::text THEN '9007199254740991'::bigint
+                     ELSE (0)::bigint
+                 END))
+           ORDER BY d.lane, d.id
+          LIMIT 1) IS NOT NULL) OR (EXISTS ( SELECT
+            FROM ( SELECT d.lane
+                    FROM posthorn.deliveries d
+                   WHERE ((d.bucket = 0) AND (d.state = 0) AND (d.webhook_id = has_latecomers.webhook))
+                   ORDER BY d.due_at, d.id
+                  LIMIT 50) oldest
+           WHERE ((oldest.lane IS NULL) OR ((oldest.lane = 0) <> (has_latecomers.delivery_order = 'webhook'::text))))));
+END;
 revoke all on function posthorn.has_latecomers(bigint,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.insert_keys(tenant text, keys text[], ids uuid[], fingerprints bytea[], at timestamp with time zone)
  RETURNS integer
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
 AS $function$
 #variable_conflict use_column
 declare
   stored integer;
 begin
   insert into posthorn.idempotency_keys (tenant, key, event_id, fingerprint, created_at)
-  select distinct on (u.key) insert_keys.tenant, u.key, u.id, u.fingerprint, at
+  select distinct on (u.key collate "C") insert_keys.tenant, u.key, u.id, u.fingerprint, at
   from unnest(keys, ids, fingerprints) with ordinality as u (key, id, fingerprint, item)
   where u.key is not null
-  order by u.key, u.item
+  order by u.key collate "C", u.item
   on conflict do nothing;
   get diagnostics stored = row_count;
   return stored;
@@ -674,17 +721,64 @@ revoke all on function posthorn.insert_keys(text,text[],uuid[],bytea[],timestamp
 
 CREATE OR REPLACE FUNCTION posthorn.is_deeper(payload text, most integer)
  RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+BEGIN ATOMIC
+ SELECT ((octet_length(payload) > (2 * most)) AND ((octet_length(payload) - octet_length(replace(replace(payload, '['::text, ''::text), '{'::text, ''::text))) > most) AND posthorn.nests_deeper(payload, most));
+END;
+revoke all on function posthorn.is_deeper(text,integer) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.is_own_type(type text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT (starts_with(type, 'webhook.'::text) OR starts_with(type, 'delivery.'::text));
+END;
+revoke all on function posthorn.is_own_type(text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.lane(delivery_order text, channel text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT
+         CASE delivery_order
+             WHEN 'webhook'::text THEN (0)::bigint
+             WHEN 'channel'::text THEN COALESCE(((hashtextextended(channel, (0)::bigint) & '4503599627370495'::bigint) + 2), (1)::bigint)
+             ELSE NULL::bigint
+         END AS "case";
+END;
+revoke all on function posthorn.lane(text,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.lowest_of_millisecond(id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+BEGIN ATOMIC
+ SELECT (rpad("left"(replace((id)::text, '-'::text, ''::text), 12), 32, '0'::text))::uuid AS rpad;
+END;
+revoke all on function posthorn.lowest_of_millisecond(uuid) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.lowest_uuid_at(at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+BEGIN ATOMIC
+ SELECT ((lpad(to_hex((floor((EXTRACT(epoch FROM at) * (1000)::numeric)))::bigint), 12, '0'::text) || '00000000000000000000'::text))::uuid AS uuid;
+END;
+revoke all on function posthorn.lowest_uuid_at(timestamp with time zone) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.nests_deeper(payload text, most integer)
+ RETURNS boolean
  LANGUAGE plpgsql
  IMMUTABLE STRICT
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
 AS $function$
 declare
   brackets text := payload;
 begin
-  if octet_length(payload) <= 2 * most
-     or octet_length(payload) - octet_length(replace(replace(payload, '[', ''), '{', '')) <= most then
-    return false;
-  end if;
-  brackets := regexp_replace(brackets, '"(\\.|[^"\\])*"', '', 'g');
+  brackets := regexp_replace(brackets, E'"(\\\\.|[^"\\\\])*"', '', 'g');
   brackets := regexp_replace(brackets, '[^][{}]', '', 'g');
   for level in 1 .. most loop
     exit when brackets = '';
@@ -694,47 +788,13 @@ begin
   return brackets <> '';
 end
 $function$;
-revoke all on function posthorn.is_deeper(text,integer) from public;
-
-CREATE OR REPLACE FUNCTION posthorn.is_own_type(type text)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-AS $function$ select starts_with(type, 'webhook.') or starts_with(type, 'delivery.') $function$;
-revoke all on function posthorn.is_own_type(text) from public;
-
-CREATE OR REPLACE FUNCTION posthorn.lane(delivery_order text, channel text)
- RETURNS bigint
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-AS $function$
-  select case delivery_order
-    when 'webhook' then 0
-    when 'channel' then coalesce((hashtextextended(channel, 0) & 4503599627370495) + 2, 1)
-  end
-$function$;
-revoke all on function posthorn.lane(text,text) from public;
-
-CREATE OR REPLACE FUNCTION posthorn.lowest_of_millisecond(id uuid)
- RETURNS uuid
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE STRICT
-AS $function$ select rpad(left(replace(id::text, '-', ''), 12), 32, '0')::uuid $function$;
-revoke all on function posthorn.lowest_of_millisecond(uuid) from public;
-
-CREATE OR REPLACE FUNCTION posthorn.lowest_uuid_at(at timestamp with time zone)
- RETURNS uuid
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE STRICT
-AS $function$
-  select (lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
-$function$;
-revoke all on function posthorn.lowest_uuid_at(timestamp with time zone) from public;
+revoke all on function posthorn.nests_deeper(text,integer) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.ordered_webhooks(tenant text, webhook_ids bigint[])
  RETURNS bigint[]
  LANGUAGE plpgsql
  STABLE
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
 AS $function$
 begin
   return array(
@@ -751,23 +811,27 @@ CREATE OR REPLACE FUNCTION posthorn.public_id(prefix text, id uuid)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
-AS $function$ select prefix || '_' || replace(id::text, '-', '') $function$;
+BEGIN ATOMIC
+ SELECT ((prefix || '_'::text) || replace((id)::text, '-'::text, ''::text));
+END;
 grant execute on function posthorn.public_id(text,uuid) to public;
 
 CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload json, channel text DEFAULT NULL::text, tenant text DEFAULT 'default'::text, "timestamp" timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text)
  RETURNS text
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
-AS $function$ select posthorn.publish($1, $2::text, $3, $4, $5, $6) $function$;
+BEGIN ATOMIC
+ SELECT posthorn.publish(type, (payload)::text, channel, tenant, "timestamp", idempotency_key) AS publish;
+END;
 revoke all on function posthorn.publish(text,json,text,text,timestamp with time zone,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload jsonb, channel text DEFAULT NULL::text, tenant text DEFAULT 'default'::text, "timestamp" timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text)
  RETURNS text
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
-AS $function$ select posthorn.publish($1, $2::text, $3, $4, $5, $6) $function$;
+BEGIN ATOMIC
+ SELECT posthorn.publish(type, (payload)::text, channel, tenant, "timestamp", idempotency_key) AS publish;
+END;
 revoke all on function posthorn.publish(text,jsonb,text,text,timestamp with time zone,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload text, channel text DEFAULT NULL::text, tenant text DEFAULT 'default'::text, "timestamp" timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text)
@@ -846,9 +910,30 @@ end
 $function$;
 revoke all on function posthorn.publish(text,text,text,text,timestamp with time zone,text) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.publisher(role text)
+ RETURNS regrole
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+begin
+  if role = 'public' then
+    raise exception using errcode = 'PH400', column = 'role',
+      message = 'role: public is everybody; name each role, or one that they are members of';
+  end if;
+  if to_regrole(quote_ident(role)) is null then
+    raise exception using errcode = 'PH400', column = 'role',
+      message = format('role: there is no role %s; create it first', quote_nullable(role));
+  end if;
+  return to_regrole(quote_ident(role));
+end
+$function$;
+revoke all on function posthorn.publisher(text) from public;
+
 CREATE OR REPLACE FUNCTION posthorn.remember_keys(tenant text, keys text[], ids uuid[], types text[], channels text[], timestamps timestamp with time zone[], payloads text[], at timestamp with time zone)
  RETURNS TABLE(item integer, event_id uuid)
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
 AS $function$
 #variable_conflict use_column
 declare
@@ -1046,6 +1131,7 @@ CREATE OR REPLACE FUNCTION posthorn.type_patterns(type text)
  RETURNS text[]
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
 AS $function$
 declare
   patterns text[] := case when posthorn.is_own_type(type) then '{}' else '{*}' end;
@@ -1064,24 +1150,27 @@ CREATE OR REPLACE FUNCTION posthorn.uuid_v7(at timestamp with time zone, item in
  RETURNS uuid
  LANGUAGE sql
  PARALLEL SAFE STRICT
-AS $function$ select posthorn.uuid_v7_of(posthorn.uuid_v7_head(at), item, seed) $function$;
+BEGIN ATOMIC
+ SELECT posthorn.uuid_v7_of(posthorn.uuid_v7_head(at), item, seed) AS uuid_v7_of;
+END;
 revoke all on function posthorn.uuid_v7(timestamp with time zone,integer,uuid) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.uuid_v7_head(at timestamp with time zone)
  RETURNS text
  LANGUAGE sql
  STABLE PARALLEL SAFE
-AS $function$
-  select lpad(to_hex((extract(epoch from at) * 1000000)::bigint / 1000), 12, '0')
-    || '7' || lpad(to_hex((extract(epoch from at) * 1000000)::bigint % 1000 * 4096 / 1000), 3, '0') || '8'
-$function$;
+BEGIN ATOMIC
+ SELECT (((lpad(to_hex((((EXTRACT(epoch FROM at) * (1000000)::numeric))::bigint / 1000)), 12, '0'::text) || '7'::text) || lpad(to_hex((((((EXTRACT(epoch FROM at) * (1000000)::numeric))::bigint % (1000)::bigint) * 4096) / 1000)), 3, '0'::text)) || '8'::text);
+END;
 revoke all on function posthorn.uuid_v7_head(timestamp with time zone) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.uuid_v7_of(head text, item integer, seed uuid)
  RETURNS uuid
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-AS $function$ select (head || lpad(to_hex(item), 3, '0') || right(seed::text, 12))::uuid $function$;
+BEGIN ATOMIC
+ SELECT (((head || lpad(to_hex(item), 3, '0'::text)) || "right"((seed)::text, 12)))::uuid AS uuid;
+END;
 revoke all on function posthorn.uuid_v7_of(text,integer,uuid) from public;
 
 create view posthorn.all_deliveries as

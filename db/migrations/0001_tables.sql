@@ -3,12 +3,23 @@
 --   * `bucket` (a hash of the webhook's id one day, 0 today) comes first in the keys of the big tables;
 --   * no foreign key touches a hot or a partitioned table: it would make dropping a partition fail,
 --     and a delete wait behind a stranger's open transaction;
---   * no triggers.
+--   * no triggers;
+--   * text in a key goes by bytes (collate "C"): the system's collations change with its libraries, and an index that was
+--     sorted by the old one is corrupt.
 
 create table posthorn.settings (
-  name text primary key,
+  name text collate "C" primary key,
   value text not null
 );
+
+-- Whoever has to be the only one takes a row of these until its transaction ends. Advisory locks would not do: every role can
+-- see which are held, and hold them too. What goes on over several transactions writes down the session that does it.
+create table posthorn.locks (
+  slot integer primary key, -- a name's hash, or below 0: see src/database/locks.ts
+  holder_pid integer,
+  holder_start timestamptz
+);
+insert into posthorn.locks (slot) select generate_series(-3, 1023);
 
 create table posthorn.keys (
   id uuid primary key,
@@ -23,15 +34,15 @@ create table posthorn.keys (
 
 -- The roles that may publish by SQL, and for which tenant.
 create table posthorn.publishers (
-  role text not null,
-  tenant text not null,
+  role regrole not null, -- not its name: one that is dropped and made again is another role
+  tenant text collate "C" not null, -- '*' is every one
   primary key (role, tenant)
 );
 
 -- Tenant '*' holds the types that every tenant has; a tenant's own row of the same name goes before it.
 create table posthorn.event_types (
-  tenant text not null,
-  name text not null,
+  tenant text collate "C" not null,
+  name text collate "C" not null,
   description text,
   schema json,
   example json,
@@ -47,7 +58,7 @@ create table posthorn.event_types (
 -- a JavaScript number holds: what is moved from one database into another, or made in a copy of one, meets none of its kind.
 create table posthorn.webhooks (
   webhook_id bigint primary key default ('x' || right(replace(gen_random_uuid()::text, '-', ''), 13))::bit(52)::bigint + 1,
-  tenant text not null,
+  tenant text collate "C" not null,
   id uuid not null,
   version integer not null default 1,
   name text,
@@ -87,7 +98,7 @@ create index webhooks_list on posthorn.webhooks (tenant, created_at, webhook_id)
 create table posthorn.webhook_versions (
   webhook_id bigint not null,
   version integer not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   url text not null,
   preset text not null,
   headers_masked json not null,
@@ -106,17 +117,17 @@ create table posthorn.webhook_states (
 
 -- A subscribed webhook's filter, multiplied out: channel '' is any, type_pattern '*' any but our own events.
 create table posthorn.routes (
-  tenant text not null,
-  type_pattern text not null,
-  channel text not null,
+  tenant text collate "C" not null,
+  type_pattern text collate "C" not null,
+  channel text collate "C" not null,
   webhook_id bigint not null,
   primary key (tenant, type_pattern, channel, webhook_id)
 );
 create index routes_webhook on posthorn.routes (webhook_id);
 
 create table posthorn.idempotency_keys (
-  tenant text not null,
-  key text not null,
+  tenant text collate "C" not null,
+  key text collate "C" not null,
   event_id uuid not null,
   fingerprint bytea not null,
   created_at timestamptz not null,
@@ -126,7 +137,7 @@ create index idempotency_keys_age on posthorn.idempotency_keys (created_at);
 
 create table posthorn.events (
   bucket smallint not null default 0,
-  tenant text not null,
+  tenant text collate "C" not null,
   id uuid not null,
   type text not null,
   channel text,
@@ -138,7 +149,7 @@ create table posthorn.events (
 
 create table posthorn.event_payloads (
   bucket smallint not null default 0,
-  tenant text not null,
+  tenant text collate "C" not null,
   id uuid not null,
   payload text not null,
   primary key (bucket, tenant, id)
@@ -161,7 +172,7 @@ create table posthorn.deliveries (
   fence bigint not null default 0,
   sequence bigint,
   created_at timestamptz not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   cause text not null,
   primary key (bucket, tenant, id)
 ) with (
@@ -179,7 +190,7 @@ create index deliveries_event on posthorn.deliveries (bucket, event_id, webhook_
 create table posthorn.finished_deliveries (
   bucket smallint not null default 0,
   attempts_made smallint not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   id uuid not null,
   event_id uuid not null,
   webhook_id bigint not null,
@@ -205,7 +216,7 @@ create table posthorn.attempts (
   delivery_id uuid not null,
   id uuid not null,
   at timestamptz not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   worker text not null,
   address text,
   reason text,

@@ -27,19 +27,19 @@ create index webhooks_old_keys on posthorn.webhooks (previous_key_expires_at) wh
 -- order, which harms nobody.
 create function posthorn.lane(delivery_order text, channel text) returns bigint
 language sql immutable parallel safe
-as $$
+begin atomic
   select case delivery_order
     when 'webhook' then 0
     when 'channel' then coalesce((hashtextextended(channel, 0) & 4503599627370495) + 2, 1)
-  end
-$$;
+  end;
+end;
 
 -- The state in which a delivery starts: held (2), queued behind its lane (3), or ready (0).
 create function posthorn.first_state(paused boolean, health text, delivery_order text) returns smallint
 language sql immutable parallel safe
-as $$
-  select case when paused or health = 'disabled' then 2 when delivery_order = 'none' then 0 else 3 end::smallint
-$$;
+begin atomic
+  select case when paused or health = 'disabled' then 2 when delivery_order = 'none' then 0 else 3 end::smallint;
+end;
 
 revoke execute on function posthorn.lane(text, text), posthorn.first_state(boolean, text, text) from public;
 
@@ -138,8 +138,7 @@ $$;
 -- Whether an ordered webhook has deliveries that are held, or not yet in the lanes of its order.
 create function posthorn.has_latecomers(webhook bigint, delivery_order text) returns boolean
 language sql stable
-set search_path = pg_catalog, posthorn, pg_temp
-as $$
+begin atomic
   select (
     select d.due_at from posthorn.deliveries as d
     where d.bucket = 0 and d.state = 2 and d.webhook_id = webhook order by d.due_at, d.id limit 1
@@ -158,6 +157,6 @@ as $$
       where d.bucket = 0 and d.state = 0 and d.webhook_id = webhook order by d.due_at, d.id limit 50
     ) as oldest
     where oldest.lane is null or (oldest.lane = 0) <> (delivery_order = 'webhook')
-  )
-$$;
+  );
+end;
 revoke execute on function posthorn.advance_lanes(bigint, bigint, integer), posthorn.has_latecomers(bigint, text) from public;

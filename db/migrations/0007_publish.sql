@@ -1,4 +1,5 @@
--- Publishing by few statements that are planned once, and wide fan-outs that a worker makes.
+-- The two doors to publish: posthorn.publish(…) for SQL, events.publish over HTTP. Both are faces of store_events. They go by
+-- few statements that are planned once; of a wide fan-out, a worker makes the deliveries.
 
 -- An event that matches more webhooks than fan_out_max: their deliveries are made by workers, a thousand at a time.
 -- webhook_ids are those that the publish matched, sorted; the first `done` of them have their delivery.
@@ -8,7 +9,7 @@ create table posthorn.expansions (
   payload_bytes integer not null,
   event_id uuid not null,
   created_at timestamptz not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   channel text,
   webhook_ids bigint[] not null,
   primary key (bucket, event_id)
@@ -30,88 +31,27 @@ where delivery_order <> 'none' and status = 'Subscribed' and deleted_at is null;
 -- a thousand events makes twenty thousand at most: where all would be more, a fiftieth of this for each event.
 create function posthorn.fan_out_max() returns integer
 language sql immutable parallel safe
-as $$ select 1000 $$;
-
--- A UUIDv7's first 17 digits, those that the clock makes. Made once for a list of ids: it is most of what an id costs.
-create function posthorn.uuid_v7_head(at timestamptz) returns text
-language sql stable parallel safe
-as $$
-  select lpad(to_hex((extract(epoch from at) * 1000000)::bigint / 1000), 12, '0')
-    || '7' || lpad(to_hex((extract(epoch from at) * 1000000)::bigint % 1000 * 4096 / 1000), 3, '0') || '8'
-$$;
-
-create function posthorn.uuid_v7_of(head text, item integer, seed uuid) returns uuid
-language sql immutable parallel safe
-as $$ select (head || lpad(to_hex(item), 3, '0') || right(seed::text, 12))::uuid $$;
-
-create or replace function posthorn.uuid_v7(at timestamptz, item integer, seed uuid default gen_random_uuid()) returns uuid
-language sql volatile strict parallel safe
-as $$ select posthorn.uuid_v7_of(posthorn.uuid_v7_head(at), item, seed) $$;
-
-create or replace function posthorn.type_patterns(type text) returns text[]
-language plpgsql immutable strict parallel safe
-as $$
-declare
-  patterns text[] := case when posthorn.is_own_type(type) then '{}' else '{*}' end;
-begin
-  for i in 1 .. length(type) loop
-    if substr(type, i, 1) = '.' then
-      patterns := patterns || (left(type, i) || '*');
-    end if;
-  end loop;
-  return patterns || type;
-end
-$$;
-
--- Whether a type is one of the service's own, which nobody else may publish.
-create function posthorn.is_own_type(type text) returns boolean
-language sql immutable parallel safe
-as $$ select starts_with(type, 'webhook.') or starts_with(type, 'delivery.') $$;
-
--- JSON that nests deeper than `most` levels has at least two brackets for each: what is shorter is not looked at, and
--- few longer ones have that many brackets at all.
-create or replace function posthorn.is_deeper(payload text, most integer) returns boolean
-language plpgsql immutable strict
-as $$
-declare
-  brackets text := payload;
-begin
-  if octet_length(payload) <= 2 * most
-     or octet_length(payload) - octet_length(replace(replace(payload, '[', ''), '{', '')) <= most then
-    return false;
-  end if;
-  brackets := regexp_replace(brackets, '"(\\.|[^"\\])*"', '', 'g');
-  brackets := regexp_replace(brackets, '[^][{}]', '', 'g');
-  for level in 1 .. most loop
-    exit when brackets = '';
-    brackets := replace(replace(brackets, '[]', ' '), '{}', ' ');
-    brackets := replace(brackets, ' ', '');
-  end loop;
-  return brackets <> '';
-end
-$$;
-
--- Only store_events calls these two, whose search_path they have then: to set one costs more than what they do.
-alter function posthorn.check_event(text, text, text, text, timestamptz, text, boolean) reset search_path;
-alter function posthorn.check_json(text) reset search_path;
+begin atomic
+  select 1000;
+end;
 
 -- What an idempotency key stands for. Each part is preceded by its length, so that no two different events look alike.
 create function posthorn.fingerprint(type text, channel text, "timestamp" timestamptz, payload text) returns bytea
 language sql stable
-as $$
+begin atomic
   select sha256(convert_to(concat(
-    length(type), ':', type, length(channel), ':', channel, extract(epoch from "timestamp"), ':', payload), 'UTF8'))
-$$;
+    length(type), ':', type, length(channel), ':', channel, extract(epoch from "timestamp"), ':', payload), 'UTF8'));
+end;
 
 -- Remembers each key with its event, or finds the event that has it, and answers those that were there before.
 -- Keys go in sorted, so that two lists with the same keys wait for each other instead of deadlocking. Raises PH409
 -- where a key comes back with another event.
-drop function posthorn.remember_keys(text, text[], uuid[], text[], text[], timestamptz[], text[], timestamptz);
 create function posthorn.remember_keys(
   tenant text, keys text[], ids uuid[], types text[], channels text[], timestamps timestamptz[],
   payloads text[], at timestamptz
 ) returns table (item integer, event_id uuid)
 language plpgsql volatile
+set search_path = pg_catalog, posthorn, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -162,16 +102,17 @@ $$;
 create function posthorn.insert_keys(tenant text, keys text[], ids uuid[], fingerprints bytea[], at timestamptz)
 returns integer
 language plpgsql volatile
+set search_path = pg_catalog, posthorn, pg_temp
 as $$
 #variable_conflict use_column
 declare
   stored integer;
 begin
   insert into posthorn.idempotency_keys (tenant, key, event_id, fingerprint, created_at)
-  select distinct on (u.key) insert_keys.tenant, u.key, u.id, u.fingerprint, at
+  select distinct on (u.key collate "C") insert_keys.tenant, u.key, u.id, u.fingerprint, at
   from unnest(keys, ids, fingerprints) with ordinality as u (key, id, fingerprint, item)
   where u.key is not null
-  order by u.key, u.item
+  order by u.key collate "C", u.item
   on conflict do nothing;
   get diagnostics stored = row_count;
   return stored;
@@ -181,15 +122,15 @@ $$;
 -- Those of the types whose payloads have to fit a schema: the tenant's own of a name goes before the shared one.
 create function posthorn.enforced_types(tenant text, types text[]) returns text[]
 language sql stable
-as $$
+begin atomic
   select array(
     select t.name from posthorn.event_types as t
     where t.tenant = any (array[enforced_types.tenant, '*']) and t.name = any (types) and t.enforce and t.schema is not null
       and not (t.tenant = '*' and exists (
         select from posthorn.event_types as own where own.tenant = enforced_types.tenant and own.name = t.name
       ))
-  )
-$$;
+  );
+end;
 
 -- Stores events with their deliveries: all of them or, when anything is wrong, none. Answers in the order given.
 -- `schema_checked` says that the caller has judged the payloads: that they are JSON and fit their types' schemas; null,
@@ -199,7 +140,7 @@ $$;
 --
 -- Its statements are planned once a session: planned for each call, as PostgreSQL chose, that was most of their cost. Such a
 -- plan must suit whatever the tables hold later, so each table is reached by its key, in a lateral where it is joined.
-create or replace function posthorn.store_events(
+create function posthorn.store_events(
   tenant text, types text[], payloads text[], channels text[], timestamps timestamptz[],
   idempotency_keys text[], schema_checked boolean, own boolean default false
 ) returns table (event_id uuid, matched integer, duplicate boolean, created_at timestamptz)
@@ -350,6 +291,7 @@ $$;
 -- an expansion makes of them would come behind an event that was published later.
 create function posthorn.ordered_webhooks(tenant text, webhook_ids bigint[]) returns bigint[]
 language plpgsql stable
+set search_path = pg_catalog, posthorn, pg_temp
 as $$
 begin
   return array(
@@ -365,7 +307,7 @@ $$;
 -- transaction, and that was most of what a publish cost; what is not (bad input, a key seen before, a wide fan-out) is left to
 -- store_events, before anything is written. A member of the role that this function runs as is let through: it is one
 -- of the schema's owner, or could replace the function anyway.
-create or replace function posthorn.publish(
+create function posthorn.publish(
   type text, payload text, channel text default null, tenant text default 'default',
   "timestamp" timestamptz default null, idempotency_key text default null
 ) returns text
@@ -441,6 +383,26 @@ begin
 end
 $$;
 
+-- The same for json and jsonb: without these a json column would need a cast, and without the one for text
+-- a plain literal would be ambiguous.
+create function posthorn.publish(
+  type text, payload json, channel text default null, tenant text default 'default',
+  "timestamp" timestamptz default null, idempotency_key text default null
+) returns text
+language sql volatile security definer
+begin atomic
+  select posthorn.publish(type, payload::text, channel, tenant, "timestamp", idempotency_key);
+end;
+
+create function posthorn.publish(
+  type text, payload jsonb, channel text default null, tenant text default 'default',
+  "timestamp" timestamptz default null, idempotency_key text default null
+) returns text
+language sql volatile security definer
+begin atomic
+  select posthorn.publish(type, payload::text, channel, tenant, "timestamp", idempotency_key);
+end;
+
 -- Makes up to `deliveries_max` deliveries of the oldest expansions that no other worker is at, and answers how many it
 -- made. By the webhooks' settings of now: one that has ended meanwhile gets a cancelled one, and all do where the event's
 -- payload was erased.
@@ -509,9 +471,12 @@ end
 $$;
 
 revoke execute on function
-  posthorn.enforced_types(text, text[]), posthorn.fan_out_max(), posthorn.uuid_v7_head(timestamptz), posthorn.uuid_v7_of(text, integer, uuid),
-  posthorn.is_own_type(text), posthorn.fingerprint(text, text, timestamptz, text),
+  posthorn.fan_out_max(), posthorn.enforced_types(text, text[]), posthorn.fingerprint(text, text, timestamptz, text),
   posthorn.remember_keys(text, text[], uuid[], text[], text[], timestamptz[], text[], timestamptz),
-  posthorn.insert_keys(text, text[], uuid[], bytea[], timestamptz), posthorn.expand(integer),
-  posthorn.ordered_webhooks(text, bigint[])
+  posthorn.insert_keys(text, text[], uuid[], bytea[], timestamptz),
+  posthorn.store_events(text, text[], text[], text[], timestamptz[], text[], boolean, boolean),
+  posthorn.ordered_webhooks(text, bigint[]), posthorn.expand(integer),
+  posthorn.publish(text, text, text, text, timestamptz, text),
+  posthorn.publish(text, json, text, text, timestamptz, text),
+  posthorn.publish(text, jsonb, text, text, timestamptz, text)
 from public;

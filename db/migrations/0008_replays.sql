@@ -13,7 +13,7 @@ create table posthorn.replays (
   bucket smallint not null default 0,
   is_fed boolean not null default false,
   by_first boolean not null,
-  tenant text not null,
+  tenant text collate "C" not null,
   id uuid not null,
   webhook_id bigint not null,
   cause text not null check (cause in ('replay', 'retry')),

@@ -2,7 +2,7 @@
 -- answer: so each is looked at again for a day, seldom and seldomer, until `look_at` is null. The row itself stays, as
 -- the proof of the erasure.
 create table posthorn.erasures (
-  tenant text not null,
+  tenant text collate "C" not null,
   event_id uuid not null,
   erased_at timestamptz not null,
   look_at timestamptz,

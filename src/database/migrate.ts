@@ -3,17 +3,17 @@ import { readdirSync, readFileSync } from "node:fs";
 
 import pg from "pg";
 
-import { sleep } from "../kernel/clock.ts";
 import { MINUTE } from "../kernel/duration.ts";
 import { StartError } from "../kernel/errors.ts";
+import { databaseError } from "../kernel/faults.ts";
 import { silentLog, type Log } from "../kernel/log.ts";
 import { makePartitions, START_DAYS_AHEAD } from "./partitions.ts";
 
 const MIGRATIONS = new URL("../../db/migrations/", import.meta.url);
-const LOCK_KEY = 7_067_438_019; // any number that nobody else uses: one migrator at a time
-const LOCK_POLL_MS = 50;
 const LOCK_WAIT_MAX_MS = 2 * MINUTE; // a migration that takes longer is looked at by a person
 const SERVER_VERSION_MIN = 150_000;
+const INSUFFICIENT_PRIVILEGE = "42501";
+const MADE_ALREADY = ["42P06", "42P07", "23505"]; // by another process, this moment
 
 type Migration = { version: number; name: string; sql: string };
 
@@ -33,18 +33,19 @@ export async function migrate(
     await refuseOldServer(client);
     await refuseHiddenRows(client);
     const migrations = readMigrations();
-    const pending = async () => missing(migrations, await schemaVersion(client));
-    if ((await pending()).length === 0) return { applied: [] };
-    await lock(client);
-    const applied = await pending(); // again: another process may have been quicker
-    for (const migration of applied) {
-      await apply(client, migration);
+    const pending = missing(migrations, await schemaVersion(client));
+    if (pending.length === 0) return { applied: [] };
+    await makeSchema(client);
+    const applied: string[] = [];
+    for (const migration of pending) {
+      if (!(await apply(client, migration))) continue; // another process was quicker
+      applied.push(migration.name);
       log.info({ migration: migration.name }, "migrated");
     }
     await makePartitions(client, daysAhead);
-    return { applied: applied.map((migration) => migration.name) };
+    return { applied };
   } finally {
-    await client.end().catch(() => {}); // the lock goes with the connection
+    await client.end().catch(() => {});
   }
 }
 
@@ -79,34 +80,48 @@ async function schemaVersion(client: pg.Client): Promise<number> {
   return rows[0]?.version ?? 0;
 }
 
-// Polled with no transaction open: waiting on an advisory lock inside one deadlocks with `create index concurrently`.
-async function lock(client: pg.Client): Promise<void> {
-  for (let waitedMs = 0; waitedMs < LOCK_WAIT_MAX_MS; waitedMs += LOCK_POLL_MS) {
-    const { rows } = await client.query<{ locked: boolean }>(
-      "select pg_try_advisory_lock($1) as locked",
-      [LOCK_KEY],
-    );
-    if (rows[0]?.locked) return;
-    await sleep(LOCK_POLL_MS);
-  }
-  throw new StartError(
-    "another process has been migrating this database for two minutes: look at what it waits for",
+// Looked for first: "if not exists" asks for the right to make one all the same. Two processes at once may both find none,
+// and then one of them is told by a unique index.
+async function makeSchema(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ is_made: boolean }>(
+    "select to_regnamespace('posthorn') is not null as is_made",
   );
-}
-
-async function apply(client: pg.Client, migration: Migration): Promise<void> {
-  await client.query("begin");
+  const isMade = rows[0]?.is_made === true;
   try {
+    if (!isMade) await client.query("create schema posthorn");
     await client.query(`
-      create schema if not exists posthorn;
       create table if not exists posthorn.migrations
         (version integer primary key, name text not null, applied_at timestamptz not null)`);
-    await client.query(migration.sql);
-    await client.query(
-      "insert into posthorn.migrations (version, name, applied_at) values ($1, $2, now())",
-      [migration.version, migration.name],
+  } catch (error) {
+    const code = databaseError(error)?.code ?? "";
+    if (MADE_ALREADY.includes(code)) return makeSchema(client);
+    if (code !== INSUFFICIENT_PRIVILEGE) throw error;
+    throw new StartError(
+      isMade
+        ? "the role of DATABASE_URL may not create in the schema posthorn: let it own that, by: alter schema posthorn owner to …; or migrate as its owner"
+        : "the role of DATABASE_URL may not make the schema posthorn: make it beforehand, by: create schema posthorn authorization …",
+      { cause: error },
     );
+  }
+}
+
+// One at a time, by the lock of the table that tells how far it has come. Answers whether it was still to be done.
+async function apply(client: pg.Client, migration: Migration): Promise<boolean> {
+  await client.query("begin");
+  try {
+    await client.query(`set local lock_timeout = ${LOCK_WAIT_MAX_MS}`);
+    await client.query("lock table posthorn.migrations in share row exclusive mode");
+    await client.query("set local lock_timeout to default");
+    const isPending = (await schemaVersion(client)) < migration.version;
+    if (isPending) {
+      await client.query(migration.sql);
+      await client.query(
+        "insert into posthorn.migrations (version, name, applied_at) values ($1, $2, now())",
+        [migration.version, migration.name],
+      );
+    }
     await client.query("commit");
+    return isPending;
   } catch (error) {
     await client.query("rollback").catch(() => {});
     throw new StartError(`migration ${migration.name} failed: ${(error as Error).message}`, {

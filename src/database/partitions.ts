@@ -3,6 +3,7 @@ import type pg from "pg";
 
 import { DAY } from "../kernel/duration.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
+import { LOCK } from "./locks.ts";
 
 /**
  * Without a partition for today `publish` fails in the user's own transaction, even while the service is stopped. Each day
@@ -12,8 +13,6 @@ export const PARTITION_DAYS_AHEAD = 14;
 
 /** What a start waits for: the rest is made while the service runs. */
 export const START_DAYS_AHEAD = 2;
-
-const LOCK_KEY = 7_067_438_020; // beside the migrations': one maker of partitions at a time
 
 const PARTITIONED = ["events", "event_payloads", "finished_deliveries", "attempts"] as const;
 
@@ -73,7 +72,7 @@ function partitionSql(table: string, name: string, from: Date): string {
   // Looked for again under the lock, since another process may have been quicker.
   return `
     do $$ begin
-      perform pg_advisory_xact_lock(${LOCK_KEY});
+      perform from posthorn.locks where slot = ${LOCK.partitions} for update; -- one maker at a time
       if exists (select from pg_catalog.pg_inherits where inhrelid = to_regclass('posthorn.${name}')) then
         return;
       end if;

@@ -36,14 +36,22 @@ const FORGET_MS = 1 * MINUTE;
 // Where no delivery was claimed and no task found work for so long, tasks go at their pace for quiet times: thirty statements a
 // second cost a service that has nothing to do 3 % of a core, and its database 4.
 const QUIET_AFTER_MS = 1 * MINUTE;
-const QUIET_STAGE_MS = 2 * SECOND; // a wait may then end this much late, and a wide fan-out start
+const QUIET_STAGE_MS = 2 * SECOND; // or when the next wait ends; a wide fan-out may start this much late
 const QUIET_FEED_MS = 2 * SECOND;
 const QUIET_RELEASE_MS = 2 * SECOND; // somebody may have pressed a button
 const QUIET_SWEEP_MS = 10 * SECOND;
 const QUIET_ANNOUNCE_MS = 10 * SECOND;
 const QUIET_HOURS_MS = 30 * SECOND;
 
-type Task = { name: string; everyMs: number; quietMs?: number; run: () => Promise<number> };
+type Task = {
+  name: string;
+  everyMs: number;
+  quietMs?: number;
+  /** Answers how many rows it moved. */
+  run: () => Promise<number>;
+  /** Where a run tells it: how long it is until there is work again. */
+  dueInMs?: () => number;
+};
 
 /** When a task runs next, by whether it is quiet then. */
 type Next = { at: number; quietAt: number };
@@ -78,12 +86,19 @@ export function startSweeper(options: {
     if (count > 0) ready();
     return count;
   };
+  let dueInMs = 0;
+  const stage = async () => {
+    const due = await stageDue(loopPool);
+    dueInMs = due.dueInMs ?? Infinity;
+    return due.staged;
+  };
   const staging: Task[] = [
     {
       name: "stage",
       everyMs: STAGE_MS,
       quietMs: QUIET_STAGE_MS,
-      run: () => waking(stageDue(loopPool)),
+      run: () => waking(stage()),
+      dueInMs: () => dueInMs,
     },
     {
       name: "expand",
@@ -202,7 +217,8 @@ export function startSweeper(options: {
       const now = monotonic();
       if (done > 0) stir();
       if (done === SWEEP_ROWS_MAX) return { at: now, quietAt: now }; // it has left some for the next, which need not wait
-      return { at: now + everyMs, quietAt: now + quietMs };
+      const restMs = Math.max(everyMs, Math.min(quietMs, task.dueInMs?.() ?? quietMs));
+      return { at: now + everyMs, quietAt: now + restMs };
     } catch (err) {
       if (!stopping.signal.aborted)
         log.warn({ err, task: name }, "housekeeping failed; it is tried again");

@@ -131,6 +131,11 @@ visited as (
       )))) end
       for update skip locked
     ) as row
+    -- What was changed since this statement began is locked as it is now, and can't be changed by its place: it gets no
+    -- number, for it is left to the next claim.
+    cross join lateral (
+      select from posthorn.deliveries as seen where seen.ctid = row.place_of_row offset 0
+    ) as unchanged
   ) as taken on true
   limit $6::integer
 ),

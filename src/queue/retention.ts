@@ -2,13 +2,12 @@
 import { Socket } from "node:net";
 
 import pg from "pg";
+import { LOCK, tryHold } from "../database/locks.ts";
 
 import { DAY, SECOND } from "../kernel/duration.ts";
 import { databaseError } from "../kernel/faults.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
-
-const LOCK_KEY = 7_067_438_021; // beside the migrations' and the makers': one at a time lets go
 
 /** Whatever holds a lock for longer is a stranger's open transaction: the next run tries again. */
 const LOCK_WAIT_MS = 2 * SECOND;
@@ -74,11 +73,8 @@ export async function retirePartitions(options: RetentionOptions): Promise<Retir
   signal?.addEventListener("abort", cutOff);
   try {
     await client.connect();
-    const { rows } = await client.query<{ locked: boolean }>(
-      "select pg_try_advisory_lock($1) as locked",
-      [LOCK_KEY],
-    );
-    return rows[0]?.locked ? await retire(client, options) : { dropped: [], postponed: [] };
+    const isAlone = await tryHold(client, LOCK.retention);
+    return isAlone ? await retire(client, options) : { dropped: [], postponed: [] };
   } finally {
     signal?.removeEventListener("abort", cutOff);
     const cut = setTimeout(cutOff, END_MAX_MS);

@@ -4,19 +4,30 @@ import type pg from "pg";
 import { sleep } from "../kernel/clock.ts";
 import { move, SWEEP_ROWS_MAX } from "./move.ts";
 
-/** Makes waiting rows ready once they are due. Answers how many. */
-export function stageDue(pool: pg.Pool): Promise<number> {
-  return move(
-    pool,
-    "stage",
-    `with due as (
-       select ctid as place_of_row from posthorn.deliveries
-       where bucket = 0 and state = 1 and due_at <= now()
-       order by due_at, id limit $1 for update skip locked
-     )
-     update posthorn.deliveries as d set state = 0
-     from due where d.ctid = due.place_of_row`,
-  );
+/** Makes waiting rows ready once they are due. Answers how many, and how long it is to the next: null where none waits. */
+export async function stageDue(pool: pg.Pool): Promise<{ staged: number; dueInMs: number | null }> {
+  const { rows } = await pool.query<{ staged: number; dueInMs: number | null }>({
+    name: "stage",
+    text: `
+      with due as (
+        select ctid as place_of_row from posthorn.deliveries
+        where bucket = 0 and state = 1 and due_at <= now()
+        order by due_at, id limit $1 for update skip locked
+      ),
+      staged as (
+        update posthorn.deliveries as d set state = 0
+        from due where d.ctid = due.place_of_row
+        returning 1
+      )
+      select (select count(*) from staged)::integer as staged, (
+        select extract(epoch from due_at - now())::float8 * 1000 from posthorn.deliveries
+        where bucket = 0 and state = 1 and due_at > now() order by due_at, id limit 1
+      ) as "dueInMs"`,
+    values: [SWEEP_ROWS_MAX],
+  });
+  const [row] = rows;
+  if (!row) throw new Error("an aggregate without a row");
+  return row;
 }
 
 // The ended webhooks of a span of ids, at most a thousand, and at most so many of their rows.

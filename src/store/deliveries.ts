@@ -3,7 +3,8 @@ import { sql, type Transaction } from "kysely";
 
 import { timeOfUuid } from "../kernel/ids.ts";
 import type { Db } from "../database/connect.ts";
-import { lockResending } from "./resend-lock.ts";
+import { lock } from "../database/locks.ts";
+import { resendLock } from "./resend-lock.ts";
 import type { DeliveryCause, FinalStatus, Schema, WebhookHealth } from "../database/schema.ts";
 import {
   groupsOfDays,
@@ -177,7 +178,7 @@ export async function queueRetry(
   finished: Pick<DeliveryRow, "event_id" | "webhook_internal_id" | "sequence">,
 ): Promise<string | null> {
   const { event_id: eventId, webhook_internal_id: webhookId } = finished;
-  await lockResending(trx, webhookId);
+  await lock(trx, resendLock(webhookId));
   const pending = await sql<{ id: string }>`
     select id from posthorn.deliveries
     where bucket = ${BUCKET} and event_id = ${eventId} and webhook_id = ${webhookId}

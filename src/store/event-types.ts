@@ -2,6 +2,7 @@
 import { sql, type Transaction } from "kysely";
 
 import type { Db } from "../database/connect.ts";
+import { lock, lockOf } from "../database/locks.ts";
 import type { Schema } from "../database/schema.ts";
 
 /** The tenant of the types that every tenant has; no tenant can be named so. */
@@ -64,9 +65,7 @@ export async function lockEventType(
   tenant: string,
   name: string,
 ): Promise<EventTypeRow | undefined> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`posthorn event type ${tenant} ${name}`}, 0))`.execute(
-    trx,
-  );
+  await lock(trx, lockOf(`event type ${tenant} ${name}`));
   return findEventType(trx, tenant, name);
 }
 

@@ -4,6 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { sql } from "kysely";
 
 import type { Db } from "../database/connect.ts";
+import { lock, LOCK } from "../database/locks.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 
 export type KeyRow = {
@@ -84,9 +85,7 @@ export async function findKeys(db: Db, keys: readonly string[]): Promise<(KeyRow
 /** Makes an admin key where there is none that works; answers it, or null. Two starts at once make one. */
 export function createFirstAdminKey(db: Db): Promise<string | null> {
   return db.transaction().execute(async (trx) => {
-    await sql`select pg_advisory_xact_lock(hashtextextended('posthorn first admin key', 0))`.execute(
-      trx,
-    );
+    await lock(trx, LOCK["first admin key"]);
     const { rows } = await sql`
       select from posthorn.keys
       where scope = 'admin' and revoked_at is null and (expires_at is null or expires_at > now()) limit 1`.execute(

@@ -1,5 +1,6 @@
 // Feeds replays: a few hundred deliveries ahead of what has been sent, so that no queue and no transaction grows with them.
 import type pg from "pg";
+import { tryLock } from "../database/locks.ts";
 
 import { horizonAt, type ReplayStatus } from "./replays.ts";
 import { queueMatches, type ReplaySearch } from "./replay-matches.ts";
@@ -156,12 +157,8 @@ async function lockReplay(
 
 // What sends events of a webhook again does so one after the other, and sees what the others queued: the lock that
 // deliveries.retry takes too. Not waited for, since the next step will do.
-async function lockSending(client: pg.ClientBase, { webhook_id }: OpenReplay): Promise<boolean> {
-  const { rows } = await client.query<{ locked: boolean }>(
-    "select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as locked",
-    [resendLock(webhook_id)],
-  );
-  return rows[0]?.locked === true;
+function lockSending(client: pg.ClientBase, { webhook_id }: OpenReplay): Promise<boolean> {
+  return tryLock(client, resendLock(webhook_id));
 }
 
 function queue(client: pg.ClientBase, replay: OpenReplay, room: number) {

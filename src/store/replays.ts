@@ -5,9 +5,10 @@ import type pg from "pg";
 import { DAY } from "../kernel/duration.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
 import type { Db } from "../database/connect.ts";
+import { lock } from "../database/locks.ts";
 import { groupsOfDays } from "./days.ts";
 import { countMatches, type ReplaySearch } from "./replay-matches.ts";
-import { lockResending } from "./resend-lock.ts";
+import { resendLock } from "./resend-lock.ts";
 import type { FinalStatus, Schema } from "../database/schema.ts";
 import { BUCKET } from "./tenant.ts";
 
@@ -52,7 +53,7 @@ export type Count = { matched: number; countedTo: string | null };
  */
 export async function readMoment(db: Db, webhookId: number): Promise<Moment> {
   return db.transaction().execute(async (trx) => {
-    await lockResending(trx, webhookId);
+    await lock(trx, resendLock(webhookId));
     return readMomentLocked(trx, webhookId);
   });
 }

@@ -2,6 +2,7 @@
 import { sql, type Insertable, type Selectable, type Transaction, type UpdateObject } from "kysely";
 
 import type { Db } from "../database/connect.ts";
+import { lock, lockOf } from "../database/locks.ts";
 import type { Schema, WebhookHealth, WebhooksTable, WebhookStatus } from "../database/schema.ts";
 import { BUCKET } from "./tenant.ts";
 
@@ -161,9 +162,7 @@ export async function replaceRoutes(
  * without the others'. To be taken before any row is locked, or two would wait for each other.
  */
 export async function awaitTurn(trx: Transaction<Schema>, tenant: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`subscribe ${tenant}`}, 0))`.execute(
-    trx,
-  );
+  await lock(trx, lockOf(`subscribe ${tenant}`));
 }
 
 /** How many living webhooks the tenant has, counted to `limit` at most. */

@@ -41,7 +41,7 @@ async function makeCheckout(folder: string): Promise<string> {
   await cp(packageRoot(), join(modules, PACKAGE), { recursive: true, verbatimSymlinks: true });
   for (const entry of await readdir(join(folder, LIBRARIES), { withFileTypes: true }))
     if (entry.isSymbolicLink()) await rm(join(folder, LIBRARIES, entry.name));
-  for (const name of ["src/kernel", "src/store", "test/helpers", "package.json"])
+  for (const name of ["src/kernel", "src/database", "test/helpers", "package.json"])
     await cp(join(ROOT, name), join(folder, name), { recursive: true });
   return folder;
 }

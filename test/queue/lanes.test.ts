@@ -12,7 +12,7 @@ import {
   refitLanes,
   type LaneCursor,
 } from "../../src/queue/lanes.ts";
-import { caller, type Call } from "../helpers/api.ts";
+import { caller, until, type Call } from "../helpers/api.ts";
 import { claim as claimWith } from "../helpers/claims.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
@@ -276,6 +276,39 @@ describe("a sequence", () => {
     );
     expect(again[3]?.sequence).toBe(4);
   });
+
+  test("has no gap where a retry makes a delivery due that a slow claim is on its way to", async () => {
+    await subscribe();
+    await subscribe();
+    await publish("a");
+    const [slow] = await rows(
+      `delete from posthorn.deliveries
+       where webhook_id = (select min(webhook_id) from posthorn.deliveries) returning webhook_id`,
+    );
+    const [{ id }] = await rows(
+      `update posthorn.deliveries set due_at = now() + interval '1 day', cause = 'replay'
+       returning posthorn.public_id('dlv', id) as id`,
+    );
+    // The claim comes by these first, and all are somebody else's.
+    await rows(
+      `insert into posthorn.deliveries
+         (state, payload_bytes, id, event_id, webhook_id, due_at, locked_until, created_at, tenant, cause)
+       select 0, 1, gen_random_uuid(), gen_random_uuid(), $2, now(), now() + interval '1 hour', now(), $1, 'publish'
+       from generate_series(1, 150000)`,
+      [`tenant-${tenants}`, slow.webhook_id],
+    );
+    const claiming = claim();
+    await until(
+      () =>
+        rows(
+          "select from pg_stat_activity where state = 'active' and query like '%with recursive scan%' and pid <> pg_backend_pid()",
+        ),
+      ({ length }) => length > 0,
+    );
+    await post("deliveries.retry", { id }).expect(200);
+    const claims = [...(await claiming), ...(await claim())];
+    expect(claims.map(({ sequence }) => sequence)).toEqual([1]);
+  }, 30_000);
 });
 
 describe("a rate limit", () => {
@@ -345,7 +378,7 @@ describe("a claim", () => {
     expect(taken).toHaveLength(17);
     expect(taken.map(eventOf)).toContain(last);
     expect(new Set([a, b]).size).toBe(2);
-  });
+  }, 30_000);
 
   test("goes round all webhooks though a thousand full ones are passed by on the way", async () => {
     await rows(
