@@ -20,6 +20,7 @@ create table posthorn.attempts (
   body_sha256 bytea,
   response_headers json,
   response_body text,
+  resent_at timestamp with time zone,
   constraint attempts_pkey PRIMARY KEY (bucket, delivery_id, id)
 ) partition by RANGE (id);
 
@@ -1250,9 +1251,11 @@ create view posthorn.v_attempts as
     w.id AS webhook_id,
     a.number,
     a.at,
+    a.resent_at,
     a.duration_ms,
     a.worker,
     v.url,
+    v.preset,
     a.address,
     v.headers_masked AS custom_headers,
     encode(a.body_sha256, 'hex'::text) AS body_sha256,
@@ -1261,8 +1264,7 @@ create view posthorn.v_attempts as
     a.response_headers,
     a.response_body,
     a.reason,
-    a.error,
-    v.preset
+    a.error
    FROM ((posthorn.attempts a
      JOIN posthorn.webhooks w ON ((w.webhook_id = a.webhook_id)))
      LEFT JOIN posthorn.webhook_versions v ON (((v.webhook_id = a.webhook_id) AND (v.version = a.webhook_version))));

@@ -41,6 +41,7 @@ function ours(origin: string): Sender {
       headers,
       body,
       timeoutMs: TIMEOUT_MS,
+      mayResend: () => Promise.resolve(true), // else each would have a socket of its own
     });
     if (exchange.kind === "failed") throw new Error(exchange.error);
     return { ...exchange, body: exchange.body.toString() };

@@ -224,6 +224,7 @@ create table posthorn.attempts (
   body_sha256 bytea,
   response_headers json,
   response_body text,
+  resent_at timestamptz,
   primary key (bucket, delivery_id, id)
 ) partition by range (id);
 

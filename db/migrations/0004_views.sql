@@ -25,9 +25,10 @@ create view posthorn.v_deliveries as
   join posthorn.webhooks as w on w.webhook_id = d.webhook_id
   left join posthorn.events as e on e.bucket = d.bucket and e.tenant = d.tenant and e.id = d.event_id;
 
+-- The preset tells which header carried the signature, and how the body was made of the event.
 create view posthorn.v_attempts as
   select posthorn.public_id('att', a.id) as id, a.tenant, posthorn.public_id('dlv', a.delivery_id) as delivery_id,
-    w.id as webhook_id, a.number, a.at, a.duration_ms, a.worker, v.url, a.address,
+    w.id as webhook_id, a.number, a.at, a.resent_at, a.duration_ms, a.worker, v.url, v.preset, a.address,
     v.headers_masked as custom_headers, encode(a.body_sha256, 'hex') as body_sha256, a.key_version,
     a.status, a.response_headers, a.response_body, a.reason, a.error
   from posthorn.attempts as a

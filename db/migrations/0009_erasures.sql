@@ -9,13 +9,3 @@ create table posthorn.erasures (
   primary key (tenant, event_id)
 );
 create index erasures_to_look_at on posthorn.erasures (look_at) where look_at is not null;
-
--- The preset tells which header carried the signature, and how the body was made of the event.
-create or replace view posthorn.v_attempts as
-  select posthorn.public_id('att', a.id) as id, a.tenant, posthorn.public_id('dlv', a.delivery_id) as delivery_id,
-    w.id as webhook_id, a.number, a.at, a.duration_ms, a.worker, v.url, a.address,
-    v.headers_masked as custom_headers, encode(a.body_sha256, 'hex') as body_sha256, a.key_version,
-    a.status, a.response_headers, a.response_body, a.reason, a.error, v.preset
-  from posthorn.attempts as a
-  join posthorn.webhooks as w on w.webhook_id = a.webhook_id
-  left join posthorn.webhook_versions as v on v.webhook_id = a.webhook_id and v.version = a.webhook_version;

@@ -34,6 +34,7 @@ export function presentAttempt(
     id: formatId("att", row.id),
     number: row.number,
     at: row.at.toISOString(),
+    resent_at: row.resent_at?.toISOString() ?? null,
     duration_ms: row.duration_ms,
     worker: row.worker,
     url: row.url,

@@ -34,6 +34,10 @@ export const attempt = z
     id: z.string(),
     number: z.int(),
     at: instant,
+    resent_at: instant.nullable().meta({
+      description:
+        "When the same request went out a second time: the receiver had closed a kept connection without an answer.",
+    }),
     duration_ms: z.int(),
     worker: z.string(),
     url: z.string(),

@@ -29,6 +29,7 @@ export function recordOf(outcome: Outcome, facts: RecordFacts): AttemptRecord {
   return {
     number: facts.number,
     at: facts.startedAt,
+    resentAt: resentAt(facts.startedAt, exchange?.resentMs ?? null),
     durationMs: exchange?.durationMs ?? 0,
     worker: facts.worker,
     keyVersion: facts.keyVersion,
@@ -40,6 +41,10 @@ export function recordOf(outcome: Outcome, facts: RecordFacts): AttemptRecord {
     responseHeaders: answer && headersWithout(answer.headers, secrets),
     responseBody: answer && storable(kept(answer.body, isFailed, secrets).toString("utf8")),
   };
+}
+
+function resentAt(startedAt: Date, resentMs: number | null): Date | null {
+  return resentMs === null ? null : new Date(startedAt.getTime() + resentMs);
 }
 
 // Masked before it is cut, so that no half of a secret stays; what egress has cut may end with one.

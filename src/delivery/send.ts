@@ -1,9 +1,12 @@
 // One attempt, from a claimed delivery to its settlement. Never throws.
+import type pg from "pg";
+
 import { isReservedType } from "../event-types/names.ts";
 import type { Egress } from "../egress/client.ts";
 import type { Random } from "../kernel/clock.ts";
 import { isSuccess, type HttpRule } from "../presets/policy.ts";
 import type { ClaimedDelivery } from "../queue/claim.ts";
+import { mayStillSend } from "../queue/look-again.ts";
 import type { EventToSend } from "../store/events-to-send.ts";
 import type { Settlement } from "../queue/settle.ts";
 import { build } from "./build.ts";
@@ -18,6 +21,8 @@ export type SendContext = {
   random: Random;
   worker: string;
   http: HttpRule;
+  /** For another look, before a request goes out a second time. */
+  pool: pg.Pool;
 };
 
 /** Leases in a row that ran out: then it counts as a failed attempt, for the delivery may be the cause. */
@@ -64,7 +69,12 @@ export async function send(
     sentAt: startedAt,
     now: () => clock.now(),
   };
-  return settle(await attempt(context, target, event, facts));
+  return settle(
+    await attempt(context, target, event, {
+      ...facts,
+      mayResend: () => mayStillSend(context.pool, delivery, target.version),
+    }),
+  );
 }
 
 /** What came of a request, and what it was made with; nulls where none could be built. */
@@ -80,12 +90,18 @@ export async function attempt(
   { egress, http }: Pick<SendContext, "egress" | "http">,
   target: Target,
   event: EventToSend,
-  facts: { number: number; sequence?: number; sentAt: Date; now: () => Date },
+  facts: {
+    number: number;
+    sequence?: number;
+    sentAt: Date;
+    now: () => Date;
+    mayResend?: () => Promise<boolean>;
+  },
 ): Promise<Attempted> {
-  const { number, sequence, sentAt, now } = facts;
+  const { number, sequence, sentAt, now, mayResend } = facts;
   const built = build(target, event, { attempt: number, sequence, sentAt, http });
   if (built.kind === "unbuildable") return unsent(built.reason, built.error);
-  const exchange = await egress.post(built.request);
+  const exchange = await egress.post({ ...built.request, ...(mayResend && { mayResend }) });
   const outcome = judgeExchange(
     exchange,
     (status) => target.preset !== undefined && isSuccess(target.preset, status),

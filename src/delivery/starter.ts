@@ -1,6 +1,4 @@
 // From claimed deliveries to attempts under way: reads what they need, starts them, and gives back what can't start.
-import type pg from "pg";
-
 import type { Judge } from "../event-types/judge.ts";
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
@@ -20,7 +18,6 @@ const START_WITHIN_MS = 0.9 * SECOND; // a second after an unsubscribe's answer 
 const DRAIN_MS = 30 * SECOND; // as long as the longest timeout
 
 export type StarterOptions = SendContext & {
-  pool: pg.Pool;
   db: Db;
   judge: Judge;
   monotonic: MonotonicClock;

@@ -1,8 +1,10 @@
 // One request on the wire, until the first of its many possible ends.
 import type { Dispatcher } from "undici";
 
+import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import type { Connection, Outgoing } from "./connection.ts";
+import { announcedMs } from "./idle-times.ts";
 import { RESPONSE_BYTES_MAX, type Answered, type Failed } from "./exchange.ts";
 import { addressOf, deadlineFailure, failureOf, isClosedByPeer, type Failure } from "./failure.ts";
 
@@ -11,16 +13,22 @@ const BODY_GRACE_MS = SECOND;
 
 const INTERIM_ANSWERS_MAX = 32; // 100 and 103; a flood of them would keep a processor busy until the deadline
 
-export type Attempt =
-  | Omit<Answered, "durationMs">
-  | Omit<Failed, "durationMs">
-  /** The receiver closed a kept-alive socket before the first byte of an answer: send again over a new one. */
-  | { kind: "stale" };
+// After the request was written, a receiver's close that has crossed it on the way is seen within this. Later than that it
+// may well have been read, and be at work.
+const STALE_WITHIN_MS = 250;
+
+type OfExchange = "durationMs" | "resentMs";
+
+export type Attempt = (Omit<Answered, OfExchange> | Omit<Failed, OfExchange>) & {
+  /** Whether the receiver closed a kept socket, at once and without a byte of an answer: it may be sent again over a new one. */
+  isStale: boolean;
+};
 
 /** Ends an attempt before its time, as a failure where no status is in. */
 export type Cut = (failure: Failure) => void;
 
 export type AttemptOptions = {
+  clock: MonotonicClock;
   timeoutMs: number;
   /** Holds the attempt's `Cut` for as long as it is in flight. */
   inFlight: Set<Cut>;
@@ -32,7 +40,7 @@ export type AttemptOptions = {
 export function makeAttempt(
   connection: Connection,
   request: Outgoing,
-  { timeoutMs, inFlight, ended }: AttemptOptions,
+  { clock, timeoutMs, inFlight, ended }: AttemptOptions,
 ): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -40,6 +48,7 @@ export function makeAttempt(
   let interimAnswers = 0;
   let grace: NodeJS.Timeout | undefined;
   let isSettled = false;
+  const sentAt = clock(); // over a kept socket; else there is no second try
 
   const deadline = setTimeout(() => cut(deadlineFailure(connection.phase, timeoutMs)), timeoutMs);
 
@@ -51,10 +60,11 @@ export function makeAttempt(
     if (!isReusable) connection.destroy();
     ended(attempt, isReusable);
   }
-  function settleAs(failure: Failure, address = connection.address, isReusable = false): void {
-    if (answer === undefined) return settle({ kind: "failed", ...failure, address });
+  function settleAs(failure: Failure, { isReusable = false, isStale = false } = {}): void {
+    const { address } = connection;
+    if (answer === undefined) return settle({ kind: "failed", ...failure, address, isStale });
     const body = Buffer.concat(chunks, Math.min(bytes, RESPONSE_BYTES_MAX));
-    settle({ kind: "answered", ...answer, body, address }, isReusable);
+    settle({ kind: "answered", ...answer, body, address, isStale }, isReusable);
   }
   function cut(failure: Failure): void {
     if (!isSettled) settleAs(failure);
@@ -70,6 +80,7 @@ export function makeAttempt(
       if (isInterim)
         return cut({ reason: "connect", error: "the receiver sent interim answers without end" });
       connection.hasStatus = true;
+      connection.announcedMs = announcedMs(headers["keep-alive"]);
       answer = { status: connection.isUpgrade ? 101 : status, headers: flatten(headers) };
       if (status < 200) return cut(CUT); // no body follows that could be told from the next answer
       grace = setTimeout(() => cut(CUT), BODY_GRACE_MS);
@@ -81,13 +92,16 @@ export function makeAttempt(
       if (bytes > RESPONSE_BYTES_MAX) cut(CUT);
     },
     onResponseEnd() {
-      if (!isSettled) settleAs(CUT, connection.address, true);
+      if (!isSettled) settleAs(CUT, { isReusable: true });
     },
     onResponseError(_, error) {
       if (isSettled) return;
       const isUnanswered = connection.isReused && !connection.hasBegun;
-      if (isUnanswered && isClosedByPeer(error)) return settle({ kind: "stale" });
-      settleAs(failureOf(error, connection.phase), connection.address ?? addressOf(error));
+      const isAtOnce = clock() - sentAt <= STALE_WITHIN_MS;
+      connection.address ??= addressOf(error);
+      settleAs(failureOf(error, connection.phase), {
+        isStale: isUnanswered && isAtOnce && isClosedByPeer(error),
+      });
     },
   });
 }

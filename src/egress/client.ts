@@ -1,5 +1,6 @@
 // The one client that reaches receivers. Whatever they do, each exchange ends in time and in bounded memory.
-import type { MonotonicClock } from "../kernel/clock.ts";
+import { sleep, type MonotonicClock } from "../kernel/clock.ts";
+import { SECOND } from "../kernel/duration.ts";
 import { PosthornError } from "../kernel/errors.ts";
 import type { AddressRules } from "./address.ts";
 import type { Attempt } from "./attempt.ts";
@@ -11,6 +12,9 @@ import { createTransport } from "./transport.ts";
 
 // Kept over all receivers, one per slot of the default concurrency; not fewer for each, since many may lead to one host.
 const IDLE_CONNECTIONS_MIN = 256;
+
+// How old what was seen by another look may be: a second after an unsubscribe's answer nothing may start.
+const LOOK_MS_MAX = 0.9 * SECOND;
 
 export type EgressOptions = AddressRules & {
   clock: MonotonicClock;
@@ -35,29 +39,32 @@ export function createEgress(options: EgressOptions): Egress {
   const { clock, concurrency = 0 } = options;
   const resolver = options.resolver ?? createResolver({ clock });
   const idleMax = Math.max(IDLE_CONNECTIONS_MIN, concurrency);
-  const transport = createTransport(createDialer({ ...options, resolver }), idleMax);
+  const transport = createTransport(createDialer({ ...options, resolver }), { clock, idleMax });
   const judge = createJudgedUrls(options);
   let isClosing = false;
 
-  async function send(request: EgressRequest, elapsedMs: () => number): Promise<Attempt> {
-    const { headers, body, timeoutMs, httpsOnly = false } = request;
+  async function send(request: EgressRequest, elapsedMs: () => number): Promise<Ended> {
+    const { headers, body, timeoutMs, httpsOnly = false, mayResend } = request;
     const url = judge(request.url, httpsOnly);
-    const first = await transport.send({ url, headers, body }, { timeoutMs, isFresh: false });
-    if (first.kind !== "stale" || isClosing) return first;
-    // Nobody's failure, so not one of the schedule's attempts; the deadline stays what it was.
-    const leftMs = Math.max(1, timeoutMs - elapsedMs());
-    return transport.send({ url, headers, body }, { timeoutMs: leftMs, isFresh: true });
+    const sending = { url, headers, body };
+    const first = await transport.send(sending, { timeoutMs, isFresh: mayResend === undefined });
+    if (!first.isStale || !mayResend) return { ...first, resentMs: null };
+    // The deadline stays what it was.
+    const leftMs = () => Math.max(1, timeoutMs - elapsedMs());
+    const isAllowed = await inTime(mayResend, Math.min(leftMs(), LOOK_MS_MAX));
+    if (!isAllowed || isClosing) return { ...first, resentMs: null };
+    const resentMs = elapsedMs();
+    const second = await transport.send(sending, { timeoutMs: leftMs(), isFresh: true });
+    return { ...second, resentMs };
   }
 
   return {
     async post(request) {
-      if (isClosing) return { ...STOPPING, durationMs: 0 };
       const startedAt = clock();
       const elapsedMs = () => Math.round(clock() - startedAt);
-      const attempt = await send(request, elapsedMs).catch(unsendable);
-      // A new socket is never stale; one that was closed by a stop may be.
-      const known = attempt.kind === "stale" ? CUT : attempt;
-      return { ...known, durationMs: elapsedMs() };
+      const sent = isClosing ? STOPPING : await send(request, elapsedMs).catch(unsendable);
+      const { isStale: _, ...ended } = sent;
+      return { ...ended, durationMs: elapsedMs() };
     },
     async close() {
       isClosing = true;
@@ -68,15 +75,23 @@ export function createEgress(options: EgressOptions): Egress {
   };
 }
 
-function unsendable(error: unknown): Omit<Failed, "durationMs"> {
+type Ended = Attempt & { resentMs: number | null };
+
+function unsendable(error: unknown): Ended {
   const issue = error instanceof PosthornError ? error.issues?.[0] : undefined;
   if (issue) return failed("policy", `the URL ${issue.message}`);
   return failed("connect", "the request could not be made");
 }
 
-function failed(reason: Failed["reason"], error: string): Omit<Failed, "durationMs"> {
-  return { kind: "failed", reason, error, address: null };
+// Whether it was allowed, and within so long.
+function inTime(mayResend: () => Promise<boolean>, withinMs: number): Promise<boolean> {
+  const over = new AbortController();
+  const late = sleep(withinMs, over.signal).then(() => false);
+  return Promise.race([mayResend().catch(() => false), late]).finally(() => over.abort());
+}
+
+function failed(reason: Failed["reason"], error: string): Ended & Pick<Failed, "reason" | "error"> {
+  return { kind: "failed", reason, error, address: null, isStale: false, resentMs: null };
 }
 
 const STOPPING = failed("connect", "the service is stopping");
-const CUT = failed("connect", "the connection was cut");

@@ -3,13 +3,12 @@ import type { Socket } from "node:net";
 
 import { Client, type Dispatcher } from "undici";
 
-import { SECOND } from "../kernel/duration.ts";
+import { HOUR } from "../kernel/duration.ts";
 import type { Dial } from "./dialer.ts";
 import type { Phase } from "./failure.ts";
 import { lawfulInterim } from "./interim.ts";
 
-const IDLE_MS_MAX = 4 * SECOND; // below the 5 s after which node and Apache close: fewer sockets closed at reuse
-const IDLE_MARGIN_MS = SECOND; // of what a receiver promises in `Keep-Alive: timeout`, for the way there
+const IDLE_MS_MAX = HOUR; // undici's own timers are only exact to a second; `connections.ts` closes long before
 const HEADER_BYTES_MAX = 16 * 1024; // as node's own, and more than any receiver needs
 
 export type Outgoing = { path: string; headers: Record<string, unknown>; body: Buffer };
@@ -23,6 +22,8 @@ export type Connection = {
   hasBegun: boolean;
   /** Whether the status is in: what comes now is the body. */
   hasStatus: boolean;
+  /** How long the receiver promises to keep the socket, by its last answer. */
+  announcedMs: number | null;
   /** Whether the answer was a 101. */
   isUpgrade: boolean;
   /** Sends one request; the one before has to be over. */
@@ -64,7 +65,7 @@ export function createConnection(origin: string, dial: Dial, closed: () => void)
     bodyTimeout: 0,
     keepAliveTimeout: IDLE_MS_MAX,
     keepAliveMaxTimeout: IDLE_MS_MAX,
-    keepAliveTimeoutThreshold: IDLE_MARGIN_MS,
+    keepAliveTimeoutThreshold: 0,
     maxHeaderSize: HEADER_BYTES_MAX,
   });
   client.on("disconnect", closed);
@@ -76,6 +77,7 @@ export function createConnection(origin: string, dial: Dial, closed: () => void)
     isReused: false,
     hasBegun: false,
     hasStatus: false,
+    announcedMs: null,
     isUpgrade: false,
     send({ path, headers, body }, handler) {
       connection.isReused = socket !== undefined;

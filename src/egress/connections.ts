@@ -1,34 +1,61 @@
 // The connections to all receivers: as many as there are requests in flight, the idle ones few, and closed soon.
+import type { MonotonicClock } from "../kernel/clock.ts";
 import { createConnection, type Connection } from "./connection.ts";
 import type { Dial } from "./dialer.ts";
+import { createIdleTimes } from "./idle-times.ts";
 
 export type Connections = {
   /** A connection to `origin`, the one used last where some are idle; a fresh one where that is asked for. */
   take(origin: string, isFresh: boolean): Connection;
   /** Takes back one that may be used again. */
   keep(connection: Connection): void;
+  /** Told that one which was taken from the idle ones was being closed by its receiver. */
+  wasStale(connection: Connection): void;
   /** Closes the idle ones; one in use is closed by whoever uses it. */
   close(): void;
 };
+
+export type ConnectionsOptions = {
+  clock: MonotonicClock;
+  /** How many are kept idle, over all receivers. */
+  idleMax: number;
+};
+
+type Idle = { since: number; timer: NodeJS.Timeout };
 
 /**
  * Creates the pools, one for each origin. Not undici's own: its `Pool` looks through all its clients for each
  * request, and does not tell which of them it took, on which the deadline's text and the second try depend.
  */
-export function createConnections(dial: Dial, idleMax: number): Connections {
+export function createConnections(dial: Dial, { clock, idleMax }: ConnectionsOptions): Connections {
   const idleByOrigin = new Map<string, Connection[]>(); // the one used last at the end
-  const idle = new Set<Connection>(); // over all origins, idle for longest first
+  const idle = new Map<Connection, Idle>(); // over all origins, idle for longest first
+  const idleTimes = createIdleTimes(clock);
+  const idledMs = new WeakMap<Connection, number>(); // of those that were taken again
   let isClosed = false;
 
-  function forget(connection: Connection): void {
-    if (!idle.delete(connection)) return;
+  // Answers how long it had been idle; undefined where it was not.
+  function forget(connection: Connection): number | undefined {
+    const found = idle.get(connection);
+    if (!found) return undefined;
+    idle.delete(connection);
+    clearTimeout(found.timer);
     const pool = idleByOrigin.get(connection.origin) ?? [];
     pool.splice(pool.indexOf(connection), 1);
     if (pool.length === 0) idleByOrigin.delete(connection.origin);
+    return clock() - found.since;
+  }
+
+  function drop(connection: Connection): void {
+    forget(connection);
+    connection.destroy();
   }
 
   function open(origin: string): Connection {
-    const connection = createConnection(origin, dial, () => forget(connection));
+    const connection = createConnection(origin, dial, () => {
+      const idled = forget(connection);
+      if (idled !== undefined) idleTimes.closed(origin, idled); // what we close is forgotten before
+    });
     return connection;
   }
 
@@ -38,28 +65,33 @@ export function createConnections(dial: Dial, idleMax: number): Connections {
       for (;;) {
         const connection = idleByOrigin.get(origin)?.at(-1);
         if (connection === undefined) return open(origin);
-        forget(connection);
+        idledMs.set(connection, forget(connection) ?? 0);
         if (connection.isOpen()) return connection;
       }
     },
     keep(connection) {
-      if (isClosed || !connection.isOpen()) return connection.destroy();
-      const pool = idleByOrigin.get(connection.origin);
+      const { origin, announcedMs } = connection;
+      const limitMs = idleTimes.limitMs(origin, announcedMs);
+      if (isClosed || limitMs === 0 || !connection.isOpen()) return connection.destroy();
+      const pool = idleByOrigin.get(origin);
       if (pool) pool.push(connection);
-      else idleByOrigin.set(connection.origin, [connection]);
-      idle.add(connection);
-      for (const longest of idle) {
+      else idleByOrigin.set(origin, [connection]);
+      const timer = setTimeout(() => {
+        drop(connection);
+        if (announcedMs === null) idleTimes.keptOpen(origin, limitMs);
+      }, limitMs);
+      idle.set(connection, { since: clock(), timer });
+      for (const longest of idle.keys()) {
         if (idle.size <= idleMax) break;
-        forget(longest);
-        longest.destroy();
+        drop(longest);
       }
+    },
+    wasStale(connection) {
+      idleTimes.closed(connection.origin, idledMs.get(connection) ?? 0);
     },
     close() {
       isClosed = true;
-      for (const connection of [...idle]) {
-        forget(connection);
-        connection.destroy();
-      }
+      for (const connection of [...idle.keys()]) drop(connection);
     },
   };
 }

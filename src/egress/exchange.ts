@@ -8,6 +8,11 @@ export type EgressRequest = {
   timeoutMs: number;
   /** Refuses http, for a webhook whose preset or operator demands https. */
   httpsOnly?: boolean;
+  /**
+   * Asked before it goes out a second time, where a kept socket has closed without an answer: whether it may still be sent.
+   * Without it the request goes over a new socket, and out once.
+   */
+  mayResend?: () => Promise<boolean>;
 };
 
 /** A status line was seen: the receiver has answered, whatever became of the rest. */
@@ -18,6 +23,8 @@ export type Answered = {
   body: Buffer;
   address: string | null;
   durationMs: number;
+  /** How long after its start the request went out a second time, if it did; the other members are those of that one. */
+  resentMs: number | null;
 };
 
 /** No status line was seen; `reason` is the phase that failed, `error` a short text without secrets. */
@@ -27,6 +34,7 @@ export type Failed = {
   error: string;
   address: string | null;
   durationMs: number;
+  resentMs: number | null;
 };
 
 export type Exchange = Answered | Failed;

@@ -2,7 +2,7 @@
 import got, { type Options } from "got";
 
 import { makeAttempt, type Attempt, type Cut } from "./attempt.ts";
-import { createConnections } from "./connections.ts";
+import { createConnections, type ConnectionsOptions } from "./connections.ts";
 import type { Dial } from "./dialer.ts";
 import type { EgressRequest } from "./exchange.ts";
 import type { Failure } from "./failure.ts";
@@ -20,8 +20,9 @@ type How = { timeoutMs: number; isFresh: boolean };
 type Sent = { attempt: Promise<Attempt> };
 
 /** Creates the transport; its connections are shared by all that it sends. */
-export function createTransport(dial: Dial, idleMax: number): Transport {
-  const connections = createConnections(dial, idleMax);
+export function createTransport(dial: Dial, options: ConnectionsOptions): Transport {
+  const { clock } = options;
+  const connections = createConnections(dial, options);
   const inFlight = new Set<Cut>();
 
   function carry({ url, headers, body, context }: Options): Sent {
@@ -31,10 +32,12 @@ export function createTransport(dial: Dial, idleMax: number): Transport {
     const attempt = new Promise<Attempt>((resolve) => {
       const request = { path: pathname + search, headers, body: body as Buffer };
       makeAttempt(connection, request, {
+        clock,
         timeoutMs,
         inFlight,
         ended(attempt, isReusable) {
           if (isReusable) connections.keep(connection);
+          if (attempt.isStale) connections.wasStale(connection);
           resolve(attempt);
         },
       });

@@ -9,6 +9,8 @@ import type { ClaimedDelivery } from "./claim.ts";
 export type AttemptRecord = {
   number: number;
   at: Date;
+  /** When the request went out a second time, a kept socket having closed without an answer. */
+  resentAt: Date | null;
   durationMs: number;
   worker: string;
   keyVersion: number | null;
@@ -45,11 +47,11 @@ with outcome as (
   select * from unnest(
     $1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::bigint[], $7::integer[],
     $8::smallint[], $9::timestamptz[], $10::integer[], $11::text[], $12::integer[], $13::text[], $14::smallint[],
-    $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[], $24::boolean[]
+    $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[], $24::boolean[], $25::timestamptz[]
   ) as o (
     id, fence, verdict, due_at, tenant, webhook_id, webhook_version,
     number, at, duration_ms, worker, key_version, address, status,
-    reason, error, body_sha256, response_headers, response_body, attempt_id, is_held
+    reason, error, body_sha256, response_headers, response_body, attempt_id, is_held, resent_at
   )
 ),
 -- By the primary key, row by row, whatever the planner thinks of an empty queue: decision 0007.
@@ -129,9 +131,9 @@ const RECORD = `,
 recorded as (
   insert into posthorn.attempts
     (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address,
-     status, reason, error, body_sha256, response_headers, response_body)
+     status, reason, error, body_sha256, response_headers, response_body, resent_at)
   select attempt_id, tenant, id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version,
-    address, status, reason, error, decode(body_sha256, 'hex'), response_headers::json, response_body
+    address, status, reason, error, decode(body_sha256, 'hex'), response_headers::json, response_body, resent_at
   from outcome
   on conflict do nothing
 )`;
@@ -198,6 +200,7 @@ export async function settle(
       plain((s) => attemptUuid(s.attempt.at, s.delivery.id, s.delivery.fence)),
       ...lessonsOf(settlements),
       plain((s) => isGone(s) && disabled.has(s.delivery.webhook_id)),
+      plain((s) => s.attempt.resentAt),
     ],
   });
   return rows;

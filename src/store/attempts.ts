@@ -11,6 +11,7 @@ export type AttemptRow = {
   id: string;
   number: number;
   at: Date;
+  resent_at: Date | null;
   duration_ms: number;
   worker: string;
   url: string;
@@ -41,7 +42,7 @@ export async function listAttempts(
   const span = within(await readSpan(db, "attempts"), { since: timeOfUuid(id), until });
   return readParts(partsForth(span), ATTEMPTS_MAX, async (part, limit) => {
     const { rows } = await sql<AttemptRow>`
-    select a.id, a.number, a.at, a.duration_ms, a.worker, v.url, v.preset, v.headers_masked, a.address, encode(a.body_sha256, 'hex') as body_sha256,
+    select a.id, a.number, a.at, a.resent_at, a.duration_ms, a.worker, v.url, v.preset, v.headers_masked, a.address, encode(a.body_sha256, 'hex') as body_sha256,
       a.key_version, a.status, a.response_headers, a.response_body, a.reason, a.error
     from posthorn.attempts as a
     join posthorn.webhook_versions as v on v.webhook_id = a.webhook_id and v.version = a.webhook_version

@@ -88,6 +88,7 @@ function attemptRow(
     id,
     number: record.number,
     at: record.at,
+    resent_at: record.resentAt,
     duration_ms: record.durationMs,
     worker: record.worker,
     url: webhook.url,

@@ -87,6 +87,7 @@ describe("a published event", () => {
         id: expect.stringMatching(/^att_/),
         number: 1,
         at: expect.any(String),
+        resent_at: null,
         duration_ms: expect.any(Number),
         worker: expect.any(String),
         url: inbox.url,

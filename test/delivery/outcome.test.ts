@@ -9,7 +9,15 @@ const is2xx = (status: number) => status >= 200 && status <= 299;
 
 function answered(status: number, headers: Record<string, string> = {}): Answered {
   const body = Buffer.from("said");
-  return { kind: "answered", status, headers, body, address: "127.0.0.1", durationMs: 7 };
+  return {
+    kind: "answered",
+    status,
+    headers,
+    body,
+    address: "127.0.0.1",
+    durationMs: 7,
+    resentMs: null,
+  };
 }
 
 function retryAfterMs(status: number, headers: Record<string, string>): number | null | undefined {
@@ -49,6 +57,7 @@ test.each(["dns", "connect", "tls", "timeout", "policy"] as const)(
       error: "what happened",
       address: null,
       durationMs: 3,
+      resentMs: null,
     };
     const outcome = judgeExchange(exchange, is2xx, NOW);
     const expected = { kind: "failed", reason, error: "what happened", exchange };

@@ -9,7 +9,7 @@ import { RESPONSE_BYTES_MAX } from "../../src/egress/exchange.ts";
 
 const answered = (body: string, headers: Record<string, string> = {}): Outcome => {
   const exchange = { status: 200, headers, body: Buffer.from(body), address: null, durationMs: 1 };
-  return { kind: "delivered", exchange: { kind: "answered", ...exchange } };
+  return { kind: "delivered", exchange: { kind: "answered", ...exchange, resentMs: null } };
 };
 const failed = (body: string): Outcome => ({
   kind: "failed",

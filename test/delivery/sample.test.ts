@@ -68,6 +68,7 @@ test("a sample arrives as a delivery would, signed, under an id of its own, and 
   expect(attempt).toEqual({
     id: expect.stringMatching(/^att_[0-9a-f]{32}$/),
     number: 1,
+    resent_at: null,
     at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
     duration_ms: expect.any(Number),
     worker: expect.any(String),

@@ -39,11 +39,53 @@ test.each(["reset", "close"])(
     const end: Behaviour = (socket) => (how === "reset" ? socket.resetAndDestroy() : socket.end());
     const receiver = closing(await startReceiver(secondTime(end)));
     const { post } = startEgress();
-    await post(receiver.url);
-    expect(await post(receiver.url)).toMatchObject({ kind: "answered", status: 200 });
+    expect(await post(receiver.url)).toMatchObject({ resentMs: null });
+    const exchange = await post(receiver.url);
+    expect(exchange).toMatchObject({ kind: "answered", status: 200 });
+    expect(exchange.resentMs).toBeLessThanOrEqual(exchange.durationMs); // so it is on record
     expect(receiver.accepted).toBe(2);
   },
 );
+
+test("a kept connection that is closed later than 250 ms after the request is a failure, and it went out once", async () => {
+  const late: Behaviour = (socket) => void setTimeout(() => socket.resetAndDestroy(), 350);
+  const receiver = closing(await startReceiver(secondTime(late)));
+  const { post } = startEgress();
+  await post(receiver.url);
+  const exchange = await post(receiver.url, { timeoutMs: 5_000 });
+  expect(exchange).toMatchObject({
+    kind: "failed",
+    error: "the receiver closed the connection without an answer",
+    resentMs: null,
+  });
+  expect(receiver.accepted).toBe(1);
+});
+
+test("nothing goes out a second time unless another look allows it, and in time", async () => {
+  const refusals = [
+    () => Promise.resolve(false),
+    () => Promise.reject(new Error("the database is away")),
+    () => new Promise<boolean>(() => {}),
+  ];
+  for (const mayResend of refusals) {
+    const end: Behaviour = (socket) => void socket.end();
+    const receiver = closing(await startReceiver(secondTime(end)));
+    const { post } = startEgress();
+    await post(receiver.url);
+    const exchange = await post(receiver.url, { mayResend, timeoutMs: 2_000 });
+    expect(exchange).toMatchObject({ kind: "failed", reason: "connect", resentMs: null });
+    expect(receiver.accepted).toBe(1);
+  }
+});
+
+test("what may not go out twice has a connection of its own", async () => {
+  const recorder = closing(await startRecorder());
+  const { egress, post } = startEgress();
+  await post(recorder.url);
+  const body = Buffer.from("{}");
+  await egress.post({ url: recorder.url, headers: {}, body, timeoutMs: 1_000 });
+  expect(recorder.accepted).toBe(2);
+});
 
 test("that second try is the only one, and a failure of it counts", async () => {
   const reset: Behaviour = (socket) => void socket.resetAndDestroy();
@@ -55,13 +97,13 @@ test("that second try is the only one, and a failure of it counts", async () => 
 });
 
 test("that second try stays within the first one's deadline", async () => {
-  const late: Behaviour = (socket) => void setTimeout(() => socket.resetAndDestroy(), 500);
+  const late: Behaviour = (socket) => void setTimeout(() => socket.resetAndDestroy(), 150);
   const receiver = closing(await startReceiver(secondTime(late, () => {})));
   const { post } = startEgress();
   await post(receiver.url);
-  const exchange = await post(receiver.url, { timeoutMs: 600 });
+  const exchange = await post(receiver.url, { timeoutMs: 1_500 });
   expect(exchange).toMatchObject({ kind: "failed", reason: "timeout" });
-  expect(exchange.durationMs).toBeLessThan(1_000);
+  expect(exchange.durationMs).toBeLessThan(1_600);
   expect(receiver.accepted).toBe(2);
 });
 
@@ -107,6 +149,20 @@ test("a connection whose answer was cut is closed, not kept", async () => {
     await startEgress().post(receiver.url);
     await allClosed(receiver);
   }
+});
+
+test("an idle connection is closed a second before its receiver was seen to do so, 4 s where nothing is known", async () => {
+  const idles = (ms: number): Behaviour => {
+    return (socket, request) => (ok(socket, request), void setTimeout(() => socket.end(), ms));
+  };
+  const receiver = closing(await startReceiver(idles(1_600)));
+  const { post } = startEgress();
+  await post(receiver.url);
+  await allClosed(receiver);
+  await post(receiver.url);
+  const idleSince = performance.now();
+  await allClosed(receiver);
+  expect(performance.now() - idleSince).toBeLessThan(1_400);
 });
 
 test("an idle connection is closed after 4 s", async () => {

@@ -28,6 +28,9 @@ export function startEgress(options: Partial<EgressOptions> = {}): { egress: Egr
   );
   const body = Buffer.from('{"type":"test"}');
   const post: Post = (url, more) =>
-    egress.post({ url, headers: {}, body, timeoutMs: 300, ...more });
+    egress.post({
+      ...{ url, headers: {}, body, timeoutMs: 300, mayResend: () => Promise.resolve(true) },
+      ...more,
+    });
   return { egress, post };
 }

@@ -67,6 +67,7 @@ const settlement = (
   attempt: {
     number: delivery.attempts_made + 1,
     at: new Date(),
+    resentAt: null,
     durationMs: 5,
     worker,
     keyVersion: null,

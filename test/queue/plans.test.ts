@@ -26,6 +26,7 @@ afterEach(async () => {
 const attempt: Settlement["attempt"] = {
   number: 1,
   at: new Date(),
+  resentAt: null,
   durationMs: 1,
   worker: "a worker",
   keyVersion: null,

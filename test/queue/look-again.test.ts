@@ -1,0 +1,63 @@
+// What another look says before a request goes out a second time.
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+
+import { connect, type Connection } from "../../src/database/connect.ts";
+import { silentLog } from "../../src/kernel/log.ts";
+import type { ClaimedDelivery } from "../../src/queue/claim.ts";
+import { mayStillSend } from "../../src/queue/look-again.ts";
+import { caller, type Call } from "../helpers/api.ts";
+import { claim } from "../helpers/claims.ts";
+import { startTestService, type TestService } from "../helpers/service.ts";
+
+let service: TestService; // an api alone: nobody claims but the tests
+let loop: Connection;
+let post: Call;
+let tenants = 0;
+
+beforeAll(async () => {
+  service = await startTestService({}, { role: "api" });
+  loop = connect(service.databaseUrl, { name: "again", max: 2, log: silentLog, plans: "pinned" });
+});
+afterAll(async () => {
+  await loop.close();
+  await service.stop();
+});
+
+async function claimOne(): Promise<{ id: string; claimed: ClaimedDelivery }> {
+  post = caller(service, { "X-Tenant": `tenant-${++tenants}` });
+  const { id } = (await post("webhooks.subscribe", { url: "https://example.com/" })).body;
+  await post("events.publish", { type: "message.created", payload: 1 }).expect(200);
+  const { deliveries } = await claim(loop.pool);
+  return { id, claimed: deliveries[0]! };
+}
+const look = (claimed: ClaimedDelivery) =>
+  mayStillSend(loop.pool, claimed, claimed.webhook_version);
+
+test("what was claimed may still be sent while nothing has changed", async () => {
+  const { claimed } = await claimOne();
+  expect(await look(claimed)).toBe(true);
+});
+
+test.each<[string, (id: string) => Promise<unknown>]>([
+  ["is unsubscribed", (id) => post("webhooks.unsubscribe", { id }).expect(200)],
+  ["is paused", (id) => post("webhooks.update", { id, paused: true }).expect(200)],
+  ["has a new URL", (id) => post("webhooks.update", { id, url: "https://b.test/" }).expect(200)],
+  ["is deleted", (id) => post("webhooks.delete", { id }).expect(200)],
+  [
+    "is disabled",
+    (id) => loop.pool.query("update posthorn.webhooks set health = 'disabled' where id = $1", [id]),
+  ],
+])("nothing is sent again to a webhook that %s", async (_, change) => {
+  const { id, claimed } = await claimOne();
+  await change(id);
+  expect(await look(claimed)).toBe(false);
+});
+
+test.each([
+  ["has run out", "locked_until = now() - interval '1 second'"],
+  ["is another's", "fence = fence + 1"],
+])("nothing is sent again under a lease that %s", async (_, change) => {
+  const { claimed } = await claimOne();
+  await loop.pool.query(`update posthorn.deliveries set ${change} where id = $1`, [claimed.id]);
+  expect(await look(claimed)).toBe(false);
+});
