@@ -18,7 +18,7 @@ export type AttemptRow = {
 export const ATTEMPTS_TABLE = `
   create table if not exists attempts (
     bucket smallint default 0 not null, number smallint not null, status smallint, duration_ms integer not null,
-    webhook_version integer not null, key_version integer, webhook_id bigint not null, delivery_id uuid not null,
+    webhook_version uuid not null, key_version integer, webhook_id bigint not null, delivery_id uuid not null,
     id uuid not null, at timestamptz not null, tenant text not null, worker text not null, address text, reason text,
     error text, body_sha256 bytea, response_headers json, response_body text, primary key (bucket, delivery_id, id)
   )`;
@@ -32,7 +32,7 @@ export async function insertAttempts(pool: pg.Pool, rows: readonly AttemptRow[])
       insert into attempts
         (id, delivery_id, at, duration_ms, status, body_sha256, response_headers, response_body,
          number, webhook_version, key_version, webhook_id, tenant, worker, address)
-      select a.*, 1, 1, 1, 1, 'bench', 'a worker', '127.0.0.1'
+      select a.*, 1, gen_random_uuid(), 1, 1, 'bench', 'a worker', '127.0.0.1'
       from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::integer[], $5::smallint[], $6::bytea[], $7::json[], $8::text[]) as a`,
     values: [
       column((row) => row.id),

@@ -59,5 +59,5 @@ finished as (
 insert into posthorn.attempts
   (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address, status,
    body_sha256, response_headers, response_body)
-select attempt_id, 'wide', delivery_id, webhook_id, 1, 1, at, 5, 'a worker', 1, '127.0.0.1', 200,
+select attempt_id, 'wide', delivery_id, webhook_id, gen_random_uuid(), 1, at, 5, 'a worker', 1, '127.0.0.1', 200,
   sha256(event_id::text::bytea), '{"content-length":"2","content-type":"text/plain"}', 'ok' from old`;

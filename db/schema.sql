@@ -6,7 +6,7 @@ create table posthorn.attempts (
   number smallint not null,
   status smallint,
   duration_ms integer not null,
-  webhook_version integer not null,
+  webhook_version uuid not null,
   key_version integer,
   webhook_id bigint not null,
   delivery_id uuid not null,
@@ -270,20 +270,22 @@ CREATE INDEX webhook_states_told ON posthorn.webhook_states USING btree (bucket,
 
 create table posthorn.webhook_versions (
   webhook_id bigint not null,
-  version integer not null,
+  version uuid not null,
   tenant text collate "C" not null,
   url text not null,
   preset text not null,
   headers_masked json not null,
-  created_at timestamp with time zone not null,
+  valid_from timestamp with time zone not null,
+  valid_until timestamp with time zone,
   constraint webhook_versions_pkey PRIMARY KEY (webhook_id, version)
 );
+CREATE UNIQUE INDEX webhook_versions_valid ON posthorn.webhook_versions USING btree (webhook_id) WHERE (valid_until IS NULL);
 
 create table posthorn.webhooks (
   webhook_id bigint default (((('x'::text || "right"(replace((gen_random_uuid())::text, '-'::text, ''::text), 13)))::bit(52))::bigint + 1) not null,
   tenant text collate "C" not null,
   id uuid not null,
-  version integer default 1 not null,
+  version uuid default gen_random_uuid() not null,
   name text,
   status text not null,
   paused boolean default false not null,

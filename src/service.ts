@@ -168,6 +168,8 @@ function createParts(
 
     /** Starts delivering; answers how to stop it. */
     deliver() {
+      const targets = createTargets(loop.db, sealer, log);
+      loop.pool.on("error", () => targets.forget());
       const delivering = startLoop({
         ...sending,
         pool: loop.pool,
@@ -177,7 +179,7 @@ function createParts(
         monotonic,
         clock: createDatabaseClock(monotonic),
         random: Math.random,
-        targets: createTargets(loop.db, sealer, log),
+        targets,
         concurrency,
         perWebhook: config.POSTHORN_MAX_IN_FLIGHT_PER_WEBHOOK,
         perHost: config.POSTHORN_MAX_IN_FLIGHT_PER_HOST,

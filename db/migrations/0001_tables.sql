@@ -56,11 +56,13 @@ create table posthorn.event_types (
 -- `id` is the public id, unique in its tenant while the webhook lives. Rows elsewhere point to `webhook_id`,
 -- so that a webhook made again under a deleted one's id inherits nothing of it. That one is drawn, 52 bits of chance, which
 -- a JavaScript number holds: what is moved from one database into another, or made in a copy of one, meets none of its kind.
+-- `version` is drawn anew with each change: a number that rises would be given twice where a standby that lacks the last
+-- change is promoted, and a worker that remembers the lost one would take it for this.
 create table posthorn.webhooks (
   webhook_id bigint primary key default ('x' || right(replace(gen_random_uuid()::text, '-', ''), 13))::bit(52)::bigint + 1,
   tenant text collate "C" not null,
   id uuid not null,
-  version integer not null default 1,
+  version uuid not null default gen_random_uuid(),
   name text,
   status text not null check (status in ('Subscribed', 'Unsubscribed')),
   paused boolean not null default false,
@@ -94,17 +96,19 @@ create index webhooks_to_announce on posthorn.webhooks (webhook_id) where health
 create index webhooks_list on posthorn.webhooks (tenant, created_at, webhook_id) where deleted_at is null;
 
 -- What was sent where, for the attempts to point to: one row for each change of what goes out.
--- Header values stand here as asterisks.
+-- Header values stand here as asterisks. `valid_until` is null in the one that is valid now.
 create table posthorn.webhook_versions (
   webhook_id bigint not null,
-  version integer not null,
+  version uuid not null,
   tenant text collate "C" not null,
   url text not null,
   preset text not null,
   headers_masked json not null,
-  created_at timestamptz not null,
+  valid_from timestamptz not null,
+  valid_until timestamptz,
   primary key (webhook_id, version)
 );
+create unique index webhook_versions_valid on posthorn.webhook_versions (webhook_id) where valid_until is null;
 
 -- What the deliveries teach about a webhook, apart from its settings: these rows are written by workers,
 -- those are locked by the API's updates.
@@ -210,7 +214,7 @@ create table posthorn.attempts (
   number smallint not null,
   status smallint,
   duration_ms integer not null,
-  webhook_version integer not null,
+  webhook_version uuid not null,
   key_version integer,
   webhook_id bigint not null,
   delivery_id uuid not null,

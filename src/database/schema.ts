@@ -16,7 +16,7 @@ export type WebhooksTable = {
   webhook_id: Generated<number>;
   tenant: string;
   id: string;
-  version: Generated<number>;
+  version: Generated<string>;
   name: string | null;
   status: WebhookStatus;
   paused: boolean;
@@ -71,12 +71,13 @@ export type Schema = {
   "posthorn.webhooks": WebhooksTable;
   "posthorn.webhook_versions": {
     webhook_id: number;
-    version: number;
+    version: string;
     tenant: string;
     url: string;
     preset: string;
     headers_masked: Json<Record<string, string>>;
-    created_at: Date;
+    valid_from: Date;
+    valid_until: Date | null;
   };
   "posthorn.routes": { tenant: string; type_pattern: string; channel: string; webhook_id: number };
 };

@@ -37,7 +37,7 @@ export type Loop = {
 
 /** Starts delivering. While the database is away the loop waits, and goes on by itself. */
 export function startLoop(options: LoopOptions): Loop {
-  const { pool, log, monotonic } = options;
+  const { pool, log, monotonic, targets } = options;
   const alarm = createAlarm();
   const room = createAlarm();
   const claimMax = Math.max(REFILL_AT_ONCE_MAX, Math.ceil(options.concurrency * REFILL_SHARE));
@@ -71,6 +71,7 @@ export function startLoop(options: LoopOptions): Loop {
   }
 
   function away(err: unknown): void {
+    targets.forget();
     if (!isAway) log.warn({ err }, "nothing can be claimed now; trying on");
     isAway = true;
   }

@@ -8,7 +8,7 @@ import { loadWebhooks, type WebhookRow } from "../store/webhooks.ts";
 
 export type Target = {
   webhookId: number;
-  version: number;
+  version: string;
   url: string;
   /** Undefined where this program, older than the one that stored it, does not know it. */
   preset: Preset | undefined;
@@ -44,19 +44,23 @@ export function createTargets(db: Db, sealer: Sealer, log: Log) {
   return {
     /** The targets of claimed deliveries, each at least as new as the claim saw it. */
     async load(
-      claimed: readonly { webhook_id: number; webhook_version: number }[],
+      claimed: readonly { webhook_id: number; webhook_version: string }[],
     ): Promise<ReadonlyMap<number, Target>> {
       const found = new Map<number, Target>();
       const missing = new Set<number>();
       for (const { webhook_id: id, webhook_version: version } of claimed) {
         const target = targets.get(id);
-        if (target && target.version >= version) found.set(id, target);
+        if (target?.version === version) found.set(id, target);
         else missing.add(id);
       }
       const rows = missing.size === 0 ? [] : await loadWebhooks(db, [...missing]);
       for (const row of rows) found.set(row.webhook_id, openTarget(row, sealer, log));
       for (const target of found.values()) remember(target);
       return found;
+    },
+    /** Reads all anew from here on: for when the database may be another, as after a failover. */
+    forget(): void {
+      targets.clear();
     },
   };
 }

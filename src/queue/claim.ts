@@ -31,7 +31,7 @@ export type ClaimedDelivery = {
   tenant: string;
   event_id: string;
   webhook_id: number;
-  webhook_version: number;
+  webhook_version: string;
   /** Whether the webhook has had a success since it was made, released, or last gave no answer in time. */
   proven: boolean;
   attempts_made: number;

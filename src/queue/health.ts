@@ -116,13 +116,13 @@ export async function setHealth(
  */
 export async function disableGone(
   client: pg.ClientBase,
-  gone: readonly { webhook_id: number; webhook_version: number }[],
+  gone: readonly { webhook_id: number; webhook_version: string }[],
 ): Promise<Set<number>> {
   if (gone.length === 0) return new Set();
   const { rows } = await client.query<{ webhook_id: number }>(
     `with locked as (
        select w.webhook_id, w.health from posthorn.webhooks as w
-       join unnest($1::bigint[], $2::integer[]) as g (webhook_id, version)
+       join unnest($1::bigint[], $2::uuid[]) as g (webhook_id, version)
          on g.webhook_id = w.webhook_id and (g.version = w.version or w.health = 'disabled')
        order by w.webhook_id for update of w skip locked
      ),

@@ -7,7 +7,7 @@ import type { ClaimedDelivery } from "./claim.ts";
 export async function mayStillSend(
   pool: pg.Pool,
   { tenant, id, fence }: Pick<ClaimedDelivery, "tenant" | "id" | "fence">,
-  webhookVersion: number,
+  webhookVersion: string,
 ): Promise<boolean> {
   const { rowCount } = await pool.query({
     name: "look again",

@@ -45,7 +45,7 @@ const RECEIVERS_REASONS = "'{dns,connect,tls,timeout,status,redirect}'::text[]";
 const SETTLE = `
 with outcome as (
   select * from unnest(
-    $1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::bigint[], $7::integer[],
+    $1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::bigint[], $7::uuid[],
     $8::smallint[], $9::timestamptz[], $10::integer[], $11::text[], $12::integer[], $13::text[], $14::smallint[],
     $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[], $24::boolean[], $25::timestamptz[]
   ) as o (

@@ -68,7 +68,7 @@ export async function insertWebhook(
   return inserted;
 }
 
-/** Writes changes to a webhook; its version rises, so that workers read it anew. */
+/** Writes changes to a webhook; it gets a version that none has had, so that workers read it anew. */
 export function updateWebhook(
   trx: Transaction<Schema>,
   webhookId: number,
@@ -76,7 +76,7 @@ export function updateWebhook(
 ): Promise<WebhookRow> {
   return trx
     .updateTable("posthorn.webhooks")
-    .set({ ...changes, version: sql<number>`version + 1`, updated_at: sql<Date>`now()` })
+    .set({ ...changes, version: sql<string>`gen_random_uuid()`, updated_at: sql<Date>`now()` })
     .where("webhook_id", "=", webhookId)
     .returningAll()
     .executeTakeFirstOrThrow();
@@ -108,6 +108,12 @@ export async function forgetPace(trx: Transaction<Schema>, webhookId: number): P
 export async function deleteWebhookRow(trx: Transaction<Schema>, webhookId: number): Promise<void> {
   await trx.deleteFrom("posthorn.routes").where("webhook_id", "=", webhookId).execute();
   await trx
+    .updateTable("posthorn.webhook_versions")
+    .set({ valid_until: sql<Date>`statement_timestamp()` })
+    .where("webhook_id", "=", webhookId)
+    .where("valid_until", "is", null)
+    .execute();
+  await trx
     .updateTable("posthorn.webhooks")
     .set({
       deleted_at: sql<Date>`now()`,
@@ -128,16 +134,18 @@ export async function insertVersion(
   row: WebhookRow,
   headersMasked: Record<string, string> | "kept",
 ): Promise<void> {
-  const headers =
-    headersMasked === "kept"
-      ? sql`(select headers_masked from posthorn.webhook_versions
-          where webhook_id = ${row.webhook_id} order by version desc limit 1)`
-      : sql`${JSON.stringify(headersMasked)}::json`;
+  const headers = headersMasked === "kept" ? null : JSON.stringify(headersMasked);
+  // The statement's time, not the transaction's: one that has waited for the row's lock began before the version it ends.
   await sql`
-    insert into posthorn.webhook_versions (webhook_id, version, tenant, url, preset, headers_masked, created_at)
-    values (${row.webhook_id}, ${row.version}, ${row.tenant}, ${row.url}, ${row.preset}, ${headers}, now())`.execute(
-    trx,
-  );
+    with before as (
+      update posthorn.webhook_versions set valid_until = statement_timestamp()
+      where webhook_id = ${row.webhook_id} and valid_until is null
+      returning headers_masked
+    )
+    insert into posthorn.webhook_versions (webhook_id, version, tenant, url, preset, headers_masked, valid_from)
+    select ${row.webhook_id}, ${row.version}, ${row.tenant}, ${row.url}, ${row.preset},
+      coalesce(${headers}::json, before.headers_masked), statement_timestamp()
+    from (select) as always left join before on true`.execute(trx);
 }
 
 /** Rewrites a webhook's routes; without events and channels given it has none and matches nothing. */

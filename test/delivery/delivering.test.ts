@@ -284,10 +284,10 @@ describe("a failed attempt", () => {
   });
 
   test("to the service's own address is refused by policy", async () => {
-    await sql.query("update posthorn.webhooks set url = $1, version = version + 1 where id = $2", [
-      `${service.url}/healthz`,
-      await subscribe({ retry_schedule_s: [] }),
-    ]);
+    await sql.query(
+      "update posthorn.webhooks set url = $1, version = gen_random_uuid() where id = $2",
+      [`${service.url}/healthz`, await subscribe({ retry_schedule_s: [] })],
+    );
     await publish();
     expect((await finished())[0]).toMatchObject({ status: "dead", reason: "policy" });
   });
@@ -326,7 +326,7 @@ describe("a failed attempt", () => {
     const broken = await subscribe({ retry_schedule_s: [] });
     await subscribe();
     await sql.query(
-      "update posthorn.webhooks set url = '//:', version = version + 1 where id = $1",
+      "update posthorn.webhooks set url = '//:', version = gen_random_uuid() where id = $1",
       [broken],
     );
     await publish();
@@ -341,7 +341,7 @@ describe("a failed attempt", () => {
     const broken = await subscribe({ signature_key: "k", retry_schedule_s: [] });
     const sound = await subscribe({ signature_key: "k" });
     await sql.query(
-      "update posthorn.webhooks set signature_key_sealed = (select signature_key_sealed from posthorn.webhooks where id = $2), version = version + 1 where id = $1",
+      "update posthorn.webhooks set signature_key_sealed = (select signature_key_sealed from posthorn.webhooks where id = $2), version = gen_random_uuid() where id = $1",
       [broken, sound],
     );
     await publish();

@@ -159,7 +159,7 @@ test("an attempt of a pending delivery stays, and so does what was delivered of 
   await rows(
     `insert into posthorn.attempts
        (number, duration_ms, webhook_version, webhook_id, delivery_id, id, at, tenant, worker)
-     select 1, 1, 1, webhook_id, id, $1, now(), tenant, 'a worker' from posthorn.deliveries`,
+     select 1, 1, gen_random_uuid(), webhook_id, id, $1, now(), tenant, 'a worker' from posthorn.deliveries`,
     [finished?.["id"]],
   );
   await retire();

@@ -1,4 +1,6 @@
 // How many things one statement locks, however many days are kept: the table of locks is one for the whole server.
+import { randomUUID } from "node:crypto";
+
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
@@ -58,11 +60,11 @@ beforeAll(async () => {
      attempt as (
        insert into posthorn.attempts
          (number, duration_ms, webhook_version, webhook_id, delivery_id, id, at, tenant, worker, response_body)
-       select 1, 1, 1, $1, delivery_id, attempt_id, at, 'default', 'a worker', 'no' from made
+       select 1, 1, $2, $1, delivery_id, attempt_id, at, 'default', 'a worker', 'no' from made
      ),
      version as (
-       insert into posthorn.webhook_versions (webhook_id, version, tenant, url, preset, headers_masked, created_at)
-       values ($1, 1, 'default', 'http://127.0.0.1:1/', 'airy', '{}', now())
+       insert into posthorn.webhook_versions (webhook_id, version, tenant, url, preset, headers_masked, valid_from)
+       values ($1, $2, 'default', 'http://127.0.0.1:1/', 'airy', '{}', now())
      ),
      -- What an earlier retry left: the event's number, and days later.
      retried as (
@@ -74,7 +76,7 @@ beforeAll(async () => {
      insert into posthorn.finished_deliveries
        (attempts_made, tenant, id, event_id, webhook_id, created_at, finished_at, cause, status)
      select 1, 'default', delivery_id, id, $1, at, at + interval '1 day', 'publish', 'dead' from made`,
-    [webhook],
+    [webhook, randomUUID()],
   );
   pool = counting(client);
   db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
