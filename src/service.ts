@@ -21,6 +21,7 @@ import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
 import { monotonic } from "./kernel/clock.ts";
 import { createCursors } from "./kernel/cursor.ts";
 import { SECOND } from "./kernel/duration.ts";
+import { wholeRoom } from "./kernel/lists.ts";
 import type { Log } from "./kernel/log.ts";
 import { createTurns } from "./kernel/turns.ts";
 import { COUNTS_MAX } from "./replays/operations.ts";
@@ -117,7 +118,14 @@ function createParts(
   let isStopping = false;
 
   const createContext = (caller: Context["caller"]): Context => {
-    const store = { db: api.db, pool: api.pool, tenant: caller.tenant, sealer, cursors };
+    const store = {
+      db: api.db,
+      pool: api.pool,
+      tenant: caller.tenant,
+      sealer,
+      cursors,
+      room: wholeRoom(),
+    };
     return {
       caller,
       webhooks: {

@@ -142,6 +142,12 @@ begin
     return;
   end if;
   if (select value from posthorn.settings where name = 'unknown_types') = 'accept' then
+    -- As many as event_types.create lets a tenant have: a program that puts ids into its types must not fill the table.
+    if (select count(*) from (select from posthorn.event_types as t where t.tenant = admit_types.tenant limit 1000) as own)
+      + array_length(unknown, 1) > 1000 then
+      raise exception using errcode = 'PH404', column = 'type', message = format(
+        'type: %s would be one of more than 1,000 event types of this tenant; use one of those that it has', unknown[1]);
+    end if;
     insert into posthorn.event_types (tenant, name, created_at, updated_at)
     select admit_types.tenant, name, at, at from unnest(unknown) as name
     on conflict do nothing;

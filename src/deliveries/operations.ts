@@ -2,7 +2,7 @@
 import { PosthornError } from "../kernel/errors.ts";
 import { afterCommit } from "../kernel/faults.ts";
 import { formatId } from "../kernel/ids.ts";
-import { readPage } from "../kernel/lists.ts";
+import { endsEarly, readPage, takeWhatFits } from "../kernel/lists.ts";
 import { retryDead, type ReplaysContext } from "../replays/operations.ts";
 import { listAttempts } from "../store/attempts.ts";
 import {
@@ -18,6 +18,8 @@ import { notFound as webhookNotFound, unsubscribed } from "../webhooks/operation
 import { presentAttempt, presentDelivery } from "./present.ts";
 import type { DeliveryInfo, ListDeliveriesInput, Retried, RetryInput } from "./schema.ts";
 
+const ATTEMPTS_MAX = 200; // a schedule has 20 waits at most; what is above comes of hastened retries
+
 /** `queued` is called after deliveries became due, so that a delivery loop in this process need not poll. */
 export type DeliveriesContext = ReplaysContext & { queued: () => void };
 
@@ -25,10 +27,10 @@ export async function list({ store }: DeliveriesContext, input: ListDeliveriesIn
   const { cursor, page_size, webhook_id, event_id, ...filter } = input;
   const webhookId = webhook_id === undefined ? undefined : await internalId(store, webhook_id);
   return readPage(
-    store.cursors,
+    store,
     { tenant: store.tenant, list: "deliveries", filter: [webhookId, event_id, filter] },
     { cursor, page_size },
-    (after, limit) =>
+    ({ after, limit }) =>
       listDeliveries(store.db, store.tenant, {
         ...filter,
         webhookId,
@@ -43,13 +45,17 @@ export async function list({ store }: DeliveriesContext, input: ListDeliveriesIn
 
 export async function info({ store }: DeliveriesContext, id: string): Promise<DeliveryInfo> {
   const row = await find(store, id);
-  const attempts = await listAttempts(store.db, store.tenant, row);
   const delivery = presentDelivery(row);
+  const { room } = store;
+  const size = { limit: ATTEMPTS_MAX + 1, bytesMax: room.bytes };
+  const rows = await listAttempts(store.db, store.tenant, row, size);
+  const attempts = takeWhatFits(room, rows.slice(0, ATTEMPTS_MAX), (attempt) =>
+    presentAttempt(attempt, { event_id: delivery.event_id, sequence: row.sequence }),
+  );
   return {
     ...delivery,
-    attempts: attempts.map((attempt) =>
-      presentAttempt(attempt, { event_id: delivery.event_id, sequence: row.sequence }),
-    ),
+    attempts: attempts.reverse(),
+    attempts_left_out: rows.length > attempts.length || endsEarly(rows),
   };
 }
 

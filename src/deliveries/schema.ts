@@ -81,7 +81,13 @@ export const delivery = z
   .meta({ id: "Delivery" });
 
 export const deliveryInfo = delivery
-  .extend({ attempts: z.array(attempt) })
+  .extend({
+    attempts: z.array(attempt).meta({ description: "First to last." }),
+    attempts_left_out: z.boolean().meta({
+      description:
+        "Whether its first attempts are left out: there are more than 200, or more than an answer of 4 MiB holds.",
+    }),
+  })
   .meta({ id: "DeliveryInfo" });
 export const deliveryPage = pageOutput(delivery).meta({ id: "DeliveryPage" });
 export const deliveryIdInput = z.strictObject({ id: idInput("dlv") }).meta({ id: "DeliveryId" });

@@ -1,7 +1,9 @@
 // What can be done with event types. A tenant's change of a built-in type is a row of its own before the shared one.
 import { invalid, PosthornError } from "../kernel/errors.ts";
 import { readPage } from "../kernel/lists.ts";
+import { rawJson } from "../kernel/raw-json.ts";
 import {
+  countEventTypes,
   createEventType,
   findEventType,
   listEventTypes,
@@ -14,15 +16,23 @@ import type { CreateInput, EventType, ListInput, UpdateInput } from "./schema.ts
 
 type Values = Pick<EventTypeRow, "description" | "schema" | "example" | "enforce">;
 
+const TYPES_MAX = 1_000; // of a tenant's own, the archived too: publish() in the database holds the same where it adds types
+
 /** Makes a type; one that was deleted may be made again. */
 export async function create(store: TenantStore, input: CreateInput): Promise<EventType> {
-  const { name, description = null, schema = null, example = null } = input;
+  const { name, description = null } = input;
+  const [schema, example] = [textOf(input.schema), textOf(input.example)];
   const current = await findEventType(store.db, store.tenant, name);
   const values = { description, schema, example, enforce: input.enforce ?? schema !== null };
+  if (!current && (await countEventTypes(store.db, store.tenant, TYPES_MAX)) >= TYPES_MAX)
+    throw new PosthornError(
+      "too_many_event_types",
+      `this tenant has ${TYPES_MAX} event types of its own, which is the most that one may have; use one of them`,
+    );
   const made =
     current && !current.archived_at
       ? undefined
-      : await createEventType(store.db, store.tenant, name, text(values));
+      : await createEventType(store.db, store.tenant, name, judged(values));
   if (!made)
     throw new PosthornError(
       "event_type_exists",
@@ -35,12 +45,12 @@ export async function create(store: TenantStore, input: CreateInput): Promise<Ev
 export function update(store: TenantStore, input: UpdateInput): Promise<EventType> {
   return change(store, input.name, (current) => {
     if (current.archived_at) throw notFound(input.name);
-    const schema = input.schema === undefined ? current.schema : input.schema;
+    const schema = input.schema === undefined ? current.schema : textOf(input.schema);
     const enforceByDefault = current.schema !== schema && schema !== null ? true : current.enforce;
     return {
       description: input.description === undefined ? current.description : input.description,
       schema,
-      example: input.example === undefined ? current.example : input.example,
+      example: input.example === undefined ? current.example : textOf(input.example),
       enforce: input.enforce ?? (schema !== null && enforceByDefault),
       archived: false,
     };
@@ -55,10 +65,10 @@ export async function remove(store: TenantStore, name: string): Promise<Record<s
 
 export function list(store: TenantStore, input: ListInput) {
   return readPage(
-    store.cursors,
+    store,
     { tenant: store.tenant, list: "event_types" },
     input,
-    (after, limit) => listEventTypes(store.db, store.tenant, { after, limit }),
+    (span) => listEventTypes(store.db, store.tenant, span),
     (row) => row.name,
     present,
   );
@@ -74,7 +84,7 @@ function change(
     const current = await lockEventType(trx, store.tenant, name);
     if (!current) throw notFound(name);
     const { archived, ...values } = changed(current);
-    const row = await writeEventType(trx, store.tenant, name, { ...text(values), archived });
+    const row = await writeEventType(trx, store.tenant, name, { ...judged(values), archived });
     return present(row);
   });
 }
@@ -86,22 +96,25 @@ function notFound(name: string): PosthornError {
   );
 }
 
-function text({ description, schema, example, enforce }: Values) {
+function judged({ description, schema, example, enforce }: Values): Values {
   if (enforce && schema === null)
     throw invalid(
       "enforce",
       "there is no schema to hold payloads to; give one, or leave enforce out",
     );
-  const json = (value: unknown) => (value === null ? null : JSON.stringify(value));
-  return { description, schema: json(schema), example: json(example), enforce };
+  return { description, schema, example, enforce };
+}
+
+function textOf(value: unknown): string | null {
+  return value === undefined || value === null ? null : JSON.stringify(value);
 }
 
 function present(row: EventTypeRow): EventType {
   return {
     name: row.name,
     description: row.description,
-    schema: row.schema,
-    example: row.example,
+    schema: rawJson(row.schema),
+    example: rawJson(row.example),
     enforce: row.enforce,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),

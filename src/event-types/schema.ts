@@ -8,7 +8,8 @@ import { checkSchema } from "./judge.ts";
 import { isReservedType, TYPE_NAME_MAX, TYPE_PATTERN } from "./names.ts";
 
 const DESCRIPTION_MAX = 2_000;
-const EXAMPLE_DEPTH_MAX = 100; // as deep as a schema may be
+const EXAMPLE_DEPTH_MAX = 100; // as deep as a schema may be, and
+const EXAMPLE_BYTES_MAX = 64 * 1024; // as large
 
 const name = z
   .string()
@@ -39,6 +40,11 @@ const fields = {
       `nested more than ${EXAMPLE_DEPTH_MAX} levels deep`,
     )
     .refine((value) => !holdsInfinity(value), "holds a number beyond 1.8e308")
+    .refine(
+      (value) =>
+        value === undefined || Buffer.byteLength(JSON.stringify(value)) <= EXAMPLE_BYTES_MAX,
+      `larger than ${EXAMPLE_BYTES_MAX} bytes (64 KiB) of JSON; shorten it`,
+    )
     .optional()
     .meta({ description: "A sample payload." }),
   enforce: z.boolean().optional().meta({

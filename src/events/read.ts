@@ -2,20 +2,26 @@
 import { PosthornError } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
 import { readPage } from "../kernel/lists.ts";
+import { rawJson } from "../kernel/raw-json.ts";
 import { findEvent, listEvents, type EventRow } from "../store/events.ts";
 import type { TenantStore } from "../store/tenant.ts";
-import type { Event, ListEventsInput } from "./schema.ts";
+import type { Event, ListedEvent, ListEventsInput } from "./schema.ts";
 
 export function list(store: TenantStore, input: ListEventsInput) {
-  const { cursor, page_size, ...filter } = input;
+  const { cursor, page_size, with_payload, ...filter } = input;
   return readPage(
-    store.cursors,
+    store,
     { tenant: store.tenant, list: "events", filter },
     { cursor, page_size },
-    (after, limit) =>
-      listEvents(store.db, store.tenant, { ...filter, before: after ?? undefined, limit }),
+    ({ after, limit, bytesMax }) =>
+      listEvents(store.db, store.tenant, {
+        ...filter,
+        before: after ?? undefined,
+        limit,
+        bytesMax: with_payload ? bytesMax : undefined,
+      }),
     (row) => row.id,
-    present,
+    with_payload ? present : presentListed,
   );
 }
 
@@ -33,13 +39,16 @@ export function notFound(id: string): PosthornError {
   );
 }
 
-function present(row: EventRow): Event {
+function presentListed(row: EventRow): ListedEvent {
   return {
     id: formatId("evt", row.id),
     type: row.type,
     channel: row.channel,
     timestamp: row.timestamp.toISOString(),
-    payload: row.payload === null ? null : (JSON.parse(row.payload) as unknown),
     created_at: row.created_at.toISOString(),
   };
+}
+
+function present(row: EventRow): Event {
+  return { ...presentListed(row), payload: rawJson(row.payload), payload_text: row.payload };
 }

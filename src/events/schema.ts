@@ -64,10 +64,20 @@ export const event = z
     type: z.string(),
     channel: z.string().nullable(),
     timestamp: instant,
-    payload: z.unknown().meta({ description: "null once erased or past its retention." }),
+    payload: z.unknown().meta({
+      description: "As it was stored, to the byte; null once erased or past its retention.",
+    }),
+    payload_text: z.string().nullable().meta({
+      description:
+        "The same as text, for readers whose numbers are IEEE doubles: they would read 9007199254740993 as 9007199254740992.",
+    }),
     created_at: instant,
   })
   .meta({ id: "Event" });
+
+export const listedEvent = event
+  .partial({ payload: true, payload_text: true })
+  .meta({ id: "ListedEvent" });
 
 export const eventIdInput = z.strictObject({ id: idInput("evt") }).meta({ id: "EventId" });
 
@@ -75,14 +85,19 @@ export const listEventsInput = z
   .strictObject({
     type: plainText(TYPE_NAME_MAX).optional(),
     channel: channel.optional(),
+    with_payload: z.boolean().default(false).meta({
+      description:
+        "Answer payloads too. They are large: the page may then end before `page_size`, and `next_cursor` goes on.",
+    }),
     ...spanInput,
     ...pageInput,
   })
   .meta({ id: "ListEventsRequest" });
 
-export const eventPage = pageOutput(event).meta({ id: "EventPage" });
+export const eventPage = pageOutput(listedEvent).meta({ id: "EventPage" });
 
 export type PublishInput = z.output<typeof publishInput>;
 export type Published = z.output<typeof published>;
 export type Event = z.output<typeof event>;
+export type ListedEvent = z.output<typeof listedEvent>;
 export type ListEventsInput = z.output<typeof listEventsInput>;

@@ -17,15 +17,9 @@ const DECODERS: Record<string, () => NodeJS.ReadWriteStream & Readable> = {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Reads a request's JSON; no body is `{}`. Throws the 415, 413 or 400. */
+/** Reads a request's JSON; no body is undefined. Throws the 415, 413 or 400. */
 export async function readJson(request: Request, large: boolean): Promise<unknown> {
-  const text = await readText(request, large);
-  return text === "" ? {} : parse(text);
-}
-
-/** Reads a request's body as the text that its JSON is; no body is none. Throws the 415, 413 or 400. */
-export async function readText(request: Request, large: boolean): Promise<string> {
-  if (!hasBody(request)) return "";
+  if (!hasBody(request)) return undefined;
   if (!isJson(request.headers["content-type"]))
     throw new PosthornError(
       "unsupported_media_type",
@@ -34,7 +28,8 @@ export async function readText(request: Request, large: boolean): Promise<string
   // One that says its size is refused before any of it is read.
   const limit = large ? LARGE_BODY_BYTES_MAX : BODY_BYTES_MAX;
   if (Number(request.headers["content-length"]) > limit) throw tooLarge(large);
-  return decode(await readBytes(request, large));
+  const text = decode(await readBytes(request, large));
+  return text === "" ? undefined : parseJson(text, "the body");
 }
 
 function hasBody(request: Request): boolean {
@@ -116,15 +111,16 @@ function decode(bytes: Buffer): string {
   }
 }
 
+/** Parses `what` a caller has sent. Throws the 400. */
 // The engine's own text quotes the body, which may hold a secret: only where it broke is told.
-function parse(text: string): unknown {
+export function parseJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
     const position = /position (\d+)/.exec((error as Error).message)?.[1];
     throw invalid(
       "",
-      `the body is not JSON${position === undefined ? "" : `, from character ${position} on`}; send a JSON object`,
+      `${what} is not JSON${position === undefined ? "" : `, from character ${position} on`}; send a JSON object`,
     );
   }
 }

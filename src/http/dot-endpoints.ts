@@ -1,11 +1,12 @@
 // POST /<operation>: the router's procedures as plain JSON over HTTP.
 import { callTRPCProcedure } from "@trpc/server";
-import type { Request, RequestHandler, Response } from "express";
+import type { Request, RequestHandler } from "express";
 
 import { PosthornError } from "../kernel/errors.ts";
 import { unknownOperation } from "../rpc/errors.ts";
 import { appRouter, OPERATIONS } from "../rpc/router.ts";
 import { authorize, type Caller, type Context } from "../rpc/trpc.ts";
+import { abortedWith, answerJson } from "./answer.ts";
 import { readJson } from "./body.ts";
 import type { Admit } from "./rate.ts";
 
@@ -34,7 +35,8 @@ export function dotEndpoints({ authenticate, admit, createContext }: Doors): Req
     const caller = await authenticate(request);
     authorize(operation.meta, caller, operation.name);
     await admit(caller.keyId);
-    const body = await readJson(request, operation.meta.largeBody ?? false);
+    const sent = await readJson(request, operation.meta.largeBody ?? false);
+    const body = sent === undefined ? {} : sent;
     const answer: unknown = await callTRPCProcedure({
       router: appRouter,
       path: operation.name,
@@ -44,12 +46,6 @@ export function dotEndpoints({ authenticate, admit, createContext }: Doors): Req
       signal: abortedWith(response),
       batchIndex: 0,
     });
-    response.json(answer);
+    answerJson(response, answer);
   };
-}
-
-function abortedWith(response: Response): AbortSignal {
-  const controller = new AbortController();
-  response.once("close", () => controller.abort());
-  return controller.signal;
 }

@@ -1,81 +1,100 @@
-// /trpc: the same procedures for tRPC clients.
-import { createExpressMiddleware } from "@trpc/server/adapters/express";
+// /trpc: the same procedures for tRPC clients. The calls of a batch are made one after another and share what one answer may
+// hold: made at once, a small request could ask for a hundred megabytes.
+import { callTRPCProcedure } from "@trpc/server";
 import type { Request, RequestHandler, Response } from "express";
 
 import { PosthornError } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
-import { asTrpcError, callerError, unknownOperation } from "../rpc/errors.ts";
-import { appRouter, OPERATIONS } from "../rpc/router.ts";
-import type { Caller } from "../rpc/trpc.ts";
-import { readText } from "./body.ts";
+import { callerError, unknownOperation } from "../rpc/errors.ts";
+import { appRouter, OPERATIONS, type Operation } from "../rpc/router.ts";
+import type { Context } from "../rpc/trpc.ts";
+import { abortedWith } from "./answer.ts";
+import { parseJson, readJson } from "./body.ts";
 import type { Doors } from "./dot-endpoints.ts";
+import {
+  answerCalls,
+  failure,
+  inputsOf,
+  readAsked,
+  type Asked,
+  type Envelope,
+} from "./trpc-wire.ts";
 
-const BATCH_MAX = 20; // calls in one request: a page of a dashboard makes fewer
+/** What a request as a whole comes to, or the error that each of its calls is answered with. */
+type Judged = { context: Context; inputs: readonly unknown[] } | { error: unknown };
 
 /** Serves tRPC; reads go by GET or POST, keys in headers only. */
 export function trpcEndpoint(
   { authenticate, admit, createContext }: Doors,
   log: Log,
 ): RequestHandler {
-  const serve = createExpressMiddleware({
-    router: appRouter,
-    allowMethodOverride: true,
-    maxBatchSize: BATCH_MAX,
-    createContext: async ({ res }) => {
+  return async (request, response) => {
+    const asked = readAsked(request);
+    const judged = asked.error
+      ? { error: asked.error }
+      : await judge(request, asked).catch((error: unknown) => ({ error }));
+    const signal = abortedWith(response);
+    const envelopes: Envelope[] = [];
+    const errors: PosthornError[] = [];
+    for (const [index, name] of asked.names.entries()) {
       try {
-        return createContext(await (res.locals["caller"] as Promise<Caller>));
-      } catch (error) {
-        throw asTrpcError(error);
+        if (asked.error) throw asked.error;
+        // Whether there is such an operation, and it is called as it may be, goes before who calls.
+        const { type } = known(name, request, response);
+        if ("error" in judged) throw judged.error;
+        const data: unknown = await callTRPCProcedure({
+          router: appRouter,
+          path: name,
+          getRawInput: () => Promise.resolve(judged.inputs[index]),
+          ctx: judged.context,
+          type,
+          signal,
+          batchIndex: index,
+        });
+        envelopes.push({ result: { data } });
+      } catch (cause) {
+        const error = callerError(cause);
+        if (error.status >= 500)
+          log.error(
+            { err: error.cause ?? error, operation: name, code: error.code },
+            error.message,
+          );
+        errors.push(error);
+        envelopes.push(failure(error, name));
       }
-    },
-    onError: ({ error, path }) => {
-      const { status, cause, code, message } = callerError(error);
-      if (status >= 500) log.error({ err: cause ?? error, operation: path, code }, message);
-    },
-    responseMeta: ({ errors, info }) => {
-      const headers = new Headers();
-      const waitsS = errors.map((error) => callerError(error).retryAfterS ?? 0);
-      const retryAfterS = Math.max(0, ...waitsS); // of a batch, the longest
-      if (retryAfterS > 0) headers.set("Retry-After", String(retryAfterS));
-      // Where tRPC can't tell what is called, its answer would be JSON that says it is text.
-      if (!info) headers.set("Content-Type", "application/json");
-      return { headers };
-    },
-  });
-
-  // What is wrong is told when the context is made, so that tRPC wraps it, once for each call of a batch.
-  return async (request, response, next) => {
-    if (request.method === "TRACE") return noTrace(response); // fetch's Request, which tRPC makes of it, knows none
-    response.type("json"); // tRPC's refusal of a Host that is none has no type of its own
-    const caller = judge(request);
-    response.locals["caller"] = caller;
-    await caller.catch(() => {});
-    request.headers["content-type"] = "application/json"; // judged above; tRPC wants it where nothing was sent, too
-    serve(request, response, next);
+    }
+    answerCalls(response, asked, envelopes, errors);
   };
 
-  // The body is read as at the other door: tRPC's own reader takes forms and bytes too, and wants a type of no body.
-  async function judge(request: Request): Promise<Caller> {
-    request.body = "";
-    const names = request.path.slice(1);
-    // tRPC calls what follows the last slash, decoded: under another spelling a call would go uncounted.
-    if (/[/%]/.test(names)) throw unknownOperation(names);
+  async function judge(request: Request, asked: Asked): Promise<Judged> {
     const caller = await authenticate(request);
-    const reached = names
-      .split(",")
+    const context = createContext(caller);
+    const reached = asked.names
       .map((name) => OPERATIONS.get(name)?.meta)
       .filter((meta) => meta?.scopes.includes(caller.scope));
-    if (reached.length === 0) return caller; // each call is 403 or 404, which go before all below
+    if (reached.length === 0) return { context, inputs: [] }; // each call is 403 or 404, which go before all below
     await admit(caller.keyId, reached.length);
-    if (request.method === "POST") {
-      const isLarge = reached.some((meta) => meta?.largeBody);
-      request.body = await readText(request, isLarge);
-    }
-    return caller;
+    const isLarge = reached.some((meta) => meta?.largeBody);
+    const sent =
+      request.method === "POST"
+        ? await readJson(request, isLarge)
+        : asked.input === null
+          ? undefined
+          : parseJson(asked.input, "the input");
+    return { context, inputs: inputsOf(asked, sent) };
   }
 }
 
-function noTrace(response: Response): never {
-  response.set("Allow", "GET, POST");
-  throw new PosthornError("method_not_allowed", "/trpc takes GET and POST only, TRACE was found");
+function known(name: string, request: Request, response: Response): Operation {
+  const operation = OPERATIONS.get(name);
+  const methods = operation?.type === "mutation" ? ["POST"] : ["GET", "POST"];
+  if (!methods.includes(request.method)) {
+    response.set("Allow", methods.join(", "));
+    throw new PosthornError(
+      "method_not_allowed",
+      `${methods.join(" and ")} can be taken here, ${request.method} was found`,
+    );
+  }
+  if (!operation) throw unknownOperation(name);
+  return operation;
 }

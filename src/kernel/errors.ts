@@ -22,6 +22,7 @@ export const ERROR_STATUS = {
   webhook_unsubscribed: 409,
   payload_gone: 409,
   too_many_webhooks: 409,
+  too_many_event_types: 409,
   body_too_large: 413,
   unsupported_media_type: 415,
   expectation_failed: 417,

@@ -31,7 +31,7 @@ export function plainText(max: number) {
  */
 export const stringsByName = z.preprocess(
   (value: Record<string, string>, context) => {
-    if (typeof value === "object" && value !== null && Object.hasOwn(value, "__proto__"))
+    if (Object.hasOwn(Object(value) as object, "__proto__"))
       context.addIssue({
         code: "custom",
         path: ["__proto__"],

@@ -2,9 +2,19 @@
 import { z } from "zod";
 
 import type { Cursors } from "./cursor.ts";
+import { printJson } from "./raw-json.ts";
 
 const PAGE_SIZE_MAX = 200;
 const PAGE_SIZE_DEFAULT = 20;
+const ANSWER_BYTES_MAX = 4 * 1024 * 1024; // a page of any list in usual use is far below, and twenty callers' are no burden
+
+/** The bytes that the answer to one request may still grow by: the calls of a batch share them. */
+export type Room = { bytes: number };
+
+/** The room of an answer of which nothing is made yet. */
+export function wholeRoom(): Room {
+  return { bytes: ANSWER_BYTES_MAX };
+}
 
 /** The fields of a list's request; spread them into its schema. */
 export const pageInput = {
@@ -46,28 +56,60 @@ export function pageOutput<T extends z.ZodType>(item: T) {
 export type PageScope = { tenant: string; list: string; filter?: unknown };
 
 /**
- * Reads one page. `read` gets the position after which to go on (null at the top) and the number of rows to read,
- * one more than the page holds, by which a further page is known; `position` names a row's place in the order.
+ * How much of a list is asked for: the rows after that position (null at the top), no more of them than `limit`, nor, past
+ * the first, than hold `bytesMax` together.
+ */
+export type Span = { after: string | null; limit: number; bytesMax: number };
+
+/** Where bytes may end the rows, each says how many bytes there are up to it, and whether another would have come. */
+export type Sized = { bytes_to_here: number; is_followed: boolean };
+
+/**
+ * Reads one page, which ends early where there is no more room. `read` is asked for one row more than the page holds, by
+ * which a further page is known; `position` names a row's place in the order.
  */
 export async function readPage<Row, Item>(
-  cursors: Cursors,
+  { cursors, room }: { cursors: Cursors; room: Room },
   scope: PageScope,
   page: { cursor?: string | undefined; page_size: number },
-  read: (after: string | null, limit: number) => Promise<Row[]>,
+  read: (span: Span) => Promise<Row[]>,
   position: (row: Row) => string,
   present: (row: Row) => Item,
 ) {
   const key = JSON.stringify([scope.tenant, scope.list, scope.filter ?? null]);
   const after = page.cursor === undefined ? null : cursors.open(key, page.cursor);
-  const rows = await read(after, page.page_size + 1);
-  const shown = rows.slice(0, page.page_size);
-  const last = shown.at(-1);
+  const rows = await read({ after, limit: page.page_size + 1, bytesMax: room.bytes });
+  const data = takeWhatFits(room, rows.slice(0, page.page_size), present);
+  const last = rows[data.length - 1];
+  const goesOn = rows.length > data.length || endsEarly(rows);
   return {
-    data: shown.map(present),
+    data,
     pagination_data: {
-      next_cursor: rows.length > shown.length && last ? cursors.seal(key, position(last)) : null,
+      next_cursor: goesOn && last ? cursors.seal(key, position(last)) : null,
       previous_cursor: null,
       total: null,
     },
   };
+}
+
+/** Whether bytes have ended these rows, and not that there are no more. */
+export function endsEarly(rows: readonly unknown[]): boolean {
+  return (rows.at(-1) as Partial<Sized> | undefined)?.is_followed ?? false;
+}
+
+/** Presents rows for as long as there is room, the first in any case, so that every page goes on. */
+export function takeWhatFits<Row, Item>(
+  room: Room,
+  rows: readonly Row[],
+  present: (row: Row) => Item,
+): Item[] {
+  const items: Item[] = [];
+  for (const row of rows) {
+    const item = present(row);
+    const bytes = Buffer.byteLength(printJson(item));
+    if (bytes > room.bytes && items.length > 0) break;
+    room.bytes = Math.max(0, room.bytes - bytes);
+    items.push(item);
+  }
+  return items;
 }

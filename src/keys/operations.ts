@@ -7,7 +7,7 @@ import type { TenantStore } from "../store/tenant.ts";
 import type { ApiKey, CreateInput, ListInput } from "./schema.ts";
 
 /** The store, and the tenant that a key gets where the request names none. */
-export type KeysContext = Pick<TenantStore, "db" | "cursors" | "tenant">;
+export type KeysContext = Pick<TenantStore, "db" | "cursors" | "room" | "tenant">;
 
 /** Makes a key; the answer is the only place where it can be read. */
 export async function create(
@@ -23,13 +23,13 @@ export async function create(
   return { ...present(made.row), key: made.key };
 }
 
-export function list({ db, cursors }: KeysContext, input: ListInput) {
+export function list(store: KeysContext, input: ListInput) {
   const { cursor, page_size, ...filter } = input;
   return readPage(
-    cursors,
+    store,
     { tenant: "", list: "keys", filter },
     { cursor, page_size },
-    (after, limit) => listKeys(db, { ...filter, before: after ?? undefined, limit }),
+    ({ after, limit }) => listKeys(store.db, { ...filter, before: after ?? undefined, limit }),
     (row) => row.id,
     present,
   );

@@ -93,10 +93,10 @@ export async function list({ store }: ReplaysContext, input: ListReplaysInput) {
   const { webhook_id, ...page } = input;
   const webhook = webhook_id === undefined ? undefined : await find(store, webhook_id);
   return readPage(
-    store.cursors,
+    store,
     { tenant: store.tenant, list: "replays", filter: webhook?.webhook_id },
     page,
-    (after, limit) =>
+    ({ after, limit }) =>
       listReplays(store.db, store.tenant, {
         webhookId: webhook?.webhook_id,
         before: after ?? undefined,

@@ -26,7 +26,7 @@ export const deliveriesRouter = router({
     scopes: READERS,
     errors: ["delivery_not_found"],
     request: { id: delivery.id },
-    response: { ...delivery, attempts: [attempt] },
+    response: { ...delivery, attempts: [attempt], attempts_left_out: false },
   })
     .input(schema.deliveryIdInput)
     .output(schema.deliveryInfo)

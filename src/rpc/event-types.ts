@@ -16,7 +16,7 @@ export const eventTypesRouter = router({
     description:
       "With a schema, payloads that do not fit are refused at publish, unless `enforce` is false.",
     scopes: MANAGERS,
-    errors: ["event_type_exists"],
+    errors: ["event_type_exists", "too_many_event_types"],
     whenUnsure: "send it again: event_type_exists then says that it was done",
     request: { name, description, schema: jsonSchema, example },
     response: eventType,

@@ -7,7 +7,7 @@ import { MANAGERS, PUBLISHERS, READERS } from "../kernel/scopes.ts";
 import { samples } from "./samples.ts";
 import { operation, router } from "./trpc.ts";
 
-const { event, page } = samples;
+const { event, listedEvent, page } = samples;
 const published = { id: event.id, deliveries: 1, duplicate: false };
 const whenUnsure =
   "where it had an idempotency_key send it again as it was, it is stored once; else look with events.list first";
@@ -44,10 +44,10 @@ export const eventsRouter = router({
 
   list: operation({
     summary: "List events",
-    description: "Newest first.",
+    description: "Newest first; without their payloads, unless `with_payload` asks for them.",
     scopes: READERS,
     request: { type: event.type, since: "2026-01-31T00:00:00Z" },
-    response: page(event),
+    response: page(listedEvent),
   })
     .input(schema.listEventsInput.prefault({}))
     .output(schema.eventPage)
@@ -71,7 +71,7 @@ export const eventsRouter = router({
     scopes: MANAGERS,
     errors: ["event_not_found"],
     request: { id: event.id },
-    response: { ...event, payload: null },
+    response: { ...event, payload: null, payload_text: null },
   })
     .input(schema.eventIdInput)
     .output(schema.event)

@@ -27,8 +27,10 @@ const event = {
   channel: "+15551234567",
   timestamp: "2026-01-31T12:00:00.000Z",
   payload: { id: 1 },
+  payload_text: '{"id":1}',
   created_at: "2026-01-31T12:00:00.004Z",
 };
+const { payload: _payload, payload_text: _text, ...listedEvent } = event;
 
 const delivery = {
   id: "dlv_019c13f8d2007a1f8000a2f4c6e81b07",
@@ -99,4 +101,14 @@ const page = <T>(item: T) => ({
   pagination_data: { next_cursor: null, previous_cursor: null, total: null },
 });
 
-export const samples = { webhook, event, delivery, attempt, eventType, key, replay, page };
+export const samples = {
+  webhook,
+  event,
+  listedEvent,
+  delivery,
+  attempt,
+  eventType,
+  key,
+  replay,
+  page,
+};

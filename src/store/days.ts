@@ -5,6 +5,7 @@ import { sql } from "kysely";
 
 import { DAY } from "../kernel/duration.ts";
 import { lowestUuidAt, timeOfUuid } from "../kernel/ids.ts";
+import { endsEarly, type Sized } from "../kernel/lists.ts";
 import type { Db } from "../database/connect.ts";
 
 /** What one statement may look at: of finished deliveries, with three indexes, it locks 64 things. */
@@ -86,16 +87,20 @@ export function within(
   return { from, until };
 }
 
-/** Reads up to `limit` rows, part by part, until there are so many. */
+/** Reads up to `limit` rows, part by part, until there are so many, or, where they are `Sized`, so many bytes. */
 export async function readParts<Row>(
   parts: readonly Span[],
-  limit: number,
-  read: (part: Span, limit: number) => Promise<Row[]>,
+  { limit, bytesMax = 0 }: { limit: number; bytesMax?: number | undefined },
+  read: (part: Span, limit: number, bytesMax: number) => Promise<Row[]>,
 ): Promise<Row[]> {
   const rows: Row[] = [];
+  let bytesLeft = bytesMax;
   for (const part of parts) {
-    rows.push(...(await read(part, limit - rows.length)));
-    if (rows.length >= limit) break;
+    const ofPart = await read(part, limit - rows.length, bytesLeft);
+    rows.push(...ofPart);
+    if (rows.length >= limit || endsEarly(ofPart)) break;
+    const { bytes_to_here = 0 } = (ofPart.at(-1) ?? {}) as Partial<Sized>;
+    bytesLeft = Math.max(0, bytesLeft - bytes_to_here);
   }
   return rows;
 }

@@ -61,7 +61,7 @@ export async function listDeliveries(
   tenant: string,
   filter: DeliveryFilter,
 ): Promise<DeliveryRow[]> {
-  const rows = await readParts(await partsOf(db, filter), filter.limit, (part, limit) =>
+  const rows = await readParts(await partsOf(db, filter), filter, (part, limit) =>
     readPart(db, tenant, { ...filter, limit }, part),
   );
   const types = await readTypes(db, tenant, rows);

@@ -1,9 +1,11 @@
 // Event types: the shared list under tenant '*', and each tenant's own before it.
 import { sql, type Transaction } from "kysely";
 
+import type { Sized } from "../kernel/lists.ts";
 import type { Db } from "../database/connect.ts";
 import { lock, lockOf } from "../database/locks.ts";
 import type { Schema } from "../database/schema.ts";
+import { withinBytes } from "./within-bytes.ts";
 
 /** The tenant of the types that every tenant has; no tenant can be named so. */
 const SHARED = "*";
@@ -11,8 +13,9 @@ const SHARED = "*";
 export type EventTypeRow = {
   name: string;
   description: string | null;
-  schema: unknown;
-  example: unknown;
+  /** JSON text, as its author gave it. */
+  schema: string | null;
+  example: string | null;
   enforce: boolean;
   created_at: Date;
   updated_at: Date;
@@ -55,7 +58,8 @@ export async function findEventType(
   tenant: string,
   name: string,
 ): Promise<EventTypeRow | undefined> {
-  const { rows } = await visible(tenant, sql`name = ${name}`).execute(db);
+  const { rows } = await sql<EventTypeRow>`
+    select ${COLUMNS} from (${visible(tenant, sql`name = ${name}`)}) as visible`.execute(db);
   return rows[0];
 }
 
@@ -73,12 +77,30 @@ export async function lockEventType(
 export async function listEventTypes(
   db: Db,
   tenant: string,
-  page: { after: string | null; limit: number },
-): Promise<EventTypeRow[]> {
-  const { rows } = await sql<EventTypeRow>`
+  page: { after: string | null; limit: number; bytesMax: number },
+): Promise<(EventTypeRow & Sized)[]> {
+  const ofPage = sql`
     select * from (${visible(tenant, sql`name > ${page.after ?? ""}`)}) as visible
-    where archived_at is null order by name limit ${page.limit}`.execute(db);
+    where archived_at is null order by name limit ${page.limit}`;
+  const within = withinBytes(ofPage, {
+    size: sql`coalesce(octet_length(schema::text), 0) + coalesce(octet_length(example::text), 0)`,
+    order: sql`name`,
+    bytesMax: page.bytesMax,
+  });
+  const { rows } = await sql<EventTypeRow & Sized>`
+    select ${COLUMNS}, bytes_to_here, is_followed from ${within} as within order by name`.execute(
+    db,
+  );
   return rows;
+}
+
+/** How many types of its own the tenant has, the archived too, counted to `limit` at most. */
+export async function countEventTypes(db: Db, tenant: string, limit: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*) as count from (
+      select from posthorn.event_types where tenant = ${tenant} limit ${limit}
+    ) as counted`.execute(db);
+  return rows[0]?.count ?? 0;
 }
 
 /** A schema that payloads are held to; another version is another schema. */
@@ -142,11 +164,12 @@ async function upsert(
       description = excluded.description, schema = excluded.schema, example = excluded.example,
       enforce = excluded.enforce, updated_at = excluded.updated_at, archived_at = excluded.archived_at
     ${condition}
-    returning name, description, schema, example, enforce, created_at, updated_at, archived_at`.execute(
-    db,
-  );
+    returning ${COLUMNS}`.execute(db);
   return rows[0];
 }
+
+// The JSON as its text: read, it would be parsed, only to be printed.
+const COLUMNS = sql`name, description, schema::text, example::text, enforce, created_at, updated_at, archived_at`;
 
 // A tenant's own row goes before the shared one of the same name.
 function visible(tenant: string, condition: ReturnType<typeof sql>) {

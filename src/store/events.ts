@@ -3,8 +3,10 @@ import { sql } from "kysely";
 import type pg from "pg";
 
 import type { Db } from "../database/connect.ts";
+import type { Sized } from "../kernel/lists.ts";
 import { partsBack, readParts, readSpan, spanOf, within, type Span } from "./days.ts";
 import { BUCKET } from "./tenant.ts";
+import { withinBytes } from "./within-bytes.ts";
 
 export type NewEvent = {
   type: string;
@@ -76,16 +78,22 @@ export type EventFilter = {
   until?: Date | undefined;
   before?: string | undefined;
   limit: number;
+  /** Of their payloads together; undefined leaves payloads out. */
+  bytesMax?: number | undefined;
 };
 
 /** The tenant's events, newest first: `since` included, `until` not, those before the id `before` only. */
-export async function listEvents(db: Db, tenant: string, filter: EventFilter): Promise<EventRow[]> {
+export async function listEvents(
+  db: Db,
+  tenant: string,
+  filter: EventFilter,
+): Promise<(EventRow & Sized)[]> {
   const parts =
     filter.id === undefined
       ? partsBack(within(await readSpan(db, "events"), filter))
       : [spanOf(filter.id)];
-  return readParts(parts, filter.limit, (part, limit) =>
-    readPart(db, tenant, { ...filter, limit }, part),
+  return readParts(parts, filter, (part, limit, bytesMax) =>
+    readPart(db, tenant, { ...filter, limit }, part, bytesMax),
   );
 }
 
@@ -94,27 +102,30 @@ async function readPart(
   tenant: string,
   filter: EventFilter,
   { from, until }: Span,
-): Promise<EventRow[]> {
+  bytesMax: number,
+): Promise<(EventRow & Sized)[]> {
   const conditions = [
     sql`e.bucket = ${BUCKET} and e.tenant = ${tenant} and e.id >= ${from} and e.id < ${until}`,
     filter.id !== undefined && sql`e.id = ${filter.id}`,
     filter.type !== undefined && sql`e.type = ${filter.type}`,
     filter.channel !== undefined && sql`e.channel = ${filter.channel}`,
   ].filter((condition) => condition !== false);
-  const { rows } = await sql<EventRow>`
+  const page = sql`
     select e.id, e.type, e.channel, e."timestamp", p.payload, e.created_at
     from (
       select * from posthorn.events as e where ${sql.join(conditions, sql` and `)}
       order by e.id desc limit ${filter.limit}
     ) as e
     left join posthorn.event_payloads as p on p.bucket = e.bucket and p.tenant = e.tenant and p.id = e.id
-      and p.id >= ${from} and p.id < ${until}
-    order by e.id desc`.execute(db);
+      and p.id >= ${from} and p.id < ${until} and ${filter.bytesMax === undefined ? sql`false` : sql`true`}`;
+  const of = { size: sql`octet_length(payload)`, order: sql`id desc`, bytesMax };
+  const { rows } = await sql<EventRow & Sized>`
+    select * from ${withinBytes(page, of)} as within order by id desc`.execute(db);
   return rows;
 }
 
 /** One of the tenant's events, or undefined. */
 export async function findEvent(db: Db, tenant: string, id: string): Promise<EventRow | undefined> {
-  const [row] = await listEvents(db, tenant, { id, limit: 1 });
+  const [row] = await listEvents(db, tenant, { id, limit: 1, bytesMax: 0 }); // the first comes in any case
   return row;
 }

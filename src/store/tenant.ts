@@ -1,5 +1,6 @@
 // The store as one tenant sees it: what the operations of the domain work with.
 import type { Cursors } from "../kernel/cursor.ts";
+import type { Room } from "../kernel/lists.ts";
 import type { Connection } from "../database/connect.ts";
 import type { Sealer } from "../database/sealed.ts";
 
@@ -8,6 +9,8 @@ export type TenantStore = Pick<Connection, "db" | "pool"> & {
   tenant: string;
   sealer: Sealer;
   cursors: Cursors;
+  /** Of the answer that is being made. */
+  room: Room;
 };
 
 /** Today's only bucket. Statements name it as a constant, so that each runs unchanged where there are many. */

@@ -1,10 +1,12 @@
 // Webhooks' rows: found, inserted, updated, listed. A row that changed what goes out gets a new version.
 import { sql, type Insertable, type Selectable, type Transaction, type UpdateObject } from "kysely";
 
+import type { Sized } from "../kernel/lists.ts";
 import type { Db } from "../database/connect.ts";
 import { lock, lockOf } from "../database/locks.ts";
 import type { Schema, WebhookHealth, WebhooksTable, WebhookStatus } from "../database/schema.ts";
 import { BUCKET } from "./tenant.ts";
+import { withinBytes } from "./within-bytes.ts";
 
 export type WebhookRow = Selectable<WebhooksTable>;
 export type NewWebhookRow = Omit<
@@ -187,17 +189,18 @@ export type ListedWebhook = WebhookRow & { created_us: number };
 type WebhookPosition = Pick<ListedWebhook, "created_us" | "webhook_id">;
 
 /** A page of the tenant's webhooks, newest first, those behind `after` only. */
-export function listWebhooks(
+export async function listWebhooks(
   db: Db,
   tenant: string,
   page: {
     after: WebhookPosition | null;
     limit: number;
+    bytesMax: number;
     status?: WebhookStatus | undefined;
     health?: WebhookHealth | undefined;
     channel?: string | undefined;
   },
-): Promise<ListedWebhook[]> {
+): Promise<(ListedWebhook & Sized)[]> {
   const { after } = page;
   let query = db
     .selectFrom("posthorn.webhooks")
@@ -214,11 +217,16 @@ export function listWebhooks(
   if (page.health) query = query.where("health", "=", page.health);
   if (page.channel !== undefined)
     query = query.where(sql<boolean>`${page.channel} = any (channels)`);
-  return query
-    .orderBy("created_at", "desc")
-    .orderBy("webhook_id", "desc")
-    .limit(page.limit)
-    .execute();
+  const ordered = query.orderBy("created_at", "desc").orderBy("webhook_id", "desc");
+  const order = sql`created_at desc, webhook_id desc`;
+  const within = withinBytes(sql`${ordered.limit(page.limit)}`, {
+    size: sql`coalesce(octet_length(headers_sealed), 0) + pg_column_size(events) + pg_column_size(channels)`,
+    order,
+    bytesMax: page.bytesMax,
+  });
+  const { rows } = await sql<ListedWebhook & Sized>`
+    select * from ${within} as within order by ${order}`.execute(db);
+  return rows;
 }
 
 export type Counters = {

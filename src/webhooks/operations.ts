@@ -132,13 +132,14 @@ export function list(context: WebhooksContext, input: ListInput) {
   const { store, scope } = context;
   const { status, health, channel, ...page } = input;
   return readPage(
-    store.cursors,
+    store,
     { tenant: store.tenant, list: "webhooks", filter: [status, health, channel] },
     page,
-    (after, limit) =>
+    ({ after, limit, bytesMax }) =>
       listWebhooks(store.db, store.tenant, {
         after: after === null ? null : positionOf(after),
         limit,
+        bytesMax,
         status,
         health,
         channel,

@@ -65,7 +65,7 @@ async function examplePayload(store: TenantStore, type: string): Promise<string>
   const own = ownExample(type);
   if (own !== undefined) return JSON.stringify(own);
   const found = await findEventType(store.db, store.tenant, type);
-  if (found) return JSON.stringify(found.example ?? {});
+  if (found) return found.example ?? "{}";
   const message = `type: ${JSON.stringify(type)} is not an event type of this tenant; event_types.list shows those there are`;
   throw new PosthornError("unknown_event_type", message, { issues: [{ path: "type", message }] });
 }

@@ -37,6 +37,7 @@ describe("events.publish", () => {
       channel: "+1555",
       timestamp: "2020-10-25T19:24:54.560Z",
       payload: { id: 1 },
+      payload_text: '{"id":1}',
       created_at: expect.any(String),
     });
     // The id and created_at come from one reading of the clock.

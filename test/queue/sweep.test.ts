@@ -126,7 +126,8 @@ test("a failing webhook's disables_at has not passed when it is told, however lo
   await rows("update posthorn.webhooks set health = 'failing' where id = $1", [id]);
   const toldAt = Date.now();
   await announceHealth(connection.pool, 120);
-  const { data } = (await post("events.list", { type: "webhook.failing" })).body;
+  const { data } = (await post("events.list", { type: "webhook.failing", with_payload: true }))
+    .body;
   expect(data).toHaveLength(1);
   expect(Date.parse(data[0].payload.disables_at)).toBeGreaterThan(toldAt - 60_000);
 });

@@ -116,7 +116,7 @@ const listed: [string, () => Promise<unknown[]>][] = [
   ["deliveries.list", () => listDeliveries(db, "default", { limit: 200 })],
   ["of a webhook", () => listDeliveries(db, "default", { limit: 200, webhookId: webhook })],
   ["of a status", () => listDeliveries(db, "default", { limit: 200, status: "dead" })],
-  ["events.list", () => listEvents(db, "default", { limit: 200 })],
+  ["events.list", () => listEvents(db, "default", { limit: 200, bytesMax: 1e6 })],
 ];
 test.each(listed)(
   "%s locks few things, however many days are kept, and finds all",
@@ -151,7 +151,8 @@ test("an old delivery, its event, its attempts and a retry of it lock few things
   expect(row).toEqual(oldest);
   if (!row) return;
   expect(await findEvent(db, "default", event_id)).toMatchObject({ id: event_id, payload: "1" });
-  const attempts = await listAttempts(db, "default", row);
+  const size = { limit: 200, bytesMax: 1e6 };
+  const attempts = await listAttempts(db, "default", row, size);
   expect(attempts).toMatchObject([{ number: 1, worker: "a worker" }]);
   const ofEvent = await listDeliveries(db, "default", { limit: 9, eventId: event_id });
   expect(ofEvent.map(({ cause }) => cause)).toEqual(["retry", "publish"]);
@@ -161,6 +162,6 @@ test("an old delivery, its event, its attempts and a retry of it lock few things
   expect(await findDelivery(db, "default", retried ?? "")).toMatchObject({ event_id, sequence: 7 });
   expect(await createEventReader(pool)([{ event_id, tenant: "default" }])).toHaveLength(1);
   await eraseEvent(pool, "default", event_id);
-  expect(await listAttempts(db, "default", row)).toMatchObject([{ response_body: null }]);
+  expect(await listAttempts(db, "default", row, size)).toMatchObject([{ response_body: null }]);
   expect(most.locks).toBeLessThan(LOCKS_MAX);
 });

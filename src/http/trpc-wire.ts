@@ -1,0 +1,102 @@
+// What tRPC's clients send and read: the URL that names the calls, and the envelopes of their answers.
+import { getTRPCErrorShape } from "@trpc/server";
+import type { Request, Response } from "express";
+
+import { invalid, PosthornError } from "../kernel/errors.ts";
+import { printJson } from "../kernel/raw-json.ts";
+import { asTrpcError, unknownOperation } from "../rpc/errors.ts";
+import { appRouter, OPERATIONS } from "../rpc/router.ts";
+import { answerText } from "./answer.ts";
+
+const BATCH_MAX = 10; // calls in one request: a page of a dashboard makes fewer
+
+/** What a request asks for, as its URL and headers say. */
+export type Asked = {
+  names: readonly string[];
+  isBatch: boolean;
+  /** As JSON lines, which is how httpBatchStreamLink reads. */
+  inLines: boolean;
+  /** What a GET gives its calls, as JSON. */
+  input: string | null;
+  /** Why it can't be told; each call is answered with it. */
+  error?: PosthornError;
+};
+
+/** One call's part of the answer. */
+export type Envelope = { result: { data: unknown } } | { error: unknown };
+
+/** Reads which calls a request makes. */
+export function readAsked(request: Request): Asked {
+  const accept = request.get("trpc-accept") ?? request.get("accept") ?? "";
+  const inLines = accept.includes("application/jsonl");
+  const raw = request.path.slice(1);
+  const unreadable = (error: PosthornError): Asked => {
+    return { names: [raw], isBatch: false, inLines, input: null, error };
+  };
+  try {
+    const { searchParams } = new URL(request.originalUrl, `http://${request.get("host") ?? "-"}`);
+    const isBatch = searchParams.get("batch") === "1";
+    const names = isBatch ? raw.split(",") : [raw];
+    if (names.length > BATCH_MAX)
+      return unreadable(
+        invalid(
+          "",
+          `a batch may have ${BATCH_MAX} calls, ${names.length} were found; set maxItems of the client's link`,
+        ),
+      );
+    const asked = { names, isBatch, inLines, input: searchParams.get("input") };
+    // An operation has one spelling; one that can't be decoded is none.
+    return decodeURIComponent(raw) === raw ? asked : { ...asked, error: unknownOperation(raw) };
+  } catch {
+    return unreadable(invalid("", "the request's URL or Host can't be read"));
+  }
+}
+
+/** Each call's input, of what was sent for all of them. */
+export function inputsOf({ isBatch, names }: Asked, sent: unknown): unknown[] {
+  if (!isBatch) return [sent];
+  if (sent !== undefined && (typeof sent !== "object" || sent === null || Array.isArray(sent)))
+    throw invalid("", "a batch's input is an object that has each call's input by its number");
+  const inputs = (sent ?? {}) as Record<number, unknown>;
+  return names.map((_, index) => inputs[index]);
+}
+
+/** The part of a call that failed. */
+export function failure(error: PosthornError, path: string): Envelope {
+  return {
+    error: getTRPCErrorShape({
+      config: appRouter._def._config,
+      error: asTrpcError(error),
+      type: OPERATIONS.get(path)?.type ?? "unknown",
+      path,
+      input: undefined,
+      ctx: undefined,
+    }),
+  };
+}
+
+/** Answers with every call's part; `errors` are those of the calls that failed. */
+export function answerCalls(
+  response: Response,
+  { isBatch, inLines }: Asked,
+  envelopes: readonly Envelope[],
+  errors: readonly PosthornError[],
+): void {
+  const retryAfterS = Math.max(0, ...errors.map((error) => error.retryAfterS ?? 0)); // of a batch, the longest
+  if (retryAfterS > 0) response.set("Retry-After", String(retryAfterS));
+  response.vary("trpc-accept, accept");
+  if (isBatch && inLines) {
+    // One line, in which each call's part has come already. A line feed between a stored text's tokens would end it.
+    const parts = Object.fromEntries(envelopes.map((envelope, index) => [index, [[envelope]]]));
+    answerText(response, `${printJson(parts).replaceAll("\n", " ")}\n`);
+    return;
+  }
+  response.status(statusOf(envelopes.length, errors));
+  answerText(response, printJson(isBatch ? envelopes : envelopes[0]));
+}
+
+function statusOf(calls: number, errors: readonly PosthornError[]): number {
+  const [status = 200, ...others] = new Set(errors.map((error) => error.status));
+  const isCommon = others.length === 0 && (errors.length === calls || errors.length === 0);
+  return isCommon ? status : 207;
+}
