@@ -11,8 +11,6 @@ import { addressOf, deadlineFailure, failureOf, isClosedByPeer, type Failure } f
 // The status decides and the body only helps to debug, so a slow body must not hold a slot until the deadline.
 const BODY_GRACE_MS = SECOND;
 
-const INTERIM_ANSWERS_MAX = 32; // 100 and 103; a flood of them would keep a processor busy until the deadline
-
 // After the request was written, a receiver's close that has crossed it on the way is seen within this. Later than that it
 // may well have been read, and be at work.
 const STALE_WITHIN_MS = 250;
@@ -45,7 +43,6 @@ export function makeAttempt(
   const chunks: Buffer[] = [];
   let bytes = 0;
   let answer: Pick<Answered, "status" | "headers"> | undefined;
-  let interimAnswers = 0;
   let grace: NodeJS.Timeout | undefined;
   let isSettled = false;
   const sentAt = clock(); // over a kept socket; else there is no second try
@@ -75,13 +72,11 @@ export function makeAttempt(
     onRequestStart() {},
     onResponseStart(_, status, headers) {
       if (isSettled) return;
-      const isInterim = status >= 100 && status < 200 && !connection.isUpgrade;
-      if (isInterim && ++interimAnswers < INTERIM_ANSWERS_MAX) return;
-      if (isInterim)
+      const { isUpgrade } = connection.head;
+      if (status >= 100 && status < 200 && !isUpgrade)
         return cut({ reason: "connect", error: "the receiver sent interim answers without end" });
-      connection.hasStatus = true;
       connection.announcedMs = announcedMs(headers["keep-alive"]);
-      answer = { status: connection.isUpgrade ? 101 : status, headers: flatten(headers) };
+      answer = { status: isUpgrade ? 101 : status, headers: flatten(headers) };
       if (status < 200) return cut(CUT); // no body follows that could be told from the next answer
       grace = setTimeout(() => cut(CUT), BODY_GRACE_MS);
     },
@@ -96,10 +91,10 @@ export function makeAttempt(
     },
     onResponseError(_, error) {
       if (isSettled) return;
-      const isUnanswered = connection.isReused && !connection.hasBegun;
+      const isUnanswered = connection.isReused && !connection.head.hasBegun;
       const isAtOnce = clock() - sentAt <= STALE_WITHIN_MS;
       connection.address ??= addressOf(error);
-      settleAs(failureOf(error, connection.phase), {
+      settleAs(failureOf(error, connection.phase, connection.head.stranger), {
         isStale: isUnanswered && isAtOnce && isClosedByPeer(error),
       });
     },

@@ -4,9 +4,9 @@ import type { Socket } from "node:net";
 import { Client, type Dispatcher } from "undici";
 
 import { HOUR } from "../kernel/duration.ts";
+import { createAnswerHead, type AnswerHead } from "./answer-head.ts";
 import type { Dial } from "./dialer.ts";
 import type { Phase } from "./failure.ts";
-import { lawfulInterim } from "./interim.ts";
 
 const IDLE_MS_MAX = HOUR; // undici's own timers are only exact to a second; `connections.ts` closes long before
 const HEADER_BYTES_MAX = 16 * 1024; // as node's own, and more than any receiver needs
@@ -17,15 +17,12 @@ export type Connection = {
   readonly origin: string;
   phase: Phase;
   address: string | null;
-  /** Whether the socket had carried a request before this one, and whether this one's answer has begun. */
+  /** Whether the socket had carried a request before this one. */
   isReused: boolean;
-  hasBegun: boolean;
-  /** Whether the status is in: what comes now is the body. */
-  hasStatus: boolean;
+  /** The head of this one's answer. */
+  head: AnswerHead;
   /** How long the receiver promises to keep the socket, by its last answer. */
   announcedMs: number | null;
-  /** Whether the answer was a 101. */
-  isUpgrade: boolean;
   /** Sends one request; the one before has to be over. */
   send(request: Outgoing, handler: Dispatcher.DispatchHandler): void;
   isOpen(): boolean;
@@ -75,14 +72,11 @@ export function createConnection(origin: string, dial: Dial, closed: () => void)
     phase: "connect",
     address: null,
     isReused: false,
-    hasBegun: false,
-    hasStatus: false,
+    head: createAnswerHead(),
     announcedMs: null,
-    isUpgrade: false,
     send({ path, headers, body }, handler) {
       connection.isReused = socket !== undefined;
-      connection.hasBegun = false;
-      connection.hasStatus = false;
+      connection.head = createAnswerHead();
       client.dispatch({ method: "POST", path, headers: headers as never, body }, handler);
     },
     isOpen: () => socket?.destroyed === false,
@@ -97,11 +91,12 @@ export function createConnection(origin: string, dial: Dial, closed: () => void)
   function watchReads(to: Socket): void {
     const read = to.read.bind(to) as (size?: number) => Buffer | null;
     to.read = (size) => {
-      const chunk = read(size);
-      if (chunk === null) return chunk;
-      connection.hasBegun = true;
-      if (!connection.hasStatus && lawfulInterim(chunk)) connection.isUpgrade = true;
-      return chunk;
+      for (;;) {
+        const chunk = read(size);
+        if (chunk === null) return null;
+        const passed = connection.head.take(chunk);
+        if (passed) return passed;
+      }
     };
   }
   return connection;

@@ -1,5 +1,6 @@
 // An error of a socket, of TLS or of undici, as a reason and a short text. Only codes are read: messages and
 // `options` of such errors may hold headers and bodies.
+import type { Stranger } from "./answer-head.ts";
 import { Refusal } from "./refusal.ts";
 import type { Failed } from "./exchange.ts";
 
@@ -20,6 +21,16 @@ const TLS_TEXTS: Record<string, string> = {
     "the certificate's authority is unknown, or an intermediate certificate is not sent along",
 };
 
+// OpenSSL's words for an answer that is no TLS; of plain HTTP the first is what it says.
+for (const code of ["WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"])
+  TLS_TEXTS[`ERR_SSL_${code}`] =
+    "the receiver does not speak TLS on this port: is its URL an http: one?";
+
+const STRANGER_TEXTS = {
+  TLS: "the receiver speaks TLS on this port: is its URL an https: one?",
+  "something else": "what answered on this port does not speak HTTP",
+};
+
 const CONNECT_TEXTS: Record<string, string> = {
   ECONNREFUSED: "the connection was refused",
   ECONNRESET: "the receiver closed the connection without an answer",
@@ -27,6 +38,7 @@ const CONNECT_TEXTS: Record<string, string> = {
   ENETUNREACH: "the network is unreachable",
   EPIPE: "the receiver closed the connection without an answer",
   UND_ERR_HEADERS_OVERFLOW: "the answer's headers are too large",
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the answer is not valid HTTP: its length does not fit it",
   UND_ERR_SOCKET: "the receiver closed the connection without an answer",
 };
 
@@ -37,8 +49,9 @@ const DEADLINE_TEXTS = {
   answer: "no answer",
 };
 
-/** What an error in `phase` means. */
-export function failureOf(error: unknown, phase: Phase): Failure {
+/** What an error in `phase` means; `stranger` is what answered instead of HTTP, if anything did. */
+export function failureOf(error: unknown, phase: Phase, stranger?: Stranger): Failure {
+  if (stranger) return { reason: "connect", error: STRANGER_TEXTS[stranger] };
   const refusal = causes(error).find((cause) => cause instanceof Refusal);
   if (refusal) return { reason: refusal.reason, error: refusal.message };
   const code = codeOf(error);
@@ -50,8 +63,8 @@ export function failureOf(error: unknown, phase: Phase): Failure {
       reason: "policy",
       error: "a header can't be sent: its name, or a character in it, is not allowed",
     };
-  if (code.startsWith("HPE_") && CONNECT_TEXTS[code] === undefined)
-    return { reason: "connect", error: `the answer is not valid HTTP (${code})` };
+  const fault = causes(error).find(({ name }) => name === "HTTPParserError");
+  if (fault) return { reason: "connect", error: `the answer is not valid HTTP${whyOf(fault)}` };
   return { reason: "connect", error: CONNECT_TEXTS[code] ?? `the connection failed (${code})` };
 }
 
@@ -77,7 +90,22 @@ function codeOf(error: unknown): string {
   return codes.findLast((code) => /^[A-Z][A-Z0-9_]+$/.test(code)) ?? "no code";
 }
 
-type Fault = { code?: unknown; address?: unknown; cause?: unknown; errors?: unknown };
+// The parser's own reason, which is one of its fixed texts: the rest of such an error holds what came.
+function whyOf({ message }: Fault): string {
+  const why = /^Response does not match the HTTP\/1\.1 protocol \(([\w ,/()'-]{1,100})\)$/.exec(
+    String(message),
+  );
+  return why ? ` (${why[1]})` : "";
+}
+
+type Fault = {
+  name?: unknown;
+  message?: unknown;
+  code?: unknown;
+  address?: unknown;
+  cause?: unknown;
+  errors?: unknown;
+};
 
 // The error, its causes, and of several tried addresses the first one's error; the innermost comes last. By shape, not
 // by class: node's own errors are of another realm where the code runs in a vm context, as in tests.

@@ -95,6 +95,72 @@ test("a 100 that nobody asked for is passed by, alone, with others, or with the 
   }
 });
 
+test("an answer is the same wherever it is cut into two pieces on the way", async () => {
+  const whole =
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nx: 1\r\ncontent-length: 2\r\n\r\nok";
+  for (let at = 1; at < whole.length; at++) {
+    const receiver = closing(
+      await startReceiver((socket) => {
+        socket.setNoDelay(true);
+        socket.write(whole.slice(0, at));
+        setTimeout(() => socket.write(whole.slice(at)), 5);
+      }),
+    );
+    const exchange = await startEgress().post(receiver.url, { timeoutMs: 5_000 });
+    expect(exchange).toMatchObject({ status: 200, headers: { x: "1" }, body: Buffer.from("ok") });
+  }
+});
+
+test("a length that is given twice is one, as browsers and curl have it; two different ones are none", async () => {
+  const twice = [
+    ["content-length: 2", "x: 1", "Content-Length: 2"],
+    ["content-length: 2, 2", "x: 1"],
+  ];
+  for (const headers of twice) {
+    const receiver = closing(await startReceiver(says("200 OK", headers, "ok")));
+    const { post } = startEgress();
+    for (let i = 0; i < 2; i++) {
+      const exchange = await post(receiver.url);
+      expect(exchange).toMatchObject({ status: 200, body: Buffer.from("ok") });
+      expect(exchange).toMatchObject({ headers: { "content-length": "2", x: "1" } });
+    }
+    expect(receiver.accepted).toBe(1); // so its end was found
+  }
+});
+
+test.each<[string, Buffer | string, RegExp]>([
+  ["SSH", "SSH-2.0-OpenSSH_9.6\r\n", /does not speak HTTP/],
+  ["TLS", Buffer.from([0x15, 3, 1, 0, 2, 2, 0x46]), /speaks TLS on this port: is its URL an https/],
+  ["a status that is none", "HTTP/1.1 OK\r\n\r\n", /does not speak HTTP/],
+  [
+    "two lengths",
+    "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
+    /the answer is not valid HTTP/,
+  ],
+  [
+    "both framings",
+    "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    /the answer is not valid HTTP: its length does not fit/,
+  ],
+  ["a head without its line ends", "HTTP/1.1 200 OK\nx: 1\n\n", /the answer is not valid HTTP/],
+  ["a header without a name", "HTTP/1.1 200 OK\r\n: x\r\n\r\n", /the answer is not valid HTTP/],
+])("%s where HTTP belongs is told in words, at once", async (_, answer, words) => {
+  const receiver = closing(await startReceiver((socket) => void socket.write(answer)));
+  const exchange = await startEgress().post(receiver.url, { timeoutMs: 5_000 });
+  expect(exchange).toMatchObject({ reason: "connect", error: expect.stringMatching(words) });
+  expect(exchange.durationMs).toBeLessThan(1_000);
+});
+
+test("plain HTTP where TLS belongs is told in words", async () => {
+  const receiver = closing(await startReceiver(says("400 Bad Request")));
+  const url = receiver.url.replace("http:", "https:");
+  const exchange = await startEgress().post(url, { timeoutMs: 5_000 });
+  expect(exchange).toMatchObject({
+    reason: "tls",
+    error: "the receiver does not speak TLS on this port: is its URL an http: one?",
+  });
+});
+
 test("an endless body is left as soon as 16 KiB are read, not after the grace", async () => {
   const { behave } = ANSWERING["an endless body"]!;
   const receiver = closing(await startReceiver(behave));
