@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 
 import { StartError } from "../kernel/errors.ts";
-import { embeddedIPv4 } from "./embedded-ipv4.ts";
+import { facesOf } from "./embedded-ipv4.ts";
 import { isForbidden, type Endpoint } from "./endpoint.ts";
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
@@ -45,8 +45,7 @@ export function judgeAddress(
   port: number,
   rules: AddressRules,
 ): string | undefined {
-  const outer = parseAddress(address);
-  const faces = [outer, ...embeddedIPv4(outer)];
+  const faces = facesOf(parseAddress(address));
   if (faces.some((face) => isForbidden(face, port, rules.forbidden())))
     return "this service's own address and port";
   const bad = faces.find((face) => !isPublic(face) && !isAllowed(face, rules.allow));

@@ -3,6 +3,7 @@ import { sleep, type MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { PosthornError } from "../kernel/errors.ts";
 import type { AddressRules } from "./address.ts";
+import { createAddressOrder } from "./address-order.ts";
 import type { Attempt } from "./attempt.ts";
 import { createDialer } from "./dialer.ts";
 import type { EgressRequest, Exchange, Failed } from "./exchange.ts";
@@ -38,8 +39,13 @@ export type Egress = {
 export function createEgress(options: EgressOptions): Egress {
   const { clock, concurrency = 0 } = options;
   const resolver = options.resolver ?? createResolver({ clock });
+  const order = createAddressOrder(clock);
   const idleMax = Math.max(IDLE_CONNECTIONS_MIN, concurrency);
-  const transport = createTransport(createDialer({ ...options, resolver }), { clock, idleMax });
+  const transport = createTransport(createDialer({ ...options, resolver, order }), {
+    clock,
+    idleMax,
+    order,
+  });
   const judge = createJudgedUrls(options);
   let isClosing = false;
 

@@ -11,6 +11,8 @@ export type Connections = {
   keep(connection: Connection): void;
   /** Told that one which was taken from the idle ones was being closed by its receiver. */
   wasStale(connection: Connection): void;
+  /** Told that one got no answer: the idle ones to the same address are closed. */
+  hasFailed(connection: Connection): void;
   /** Closes the idle ones; one in use is closed by whoever uses it. */
   close(): void;
 };
@@ -88,6 +90,10 @@ export function createConnections(dial: Dial, { clock, idleMax }: ConnectionsOpt
     },
     wasStale(connection) {
       idleTimes.closed(connection.origin, idledMs.get(connection) ?? 0);
+    },
+    hasFailed({ origin, address }) {
+      for (const other of [...(idleByOrigin.get(origin) ?? [])])
+        if (other.address === address) drop(other);
     },
     close() {
       isClosed = true;

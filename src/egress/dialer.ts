@@ -4,6 +4,7 @@ import { connect as connectTls, createSecureContext, rootCertificates } from "no
 
 import { SECOND } from "../kernel/duration.ts";
 import type { AddressRules } from "./address.ts";
+import type { AddressOrder } from "./address-order.ts";
 import { judgedAddresses, judgedLookup, judgeLiteral } from "./door.ts";
 import type { Phase } from "./failure.ts";
 import type { Resolver } from "./resolver.ts";
@@ -14,6 +15,8 @@ const SESSIONS_MAX = 1_024; // TLS sessions to resume, one for each receiver, ab
 
 export type DialerOptions = AddressRules & {
   resolver: Resolver;
+  /** Which of a name's addresses are tried first; as they were resolved, where absent. */
+  order?: AddressOrder;
   /** PEM certificates of authorities that are trusted beside the well-known ones. */
   ca?: string | null | undefined;
   /** A proxy that all goes through. Names are judged here all the same; which address they lead to is its decision. */
@@ -71,7 +74,7 @@ export function createDialer(options: DialerOptions): Dial {
     const to = {
       host: target.hostname,
       port,
-      lookup: judgedLookup(port, options, resolver),
+      lookup: judgedLookup(port, options, resolver, options.order),
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: CONNECT_ATTEMPT_MS,
       noDelay: true,

@@ -2,6 +2,7 @@
 import type { LookupFunction } from "node:net";
 
 import { judgeAddress, type AddressRules } from "./address.ts";
+import type { AddressOrder } from "./address-order.ts";
 import { isLocalhost, judgeName, loopbackAddresses } from "./known-names.ts";
 import { Refusal } from "./refusal.ts";
 import type { Resolver } from "./resolver.ts";
@@ -24,10 +25,12 @@ export function judgedLookup(
   port: number,
   rules: AddressRules,
   resolver: Resolver,
+  order?: AddressOrder,
 ): LookupFunction {
   return (name, options, callback) => {
     judgedAddresses(name, port, rules, resolver).then(
-      (addresses) => {
+      (found) => {
+        const addresses = order?.sort(name, found) ?? found;
         const [first = ""] = addresses;
         if (!options.all) return callback(null, first, familyOf(first));
         const some = addresses.slice(0, ADDRESSES_MAX);

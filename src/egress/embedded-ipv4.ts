@@ -1,12 +1,20 @@
-// IPv4 addresses inside IPv6 ones: a gateway on the way unwraps them, so they are judged as well.
+// IPv4 addresses inside IPv6 ones: a gateway on the way unwraps them, so they are judged.
 import ipaddr from "ipaddr.js";
 
-/** The IPv4 addresses that an IPv6 address would lead to; none for IPv4 itself. */
-export function embeddedIPv4(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4[] {
-  if (address instanceof ipaddr.IPv4) return [];
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+
+/**
+ * The addresses that one would lead to, itself first, each of which has to be good. Under NAT64's well-known prefix it is the
+ * IPv4 inside alone: an IPv6 network has one for every name of IPv4, by DNS64, and what is behind it is what is reached.
+ */
+export function facesOf(address: Address): Address[] {
+  if (address instanceof ipaddr.IPv4) return [address];
   const layout = LAYOUTS.find(({ prefix }) => address.match(ipaddr.IPv6.parseCIDR(prefix)));
-  return layout?.read(address.toByteArray()) ?? [];
+  const inside = layout?.read(address.toByteArray()) ?? [];
+  return layout?.prefix === NAT64 ? inside : [address, ...inside];
 }
+
+const NAT64 = "64:ff9b::/96"; // RFC 6052
 
 type Layout = { prefix: string; read: (bytes: number[]) => ipaddr.IPv4[] };
 
@@ -17,7 +25,7 @@ const LAYOUTS: Layout[] = [
   { prefix: "::/127", read: () => [] }, // :: and ::1 are themselves, not IPv4 0.0.0.0 and 0.0.0.1
   { prefix: "::/96", read: (bytes) => [last(bytes)] }, // compatible, RFC 4291 2.5.5.1
   { prefix: "::ffff:0:0:0/96", read: (bytes) => [last(bytes)] }, // translated, RFC 2765
-  { prefix: "64:ff9b::/96", read: (bytes) => [last(bytes)] }, // NAT64, RFC 6052
+  { prefix: NAT64, read: (bytes) => [last(bytes)] },
   { prefix: "64:ff9b:1::/48", read: readLocalNat64 }, // NAT64 of one's own, RFC 8215
   { prefix: "2002::/16", read: (bytes) => [new ipaddr.IPv4(bytes.slice(2, 6))] }, // 6to4, RFC 3056
   { prefix: "2001::/32", read: readTeredo },

@@ -6,6 +6,7 @@ import { SECOND } from "../kernel/duration.ts";
 import { createTurns, type Turns } from "../kernel/turns.ts";
 import { createHostsFile, HOSTS_FILE } from "./hosts-file.ts";
 import { Refusal } from "./refusal.ts";
+import { candidates, createResolvConf, RESOLV_CONF, type ResolvConf } from "./resolv-conf.ts";
 
 const LOOKUP_MS_MAX = 3 * SECOND; // a name whose servers are silent fails well within the shortest preset's 5 s
 const TRIES = 2; // the second, at the next server if there is one, has twice the time: together all that a lookup has
@@ -29,8 +30,9 @@ export type Resolver = {
 
 export type ResolverOptions = {
   clock: MonotonicClock;
-  /** Name servers as `address:port`; the machine's own where absent. */
+  /** Name servers as `address:port`, in place of all that the machine's `resolv.conf` says. */
   servers?: string[];
+  resolvConf?: string;
   hostsFile?: string;
   lookupMsMax?: number;
 };
@@ -38,15 +40,32 @@ export type ResolverOptions = {
 /** Creates the resolver of the egress: own deadline, few lookups at once and one per name, a short cache. */
 export function createResolver(options: ResolverOptions): Resolver {
   const { clock, lookupMsMax = LOOKUP_MS_MAX } = options;
-  const cares = new CaresResolver({ timeout: Math.floor(lookupMsMax / 3), tries: TRIES });
-  if (options.servers) cares.setServers(options.servers);
+  const { servers } = options;
+  const readConf = servers
+    ? () => Promise.resolve({ servers, search: [], ndots: 1 })
+    : createResolvConf(options.resolvConf ?? RESOLV_CONF, clock);
   const hosts = createHostsFile(options.hostsFile ?? HOSTS_FILE, clock);
   const all = createTurns(LOOKUPS_MAX);
   const some = createTurns(NEW_MAX);
   const few = createTurns(SILENT_MAX);
   const shares = { silent: [few, some, all], new: [some, all], answered: [all] };
   const cache = new Map<string, Entry>();
+  let using: { servers: string; cares: CaresResolver } | undefined;
   let isClosed = false;
+
+  // A new one where the servers have changed: those of one that is asking can't be.
+  function caresFor(conf: ResolvConf): CaresResolver {
+    const servers = conf.servers.join();
+    if (using?.servers === servers) return using.cares;
+    const cares = new CaresResolver({ timeout: Math.floor(lookupMsMax / 3), tries: TRIES });
+    using = { servers, cares };
+    try {
+      if (conf.servers.length > 0) cares.setServers(conf.servers);
+    } catch {
+      // One that node can't read, as with an interface's name in it: what c-ares has found itself stands.
+    }
+    return cares;
+  }
 
   async function lookup(name: string, entry: Pick<Entry, "last">): Promise<string[]> {
     const known = await hosts(name);
@@ -56,8 +75,9 @@ export function createResolver(options: ResolverOptions): Resolver {
     // Half of the time at most for a place, so that a name is never called silent for want of time.
     const waitMs = () => Math.max(0, leftMs() - lookupMsMax / 2);
     const states = await inTurns(shares[entry.last], waitMs, async () => {
+      const conf = await readConf();
       if (isClosed) return undefined;
-      const found = await ask([cares.resolve4(name), cares.resolve6(name)], leftMs());
+      const found = await askEach(candidates(name, conf), caresFor(conf), leftMs);
       entry.last = isSilence(found) ? "silent" : "answered";
       return found;
     });
@@ -86,7 +106,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     },
     close() {
       isClosed = true;
-      cares.cancel();
+      using?.cares.cancel();
     },
   };
 }
@@ -102,7 +122,30 @@ function inTurns<T>(
   return first ? first.take(waitMs(), () => inTurns(others, waitMs, work)) : work();
 }
 
+const NONE = ["ENOTFOUND", "ENODATA"];
+
 type State = { addresses: string[] } | { code: string };
+
+// One after the other until one has an address, as the machine's own resolver does. What then is told is what came of the
+// first that did not say that there is none.
+async function askEach(
+  names: readonly string[],
+  cares: CaresResolver,
+  leftMs: () => number,
+): Promise<State[]> {
+  let told: State[] = [];
+  for (const name of names) {
+    const states = await ask([cares.resolve4(name), cares.resolve6(name)], leftMs());
+    if (states.some((state) => "addresses" in state)) return states;
+    if (told.length === 0 || isNone(told)) told = states;
+    if (isSilence(states)) break;
+  }
+  return told;
+}
+
+function isNone(states: State[]): boolean {
+  return states.every((state) => "code" in state && NONE.includes(state.code));
+}
 
 // Waits for both families, but not long for the second once the first has answered, and for neither past the deadline.
 async function ask(queries: Promise<string[]>[], lookupMsMax: number): Promise<State[]> {
@@ -133,9 +176,8 @@ function isSilence(states: State[]): boolean {
 function collect(states: State[]): string[] {
   const addresses = states.flatMap((state) => ("addresses" in state ? state.addresses : []));
   if (addresses.length > 0) return addresses;
+  if (isNone(states)) throw new Refusal("dns", "the name has no address");
   const codes = states.flatMap((state) => ("code" in state ? [state.code] : []));
-  if (codes.every((code) => code === "ENOTFOUND" || code === "ENODATA"))
-    throw new Refusal("dns", "the name has no address");
   if (isSilence(states)) throw new Refusal("dns", "the name servers did not answer in time");
   throw new Refusal("dns", `the name could not be resolved (${codes.join(", ")})`);
 }

@@ -1,7 +1,9 @@
 // How requests leave: got takes and normalises them, undici carries them, by the handlers that got documents for that.
 import got, { type Options } from "got";
 
+import type { AddressOrder } from "./address-order.ts";
 import { makeAttempt, type Attempt, type Cut } from "./attempt.ts";
+import type { Connection } from "./connection.ts";
 import { createConnections, type ConnectionsOptions } from "./connections.ts";
 import type { Dial } from "./dialer.ts";
 import type { EgressRequest } from "./exchange.ts";
@@ -20,13 +22,16 @@ type How = { timeoutMs: number; isFresh: boolean };
 type Sent = { attempt: Promise<Attempt> };
 
 /** Creates the transport; its connections are shared by all that it sends. */
-export function createTransport(dial: Dial, options: ConnectionsOptions): Transport {
-  const { clock } = options;
+export function createTransport(
+  dial: Dial,
+  options: ConnectionsOptions & { order: AddressOrder },
+): Transport {
+  const { clock, order } = options;
   const connections = createConnections(dial, options);
   const inFlight = new Set<Cut>();
 
   function carry({ url, headers, body, context }: Options): Sent {
-    const { origin, pathname, search } = url as URL;
+    const { origin, hostname, pathname, search } = url as URL;
     const { timeoutMs, isFresh } = context as How;
     const connection = connections.take(origin, isFresh);
     const attempt = new Promise<Attempt>((resolve) => {
@@ -38,11 +43,21 @@ export function createTransport(dial: Dial, options: ConnectionsOptions): Transp
         ended(attempt, isReusable) {
           if (isReusable) connections.keep(connection);
           if (attempt.isStale) connections.wasStale(connection);
+          else learn(hostname, connection, attempt);
           resolve(attempt);
         },
       });
     });
     return { attempt };
+  }
+
+  function learn(host: string, connection: Connection, attempt: Attempt): void {
+    const { address } = attempt;
+    if (address === null) return; // nobody knows whose fault it is, or through a proxy
+    if (attempt.kind === "answered") return order.answered(host, address);
+    if (attempt.reason === "policy") return;
+    order.failed(host, address);
+    connections.hasFailed(connection);
   }
 
   // One instance: merging options is most of what got costs. Its redirects, retries, decompression and timers are the

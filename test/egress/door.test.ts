@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import http from "node:http";
+
 import { expect, test } from "@jest/globals";
 
 import { parseCidrs } from "../../src/egress/address.ts";
@@ -6,7 +9,7 @@ import { createResolver } from "../../src/egress/resolver.ts";
 import type { EgressOptions } from "../../src/egress/client.ts";
 import { startDnsServer, type DnsAnswer } from "../helpers/dns-server.ts";
 import { closing, startEgress, type Post } from "../helpers/egress.ts";
-import { says, startReceiver, startRecorder } from "../helpers/receivers.ts";
+import { says, startReceiver, startRecorder, type Behaviour } from "../helpers/receivers.ts";
 
 /** An egress whose names are answered by `answer`, and a receiver that names are to lead to. */
 async function start(answer: () => DnsAnswer, options: Partial<EgressOptions> = {}) {
@@ -42,6 +45,29 @@ test.each([
   const exchange = await post(url);
   expect(exchange).toMatchObject({ kind: "failed", reason: "policy", address: null });
   expect(receiver.accepted).toBe(0);
+});
+
+test("a name of IPv4 alone is reached on a network whose DNS64 adds an address to it", async () => {
+  const { post, url } = await start(() => ["127.0.0.1", "64:ff9b::7f00:1"]);
+  expect(await post(url)).toMatchObject({ kind: "answered", address: "127.0.0.1" });
+});
+
+test.each<[string, Behaviour]>([
+  ["resets", (socket) => void socket.resetAndDestroy()],
+  ["is silent", () => {}],
+  ["does not speak HTTP", (socket) => void socket.write("SSH-2.0-no\r\n")],
+])("a retry tries another address of a name whose first one accepts and %s", async (_, behave) => {
+  const { post, url, receiver } = await start(() => ["127.0.0.1", "::1"]);
+  const bad = closing(await startReceiver(behave));
+  // The good one of both is on the same port of the other address.
+  const good = http.createServer((_request, response) => response.end("ok"));
+  closing(good.listen(bad.port, "::1"));
+  await once(good, "listening");
+  const both = url.replace(String(receiver.port), String(bad.port));
+  const tries = [];
+  for (let i = 0; i < 4; i++) tries.push(await post(both, { timeoutMs: 700 }));
+  expect(tries.map(({ kind }) => kind)).toEqual(["failed", "answered", "answered", "answered"]);
+  expect(tries.map(({ address }) => address)).toEqual(["127.0.0.1", "::1", "::1", "::1"]);
 });
 
 test("a refusal does not tell which address a name has inside", async () => {

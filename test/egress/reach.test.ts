@@ -38,7 +38,7 @@ const REFUSED_HOSTS: Record<string, string> = {
   mapped: "[::ffff:127.0.0.1] [::ffff:7f00:1] [::ffff:a9fe:a9fe] [::ffff:10.0.0.1]",
   compatible: "[::127.0.0.1] [::a00:1]",
   translated: "[::ffff:0:10.0.0.1] [::ffff:0:127.0.0.1]",
-  NAT64: "[64:ff9b::10.0.0.1] [64:ff9b::a9fe:a9fe] [64:ff9b::8.8.8.8]",
+  NAT64: "[64:ff9b::10.0.0.1] [64:ff9b::a9fe:a9fe] [64:ff9b::7f00:1]",
   "NAT64 of one's own": "[64:ff9b:1::10.0.0.1] [64:ff9b:1:a00:0:100::]",
   "6to4": "[2002:7f00:1::1] [2002:a9fe:a9fe::] [2002:808:808::1]",
   Teredo: "[2001:0:a00:1::1] [2001:0:808:808::f5ff:fffe]",
@@ -92,6 +92,7 @@ const ALLOWED_HOSTS: Record<string, string> = {
   "and more": "169.253.255.255 169.255.0.1 172.15.255.255 172.32.0.1 192.167.255.255 192.169.0.1",
   "and the last": "168.63.129.15 198.17.255.255 198.20.0.1 223.255.255.255",
   "IPv6 in use": "[2606:4700:4700::1111] [2a00:1450:4001::1] [2001:4860:4860::8888]",
+  "public IPv4, behind NAT64": "[64:ff9b::8.8.8.8]",
   "public IPv4, mapped": "[::ffff:8.8.8.8]",
   names: "example.com example.com. bücher.example localhost.example.com xn--bcher-kva.example",
 };

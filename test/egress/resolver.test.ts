@@ -145,6 +145,79 @@ test("the hosts file is honoured before DNS, and an edit of it is seen", async (
   await rm(folder, { recursive: true });
 });
 
+/** The same, by a resolv.conf in a folder of its own; \`says\` writes it anew. */
+async function startByFile(answer: (name: string, type: "A" | "AAAA") => DnsAnswer, more: string) {
+  let nowMs = 0;
+  const clock = () => nowMs;
+  const dns = await startDnsServer(answer);
+  const folder = await mkdtemp(join(tmpdir(), "resolv-"));
+  const resolvConf = join(folder, "resolv.conf");
+  const says = (text: string) => writeFile(resolvConf, text);
+  await says(`# by hand\nnameserver ${dns.address}\n${more}\n`);
+  const resolver = createResolver({
+    clock,
+    resolvConf,
+    hostsFile: "/nonexistent",
+    lookupMsMax: 900,
+  });
+  opened.push(resolver, dns, { close: () => rm(folder, { recursive: true }) });
+  return { dns, resolver, says, advance: (ms: number) => (nowMs += ms) };
+}
+const askedForA = (dns: DnsServer) =>
+  dns.questions.filter((question) => question.endsWith(" A")).map((each) => each.split(" ")[0]);
+
+test("name servers that change in resolv.conf are asked within seconds, also while others are asked", async () => {
+  const { resolver, says, advance, dns } = await startByFile(
+    (name) => (name === "slow.example" ? "silence" : ["192.0.2.1"]),
+    "",
+  );
+  expect(await resolver.resolve("a.example")).toEqual(["192.0.2.1"]);
+  const pending = resolver.resolve("slow.example").catch(() => "none");
+  const other = await startDnsServer(() => ["192.0.2.2"]);
+  opened.push(other);
+  await says(`nameserver ${other.address}\n`);
+  advance(5_000);
+  expect(await resolver.resolve("a.example")).toEqual(["192.0.2.2"]);
+  expect(await pending).toBe("none");
+  await says(`nameserver ${dns.address}\n`);
+  advance(5_000);
+  expect(await resolver.resolve("a.example")).toEqual(["192.0.2.1"]);
+});
+
+test("a short name is looked for under the search domains, in their order, as in a pod of Kubernetes", async () => {
+  const { dns, resolver } = await startByFile(
+    (name) => (name === "svc.b.cluster.local" ? ["192.0.2.1"] : "unknown name"),
+    "search a.cluster.local b.cluster.local c.cluster.local\noptions timeout:1 ndots:5",
+  );
+  expect(await resolver.resolve("svc")).toEqual(["192.0.2.1"]);
+  expect(askedForA(dns)).toEqual(["svc.a.cluster.local", "svc.b.cluster.local"]);
+});
+
+test("a name with as many dots as ndots is first looked for as it stands, one with a dot at its end only so", async () => {
+  const { dns, resolver } = await startByFile(
+    (name) => (name === "a.example" ? ["192.0.2.1"] : "unknown name"),
+    "domain gone.local\nsearch one.local. two.local",
+  );
+  expect(await resolver.resolve("a.example")).toEqual(["192.0.2.1"]);
+  expect(askedForA(dns)).toEqual(["a.example"]);
+  await expect(resolver.resolve("b.example")).rejects.toThrow("the name has no address");
+  await expect(resolver.resolve("c.")).rejects.toThrow("the name has no address");
+  expect(askedForA(dns).slice(1)).toEqual([
+    "b.example",
+    "b.example.one.local",
+    "b.example.two.local",
+    "c",
+  ]);
+});
+
+test("a search that a server broke is told as that, not as a name without address", async () => {
+  const { resolver } = await startByFile(
+    (name) => (name === "svc.one.local" ? "server failure" : "unknown name"),
+    "search one.local two.local",
+  );
+  await expect(resolver.resolve("svc")).rejects.toThrow(/could not be resolved \(ESERVFAIL/);
+});
+
 test("closing ends the lookups in flight, and those that wait for a place", async () => {
   const { dns, resolver } = await start(() => "silence");
   const lookups = Promise.allSettled(numbered(100, "a").map((name) => resolver.resolve(name)));
