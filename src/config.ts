@@ -1,6 +1,7 @@
 // The configuration: every setting, its default and its meaning. The only reader of the environment.
 import { z } from "zod";
 
+import { complaintAbout } from "./database/url-form.ts";
 import { parseCidrs, type Cidr } from "./egress/address.ts";
 import { readAuthorities } from "./egress/authorities.ts";
 import { StartError } from "./kernel/errors.ts";
@@ -17,14 +18,8 @@ const whole = (min: number, max: number) =>
     .pipe(z.number().min(min, `at least ${min} is needed`).max(max, `at most ${max} is possible`));
 
 const databaseUrl = z.string().superRefine((value, context) => {
-  if (
-    !/^postgres(ql)?:\/\//.test(value) ||
-    !URL.canParse(value.replace(/^postgres(ql)?:/, "http:"))
-  )
-    context.addIssue({
-      code: "custom",
-      message: "an address like postgres://user:password@host:5432/database is needed",
-    });
+  const message = complaintAbout(value);
+  if (message !== undefined) context.addIssue({ code: "custom", message });
 });
 
 const secretsKeys = z.string().transform((value, context) => {

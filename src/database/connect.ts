@@ -6,6 +6,7 @@ import { MINUTE, SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import { createPool } from "./pool.ts";
 import type { Schema } from "./schema.ts";
+import { forDriver } from "./tls.ts";
 
 /** Kysely over the pool: what every function of the store takes first. */
 export type Db = Kysely<Schema>;
@@ -30,7 +31,7 @@ export function connect(
   options: { name: string; max: number; log: Log; plans?: keyof typeof PLANS },
 ): Connection {
   const pool = createPool({
-    connectionString: url,
+    ...forDriver(url),
     application_name: `posthorn ${options.name}`,
     max: options.max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

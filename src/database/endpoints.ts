@@ -7,6 +7,7 @@ import pg from "pg";
 import { endpointOfServer, type Endpoint } from "../egress/endpoint.ts";
 import { MINUTE } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
+import { forDriver } from "./tls.ts";
 
 const LOOK_AGAIN_MS = 1 * MINUTE; // a failover changes the name's address, and connections follow it as soon
 
@@ -30,7 +31,7 @@ export async function watchEndpoints(
     everyMs = LOOK_AGAIN_MS,
   }: { lookUp?: Lookup; everyMs?: number } = {},
 ): Promise<DatabaseEndpoints> {
-  const { host, port } = new pg.Client({ connectionString: url });
+  const { host, port } = new pg.Client(forDriver(url));
   // A socket file bears the port of the server's listener, which is on this machine, whatever its addresses are.
   if (host.startsWith("/")) return unchanging({ address: "0.0.0.0", port });
   if (isIP(host) !== 0) return unchanging(endpointOfServer(host, port));

@@ -8,6 +8,7 @@ import { StartError } from "../kernel/errors.ts";
 import { databaseError } from "../kernel/faults.ts";
 import { silentLog, type Log } from "../kernel/log.ts";
 import { makePartitions, START_DAYS_AHEAD } from "./partitions.ts";
+import { forDriver } from "./tls.ts";
 
 const MIGRATIONS = new URL("../../db/migrations/", import.meta.url);
 const LOCK_WAIT_MAX_MS = 2 * MINUTE; // a migration that takes longer is looked at by a person
@@ -26,7 +27,7 @@ export async function migrate(
   options: { log?: Log; daysAhead?: number } = {},
 ): Promise<{ applied: string[] }> {
   const { log = silentLog, daysAhead = START_DAYS_AHEAD } = options;
-  const client = new pg.Client({ connectionString: url, application_name: "posthorn migrate" });
+  const client = new pg.Client({ ...forDriver(url), application_name: "posthorn migrate" });
   client.on("error", () => {}); // a connection that is lost shows at the next statement
   await client.connect();
   try {

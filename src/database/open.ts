@@ -48,10 +48,14 @@ export async function openDatabase(
   log: Log,
   { share = false, settings, ...options }: OpenOptions,
 ): Promise<OpenDatabase> {
-  const url = config.DATABASE_URL;
-  if (url !== null) {
+  if (config.DATABASE_URL !== null) {
     const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? noKey());
-    await prepareDatabase(url, { log, sealer, ...options, ...(settings && { settings }) });
+    const { url } = await prepareDatabase(config.DATABASE_URL, {
+      log,
+      sealer,
+      ...options,
+      ...(settings && { settings }),
+    });
     const endpoints = await watchEndpoints(url, log);
     return {
       url,

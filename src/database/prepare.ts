@@ -1,10 +1,9 @@
 // Makes a database ready for a service: schema, built-in types, settings, and the secrets key's mark.
-import pg from "pg";
-
 import { StartError } from "../kernel/errors.ts";
 import { databaseError, isDatabaseAway } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
 import { connect, type Db } from "./connect.ts";
+import { knock, reasonOf } from "./knock.ts";
 import { migrate } from "./migrate.ts";
 import { makePartitions, START_DAYS_AHEAD } from "./partitions.ts";
 import { checkSecretsKey, type Sealer } from "./sealed.ts";
@@ -20,11 +19,13 @@ export type PrepareOptions = {
   daysAhead?: number;
 };
 
-/** Brings the database up to this program. Throws a StartError, one line, where it can't be used. */
-export async function prepareDatabase(
-  url: string,
-  options: PrepareOptions,
-): Promise<{ applied: string[] }> {
+export type Prepared = { applied: string[]; url: string };
+
+/**
+ * Brings the database up to this program; `url` is the one to use from here on. Throws a StartError, one line, where it
+ * can't be used.
+ */
+export async function prepareDatabase(url: string, options: PrepareOptions): Promise<Prepared> {
   try {
     return await prepare(url, options);
   } catch (error) {
@@ -32,10 +33,10 @@ export async function prepareDatabase(
   }
 }
 
-async function prepare(url: string, options: PrepareOptions): Promise<{ applied: string[] }> {
+async function prepare(given: string, options: PrepareOptions): Promise<Prepared> {
   const { log, seed, settings, sealer, daysAhead = START_DAYS_AHEAD } = options;
-  await knock(url);
-  const result = await migrate(url, { log, daysAhead });
+  const url = await knock(given);
+  const { applied } = await migrate(url, { log, daysAhead });
   const connection = connect(url, { name: "prepare", max: 1, log });
   try {
     await makePartitions(connection.pool, daysAhead).catch((err: unknown) => {
@@ -47,20 +48,7 @@ async function prepare(url: string, options: PrepareOptions): Promise<{ applied:
   } finally {
     await connection.close();
   }
-  return result;
-}
-
-async function knock(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
-  client.on("error", () => {}); // a connection lost right here is told by what comes next
-  try {
-    await client.connect();
-    await client.end();
-  } catch (error) {
-    throw new StartError(`DATABASE_URL: the database can't be connected to: ${reason(error)}`, {
-      cause: error,
-    });
-  }
+  return { applied, url };
 }
 
 // What the database's owner can mend is one line; anything else is ours, and its stack helps.
@@ -69,13 +57,7 @@ function told(error: unknown): unknown {
   const isRight = databaseError(error)?.code === "42501"; // insufficient_privilege
   if (!isRight && !isDatabaseAway(error)) return error;
   const wanted = isRight ? "give its role the right, or use the schema's owner" : "try again";
-  return new StartError(`DATABASE_URL: the database can't be used: ${reason(error)}; ${wanted}`, {
+  return new StartError(`DATABASE_URL: the database can't be used: ${reasonOf(error)}; ${wanted}`, {
     cause: error,
   });
-}
-
-// The driver wraps what several addresses answered; its own texts name hosts and roles, never passwords.
-function reason(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map((each) => reason(each)).join(", ");
-  return error instanceof Error ? error.message : String(error);
 }

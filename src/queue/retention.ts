@@ -8,6 +8,7 @@ import { DAY, SECOND } from "../kernel/duration.ts";
 import { databaseError } from "../kernel/faults.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
+import { forDriver } from "../database/tls.ts";
 
 /** Whatever holds a lock for longer is a stranger's open transaction: the next run tries again. */
 const LOCK_WAIT_MS = 2 * SECOND;
@@ -59,7 +60,7 @@ export async function retirePartitions(options: RetentionOptions): Promise<Retir
   signal?.throwIfAborted();
   const socket = new Socket(); // ours, since the driver can't end a connection that is still being made
   const client = new pg.Client({
-    connectionString: url,
+    ...forDriver(url),
     stream: () => socket,
     application_name: "posthorn retention",
     connectionTimeoutMillis: CONNECT_MAX_MS,
