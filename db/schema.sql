@@ -235,6 +235,7 @@ create table posthorn.replays (
   constraint replays_wanted_check CHECK ((wanted = ANY (ARRAY['delivered'::text, 'dead'::text, 'cancelled'::text, 'never'::text])))
 );
 CREATE INDEX replays_open ON posthorn.replays USING btree (bucket, id) WHERE (finished_at IS NULL);
+CREATE INDEX replays_over ON posthorn.replays USING btree (bucket, finished_at) WHERE (finished_at IS NOT NULL);
 CREATE INDEX replays_webhook ON posthorn.replays USING btree (bucket, webhook_id, id);
 
 create table posthorn.routes (
@@ -279,6 +280,8 @@ create table posthorn.webhook_versions (
   valid_until timestamp with time zone,
   constraint webhook_versions_pkey PRIMARY KEY (webhook_id, version)
 );
+CREATE INDEX webhook_versions_over ON posthorn.webhook_versions USING btree (valid_until) WHERE (valid_until IS NOT NULL);
+CREATE INDEX webhook_versions_since ON posthorn.webhook_versions USING btree (webhook_id, valid_from);
 CREATE UNIQUE INDEX webhook_versions_valid ON posthorn.webhook_versions USING btree (webhook_id) WHERE (valid_until IS NULL);
 
 create table posthorn.webhooks (
@@ -317,6 +320,7 @@ create table posthorn.webhooks (
   constraint webhooks_pkey PRIMARY KEY (webhook_id),
   constraint webhooks_status_check CHECK ((status = ANY (ARRAY['Subscribed'::text, 'Unsubscribed'::text])))
 );
+CREATE INDEX webhooks_deleted ON posthorn.webhooks USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
 CREATE INDEX webhooks_ended ON posthorn.webhooks USING btree (webhook_id) WHERE ((status <> 'Subscribed'::text) OR (deleted_at IS NOT NULL));
 CREATE UNIQUE INDEX webhooks_id ON posthorn.webhooks USING btree (tenant, id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_list ON posthorn.webhooks USING btree (tenant, created_at, webhook_id) WHERE (deleted_at IS NULL);

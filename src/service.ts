@@ -199,6 +199,7 @@ function createParts(
         idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
         holdH: config.POSTHORN_HOLD_H,
         disableAfterH: config.POSTHORN_DISABLE_AFTER_H,
+        retentionD: config.POSTHORN_RETENTION_D,
         keepPartitions: createPartitionKeeper({
           pool: housekeeping.pool,
           url,

@@ -93,6 +93,7 @@ create table posthorn.webhooks (
 create unique index webhooks_id on posthorn.webhooks (tenant, id) where deleted_at is null;
 create index webhooks_ended on posthorn.webhooks (webhook_id) where status <> 'Subscribed' or deleted_at is not null;
 create index webhooks_to_announce on posthorn.webhooks (webhook_id) where health <> announced_health or health = 'failing';
+create index webhooks_deleted on posthorn.webhooks (deleted_at) where deleted_at is not null;
 create index webhooks_list on posthorn.webhooks (tenant, created_at, webhook_id) where deleted_at is null;
 
 -- What was sent where, for the attempts to point to: one row for each change of what goes out.
@@ -109,6 +110,8 @@ create table posthorn.webhook_versions (
   primary key (webhook_id, version)
 );
 create unique index webhook_versions_valid on posthorn.webhook_versions (webhook_id) where valid_until is null;
+create index webhook_versions_since on posthorn.webhook_versions (webhook_id, valid_from);
+create index webhook_versions_over on posthorn.webhook_versions (valid_until) where valid_until is not null;
 
 -- What the deliveries teach about a webhook, apart from its settings: these rows are written by workers,
 -- those are locked by the API's updates.

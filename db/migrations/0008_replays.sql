@@ -36,6 +36,7 @@ create table posthorn.replays (
 );
 create index replays_webhook on posthorn.replays (bucket, webhook_id, id);
 create index replays_open on posthorn.replays (bucket, id) where finished_at is null;
+create index replays_over on posthorn.replays (bucket, finished_at) where finished_at is not null;
 
 -- A ready row goes out as soon as there is room: its due_at is its place in the row, which of a replayed one is far behind.
 create or replace view posthorn.v_deliveries as

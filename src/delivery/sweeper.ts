@@ -18,6 +18,7 @@ import { cancelHeldTooLong, holdResting, postponeTold, releaseHeld } from "../qu
 import { refitLanes } from "../queue/lanes.ts";
 import { SWEEP_ROWS_MAX } from "../queue/move.ts";
 import { wipeOldKeys } from "../store/old-keys.ts";
+import { forgetOld } from "../store/old-rows.ts";
 import { createReplayFeed } from "../store/replay-feed.ts";
 import { createEndedSweep, forgetKeys, stageDue } from "../queue/sweep.ts";
 import { createAlarm, type Alarm } from "./alarm.ts";
@@ -70,12 +71,14 @@ export function startSweeper(options: {
   idempotencyH: number;
   holdH: number;
   disableAfterH: number;
+  retentionD: number;
   keepPartitions: (signal: AbortSignal) => Promise<number>;
   monotonic: MonotonicClock;
   ready: () => void;
   log: Log;
 }): Sweeper {
-  const { pool, loopPool, idempotencyH, holdH, disableAfterH, keepPartitions } = options;
+  const { pool, loopPool, idempotencyH, holdH, disableAfterH, retentionD, keepPartitions } =
+    options;
   const { monotonic, ready, log } = options;
   const stopping = new AbortController();
   const alarms: Alarm[] = [];
@@ -157,6 +160,7 @@ export function startSweeper(options: {
     },
     { name: "forget", everyMs: FORGET_MS, run: () => forgetKeys(pool, idempotencyH) },
     { name: "wipe", everyMs: MINUTE, run: () => wipeOldKeys(pool) },
+    { name: "forget old", everyMs: HOUR, run: () => forgetOld(pool, retentionD) },
   ];
   // By itself, since it may wait behind strangers' transactions.
   const keeping: Task[] = [

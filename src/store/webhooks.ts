@@ -7,6 +7,7 @@ import { lock, lockOf } from "../database/locks.ts";
 import type { Schema, WebhookHealth, WebhooksTable, WebhookStatus } from "../database/schema.ts";
 import { BUCKET } from "./tenant.ts";
 import { withinBytes } from "./within-bytes.ts";
+import { endVersion } from "./webhook-versions.ts";
 
 export type WebhookRow = Selectable<WebhooksTable>;
 export type NewWebhookRow = Omit<
@@ -109,12 +110,7 @@ export async function forgetPace(trx: Transaction<Schema>, webhookId: number): P
 /** Ends a webhook's life: its routes go, its secrets are wiped, its row stays for the history to point to. */
 export async function deleteWebhookRow(trx: Transaction<Schema>, webhookId: number): Promise<void> {
   await trx.deleteFrom("posthorn.routes").where("webhook_id", "=", webhookId).execute();
-  await trx
-    .updateTable("posthorn.webhook_versions")
-    .set({ valid_until: sql<Date>`statement_timestamp()` })
-    .where("webhook_id", "=", webhookId)
-    .where("valid_until", "is", null)
-    .execute();
+  await endVersion(trx, webhookId);
   await trx
     .updateTable("posthorn.webhooks")
     .set({
@@ -125,29 +121,6 @@ export async function deleteWebhookRow(trx: Transaction<Schema>, webhookId: numb
     })
     .where("webhook_id", "=", webhookId)
     .execute();
-}
-
-/**
- * Keeps what attempts of this version are sent with, header values masked, for the attempts to point to. Headers that are
- * "kept" are those of the version before.
- */
-export async function insertVersion(
-  trx: Transaction<Schema>,
-  row: WebhookRow,
-  headersMasked: Record<string, string> | "kept",
-): Promise<void> {
-  const headers = headersMasked === "kept" ? null : JSON.stringify(headersMasked);
-  // The statement's time, not the transaction's: one that has waited for the row's lock began before the version it ends.
-  await sql`
-    with before as (
-      update posthorn.webhook_versions set valid_until = statement_timestamp()
-      where webhook_id = ${row.webhook_id} and valid_until is null
-      returning headers_masked
-    )
-    insert into posthorn.webhook_versions (webhook_id, version, tenant, url, preset, headers_masked, valid_from)
-    select ${row.webhook_id}, ${row.version}, ${row.tenant}, ${row.url}, ${row.preset},
-      coalesce(${headers}::json, before.headers_masked), statement_timestamp()
-    from (select) as always left join before on true`.execute(trx);
 }
 
 /** Rewrites a webhook's routes; without events and channels given it has none and matches nothing. */

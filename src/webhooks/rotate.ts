@@ -10,15 +10,11 @@ import { databaseTime } from "../database/database-time.ts";
 import type { Schema } from "../database/schema.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { sealKey, sealPreviousKey } from "../store/webhook-secrets.ts";
-import {
-  insertVersion,
-  updateWebhook,
-  type WebhookChanges,
-  type WebhookRow,
-} from "../store/webhooks.ts";
+import { updateWebhook, type WebhookChanges, type WebhookRow } from "../store/webhooks.ts";
 import { checkKey } from "./check.ts";
 import { storedKey, type Saved } from "./save.ts";
 import type { RotateKeyInput } from "./schema.ts";
+import { keepVersion } from "./versions.ts";
 
 const OVERLAP_S = DAY / SECOND; // time enough to bring a new key to receivers that are deployed once a day
 
@@ -42,7 +38,8 @@ export async function changeKey(
   const key = input.signature_key ?? preset.generateKey(randomBytes);
   checkKey(key, presetName);
   const old = storedKey(store, current);
-  if (key === old && input.overlap_s !== 0) return { row: current, generatedKey: undefined };
+  const endsOverlap = input.overlap_s === 0 && current.previous_key_sealed !== null;
+  if (key === old && !endsOverlap) return { row: current, generatedKey: undefined };
   const overlapS = input.overlap_s ?? (preset.keyOverlap ? OVERLAP_S : 0);
   const row = await updateWebhook(trx, current.webhook_id, {
     ...(key !== old && {
@@ -51,7 +48,7 @@ export async function changeKey(
     }),
     ...previousKey(store, current, old ?? null, overlapS),
   });
-  await insertVersion(trx, row, "kept");
+  await keepVersion(trx, { before: current, after: row }, "kept");
   return { row, generatedKey: input.signature_key === undefined ? key : undefined };
 }
 

@@ -1,5 +1,6 @@
 // Writes a webhook's settings: the row, its version for the audit, and its routes, in the caller's transaction.
 import { randomBytes, randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 
 import type { Transaction } from "kysely";
 
@@ -8,11 +9,10 @@ import { PRESETS, type PresetName } from "../presets/index.ts";
 import { databaseTime } from "../database/database-time.ts";
 import type { Schema } from "../database/schema.ts";
 import type { TenantStore } from "../store/tenant.ts";
-import { openKey, sealHeaders, sealKey } from "../store/webhook-secrets.ts";
+import { openHeaders, openKey, sealHeaders, sealKey } from "../store/webhook-secrets.ts";
 import {
   countWebhooks,
   forgetPace,
-  insertVersion,
   insertWebhook,
   replaceRoutes,
   unproveWebhook,
@@ -23,6 +23,7 @@ import {
 import { checkKey } from "./check.ts";
 import { maskHeaders } from "./present.ts";
 import type { KeyChange, Settings } from "./settings.ts";
+import { keepVersion } from "./versions.ts";
 
 /** A webhook as saved, and the key where one was generated for it now. */
 export type Saved = { row: WebhookRow; generatedKey: string | undefined };
@@ -51,13 +52,14 @@ export async function createWebhook(
     previous_key_expires_at: null,
   });
   if (!row) return undefined;
-  await writeAround(trx, row, wanted.settings);
+  await writeAround(trx, { before: null, after: row }, wanted.settings);
   return { row, generatedKey: key.generated };
 }
 
 /**
  * Changes a webhook that the transaction has locked. What is kept stays sealed as it is, so that one whose secrets can't
- * be decrypted any more can still be paused, ended or given new ones. `endsDisablement` lets a disabled one try again.
+ * be decrypted any more can still be paused, ended or given new ones. `endsDisablement` lets a disabled one try again. What
+ * changes nothing writes nothing, so a request may be repeated.
  */
 export async function changeWebhook(
   store: TenantStore,
@@ -65,7 +67,7 @@ export async function changeWebhook(
   current: WebhookRow,
   wanted: { settings: Settings; key: KeyChange; endsDisablement?: boolean },
 ): Promise<Saved> {
-  const { settings } = wanted;
+  const settings = withKeptHeaders(store, current, wanted.settings);
   const keepsKey = wanted.key.kind === "keep" && current.preset === settings.preset;
   const before = storedKey(store, current);
   if (!keepsKey && wanted.key.kind === "keep" && before === undefined)
@@ -74,24 +76,27 @@ export async function changeWebhook(
       "the stored one can't be decrypted with POSTHORN_SECRETS_KEY, so it can't be judged for this preset; give a new one",
     );
   const key = keepsKey ? null : resolveKey(before ?? null, wanted.key, settings.preset);
+  const setsKey = key !== null && key.value !== before;
   const released = release(current, settings, wanted.endsDisablement ?? false);
+  const isRelease = released.released_at !== undefined;
+  if (!setsKey && !isRelease && isDeepStrictEqual(settings, settingsOf(current)))
+    return { row: current, generatedKey: undefined };
   const hasMoved = current.url !== settings.url;
-  if (released.released_at || hasMoved)
+  if (isRelease || hasMoved)
     await unproveWebhook(trx, current.webhook_id, { forgetsWait: hasMoved });
   if (current.rate_limit_per_s !== settings.rate_limit_per_s)
     await forgetPace(trx, current.webhook_id);
   const row = await updateWebhook(trx, current.webhook_id, {
     ...columns(store, current, settings),
     ...released,
-    ...(key !== null &&
-      key.value !== before && {
-        signature_key_sealed: key.value === null ? null : sealKey(store.sealer, current, key.value),
-        signature_key_version: current.signature_key_version + (key.value === null ? 0 : 1),
-        previous_key_sealed: null,
-        previous_key_expires_at: null,
-      }),
+    ...(setsKey && {
+      signature_key_sealed: key.value === null ? null : sealKey(store.sealer, current, key.value),
+      signature_key_version: current.signature_key_version + (key.value === null ? 0 : 1),
+      previous_key_sealed: null,
+      previous_key_expires_at: null,
+    }),
   });
-  await writeAround(trx, row, settings);
+  await writeAround(trx, { before: current, after: row }, settings);
   return { row, generatedKey: key?.generated };
 }
 
@@ -136,6 +141,18 @@ export function storedKey(store: TenantStore, row: WebhookRow): string | null | 
   }
 }
 
+// Headers that are given as they are stored are kept.
+function withKeptHeaders(store: TenantStore, row: WebhookRow, settings: Settings): Settings {
+  if (settings.headers === "kept") return settings;
+  const given = JSON.stringify(settings.headers); // in the order in which they go out
+  try {
+    const isSame = given === JSON.stringify(openHeaders(store.sealer, row));
+    return isSame ? { ...settings, headers: "kept" } : settings;
+  } catch {
+    return settings; // those can't be decrypted any more, and these can
+  }
+}
+
 function columns(store: TenantStore, where: { tenant: string; id: string }, settings: Settings) {
   const { order, headers, ...same } = settings;
   return {
@@ -147,15 +164,15 @@ function columns(store: TenantStore, where: { tenant: string; id: string }, sett
 
 async function writeAround(
   trx: Transaction<Schema>,
-  row: WebhookRow,
+  change: { before: WebhookRow | null; after: WebhookRow },
   settings: Settings,
 ): Promise<void> {
-  await insertVersion(
+  await keepVersion(
     trx,
-    row,
+    change,
     settings.headers === "kept" ? "kept" : maskHeaders(settings.headers),
   );
-  await replaceRoutes(trx, row, settings.status === "Subscribed" ? settings : null);
+  await replaceRoutes(trx, change.after, settings.status === "Subscribed" ? settings : null);
 }
 
 // A preset that needs a key gets one made where there is none; taking it away is refused.

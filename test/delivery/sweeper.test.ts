@@ -38,6 +38,7 @@ test("a wait ends within a second of its time in a service that has been quiet f
     idempotencyH: 72,
     holdH: 168,
     disableAfterH: 120,
+    retentionD: 30,
     keepPartitions: () => Promise.resolve(0),
     monotonic: () => monotonic() + aheadMs,
     ready,

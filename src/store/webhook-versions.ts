@@ -1,0 +1,51 @@
+// What a webhook's settings were, version by version, for the attempts to point to.
+import { sql, type Selectable, type Transaction } from "kysely";
+
+import type { Schema, WebhooksTable } from "../database/schema.ts";
+
+/**
+ * Keeps what attempts of this version are sent with, header values masked, for the attempts to point to. Headers that are
+ * "kept" are those of the version before.
+ */
+export async function insertVersion(
+  trx: Transaction<Schema>,
+  row: Selectable<WebhooksTable>,
+  headersMasked: Record<string, string> | "kept",
+): Promise<void> {
+  const headers = headersMasked === "kept" ? null : JSON.stringify(headersMasked);
+  // The statement's time, not the transaction's: one that has waited for the row's lock began before the version it ends.
+  await sql`
+    with before as (
+      update posthorn.webhook_versions set valid_until = statement_timestamp()
+      where webhook_id = ${row.webhook_id} and valid_until is null
+      returning headers_masked
+    )
+    insert into posthorn.webhook_versions (webhook_id, version, tenant, url, preset, headers_masked, valid_from)
+    select ${row.webhook_id}, ${row.version}, ${row.tenant}, ${row.url}, ${row.preset},
+      coalesce(${headers}::json, before.headers_masked), statement_timestamp()
+    from (select) as always left join before on true`.execute(trx);
+}
+
+/** In how many seconds a day has passed since the last but `max` of a webhook's changes; undefined where there were fewer. */
+export async function findDayOfChanges(
+  trx: Transaction<Schema>,
+  webhookId: number,
+  max: number,
+): Promise<number | undefined> {
+  const { rows } = await sql<{ wait_s: number }>`
+    select ceil(extract(epoch from valid_from + interval '1 day' - now()))::integer as wait_s
+    from posthorn.webhook_versions
+    where webhook_id = ${webhookId} and valid_from > now() - interval '1 day'
+    order by valid_from desc offset ${max - 1} limit 1`.execute(trx);
+  return rows[0] && Math.max(1, rows[0].wait_s);
+}
+
+/** Says that a deleted webhook's last version is over. */
+export async function endVersion(trx: Transaction<Schema>, webhookId: number): Promise<void> {
+  await trx
+    .updateTable("posthorn.webhook_versions")
+    .set({ valid_until: sql<Date>`statement_timestamp()` })
+    .where("webhook_id", "=", webhookId)
+    .where("valid_until", "is", null)
+    .execute();
+}
