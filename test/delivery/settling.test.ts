@@ -107,7 +107,7 @@ const OBSTACLES: Record<string, [string[], string[]]> = {
   ],
 };
 
-describe("what is delivered but can't be written down yet is kept and not sent again, though its lease runs out meanwhile", () => {
+describe("what is delivered but can't be written down yet is not sent again, though its lease runs out meanwhile", () => {
   test.each(Object.entries(OBSTACLES))("because of %s", async (_, [appears, goes]) => {
     const span = (await sql.query(SPAN)).rows[0].bound;
     const run = async (statements: string[]) => {
