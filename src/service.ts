@@ -13,7 +13,7 @@ import { parseCidrs, type AddressRules } from "./egress/address.ts";
 import { createEgress } from "./egress/client.ts";
 import type { Endpoint } from "./egress/endpoint.ts";
 import { writeCatalogue } from "./event-types/catalogue/write.ts";
-import { createJudge } from "./event-types/judge.ts";
+import { createJudging } from "./event-types/judging/index.ts";
 import { createPublishes } from "./events/publishes.ts";
 import { createApp, createWorkerApp } from "./http/app.ts";
 import { listen } from "./http/listen.ts";
@@ -97,7 +97,7 @@ function createParts(
     plans: "pinned",
   });
   const cursors = createCursors(sealer.derive("cursors"));
-  const judge = createJudge();
+  const judging = createJudging({ monotonic, log });
   const publishes = createPublishes(api);
   const counts = createTurns(COUNTS_MAX);
   const listeners: Endpoint[] = [];
@@ -135,7 +135,7 @@ function createParts(
         webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
         sendSample: (...sample) => sendSample({ ...sending, sealer, log }, ...sample),
       },
-      events: { store, publishes, judge, monotonic, published: () => wake() },
+      events: { store, publishes, judging, published: () => wake() },
       deliveries: { store, monotonic, counts, queued: () => wake() },
       replays: { store, monotonic, counts },
       keys: store,
@@ -170,7 +170,7 @@ function createParts(
           }),
     unready: () => void (isStopping = true),
     close: async () => {
-      await egress.close();
+      await Promise.all([egress.close(), judging.close()]);
       await Promise.all([api, loop, housekeeping].map((connection) => connection.close()));
     },
 
@@ -182,7 +182,7 @@ function createParts(
         ...sending,
         pool: loop.pool,
         db: loop.db,
-        judge,
+        judging,
         log,
         monotonic,
         clock: createDatabaseClock(monotonic),

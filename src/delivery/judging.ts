@@ -1,100 +1,65 @@
-// Whether what came by SQL fits its schema: each event is judged once, and none for longer than others can bear.
-import type { Judge } from "../event-types/judge.ts";
-import type { MonotonicClock } from "../kernel/clock.ts";
+// Whether what came by SQL fits its schema: each event is judged once, however many webhooks want it.
+import type { Judgement, Judging } from "../event-types/judging/index.ts";
+import { sleep } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import type { EnforcedSchema } from "../store/event-types.ts";
 import type { EventToSend } from "../store/events-to-send.ts";
 
-const BUDGET_MS = 0.5 * SECOND; // of one claim; nothing else happens meanwhile, and the last one may take a second more
-const SLOW_MS = 100; // the largest honest payload takes 10
-const REST_TIMES = 9; // what a slow one took: so a tenant's slow schemas have a tenth of this process at most
+const PATIENCE_MS = 0.5 * SECOND; // a delivery that is not judged by then leaves its place to others, and comes again
+const AGAIN_MS = SECOND;
 const REMEMBERED_MAX = 1_000; // verdicts that were slow to find, of some hundred bytes each
 
 /** What is known of a payload: `later` where it has to be judged another time, after `waitMs`. */
 export type Verdict =
   { kind: "fits" } | { kind: "unfit"; why: string } | { kind: "later"; waitMs: number };
 
-/** Judges the events of one claim: each once, however many webhooks want it. Never throws. */
-export type ClaimJudge = (event: EventToSend, schema: EnforcedSchema) => Verdict;
+/** Judges an event's payload. Never rejects, and is never waited for longer than half a second. */
+export type JudgeLate = (event: EventToSend, schema: EnforcedSchema) => Promise<Verdict>;
 
 /**
- * Creates what judges claim after claim. A claim's judging ends after half a second. A tenant whose payload took long
- * rests for nine times as long, so that others go on. What took long is remembered, not judged again for the next
- * webhook or the next try.
+ * Creates what judges late. What took long is remembered, not judged again for the next webhook or the next try, nor while
+ * it is still being judged.
  */
-export function createJudging({
-  judge,
-  monotonic,
-  log,
-}: {
-  judge: Judge;
-  monotonic: MonotonicClock;
-  log: Log;
-}): { begin(): ClaimJudge } {
-  const remembered = new Map<string, Verdict>(); // the oldest first
-  const restsUntil = new Map<string, number>(); // by tenant
+export function createLateJudging(judging: Pick<Judging, "payload">, log: Log): JudgeLate {
+  const asked = new Map<string, Promise<Verdict>>(); // those under way, and what was slow; the oldest first
 
-  function tookLong(key: string, event: EventToSend, verdict: Verdict, tookMs: number): void {
-    remembered.set(key, verdict);
-    const [oldest] = remembered.keys();
-    if (remembered.size > REMEMBERED_MAX && oldest !== undefined) remembered.delete(oldest);
-    const now = monotonic();
-    for (const [tenant, until] of restsUntil) if (until <= now) restsUntil.delete(tenant);
-    restsUntil.set(event.tenant, now + REST_TIMES * tookMs);
-    log.warn(
-      { tenant: event.tenant, type: event.type, took_ms: Math.round(tookMs) },
-      "judging a payload by its schema took long; what else of this tenant came by SQL has to wait",
-    );
+  async function ask(key: string, event: EventToSend, schema: EnforcedSchema): Promise<Verdict> {
+    if (event.payload === null) return { kind: "fits" }; // it is gone, which the attempt will say
+    try {
+      const judged = await judging.payload(event.tenant, schema, event.payload);
+      if (judged.kind === "busy" || !judged.wasSlow) asked.delete(key);
+      return verdictOf(judged);
+    } catch (err) {
+      log.error({ err, tenant: event.tenant, type: event.type }, "a payload could not be judged");
+      asked.delete(key);
+      return { kind: "later", waitMs: AGAIN_MS };
+    }
   }
 
-  return {
-    begin() {
-      const verdicts = new Map<string, Verdict>();
-      let spentMs = 0;
-
-      function verdictOf(event: EventToSend, schema: EnforcedSchema): Verdict {
-        const key = `${event.id} ${schema.name} ${schema.version}`;
-        const known = remembered.get(key);
-        if (known) return known;
-        const startedAt = monotonic();
-        const waitMs = (restsUntil.get(event.tenant) ?? 0) - startedAt;
-        if (waitMs > 0) return { kind: "later", waitMs };
-        if (spentMs >= BUDGET_MS) return { kind: "later", waitMs: 0 };
-        const verdict = judged(judge, event, schema);
-        const tookMs = monotonic() - startedAt;
-        spentMs += tookMs;
-        if (tookMs >= SLOW_MS) tookLong(key, event, verdict, tookMs);
-        return verdict;
-      }
-
-      return (event, schema) => {
-        const verdict = verdicts.get(event.id) ?? verdictOf(event, schema);
-        verdicts.set(event.id, verdict);
-        return verdict;
-      };
-    },
+  return async (event, schema) => {
+    const key = `${event.id} ${schema.name} ${schema.version}`;
+    const verdict = asked.get(key) ?? ask(key, event, schema);
+    asked.set(key, verdict);
+    const [oldest] = asked.keys();
+    if (asked.size > REMEMBERED_MAX && oldest !== undefined) asked.delete(oldest);
+    const isKnown = new AbortController();
+    try {
+      return await Promise.race([verdict, notYet(isKnown.signal)]);
+    } finally {
+      isKnown.abort();
+    }
   };
 }
 
-function judged(
-  judge: Judge,
-  event: EventToSend,
-  { name, version, schema }: EnforcedSchema,
-): Verdict {
-  if (event.payload === null) return { kind: "fits" }; // it is gone, which the attempt will say
-  const key = `${event.tenant} ${name} ${version}`;
-  const payload = parsed(event.payload);
-  if (!payload) return { kind: "unfit", why: "payload: not JSON" };
-  const [issue] = judge.judge(key, schema, payload.value) ?? [];
-  return issue ? { kind: "unfit", why: `${issue.path}: ${issue.message}` } : { kind: "fits" };
+function verdictOf(judged: Judgement): Verdict {
+  if (judged.kind === "fits") return { kind: "fits" };
+  if (judged.kind === "busy") return { kind: "later", waitMs: judged.waitMs };
+  const [issue] = judged.issues;
+  return { kind: "unfit", why: `${issue?.path}: ${issue?.message}` };
 }
 
-// PostgreSQL's notion of JSON is not JavaScript's to the last corner, and one row must not stop a claim.
-function parsed(text: string): { value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(text) };
-  } catch {
-    return undefined;
-  }
+async function notYet(isKnown: AbortSignal): Promise<Verdict> {
+  await sleep(PATIENCE_MS, isKnown);
+  return { kind: "later", waitMs: AGAIN_MS };
 }

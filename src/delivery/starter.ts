@@ -1,5 +1,5 @@
 // From claimed deliveries to attempts under way: reads what they need, starts them, and gives back what can't start.
-import type { Judge } from "../event-types/judge.ts";
+import type { Judging } from "../event-types/judging/index.ts";
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
@@ -7,7 +7,7 @@ import { releaseClaimed, type ClaimedDelivery } from "../queue/claim.ts";
 import type { Db } from "../database/connect.ts";
 import { createEventReader, type EventToSend } from "../store/events-to-send.ts";
 import { putOff } from "../queue/put-off.ts";
-import { createJudging, type Verdict } from "./judging.ts";
+import { createLateJudging } from "./judging.ts";
 import { loadSchemas, type SchemaOf } from "./schemas.ts";
 import { CRASHES_MAX, send, type SendContext } from "./send.ts";
 import type { Settler } from "./settler.ts";
@@ -19,7 +19,7 @@ const DRAIN_MS = 30 * SECOND; // as long as the longest timeout
 
 export type StarterOptions = SendContext & {
   db: Db;
-  judge: Judge;
+  judging: Pick<Judging, "payload">;
   monotonic: MonotonicClock;
   targets: Targets;
   log: Log;
@@ -55,7 +55,7 @@ export function createStarter(
 ): Starter {
   const { pool, db, monotonic, targets, log } = options;
   const readEvents = createEventReader(pool);
-  const judging = createJudging(options);
+  const judgeLate = createLateJudging(options.judging, log);
   const unfinished = new Map<Promise<void>, ClaimedDelivery>();
   let isLate = false;
 
@@ -73,10 +73,7 @@ export function createStarter(
       ({ delivery, event }) => delivery.crashes < CRASHES_MAX && schemaOf(event) !== undefined,
     );
     const tooMany = startReachable(judged);
-    if (unjudged.length > 0) {
-      await nextTurn(); // so that what was started is on its way, however long the judging takes
-      tooMany.push(...(await startJudged(unjudged, schemaOf, askedAt)));
-    }
+    tooMany.push(...(await startJudged(unjudged, schemaOf, askedAt)));
     if (tooMany.length > 0) await giveBack(tooMany);
   }
 
@@ -108,27 +105,26 @@ export function createStarter(
     return tooMany;
   }
 
-  // What does not fit ends without a request, however late it is. Answers what has to be given back.
+  // Each as soon as it is judged. What does not fit ends without a request, however late it is. Answers what has to be
+  // given back.
   async function startJudged(
     unjudged: readonly Loaded[],
     schemaOf: SchemaOf,
     askedAt: number,
   ): Promise<Claimed[]> {
-    const judge = judging.begin();
-    const fit: Loaded[] = [];
-    const later: (Claimed & { waitMs: number })[] = [];
-    for (const each of unjudged) {
+    const tooMany: Claimed[] = [];
+    const resting: (Claimed & { waitMs: number })[] = [];
+    const start = async (each: Loaded): Promise<void> => {
       const schema = schemaOf(each.event);
-      const verdict: Verdict = schema ? judge(each.event, schema) : { kind: "fits" };
+      const verdict = schema ? await judgeLate(each.event, schema) : ({ kind: "fits" } as const);
       if (verdict.kind === "unfit") startOne(each, verdict.why);
-      else if (verdict.kind === "fits") fit.push(each);
-      else later.push({ ...each, waitMs: verdict.waitMs });
-    }
-    const [resting, next] = split(later, ({ waitMs }) => waitMs > 0);
+      else if (verdict.kind === "later") resting.push({ ...each, waitMs: verdict.waitMs });
+      else if (monotonic() - askedAt > START_WITHIN_MS) tooMany.push(each);
+      else tooMany.push(...startReachable([each]));
+    };
+    await Promise.all(unjudged.map(start));
     if (resting.length > 0) await putOffResting(resting);
-    // Judging and putting off take their time, too.
-    const isLateNow = monotonic() - askedAt > START_WITHIN_MS;
-    return [...next, ...(isLateNow ? fit : startReachable(fit))];
+    return tooMany;
   }
 
   // An event's day may be out of sight for a moment while retention finds that it is still needed: nothing is said of the
@@ -220,10 +216,6 @@ function split<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]
   const halves: [T[], T[]] = [[], []];
   for (const item of items) halves[isFirst(item) ? 0 : 1].push(item);
   return halves;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 async function settled(promises: Promise<void>[], timeoutMs: number): Promise<void> {

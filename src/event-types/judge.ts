@@ -2,43 +2,34 @@
 import type { ValidateFunction } from "ajv";
 
 import type { Issue } from "../kernel/errors.ts";
-import { depthExceeds } from "../kernel/json.ts";
 import { compile, DIALECT_IDS, dialectOf, issuesOf, judgeByMetaschema } from "./json-schema.ts";
+import { checkShape, isSchema, TOO_LONG_TO_COMPILE } from "./shape.ts";
 import { withinMs } from "./time-limit.ts";
 
-const SCHEMA_BYTES_MAX = 64 * 1024; // compiles in half a second at worst, which each process spends once
-const SCHEMA_DEPTH_MAX = 100; // levels of objects and lists; the compiler recurses, and people do not nest so
 const VALIDATORS_MAX = 1_000; // compiled schemas kept: some MiB, of schemas as people write them
-
-// A `pattern` can backtrack for ever, `uniqueItems` compares each with each, a few `$ref`s double the work at each
-// level: no reading of a schema tells which, so time is the limit. The largest honest payload, 256 KiB, takes 10 ms;
-// a hundred times that leaves room for a machine under load, and is what one bad payload can hold up others.
-const JUDGE_MS_MAX = 1_000;
-const CHECK_MS_MAX = 3_000; // 64 KiB full of patterns compile in 0.5 s; a slow machine takes them too
 
 // One value of each kind: a schema that cannot judge even these refers to itself without end.
 const SIMPLEST = [null, true, 0, "", [], {}];
 
-export type Judge = ReturnType<typeof createJudge>;
-
-/** Says what makes a schema unusable, in words for its author; null when it can be used. */
-export function checkSchema(schema: unknown): string | null {
-  if (!isSchema(schema)) return "a JSON Schema is an object, true or false";
-  if (depthExceeds(schema, SCHEMA_DEPTH_MAX))
-    return `nested more than ${SCHEMA_DEPTH_MAX} levels deep; name its parts in $defs and refer to them`;
-  if (Buffer.byteLength(JSON.stringify(schema)) > SCHEMA_BYTES_MAX)
-    return `larger than ${SCHEMA_BYTES_MAX} bytes`;
+/**
+ * Says what makes a schema unusable, in words for its author; null when it can be used. May take all of `limitMs`, as
+ * judging may, and so belongs into a thread of its own: a `pattern` can backtrack for ever, `uniqueItems` compares each with
+ * each, a few `$ref`s double the work at each level, and no reading of a schema tells which.
+ */
+export function checkSchema(schema: unknown, limitMs: number): string | null {
+  const wrong = checkShape(schema);
+  if (wrong !== null || !isSchema(schema)) return wrong;
   const dialect = dialectOf(schema);
   if (!dialect) return `$schema: ${DIALECT_IDS.join(" (the default) and ")} are known`;
   try {
-    const checked = withinMs(CHECK_MS_MAX, () => {
+    const checked = withinMs(limitMs, () => {
       const issue = judgeByMetaschema(dialect, schema)?.[0];
       if (issue) return `${issue.path}: ${issue.message}`;
       const validate = compile(dialect, schema);
       for (const value of SIMPLEST) validate(value);
       return null;
     });
-    return checked ? checked.result : "takes too long to compile; make it simpler";
+    return checked ? checked.result : TOO_LONG_TO_COMPILE;
   } catch (error) {
     return refusal(error);
   }
@@ -61,39 +52,42 @@ export function createJudge(validatorsMax = VALIDATORS_MAX) {
   }
 
   return {
-    /** What in the payload does not fit; null when it fits. Never throws, whatever the payload. */
-    judge(key: string, schema: unknown, payload: unknown): Issue[] | null {
-      let validate: ValidateFunction;
+    /** Whether the schema under this key is compiled. */
+    knows: (key: string): boolean => validators.has(key),
+
+    /**
+     * What in the payload, JSON text, does not fit; null when it fits, "slow" where `limitMs` were over before that was
+     * known. Never throws.
+     */
+    judge(key: string, schema: unknown, payload: string, limitMs: number): Issue[] | null | "slow" {
+      const step = { isCompiled: false };
       try {
-        validate = validatorOf(key, schema);
+        const judged = withinMs(limitMs, () => {
+          const validate = validatorOf(key, schema);
+          step.isCompiled = true;
+          return validate(JSON.parse(payload)) ? null : issuesOf(validate.errors, "payload");
+        });
+        return judged ? judged.result : "slow";
       } catch (error) {
-        return inPayload(`the schema of its type can't be used: ${refusal(error)}`);
-      }
-      try {
-        const judged = withinMs(JUDGE_MS_MAX, () => validate(payload));
-        if (!judged) return inPayload("takes too long to judge by the schema of its type");
-        return judged.result ? null : issuesOf(validate.errors, "payload");
-      } catch (error) {
-        if (isStackOverflow(error))
-          return inPayload("nested too deeply to judge by the schema of its type");
-        return inPayload("could not be judged by the schema of its type");
+        if (!step.isCompiled)
+          return inPayload(`the schema of its type can't be used: ${refusal(error)}`);
+        return inPayload(trouble(error));
       }
     },
   };
 }
 
-// Without a limit on time: what is stored has once been compiled within it.
+function trouble(error: unknown): string {
+  if (isStackOverflow(error)) return "nested too deeply to judge by the schema of its type";
+  // PostgreSQL's notion of JSON is not JavaScript's to the last corner.
+  if (isOfKind(error, "SyntaxError")) return "not JSON";
+  return "could not be judged by the schema of its type";
+}
+
 function compileStored(schema: unknown): ValidateFunction {
   const dialect = dialectOf(schema);
   if (!dialect || !isSchema(schema)) throw new Error("not JSON Schema in a known dialect");
   return compile(dialect, schema);
-}
-
-function isSchema(schema: unknown): schema is object | boolean {
-  return (
-    typeof schema === "boolean" ||
-    (typeof schema === "object" && schema !== null && !Array.isArray(schema))
-  );
 }
 
 function refusal(error: unknown): string {
@@ -110,7 +104,7 @@ function isStackOverflow(error: unknown): boolean {
 }
 
 // By its name: the error may come from another context, where its class is another one.
-function isOfKind(error: unknown, name: "RangeError" | "TypeError"): boolean {
+function isOfKind(error: unknown, name: "RangeError" | "SyntaxError" | "TypeError"): boolean {
   return error instanceof Error ? error.name === name : String(error).startsWith(name);
 }
 

@@ -12,14 +12,21 @@ import {
   type EventTypeRow,
 } from "../store/event-types.ts";
 import type { TenantStore } from "../store/tenant.ts";
+import { tooSlow } from "./judging/busy.ts";
+import type { Judging } from "./judging/index.ts";
 import type { CreateInput, EventType, ListInput, UpdateInput } from "./schema.ts";
 
 type Values = Pick<EventTypeRow, "description" | "schema" | "example" | "enforce">;
 
 const TYPES_MAX = 1_000; // of a tenant's own, the archived too: publish() in the database holds the same where it adds types
 
+/** What changing event types needs: new schemas are judged before anything is stored. */
+export type EventTypesContext = { store: TenantStore; judging: Pick<Judging, "schema"> };
+
 /** Makes a type; one that was deleted may be made again. */
-export async function create(store: TenantStore, input: CreateInput): Promise<EventType> {
+export async function create(context: EventTypesContext, input: CreateInput): Promise<EventType> {
+  const { store } = context;
+  await checkSchema(context, input.schema);
   const { name, description = null } = input;
   const [schema, example] = [textOf(input.schema), textOf(input.example)];
   const current = await findEventType(store.db, store.tenant, name);
@@ -42,7 +49,9 @@ export async function create(store: TenantStore, input: CreateInput): Promise<Ev
 }
 
 /** Changes what the request names: null clears. A schema of one's own is enforced unless told otherwise. */
-export function update(store: TenantStore, input: UpdateInput): Promise<EventType> {
+export async function update(context: EventTypesContext, input: UpdateInput): Promise<EventType> {
+  const { store } = context;
+  await checkSchema(context, input.schema);
   return change(store, input.name, (current) => {
     if (current.archived_at) throw notFound(input.name);
     const schema = input.schema === undefined ? current.schema : textOf(input.schema);
@@ -72,6 +81,13 @@ export function list(store: TenantStore, input: ListInput) {
     (row) => row.name,
     present,
   );
+}
+
+async function checkSchema({ store, judging }: EventTypesContext, schema: unknown): Promise<void> {
+  if (schema === null || schema === undefined) return;
+  const checked = await judging.schema(store.tenant, schema);
+  if (checked.kind === "busy") throw tooSlow("schema", checked.waitMs);
+  if (checked.wrong !== null) throw invalid("schema", checked.wrong);
 }
 
 // Of two changes at once the second starts from what the first has made, so that neither is lost.

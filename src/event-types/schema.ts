@@ -4,7 +4,6 @@ import { z } from "zod";
 import { instant, plainText } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { depthExceeds, holdsInfinity } from "../kernel/json.ts";
-import { checkSchema } from "./judge.ts";
 import { isReservedType, TYPE_NAME_MAX, TYPE_PATTERN } from "./names.ts";
 
 const DESCRIPTION_MAX = 2_000;
@@ -24,15 +23,12 @@ const newName = name.refine(
   "the prefixes webhook. and delivery. are kept for the service's own events",
 );
 
-const jsonSchema = z.unknown().superRefine((schema, context) => {
-  if (schema === null || schema === undefined) return;
-  const wrong = checkSchema(schema);
-  if (wrong !== null) context.addIssue({ code: "custom", message: wrong });
-});
-
 const fields = {
   description: plainText(DESCRIPTION_MAX).nullable().optional(),
-  schema: jsonSchema.optional().meta({ description: "JSON Schema of the payload; null for none." }),
+  schema: z
+    .unknown()
+    .optional()
+    .meta({ description: "JSON Schema of the payload; null for none." }),
   example: z
     .unknown()
     .refine(

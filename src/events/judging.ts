@@ -9,8 +9,8 @@ const HAS_SCHEMA = "PH412"; // what store_events raises where an event that nobo
 const LISTS_MAX = 100; // of one question
 const REMEMBERED_MAX = 10_000; // types with a schema; one forgotten costs its next publish a try in vain
 
-/** Throws where a payload does not fit. */
-export type JudgePayloads = (schemas: readonly EnforcedSchema[]) => void;
+/** Rejects where a payload does not fit. */
+export type JudgePayloads = (schemas: readonly EnforcedSchema[]) => Promise<void>;
 
 export type Judging = <Answer>(
   wanted: { tenant: string; types: readonly string[]; judge: JudgePayloads },
@@ -45,7 +45,7 @@ export function createJudging(db: Db): Judging {
     }
     const schemas = await schemasOf(tenant, types);
     remember(tenant, types, schemas);
-    judge(schemas);
+    await judge(schemas);
     return store(true);
   };
 }

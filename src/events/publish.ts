@@ -1,7 +1,6 @@
 // The HTTP door to publish: judges payloads by their types' schemas, then goes through the database's own function.
-import type { Judge } from "../event-types/judge.ts";
-import type { MonotonicClock } from "../kernel/clock.ts";
-import { SECOND } from "../kernel/duration.ts";
+import { tooSlow } from "../event-types/judging/busy.ts";
+import type { Judgement, Judging } from "../event-types/judging/index.ts";
 import { invalid, PosthornError, type Issue } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
 import { depthExceeds, holdsInfinity } from "../kernel/json.ts";
@@ -14,14 +13,13 @@ import type { EventToStore, Publishes } from "./publishes.ts";
 
 const PAYLOAD_BYTES_MAX = 256 * 1024; // the database's publish() holds the same
 const PAYLOAD_DEPTH_MAX = 500; // levels, here and there: JSON readers of other languages stop at 1,000
-const JUDGING_MS_MAX = 5 * SECOND; // of one request: a schema's pattern may take long, and the process waits for it
+const JUDGED_AT_ONCE = 32; // of one list: the first that does not fit ends it
 
 /** `published` is called after events were stored, so that a delivery loop in this process need not poll. */
 export type PublishContext = {
   store: TenantStore;
   publishes: Publishes;
-  judge: Judge;
-  monotonic: MonotonicClock;
+  judging: Judging;
   published: () => void;
 };
 
@@ -34,7 +32,7 @@ export async function publishMany(
   const pathOf = (index: number) => `events.${index}.`;
   const rows = events.map((event, index) => newEvent(event, pathOf(index)));
   const judge = (schemas: readonly EnforcedSchema[]) =>
-    judgePayloads(context, events, schemas, pathOf);
+    judgePayloads(context, rows, schemas, pathOf);
   const stored = await publishes.storeMany(store.tenant, rows, judge).catch(translate);
   published();
   return stored.map(asPublished);
@@ -45,7 +43,7 @@ export async function publish(context: PublishContext, event: PublishInput): Pro
   const { store, publishes, published } = context;
   const row = newEvent(event, "");
   const judge = (schemas: readonly EnforcedSchema[]) =>
-    judgePayloads(context, [event], schemas, () => "");
+    judgePayloads(context, [row], schemas, () => "");
   const stored = await publishes.storeOne(store.tenant, row, judge).catch(translate);
   published();
   return asPublished(stored);
@@ -84,27 +82,25 @@ function asPublished(row: StoredEvent): Published {
   };
 }
 
-// Ends at the first payload that does not fit: a thousand slow ones must not hold up everybody else.
-function judgePayloads(
-  { store, judge, monotonic }: PublishContext,
-  events: readonly PublishInput[],
+async function judgePayloads(
+  { store, judging }: PublishContext,
+  events: readonly EventToStore[],
   schemas: readonly EnforcedSchema[],
   pathOf: (index: number) => string,
-): void {
+): Promise<void> {
   const byType = new Map(schemas.map((schema) => [schema.name, schema]));
-  const startedAt = monotonic();
-  for (const [index, event] of events.entries()) {
-    const type = byType.get(event.type);
-    if (!type) continue;
-    const key = `${store.tenant} ${type.name} ${type.version}`;
-    const issues = judge.judge(key, type.schema, event.payload);
-    if (issues)
-      throw unfit(issues.map((issue) => ({ ...issue, path: `${pathOf(index)}${issue.path}` })));
-    if (monotonic() - startedAt > JUDGING_MS_MAX)
-      throw invalid(
-        `${pathOf(index)}payload`,
-        "judging these payloads by their schemas takes too long; publish fewer at a time",
-      );
+  const judge = async ({ type, payload }: EventToStore): Promise<Judgement | null> => {
+    const schema = byType.get(type);
+    return schema ? judging.payload(store.tenant, schema, payload) : null;
+  };
+  for (let start = 0; start < events.length; start += JUDGED_AT_ONCE) {
+    const some = events.slice(start, start + JUDGED_AT_ONCE);
+    for (const [index, judged] of (await Promise.all(some.map(judge))).entries()) {
+      const path = pathOf(start + index);
+      if (judged?.kind === "unfit")
+        throw unfit(judged.issues.map((issue) => ({ ...issue, path: `${path}${issue.path}` })));
+      if (judged?.kind === "busy") throw tooSlow(`${path}payload`, judged.waitMs);
+    }
   }
 }
 

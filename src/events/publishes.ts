@@ -11,7 +11,7 @@ const EVENTS_MAX = 100; // of one call: a thousandth of a second each at most, u
 
 export type EventToStore = Omit<NewEvent, "isJudged">;
 
-/** Both answer after the commit. `judge` is called where a type has a schema to fit, and throws where a payload does not. */
+/** Both answer after the commit. `judge` is called where a type has a schema to fit, and rejects where a payload does not. */
 export type Publishes = {
   storeOne(tenant: string, event: EventToStore, judge: JudgePayloads): Promise<StoredEvent>;
   /** All or none; a list goes by itself, but its keys wait where those of single ones do. */

@@ -23,7 +23,7 @@ export const eventTypesRouter = router({
   })
     .input(schema.createInput)
     .output(schema.eventType)
-    .mutation(({ ctx, input }) => eventTypes.create(ctx.events.store, input)),
+    .mutation(({ ctx, input }) => eventTypes.create(ctx.events, input)),
 
   update: operation({
     summary: "Change an event type",
@@ -36,7 +36,7 @@ export const eventTypesRouter = router({
   })
     .input(schema.updateInput)
     .output(schema.eventType)
-    .mutation(({ ctx, input }) => eventTypes.update(ctx.events.store, input)),
+    .mutation(({ ctx, input }) => eventTypes.update(ctx.events, input)),
 
   delete: operation({
     summary: "Archive an event type",

@@ -7,7 +7,6 @@ import { createSettler } from "../../src/delivery/settler.ts";
 import { createStarter } from "../../src/delivery/starter.ts";
 import { createTargets } from "../../src/delivery/target.ts";
 import { createWindow } from "../../src/delivery/window.ts";
-import { createJudge } from "../../src/event-types/judge.ts";
 import { silentLog as log } from "../../src/kernel/log.ts";
 import { connect } from "../../src/database/connect.ts";
 import { createSealer } from "../../src/database/sealed.ts";
@@ -29,7 +28,7 @@ test("nothing starts when judging took so long that an unsubscribe may have been
   await sql.query("select posthorn.publish('number', '1')");
 
   let now = 0;
-  const slowly = createJudge();
+  let asked = 0;
   const monotonic = () => now;
   const clock = createDatabaseClock(monotonic);
   const window = createWindow({ concurrency: 16, perWebhook: 16, perHost: 0, monotonic });
@@ -38,10 +37,11 @@ test("nothing starts when judging took so long that an unsubscribe may have been
     {
       ...connection,
       ...startEgress(),
-      judge: {
-        judge(...args) {
+      judging: {
+        payload() {
+          asked += 1;
           now += 950;
-          return slowly.judge(...args);
+          return Promise.resolve({ kind: "fits", wasSlow: true });
         },
       },
       clock,
@@ -66,7 +66,8 @@ test("nothing starts when judging took so long that an unsubscribe may have been
   expect((await sql.query("select state, locked_until from posthorn.deliveries")).rows).toEqual([
     { state: 0, locked_until: null },
   ]);
-  expect(await run()).toBe(1); // known by now to fit, and so not judged again
+  expect(await run()).toBe(1);
+  expect(asked).toBe(1); // known by now to fit, and so not judged again
 
   await sql.end();
   await connection.close();

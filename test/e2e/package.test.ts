@@ -143,3 +143,15 @@ test("the command is there, with its migrations and its description", async () =
   await run(posthorn, ["migrate"], app, settings);
   await drop();
 });
+
+test("the thread that judges payloads is found where the package is installed", async () => {
+  const file = join(app, "node_modules/posthorn/dist/event-types/judging/index.js");
+  const code = `
+    import { createJudging } from ${JSON.stringify(file)};
+    const judging = createJudging({ monotonic: () => performance.now(), log: console });
+    const schema = { name: "t", version: "1", schema: { type: "number" } };
+    for (const payload of ["1", "{}"])
+      console.log((await judging.payload("default", schema, payload)).kind);
+    await judging.close();`;
+  expect(await node(code)).toBe("fits\nunfit");
+});

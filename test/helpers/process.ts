@@ -148,10 +148,13 @@ async function bundle(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "posthorn-program-"));
   for (const name of ["db", "dist", "node_modules", "package.json"])
     await symlink(join(ROOT, name), join(folder, name));
-  const outfile = join(folder, "bundled/src/posthorn.js");
+  const outdir = join(folder, "bundled/src");
   await build({
-    entryPoints: [join(ROOT, "src/cli/index.ts")],
-    outfile,
+    entryPoints: {
+      posthorn: join(ROOT, "src/cli/index.ts"),
+      thread: join(ROOT, "src/event-types/judging/thread.ts"), // which is looked for beside it
+    },
+    outdir,
     bundle: true,
     platform: "node",
     format: "esm",
@@ -161,7 +164,7 @@ async function bundle(): Promise<string> {
       js: 'import { createRequire as from } from "node:module"; const require = from(import.meta.url);',
     },
   });
-  return outfile;
+  return join(outdir, "posthorn.js");
 }
 
 /** A data folder to be, or a copy of one: its database is stopped, whoever left it running, and all is removed. */

@@ -1,0 +1,162 @@
+// Judging in threads: what strangers wrote may run as long as it likes, and nobody waits for it but they.
+import { afterAll, beforeEach, describe, expect, test } from "@jest/globals";
+
+import { createJudging, type Judging } from "../../src/event-types/judging/index.ts";
+import { createLane } from "../../src/event-types/judging/lane.ts";
+import type { Answer, Question } from "../../src/event-types/judging/messages.ts";
+import { createFairQueue } from "../../src/event-types/judging/queue.ts";
+import { createLog } from "../../src/kernel/log.ts";
+
+const open: Judging[] = [];
+const logged: string[] = [];
+let judging: Judging;
+let now: number;
+
+beforeEach(() => {
+  now = 1_000;
+  logged.length = 0;
+  const log = createLog("info", { write: (line) => void logged.push(line) });
+  judging = createJudging({ monotonic: () => now, log });
+  open.push(judging);
+});
+afterAll(async () => {
+  await Promise.all(open.map((each) => each.close()));
+});
+
+let versions = 0;
+const enforced = (schema: unknown) => ({ name: "t", version: `${versions++}`, schema });
+const EVIL = { pattern: "^(a+)+$" };
+const ENDLESS = JSON.stringify(`${"a".repeat(40)}!`);
+
+test("a payload that fits, and one that does not, are told apart", async () => {
+  const schema = enforced({ properties: { id: { type: "integer" } } });
+  expect(await judging.payload("a", schema, '{"id": 1}')).toEqual({
+    kind: "fits",
+    wasSlow: false,
+  });
+  expect(await judging.payload("a", schema, '{"id": "1"}')).toEqual({
+    kind: "unfit",
+    wasSlow: false,
+    issues: [{ path: "payload.id", message: "must be integer" }],
+  });
+});
+
+test("a schema is checked, a hostile one too, while this process goes on", async () => {
+  expect(await judging.schema("a", EVIL)).toEqual({ kind: "checked", wrong: null });
+  const { wrong } = { wrong: null, ...(await judging.schema("a", { pattern: "(" })) };
+  expect(wrong).toMatch(/^Invalid regular expression/);
+  let deep: unknown = {};
+  for (let level = 0; level < 100_000; level++) deep = { not: deep };
+  expect(await judging.schema("a", deep)).toMatchObject({ wrong: /nested more than 100/ as never });
+}, 30_000);
+
+test("nobody waits for another tenant's pattern that backtracks, nor does this process", async () => {
+  const [evil, plain] = [enforced(EVIL), enforced({ type: "number" })];
+  await judging.payload("b", plain, "1");
+  let turns = 0;
+  const turn = setInterval(() => turns++, 1);
+  const hostile = Promise.all(
+    Array.from({ length: 8 }, () => judging.payload("a", evil, ENDLESS)),
+  ).then(() => "the hostile");
+  for (let n = 0; n < 20; n++) {
+    const others = judging.payload("b", plain, `${n}`).then(({ kind }) => kind);
+    expect(await Promise.race([hostile, others])).toBe("fits");
+  }
+  expect(await hostile).toBe("the hostile");
+  clearInterval(turn);
+  expect(turns).toBeGreaterThan(100); // of the second and more that it took
+});
+
+describe("a version that ran out of time", () => {
+  const tooLong = { path: "payload", message: "takes too long to judge by the schema of its type" };
+
+  test("is refused at once for nine times as long, then judged again; others of its tenant go on", async () => {
+    const evil = enforced(EVIL);
+    const first = await judging.payload("a", evil, ENDLESS);
+    expect(first).toEqual({ kind: "unfit", wasSlow: true, issues: [tooLong] });
+    const next = await judging.payload("a", evil, '"aaa"');
+    expect(next).toEqual({ kind: "busy", waitMs: expect.any(Number) });
+    expect((next as { waitMs: number }).waitMs).toBeGreaterThan(8_000);
+    expect((await judging.payload("a", enforced({ type: "number" }), "1")).kind).toBe("fits");
+    now += 20_000;
+    expect((await judging.payload("a", evil, '"aaa"')).kind).toBe("fits");
+    expect(logged.join("")).toContain("judging a payload by its schema took long");
+  });
+
+  test("does not keep its tenant's other schemas from taking long, until they have had five seconds", async () => {
+    const kinds: string[] = [];
+    for (let n = 0; n < 6; n++)
+      kinds.push((await judging.payload("a", enforced(EVIL), ENDLESS)).kind);
+    expect(kinds).toEqual(["unfit", "unfit", "unfit", "unfit", "unfit", "busy"]);
+    expect((await judging.schema("a", {})).kind).toBe("busy");
+    expect((await judging.schema("b", {})).kind).toBe("checked");
+    now += 60_000;
+    expect((await judging.schema("a", {})).kind).toBe("checked");
+  });
+});
+
+test("of a thousand that one tenant asks for at once some are sent away, and none of another's", async () => {
+  const plain = enforced({ type: "number" });
+  const asked = Array.from({ length: 1_000 }, () => judging.payload("a", plain, "1"));
+  expect((await judging.payload("b", plain, "1")).kind).toBe("fits");
+  const kinds = new Set((await Promise.all(asked)).map(({ kind }) => kind));
+  expect(kinds).toEqual(new Set(["fits", "busy"]));
+});
+
+test("tenants take turns, and one that has its share out waits for it", () => {
+  const queue = createFairQueue<{ tenant: string; n: number }>(2);
+  for (const [n, tenant] of [..."aaab"].entries()) queue.add({ tenant, n });
+  const out = [queue.next(), queue.next(), queue.next(), queue.next()];
+  expect(out.map((item) => item?.n)).toEqual([0, 3, 1, undefined]);
+  if (out[0]) queue.done(out[0]);
+  expect(queue.next()?.n).toBe(2);
+});
+
+describe("a thread that ends by itself", () => {
+  const task = (payload: string) => ({
+    kind: "payload" as const,
+    version: "v",
+    payload,
+    limitMs: 1_000,
+  });
+
+  test("takes with it what it was at; the next one does what was left", async () => {
+    const lane = createLane({
+      ahead: 4,
+      mayBegin: () => 0,
+      startThread: ({ answered, ended }) => {
+        const asked: Question[] = [];
+        return {
+          ask(question) {
+            asked.push(question);
+            if (asked.length > 1) return;
+            setImmediate(() => {
+              for (const { id, ...each } of asked) {
+                if ("payload" in each && each.payload === "deadly") return ended(undefined, true);
+                answered({ id, tookMs: 1, finding: { kind: "fits" } } satisfies Answer);
+              }
+            });
+          },
+          end: () => Promise.resolve(),
+        };
+      },
+    });
+    const kinds = ["good", "deadly", "good", "good"].map(async (payload, n) => {
+      const result = await lane.run(`${n % 2}`, task(payload));
+      return result.kind === "found" ? result.finding.kind : result.kind;
+    });
+    expect(await Promise.all(kinds)).toEqual(["fits", "slow", "fits", "fits"]);
+  });
+
+  test("before it could be asked is an error of those who asked", async () => {
+    const lane = createLane({
+      ahead: 4,
+      mayBegin: () => 0,
+      startThread: ({ ended }) => ({
+        ask: () => setImmediate(() => ended(new Error("no such file"), false)),
+        end: () => Promise.resolve(),
+      }),
+    });
+    await expect(lane.run("a", task("1"))).rejects.toThrow("no such file");
+  });
+});
