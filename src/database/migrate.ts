@@ -3,28 +3,48 @@ import { readdirSync, readFileSync } from "node:fs";
 
 import pg from "pg";
 
-import { MINUTE } from "../kernel/duration.ts";
+import { monotonic, sleep } from "../kernel/clock.ts";
+import { MINUTE, SECOND } from "../kernel/duration.ts";
 import { StartError } from "../kernel/errors.ts";
 import { databaseError } from "../kernel/faults.ts";
 import { silentLog, type Log } from "../kernel/log.ts";
+import { tellInTheWay } from "./in-the-way.ts";
 import { makePartitions, START_DAYS_AHEAD } from "./partitions.ts";
 import { forDriver } from "./tls.ts";
 
 const MIGRATIONS = new URL("../../db/migrations/", import.meta.url);
-const LOCK_WAIT_MAX_MS = 2 * MINUTE; // a migration that takes longer is looked at by a person
+const WAIT_MAX_MS = 2 * MINUTE; // what takes longer is looked at by a person
+const TOLD_EVERY_MS = 10 * SECOND;
+
+// Whoever publishes queues behind a lock that is waited for. So it is not waited for long, but tried for again and again.
+const LOCK_WAIT_MS = 40;
+const REST_MS = 500;
+
 const SERVER_VERSION_MIN = 150_000;
 const INSUFFICIENT_PRIVILEGE = "42501";
+const LOCK_NOT_AVAILABLE = "55P03";
+const NOT_NOW = [LOCK_NOT_AVAILABLE, "40P01"]; // a deadlock: the others went on
 const MADE_ALREADY = ["42P06", "42P07", "23505"]; // by another process, this moment
 
 type Migration = { version: number; name: string; sql: string };
 
+export type MigrateOptions = {
+  log?: Log;
+  daysAhead?: number;
+  /** The folder of the migrations. */
+  from?: URL;
+  /** How long somebody's open transaction is waited for. */
+  waitMaxMs?: number;
+};
+
 /**
  * Applies what is missing, and makes the partitions of the days ahead. Safe when any number of processes start
- * at once; does no DDL where the schema is current. Throws a StartError where the schema is newer than the program.
+ * at once; does no DDL where the schema is current. Nobody else waits for it: behind somebody's open transaction it tries
+ * again and again. Throws a StartError where the schema is newer than the program, or that transaction stays.
  */
 export async function migrate(
   url: string,
-  options: { log?: Log; daysAhead?: number } = {},
+  options: MigrateOptions = {},
 ): Promise<{ applied: string[] }> {
   const { log = silentLog, daysAhead = START_DAYS_AHEAD } = options;
   const client = new pg.Client({ ...forDriver(url), application_name: "posthorn migrate" });
@@ -33,13 +53,13 @@ export async function migrate(
   try {
     await refuseOldServer(client);
     await refuseHiddenRows(client);
-    const migrations = readMigrations();
+    const migrations = readMigrations(options.from ?? MIGRATIONS);
     const pending = missing(migrations, await schemaVersion(client));
     if (pending.length === 0) return { applied: [] };
     await makeSchema(client);
     const applied: string[] = [];
     for (const migration of pending) {
-      if (!(await apply(client, migration))) continue; // another process was quicker
+      if (!(await applyInTime(client, migration, options))) continue; // another process was quicker
       applied.push(migration.name);
       log.info({ migration: migration.name }, "migrated");
     }
@@ -50,14 +70,14 @@ export async function migrate(
   }
 }
 
-function readMigrations(): Migration[] {
-  return readdirSync(MIGRATIONS)
+function readMigrations(folder: URL): Migration[] {
+  return readdirSync(folder)
     .filter((name) => name.endsWith(".sql"))
     .sort()
     .map((name) => ({
       version: Number.parseInt(name, 10),
       name,
-      sql: readFileSync(new URL(name, MIGRATIONS), "utf8"),
+      sql: readFileSync(new URL(name, folder), "utf8"),
     }));
 }
 
@@ -106,15 +126,46 @@ async function makeSchema(client: pg.Client): Promise<void> {
   }
 }
 
+async function applyInTime(
+  client: pg.Client,
+  migration: Migration,
+  { log = silentLog, waitMaxMs = WAIT_MAX_MS }: MigrateOptions,
+): Promise<boolean> {
+  const startedAt = monotonic();
+  let toldAt = -Infinity;
+  for (;;) {
+    try {
+      return await apply(client, migration);
+    } catch (error) {
+      if (error instanceof StartError) throw error;
+      if (!NOT_NOW.includes(databaseError(error)?.code ?? ""))
+        throw new StartError(`migration ${migration.name} failed: ${(error as Error).message}`, {
+          cause: error,
+        });
+      const inTheWay = (await tellInTheWay(client)) || "nobody who is still there";
+      const waitedMs = monotonic() - startedAt;
+      if (waitedMs >= waitMaxMs)
+        throw new StartError(
+          `migration ${migration.name} got no lock in ${Math.round(waitedMs / SECOND)} s; in its way: ${inTheWay}`,
+          { cause: error },
+        );
+      if (waitedMs - toldAt >= TOLD_EVERY_MS) {
+        log.warn({ migration: migration.name, inTheWay }, "a migration waits for its turn");
+        toldAt = waitedMs;
+      }
+      await sleep(REST_MS);
+    }
+  }
+}
+
 // One at a time, by the lock of the table that tells how far it has come. Answers whether it was still to be done.
 async function apply(client: pg.Client, migration: Migration): Promise<boolean> {
   await client.query("begin");
   try {
-    await client.query(`set local lock_timeout = ${LOCK_WAIT_MAX_MS}`);
-    await client.query("lock table posthorn.migrations in share row exclusive mode");
-    await client.query("set local lock_timeout to default");
+    await takeTurn(client);
     const isPending = (await schemaVersion(client)) < migration.version;
     if (isPending) {
+      await client.query(`set local lock_timeout = ${LOCK_WAIT_MS}`);
       await client.query(migration.sql);
       await client.query(
         "insert into posthorn.migrations (version, name, applied_at) values ($1, $2, now())",
@@ -125,9 +176,20 @@ async function apply(client: pg.Client, migration: Migration): Promise<boolean> 
     return isPending;
   } catch (error) {
     await client.query("rollback").catch(() => {});
-    throw new StartError(`migration ${migration.name} failed: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw error;
+  }
+}
+
+async function takeTurn(client: pg.Client): Promise<void> {
+  try {
+    await client.query(`set local lock_timeout = ${WAIT_MAX_MS}`);
+    await client.query("lock table posthorn.migrations in share row exclusive mode");
+  } catch (error) {
+    if (databaseError(error)?.code !== LOCK_NOT_AVAILABLE) throw error;
+    throw new StartError(
+      "another process has been migrating this database for two minutes: look at what it waits for",
+      { cause: error },
+    );
   }
 }
 

@@ -1,12 +1,22 @@
 // Bringing a database up to this program, whoever made it and however many try at once.
 import { randomBytes } from "node:crypto";
 
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import pg from "pg";
+import pino from "pino";
 
 import { migrate } from "../../src/database/migrate.ts";
+import { prepareDatabase } from "../../src/database/prepare.ts";
+import { writeCatalogue } from "../../src/event-types/catalogue/write.ts";
+import { silentLog } from "../../src/kernel/log.ts";
 import { databaseUrl } from "../helpers/database-url.ts";
 import { testServerUrl } from "../helpers/database.ts";
+import { makeWebhooks } from "../helpers/webhooks.ts";
 
 const APP = `app_${randomBytes(4).toString("hex")}`; // roles belong to the whole server, which other tests use too
 
@@ -89,4 +99,64 @@ test("a role that may not create in the schema is told what is missing", async (
   const url = await makeDatabase();
   await query(url, `create schema posthorn; grant usage on schema posthorn to ${APP}`);
   await expect(migrate(as(APP, url))).rejects.toThrow("let it own that");
+});
+
+describe("an upgrade behind a transaction that somebody has left open", () => {
+  let url: string;
+  let folder: string;
+  let reader: pg.Client;
+  let pid: number;
+
+  beforeAll(async () => {
+    url = await makeDatabase();
+    await prepareDatabase(url, { log: silentLog, seed: writeCatalogue, daysAhead: 1 });
+    folder = await mkdtemp(join(tmpdir(), "posthorn-migrations-"));
+    await writeFile(
+      join(folder, "9001_later.sql"),
+      "alter table posthorn.webhooks add later integer; alter table posthorn.deliveries add later integer;",
+    );
+    reader = new pg.Client({ connectionString: url, application_name: "a reader" });
+    await reader.connect();
+    await reader.query("begin");
+    ({ pid } = (
+      await reader.query<{ pid: number }>(
+        "select pg_backend_pid() as pid, count(*) from posthorn.deliveries",
+      )
+    ).rows[0] as { pid: number });
+  });
+  afterAll(async () => {
+    await reader.end();
+    await rm(folder, { recursive: true });
+  });
+
+  const upgrade = (options: Parameters<typeof migrate>[1] = {}) =>
+    migrate(url, { daysAhead: 1, from: pathToFileURL(`${folder}/`), ...options });
+
+  test("ends with who is in the way, once that has lasted", async () => {
+    await expect(upgrade({ waitMaxMs: 1 })).rejects.toThrow(
+      new RegExp(
+        `^migration 9001_later.sql got no lock in \\d+ s; in its way: pid ${pid} \\(\\w+, a reader, idle in transaction, for \\d+ s, on deliveries; to end it: select pg_terminate_backend\\(${pid}\\)\\)$`,
+      ),
+    );
+  });
+
+  test("keeps no publisher waiting for 100 ms, says who is in the way, and goes through when that is gone", async () => {
+    const publisher = new pg.Client({ connectionString: url });
+    await publisher.connect();
+    await makeWebhooks(publisher, "default", 1);
+    await publisher.query("set lock_timeout = 100"); // whoever waits longer fails
+    const said: string[] = [];
+    const upgraded = new AbortController();
+    const log = pino({}, { write: (line: string) => void said.push(line) });
+    const upgrading = upgrade({ log }).finally(() => upgraded.abort());
+    const until = performance.now() + 1_500; // over three of its tries
+    for (let n = 0; !upgraded.signal.aborted; n++) {
+      await publisher.query("select posthorn.publish('message.created', $1::text)", [String(n)]);
+      if (performance.now() > until) await reader.query("commit");
+    }
+    expect((await upgrading).applied).toEqual(["9001_later.sql"]);
+    expect(said.filter((line) => line.includes(`pid ${pid} (`))).toHaveLength(1);
+    await publisher.query("select later from posthorn.deliveries");
+    await publisher.end();
+  });
 });
