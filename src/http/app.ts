@@ -9,6 +9,7 @@ import { docsEndpoints } from "./docs.ts";
 import { dotEndpoints, type Doors } from "./dot-endpoints.ts";
 import { errorHandler, notFound } from "./errors.ts";
 import { healthEndpoints, type Readiness } from "./health.ts";
+import { createOpenAnswers } from "./open-answers.ts";
 import { openapiYaml } from "./openapi.ts";
 import { createAdmit } from "./rate.ts";
 import { securityHeaders } from "./security-headers.ts";
@@ -35,6 +36,7 @@ export function createApp({
   const doors: Doors = {
     authenticate: (request) => authenticate(request.headers, findKey),
     admit: createAdmit(ratePerKey),
+    openAnswer: createOpenAnswers(),
     createContext,
   };
   app.use(docsEndpoints(openapiYaml()));

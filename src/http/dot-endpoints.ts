@@ -8,11 +8,13 @@ import { appRouter, OPERATIONS } from "../rpc/router.ts";
 import { authorize, type Caller, type Context } from "../rpc/trpc.ts";
 import { abortedWith, answerJson } from "./answer.ts";
 import { readJson } from "./body.ts";
+import type { OpenAnswer } from "./open-answers.ts";
 import type { Admit } from "./rate.ts";
 
 export type Doors = {
   authenticate(request: Request): Promise<Caller>;
   admit: Admit;
+  openAnswer: OpenAnswer;
   createContext(caller: Caller): Context;
 };
 
@@ -20,7 +22,12 @@ export type Doors = {
  * Serves an operation. Judged in this order: 404 unknown operation, 405, 401, 403, 429, 415, 413, 400; so a stranger
  * learns nothing by sending bodies, and a large one is refused before it is read.
  */
-export function dotEndpoints({ authenticate, admit, createContext }: Doors): RequestHandler {
+export function dotEndpoints({
+  authenticate,
+  admit,
+  openAnswer,
+  createContext,
+}: Doors): RequestHandler {
   return async (request, response) => {
     const name = request.path.slice(1); // as it came: no operation's name needs decoding
     const operation = OPERATIONS.get(name);
@@ -35,6 +42,7 @@ export function dotEndpoints({ authenticate, admit, createContext }: Doors): Req
     const caller = await authenticate(request);
     authorize(operation.meta, caller, operation.name);
     await admit(caller.keyId);
+    await openAnswer(caller.keyId, operation.type === "query", response);
     const sent = await readJson(request, operation.meta.largeBody ?? false);
     const body = sent === undefined ? {} : sent;
     const answer: unknown = await callTRPCProcedure({

@@ -5,9 +5,11 @@ import type { AddressInfo } from "node:net";
 import { answerBelowExpress, demandingHost } from "./below-express.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { StartError } from "../kernel/errors.ts";
+import { cuttingUnread } from "./unread.ts";
 
 const REQUEST_TIMEOUT_MS = 30 * SECOND; // a body of 16 MiB over a slow line; longer is a client that holds sockets
 const HEADERS_TIMEOUT_MS = 10 * SECOND;
+const UNREAD_MS = 30 * SECOND; // without a byte of an answer taken: a line that slow carries nothing else either
 const CLOSE_WITHIN_MS = 10 * SECOND;
 
 export type Server = { address: AddressInfo; url: string; close(): Promise<void> };
@@ -21,6 +23,7 @@ export function listen(
   host: string,
   port: number,
   names: SettingNames = { host: "HOST", port: "PORT" },
+  unreadMs = UNREAD_MS,
 ): Promise<Server> {
   const server = createServer(
     {
@@ -28,7 +31,7 @@ export function listen(
       headersTimeout: HEADERS_TIMEOUT_MS,
       requireHostHeader: false, // judged by demandingHost, in words
     },
-    demandingHost(app),
+    demandingHost(cuttingUnread(app, unreadMs)),
   );
   answerBelowExpress(server);
   return new Promise((resolve, reject) => {

@@ -25,18 +25,19 @@ type Judged = { context: Context; inputs: readonly unknown[] } | { error: unknow
 
 /** Serves tRPC; reads go by GET or POST, keys in headers only. */
 export function trpcEndpoint(
-  { authenticate, admit, createContext }: Doors,
+  { authenticate, admit, openAnswer, createContext }: Doors,
   log: Log,
 ): RequestHandler {
   return async (request, response) => {
     const asked = readAsked(request);
     const judged = asked.error
       ? { error: asked.error }
-      : await judge(request, asked).catch((error: unknown) => ({ error }));
+      : await judge(request, response, asked).catch((error: unknown) => ({ error }));
     const signal = abortedWith(response);
     const envelopes: Envelope[] = [];
     const errors: PosthornError[] = [];
     for (const [index, name] of asked.names.entries()) {
+      if (signal.aborted) return; // nobody waits for the others
       try {
         if (asked.error) throw asked.error;
         // Whether there is such an operation, and it is called as it may be, goes before who calls.
@@ -66,15 +67,17 @@ export function trpcEndpoint(
     answerCalls(response, asked, envelopes, errors);
   };
 
-  async function judge(request: Request, asked: Asked): Promise<Judged> {
+  async function judge(request: Request, response: Response, asked: Asked): Promise<Judged> {
     const caller = await authenticate(request);
     const context = createContext(caller);
     const reached = asked.names
-      .map((name) => OPERATIONS.get(name)?.meta)
-      .filter((meta) => meta?.scopes.includes(caller.scope));
+      .map((name) => OPERATIONS.get(name))
+      .filter((operation) => operation?.meta.scopes.includes(caller.scope));
     if (reached.length === 0) return { context, inputs: [] }; // each call is 403 or 404, which go before all below
     await admit(caller.keyId, reached.length);
-    const isLarge = reached.some((meta) => meta?.largeBody);
+    const isRead = reached.some((operation) => operation?.type === "query");
+    await openAnswer(caller.keyId, isRead, response);
+    const isLarge = reached.some((operation) => operation?.meta.largeBody);
     const sent =
       request.method === "POST"
         ? await readJson(request, isLarge)
