@@ -6,7 +6,7 @@ import { MINUTE, SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import { createPool } from "./pool.ts";
 import type { Schema } from "./schema.ts";
-import { forDriver } from "./tls.ts";
+import { duration, sessionSettings, type Settings } from "./session-settings.ts";
 
 /** Kysely over the pool: what every function of the store takes first. */
 export type Db = Kysely<Schema>;
@@ -30,17 +30,19 @@ export function connect(
   url: string,
   options: { name: string; max: number; log: Log; plans?: keyof typeof PLANS },
 ): Connection {
+  const session = sessionSettings(url, options.name, {
+    statement_timeout: duration(QUERY_TIMEOUT_MS),
+    idle_in_transaction_session_timeout: duration(IDLE_IN_TRANSACTION_MAX_MS),
+    ...(options.plans && PLANS[options.plans]),
+  });
   const pool = createPool({
-    ...forDriver(url),
-    application_name: `posthorn ${options.name}`,
+    ...session.config,
     max: options.max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
-    statement_timeout: QUERY_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MAX_MS,
-    keepAlive: true,
     types: TYPES,
-    ...(options.plans && { options: PLANS[options.plans] }),
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool waits for it, whatever its types say
+    onConnect: session.check,
   });
   let isClosing = false;
   pool.on("error", (err) => {
@@ -63,17 +65,23 @@ export function connect(
 }
 
 // Statistics taken while the queue is empty give plans that read all of a million rows: a worker's statements all have
-// an index, and one that gives their order, so the choice is taken away from the planner.
-const PINNED = [
-  "enable_seqscan",
-  "enable_bitmapscan",
-  "enable_hashjoin",
-  "enable_mergejoin",
-  "enable_sort",
-  "jit",
-]
-  .map((choice) => `-c ${choice}=off`)
-  .join(" ");
+// an index, and one that gives their order, so the choice is taken away from the planner; and what such a plan is made of is
+// there, whatever somebody has switched off for statements of his own.
+const PINNED: Settings = {
+  enable_seqscan: "off",
+  enable_bitmapscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  enable_sort: "off",
+  enable_nestloop: "on",
+  enable_indexscan: "on",
+  enable_indexonlyscan: "on",
+  enable_tidscan: "on",
+  max_parallel_workers_per_gather: "0",
+  geqo: "off",
+  join_collapse_limit: "8",
+  from_collapse_limit: "8",
+};
 
 const PLANS = {
   /** For statements that read only some days' partitions, by bounds that are constants to the planner. */
@@ -82,5 +90,5 @@ const PLANS = {
    * For prepared statements that are the same whatever their values. Left to choose, PostgreSQL plans them anew where few rows
    * are given, which cost more than all the rest: a claim and a settle of one row took 1.2 and 1.1 ms, and take 0.5 each.
    */
-  "pinned once": `${PINNED} -c plan_cache_mode=force_generic_plan`,
-};
+  "pinned once": { ...PINNED, plan_cache_mode: "force_generic_plan" },
+} satisfies Record<string, Settings>;

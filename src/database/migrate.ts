@@ -1,16 +1,17 @@
 // Brings a database to the schema that this program knows: plain numbered SQL files, each in a transaction.
 import { readdirSync, readFileSync } from "node:fs";
 
-import pg from "pg";
+import type pg from "pg";
 
 import { monotonic, sleep } from "../kernel/clock.ts";
 import { MINUTE, SECOND } from "../kernel/duration.ts";
 import { StartError } from "../kernel/errors.ts";
 import { databaseError } from "../kernel/faults.ts";
 import { silentLog, type Log } from "../kernel/log.ts";
+import { openClient } from "./client.ts";
 import { tellInTheWay } from "./in-the-way.ts";
+import { refuseSharedSchema } from "./own-schema.ts";
 import { makePartitions, START_DAYS_AHEAD } from "./partitions.ts";
-import { forDriver } from "./tls.ts";
 
 const MIGRATIONS = new URL("../../db/migrations/", import.meta.url);
 const WAIT_MAX_MS = 2 * MINUTE; // what takes longer is looked at by a person
@@ -47,14 +48,13 @@ export async function migrate(
   options: MigrateOptions = {},
 ): Promise<{ applied: string[] }> {
   const { log = silentLog, daysAhead = START_DAYS_AHEAD } = options;
-  const client = new pg.Client({ ...forDriver(url), application_name: "posthorn migrate" });
-  client.on("error", () => {}); // a connection that is lost shows at the next statement
-  await client.connect();
+  const client = await openClient(url, "migrate");
   try {
     await refuseOldServer(client);
     await refuseHiddenRows(client);
     const migrations = readMigrations(options.from ?? MIGRATIONS);
     const pending = missing(migrations, await schemaVersion(client));
+    await refuseSharedSchema(client, pending.length > 0);
     if (pending.length === 0) return { applied: [] };
     await makeSchema(client);
     const applied: string[] = [];
@@ -116,11 +116,9 @@ async function makeSchema(client: pg.Client): Promise<void> {
   } catch (error) {
     const code = databaseError(error)?.code ?? "";
     if (MADE_ALREADY.includes(code)) return makeSchema(client);
-    if (code !== INSUFFICIENT_PRIVILEGE) throw error;
+    if (isMade || code !== INSUFFICIENT_PRIVILEGE) throw error;
     throw new StartError(
-      isMade
-        ? "the role of DATABASE_URL may not create in the schema posthorn: let it own that, by: alter schema posthorn owner to …; or migrate as its owner"
-        : "the role of DATABASE_URL may not make the schema posthorn: make it beforehand, by: create schema posthorn authorization …",
+      "DATABASE_URL: its role may not make the schema posthorn: make it beforehand, by: create schema posthorn authorization …",
       { cause: error },
     );
   }

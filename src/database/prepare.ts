@@ -1,11 +1,12 @@
 // Makes a database ready for a service: schema, built-in types, settings, and the secrets key's mark.
 import { StartError } from "../kernel/errors.ts";
-import { databaseError, isDatabaseAway } from "../kernel/faults.ts";
+import { databaseError, isDatabaseAway, SessionRefused } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
 import { connect, type Db } from "./connect.ts";
 import { knock, reasonOf } from "./knock.ts";
 import { migrate } from "./migrate.ts";
 import { makePartitions, START_DAYS_AHEAD } from "./partitions.ts";
+import { forgetDroppedRoles } from "./publishers.ts";
 import { checkSecretsKey, type Sealer } from "./sealed.ts";
 import { writePublishSettings, type PublishSettings } from "./settings.ts";
 
@@ -39,9 +40,14 @@ async function prepare(given: string, options: PrepareOptions): Promise<Prepared
   const { applied } = await migrate(url, { log, daysAhead });
   const connection = connect(url, { name: "prepare", max: 1, log });
   try {
-    await makePartitions(connection.pool, daysAhead).catch((err: unknown) => {
-      log.warn({ err }, "partitions can't be made by this role; another process has to");
+    // Without them nothing can be published: what a start before this one did not finish is finished here, or said.
+    await makePartitions(connection.pool, daysAhead).catch((error: unknown) => {
+      throw new StartError(
+        `DATABASE_URL: the tables of today and the next ${daysAhead} days can't all be made: ${reasonOf(error)}; run posthorn migrate as the schema's owner`,
+        { cause: error },
+      );
     });
+    await forgetDroppedRoles(connection.db);
     await seed(connection.db);
     if (settings) await writePublishSettings(connection.db, settings);
     if (sealer) await checkSecretsKey(connection.db, sealer);
@@ -54,6 +60,8 @@ async function prepare(given: string, options: PrepareOptions): Promise<Prepared
 // What the database's owner can mend is one line; anything else is ours, and its stack helps.
 function told(error: unknown): unknown {
   if (error instanceof StartError) return error;
+  if (error instanceof SessionRefused)
+    return new StartError(`DATABASE_URL: ${error.message}`, { cause: error });
   const isRight = databaseError(error)?.code === "42501"; // insufficient_privilege
   if (!isRight && !isDatabaseAway(error)) return error;
   const wanted = isRight ? "give its role the right, or use the schema's owner" : "try again";

@@ -2,7 +2,7 @@
 import type { Log } from "../kernel/log.ts";
 import { PRESETS, type Preset, type PresetName } from "../presets/index.ts";
 import type { Db } from "../database/connect.ts";
-import { MissingKeyError, type Sealer } from "../database/sealed.ts";
+import type { Sealer } from "../database/sealed.ts";
 import { openHeaders, openKey, openPreviousKey } from "../store/webhook-secrets.ts";
 import { loadWebhooks, type WebhookRow } from "../store/webhooks.ts";
 
@@ -18,8 +18,6 @@ export type Target = {
   timeoutMs: number;
   /** Undefined where the stored ones can't be decrypted: that fails this webhook's attempts, and no other's. */
   secrets: Secrets | undefined;
-  /** Whether they can't be decrypted here alone: another worker may have the key that they are sealed with. */
-  lacksKey: boolean;
 };
 
 export type Secrets = {
@@ -83,32 +81,24 @@ export function openTarget(row: WebhookRow, sealer: Sealer, log: Log): Target {
     host: URL.canParse(row.url) ? new URL(row.url).host : row.url,
     scheduleS: row.retry_schedule_s ?? retryScheduleS,
     timeoutMs: row.timeout_ms ?? timeoutMs,
-    ...openSecrets(row, sealer, log),
+    secrets: openSecrets(row, sealer, log),
   };
 }
 
-function openSecrets(
-  row: WebhookRow,
-  sealer: Sealer,
-  log: Log,
-): Pick<Target, "secrets" | "lacksKey"> {
+function openSecrets(row: WebhookRow, sealer: Sealer, log: Log): Secrets | undefined {
   try {
     const key = openKey(sealer, row);
-    const secrets = {
+    return {
       headers: openHeaders(sealer, row),
       key,
       keyVersion: key === null ? null : row.signature_key_version,
       previousKey: openPreviousKey(sealer, row),
     };
-    return { secrets, lacksKey: false };
   } catch (err) {
-    const lacksKey = err instanceof MissingKeyError;
     log.error(
       { err, webhook_id: row.id, tenant: row.tenant },
-      lacksKey
-        ? "this process lacks the key that a webhook's secrets are sealed with; what is due to it is left to a worker that has it: give this one the same POSTHORN_SECRETS_KEY as the others"
-        : "a webhook's secrets can't be decrypted",
+      "a webhook's secrets can't be decrypted",
     );
-    return { secrets: undefined, lacksKey };
+    return undefined;
   }
 }

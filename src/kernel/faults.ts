@@ -17,9 +17,15 @@ const AWAY_CODES = [
 const DRIVER_TEXTS =
   /^(Connection terminated\b|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed)/;
 
+/** A session that was had, and is not as our statements need it: as little use as none. */
+export class SessionRefused extends Error {
+  override name = "SessionRefused";
+}
+
 /** True where the database could not be reached or could not take writes now: answered 503, and tried again. */
 export function isDatabaseAway(error: unknown): boolean {
   if (error instanceof DatabaseError) return AWAY_CODES.some((code) => code.test(error.code ?? ""));
+  if (error instanceof SessionRefused) return true;
   // By shape: Node's own errors can be of another realm's class, as under a test runner.
   const { syscall, message, errors } = Object(error) as {
     syscall?: unknown;

@@ -1,14 +1,15 @@
 // Lets go of the days that are past their retention: whole partitions, so that nothing is deleted row by row.
 import { Socket } from "node:net";
 
-import pg from "pg";
+import type pg from "pg";
+import { openClient } from "../database/client.ts";
 import { LOCK, tryHold } from "../database/locks.ts";
 
 import { DAY, SECOND } from "../kernel/duration.ts";
 import { databaseError } from "../kernel/faults.ts";
+import { duration } from "../database/session-settings.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
-import { forDriver } from "../database/tls.ts";
 
 /** Whatever holds a lock for longer is a stranger's open transaction: the next run tries again. */
 const LOCK_WAIT_MS = 2 * SECOND;
@@ -18,7 +19,6 @@ const PLAIN_LOCK_WAIT_MS = 50;
 
 const STATEMENT_MAX_MS = 60 * SECOND;
 const SILENCE_MAX_MS = STATEMENT_MAX_MS + 5 * SECOND; // the server's own limit has passed, and nothing came of it
-const CONNECT_MAX_MS = 10 * SECOND;
 const END_MAX_MS = 5 * SECOND;
 
 // Finished deliveries first: an event stays for as long as a delivery can be read that points to it.
@@ -59,27 +59,24 @@ export async function retirePartitions(options: RetentionOptions): Promise<Retir
   const { url, signal } = options;
   signal?.throwIfAborted();
   const socket = new Socket(); // ours, since the driver can't end a connection that is still being made
-  const client = new pg.Client({
-    ...forDriver(url),
-    stream: () => socket,
-    application_name: "posthorn retention",
-    connectionTimeoutMillis: CONNECT_MAX_MS,
-    query_timeout: SILENCE_MAX_MS,
-    statement_timeout: STATEMENT_MAX_MS,
-    lock_timeout: LOCK_WAIT_MS,
-    keepAlive: true,
-  });
-  client.on("error", () => {}); // a connection that is lost shows at the next statement
   const cutOff = () => void socket.destroy(new Error("Connection terminated"));
   signal?.addEventListener("abort", cutOff);
+  let client: pg.Client | undefined;
   try {
-    await client.connect();
+    const limits = {
+      statement_timeout: duration(STATEMENT_MAX_MS),
+      lock_timeout: duration(LOCK_WAIT_MS),
+    };
+    client = await openClient(url, "retention", limits, {
+      stream: () => socket,
+      query_timeout: SILENCE_MAX_MS,
+    });
     const isAlone = await tryHold(client, LOCK.retention);
     return isAlone ? await retire(client, options) : { dropped: [], postponed: [] };
   } finally {
     signal?.removeEventListener("abort", cutOff);
     const cut = setTimeout(cutOff, END_MAX_MS);
-    await client.end().catch(() => {}); // the lock goes with the connection
+    await client?.end().catch(() => {}); // the lock goes with the connection
     clearTimeout(cut);
   }
 }

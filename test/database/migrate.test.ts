@@ -91,14 +91,43 @@ test("a schema made beforehand is enough for a role that may make none", async (
 test("a role that may make no schema is told what is missing", async () => {
   const url = await makeDatabase();
   await expect(migrate(as(APP, url))).rejects.toThrow(
-    "the role of DATABASE_URL may not make the schema posthorn: make it beforehand, by: create schema posthorn authorization",
+    "may not make the schema posthorn: make it beforehand, by: create schema posthorn authorization",
   );
 });
 
-test("a role that may not create in the schema is told what is missing", async () => {
+test.each([
+  [
+    "belongs to somebody else",
+    `create schema posthorn authorization ${APP}`,
+    `the schema posthorn belongs to the role ${APP}`,
+  ],
+  [
+    "lets somebody else create in it",
+    `create schema posthorn; grant create on schema posthorn to ${APP}`,
+    `the role ${APP} may create in the schema posthorn`,
+  ],
+  [
+    "lets everybody create in it",
+    "create schema posthorn; grant create on schema posthorn to public",
+    "the role public may create in the schema posthorn",
+  ],
+  [
+    "holds things of somebody else",
+    `create schema posthorn; grant create on schema posthorn to ${APP}; set role ${APP};
+     create function posthorn.planted() returns void language sql as ''; reset role; revoke create on schema posthorn from ${APP}`,
+    `in the schema posthorn there are things of the role ${APP}`,
+  ],
+])("a schema that %s is refused, before anything of it is used", async (_what, made, message) => {
   const url = await makeDatabase();
-  await query(url, `create schema posthorn; grant usage on schema posthorn to ${APP}`);
-  await expect(migrate(as(APP, url))).rejects.toThrow("let it own that");
+  await query(url, made);
+  await expect(migrate(url)).rejects.toThrow(message);
+});
+
+test("a superuser's service does not start in a schema that somebody else has made and filled", async () => {
+  const url = await makeDatabase();
+  await query(url, `create schema posthorn authorization ${APP}`);
+  await migrate(as(APP, url), { daysAhead: 0 });
+  await expect(migrate(url)).rejects.toThrow(`the schema posthorn belongs to the role ${APP}`);
 });
 
 describe("an upgrade behind a transaction that somebody has left open", () => {

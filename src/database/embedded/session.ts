@@ -1,13 +1,12 @@
 // One connection to the embedded database, made whole where it is new.
-import pg from "pg";
+import type pg from "pg";
 
-import { SECOND } from "../../kernel/duration.ts";
+import { openClient } from "../client.ts";
 import { SUPERUSER } from "./cluster.ts";
 import { codeOf } from "./error-code.ts";
 import { SOCKET_PORT } from "./socket-dir.ts";
 
 const DATABASE = "posthorn";
-const CONNECT_MS_MAX = 10 * SECOND;
 
 /**
  * The URL of a database behind a socket, for node-postgres and libpq alike. It says all there is to say, because
@@ -51,13 +50,4 @@ export function isPassing(error: unknown): boolean {
   return /Connection terminated|timeout expired|not queryable/.test((error as Error).message);
 }
 
-async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: CONNECT_MS_MAX,
-    application_name: `posthorn pid ${process.pid}`,
-  });
-  client.on("error", () => undefined); // a lost connection shows at the next query
-  await client.connect();
-  return client;
-}
+const connect = (url: string) => openClient(url, `pid ${process.pid}`);
