@@ -188,6 +188,9 @@ export const SETTINGS = {
   ),
 } satisfies Record<string, Setting>;
 
+// What README and the examples have a caller export, often in the shell that the service is started from.
+const CALLERS_NAMES = ["POSTHORN_KEY", "POSTHORN_URL"];
+
 type Name = keyof typeof SETTINGS;
 type Values = {
   [N in Name]: z.output<(typeof SETTINGS)[N]["read"]> | (typeof SETTINGS)[N]["fallback"];
@@ -237,7 +240,7 @@ export function loadConfig(
       `POSTHORN_PAYLOAD_RETENTION_D: ${config.POSTHORN_PAYLOAD_RETENTION_D} days are more than POSTHORN_RETENTION_D's ${config.POSTHORN_RETENTION_D}: a payload is not kept without its event`,
     );
   for (const name of Object.keys(env))
-    if (name.startsWith("POSTHORN_") && !(name in SETTINGS))
+    if (name.startsWith("POSTHORN_") && !(name in SETTINGS) && !CALLERS_NAMES.includes(name))
       warn(`${name} is not a setting of this version; it is ignored`);
   return config;
 }

@@ -12,6 +12,7 @@ import { createTargets } from "./delivery/target.ts";
 import { parseCidrs, type AddressRules } from "./egress/address.ts";
 import { createEgress } from "./egress/client.ts";
 import type { Endpoint } from "./egress/endpoint.ts";
+import { loopbackAddresses } from "./egress/known-names.ts";
 import { writeCatalogue } from "./event-types/catalogue/write.ts";
 import { createJudging } from "./event-types/judging/index.ts";
 import { createPublishes } from "./events/publishes.ts";
@@ -33,6 +34,7 @@ const API_CONNECTIONS_MAX = 10;
 const LOOP_CONNECTIONS_MAX = 3; // a claim, the events of the one before, and a settle; more would only take them from others
 const HOUSEKEEPING_CONNECTIONS_MAX = 2; // a replay's step and a sweep; what has to be on time goes with the loop
 const READY_WITHIN_MS = 2 * SECOND; // a probe's patience: a database that is silent for longer is not ready
+const RECEIVER_PORT = 9_000; // of `posthorn listen`
 const LOOPBACK = "127.0.0.0/8,::1/128";
 
 export type Role = "serve" | "api" | "worker";
@@ -44,6 +46,8 @@ export type Service = {
   newAdminKey: string | null;
   /** For psql, where the embedded database is used. */
   embeddedUrl: string | null;
+  /** Whether a receiver on this machine may be sent to. */
+  reachesLoopback: boolean;
   /** Readiness off, what is in flight finished, the rest given back, the database closed. */
   stop(): Promise<void>;
 };
@@ -63,14 +67,17 @@ export async function startService(role: Role, config: Config, log: Log): Promis
     undo.push(() => database.close());
     const parts = createParts(role, config, log, database);
     undo.push(() => parts.close());
-    const newAdminKey =
-      role === "worker" ? null : await ensureAdminKey(parts.api.db, config.POSTHORN_ADMIN_KEY);
     const server = await listen(parts.app, config.HOST, config.PORT);
     undo.push(() => server.close());
     parts.listeners.push(server.address);
+    // The last that can fail: it is shown once, and never where the start goes no further.
+    const newAdminKey =
+      role === "worker" ? null : await ensureAdminKey(parts.api.db, config.POSTHORN_ADMIN_KEY);
     if (role !== "api") undo.push(parts.deliver());
     undo.push(() => Promise.resolve(parts.unready()));
-    return { url: server.url, newAdminKey, embeddedUrl: database.embeddedUrl, stop };
+    const { reachesLoopback } = parts;
+    const { embeddedUrl } = database;
+    return { url: server.url, newAdminKey, embeddedUrl, reachesLoopback, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -158,6 +165,7 @@ function createParts(
   return {
     api,
     listeners,
+    reachesLoopback: loopbackAddresses(RECEIVER_PORT, addresses).length > 0,
     app:
       role === "worker"
         ? createWorkerApp({ readiness, log })

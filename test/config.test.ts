@@ -67,3 +67,13 @@ test("payloads are kept no longer than their events: as long where nothing is sa
   const tooLong = { POSTHORN_RETENTION_D: "7", POSTHORN_PAYLOAD_RETENTION_D: "8" };
   expect(() => loadConfig(tooLong)).toThrow(/^POSTHORN_PAYLOAD_RETENTION_D: 8 days[^\n]*$/);
 });
+
+test("what README has callers export is no unknown setting; one that is mistyped is told", () => {
+  const warned: string[] = [];
+  loadConfig({ POSTHORN_KEY: "a key", POSTHORN_URL: "http://127.0.0.1:8080" }, (text) =>
+    warned.push(text),
+  );
+  expect(warned).toEqual([]);
+  loadConfig({ POSTHORN_KEYS: "a key" }, (text) => warned.push(text));
+  expect(warned).toEqual(["POSTHORN_KEYS is not a setting of this version; it is ignored"]);
+});

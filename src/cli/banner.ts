@@ -8,7 +8,7 @@ import type { Service } from "../service.ts";
  * this program.
  */
 export function firstSteps(
-  { url, newAdminKey, embeddedUrl }: Pick<Service, "url" | "newAdminKey" | "embeddedUrl">,
+  { url, newAdminKey, embeddedUrl, reachesLoopback }: Omit<Service, "stop">,
   command: string,
 ): string {
   const key =
@@ -17,17 +17,22 @@ export function firstSteps(
       : { note: "shown this once, keep it", value: newAdminKey };
   const curl = (operation: string, body: string) =>
     `  curl ${url}/${operation} -H "Authorization: Bearer $POSTHORN_KEY" -H 'Content-Type: application/json' -d '${body}'`;
+  // An example that works when it is typed: ".example" is nobody's, and leads nowhere.
+  const receiver = reachesLoopback ? "http://127.0.0.1:9000/" : "https://receiver.example/";
+  const seen = reachesLoopback
+    ? `A receiver to see it arrive: ${command} listen --key "a secret of mine"`
+    : `Put your receiver's URL in place of ${receiver}. One on this machine (${command} listen) is reached where the service is started with POSTHORN_EGRESS_ALLOW=127.0.0.0/8`;
   return `
 Posthorn listens on ${url} (reference: ${url}/docs)
 
 A first webhook, in another terminal (the admin key: ${key.note}):
 
   export POSTHORN_KEY=${key.value}
-${curl("webhooks.subscribe", '{"url": "http://127.0.0.1:9000/", "signature_key": "a secret of mine"}')}
+${curl("webhooks.subscribe", `{"url": "${receiver}", "signature_key": "a secret of mine"}`)}
 ${curl("events.publish", '{"type": "message.created", "payload": {"text": "Hello"}}')}
 ${curl("deliveries.list", "{}")}
 
-A receiver to see it arrive: ${command} listen --key "a secret of mine"
+${seen}
 ${embeddedUrl === null ? "" : `The database, for psql: ${embeddedUrl}\n`}`;
 }
 

@@ -17,10 +17,18 @@ export type SealedPlace = {
   field: "signature_key" | "previous_key" | "headers" | "check";
 };
 
+/** A value is sealed with a key that this process does not have; another, of a rotation under way, may. */
+export class MissingKeyError extends Error {
+  constructor() {
+    super("sealed with a key that is not in POSTHORN_SECRETS_KEY");
+    this.name = "MissingKeyError";
+  }
+}
+
 export type Sealer = {
   /** Encrypts under the newest key. */
   seal(plain: string, place: SealedPlace): Buffer;
-  /** Decrypts under the key that it was sealed with; throws where that key is gone or the place is another. */
+  /** Decrypts under the key that it was sealed with; throws a MissingKeyError where that is not given, and where the place is another. */
   open(sealed: Buffer, place: SealedPlace): string;
   /** Whether it is sealed under the newest key. */
   isNewest(sealed: Buffer): boolean;
@@ -47,7 +55,7 @@ export function createSealer(keys: readonly [Buffer, ...Buffer[]]): Sealer {
       const nonce = sealed.subarray(1 + KEY_ID_BYTES, HEADER_BYTES - TAG_BYTES);
       const tag = sealed.subarray(HEADER_BYTES - TAG_BYTES, HEADER_BYTES);
       const key = byId.get(id.toString("hex"));
-      if (!key) throw new Error("sealed with a key that is not in POSTHORN_SECRETS_KEY");
+      if (!key) throw new MissingKeyError();
       const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES })
         .setAAD(additionalData(id, place))
         .setAuthTag(tag);

@@ -1,7 +1,7 @@
 // From claimed deliveries to attempts under way: reads what they need, starts them, and gives back what can't start.
 import type { Judging } from "../event-types/judging/index.ts";
 import type { MonotonicClock } from "../kernel/clock.ts";
-import { SECOND } from "../kernel/duration.ts";
+import { MINUTE, SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import { releaseClaimed, type ClaimedDelivery } from "../queue/claim.ts";
 import type { Db } from "../database/connect.ts";
@@ -15,6 +15,7 @@ import type { Target, Targets } from "./target.ts";
 import { shownBy, type Place, type Shown, type Window } from "./window.ts";
 
 const START_WITHIN_MS = 0.9 * SECOND; // a second after an unsubscribe's answer nothing may start: later claims go back
+const LACKING_REST_MS = MINUTE; // of a webhook whose key this worker lacks: a claim given back each time takes of its rate
 const DRAIN_MS = 30 * SECOND; // as long as the longest timeout
 
 export type StarterOptions = SendContext & {
@@ -68,11 +69,13 @@ export function createStarter(
     const schemaOf = await loadSchemas(db, events);
     if (isTooLate(monotonic() - askedAt)) return giveBack(claimed);
     const loaded = load(claimed, webhooks, new Map(events.map((event) => [event.id, event])));
+    const [lacking, sendable] = split(loaded, ({ target }) => target.lacksKey);
     const [unjudged, judged] = split(
-      loaded,
+      sendable,
       ({ delivery, event }) => delivery.crashes < CRASHES_MAX && schemaOf(event) !== undefined,
     );
     const tooMany = startReachable(judged);
+    if (lacking.length > 0) await leaveToOthers(lacking);
     tooMany.push(...(await startJudged(unjudged, schemaOf, askedAt)));
     if (tooMany.length > 0) await giveBack(tooMany);
   }
@@ -96,6 +99,12 @@ export function createStarter(
     }
     if (gone.length > 0) waitFor(gone);
     return loaded;
+  }
+
+  // They may have the key that these are sealed with.
+  function leaveToOthers(lacking: readonly Loaded[]): Promise<void> {
+    for (const { target } of lacking) window.rest(target.webhookId, LACKING_REST_MS);
+    return giveBack(lacking);
   }
 
   // Answers what has to be given back, its host having no place left.

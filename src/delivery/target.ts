@@ -2,7 +2,7 @@
 import type { Log } from "../kernel/log.ts";
 import { PRESETS, type Preset, type PresetName } from "../presets/index.ts";
 import type { Db } from "../database/connect.ts";
-import type { Sealer } from "../database/sealed.ts";
+import { MissingKeyError, type Sealer } from "../database/sealed.ts";
 import { openHeaders, openKey, openPreviousKey } from "../store/webhook-secrets.ts";
 import { loadWebhooks, type WebhookRow } from "../store/webhooks.ts";
 
@@ -18,6 +18,8 @@ export type Target = {
   timeoutMs: number;
   /** Undefined where the stored ones can't be decrypted: that fails this webhook's attempts, and no other's. */
   secrets: Secrets | undefined;
+  /** Whether they can't be decrypted here alone: another worker may have the key that they are sealed with. */
+  lacksKey: boolean;
 };
 
 export type Secrets = {
@@ -81,24 +83,32 @@ export function openTarget(row: WebhookRow, sealer: Sealer, log: Log): Target {
     host: URL.canParse(row.url) ? new URL(row.url).host : row.url,
     scheduleS: row.retry_schedule_s ?? retryScheduleS,
     timeoutMs: row.timeout_ms ?? timeoutMs,
-    secrets: openSecrets(row, sealer, log),
+    ...openSecrets(row, sealer, log),
   };
 }
 
-function openSecrets(row: WebhookRow, sealer: Sealer, log: Log): Secrets | undefined {
+function openSecrets(
+  row: WebhookRow,
+  sealer: Sealer,
+  log: Log,
+): Pick<Target, "secrets" | "lacksKey"> {
   try {
     const key = openKey(sealer, row);
-    return {
+    const secrets = {
       headers: openHeaders(sealer, row),
       key,
       keyVersion: key === null ? null : row.signature_key_version,
       previousKey: openPreviousKey(sealer, row),
     };
+    return { secrets, lacksKey: false };
   } catch (err) {
+    const lacksKey = err instanceof MissingKeyError;
     log.error(
       { err, webhook_id: row.id, tenant: row.tenant },
-      "a webhook's secrets can't be decrypted",
+      lacksKey
+        ? "this process lacks the key that a webhook's secrets are sealed with; what is due to it is left to a worker that has it: give this one the same POSTHORN_SECRETS_KEY as the others"
+        : "a webhook's secrets can't be decrypted",
     );
-    return undefined;
+    return { secrets: undefined, lacksKey };
   }
 }

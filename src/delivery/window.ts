@@ -44,6 +44,8 @@ export type Window = {
   /** Names the host that a place's request goes to. False where that host has no place left: then leave. */
   reach(place: Place, host: string): boolean;
   leave(place: Place, shown: Shown): void;
+  /** Takes nothing of a webhook for so long: others may be able to send to it. */
+  rest(webhookId: number, forMs: number): void;
 };
 
 export type WindowOptions = {
@@ -61,6 +63,7 @@ type Known = {
   isProven: boolean;
   host: string | null;
   usedAt: number;
+  restsUntil: number;
 };
 
 export function createWindow(options: WindowOptions): Window {
@@ -82,7 +85,7 @@ export function createWindow(options: WindowOptions): Window {
   }
 
   function placesOf(webhook: Known, now: number, isTight: boolean): number {
-    if (isHostFull(webhook.host)) return 0;
+    if (isHostFull(webhook.host) || now < webhook.restsUntil) return 0;
     const [oldest] = webhook.inFlight;
     if (oldest && now - oldest.enteredAt > SILENT_MS) return 0;
     const most = isTight ? FIRST_PLACES : perWebhook;
@@ -114,7 +117,8 @@ export function createWindow(options: WindowOptions): Window {
   function forget(now: number): void {
     for (const [id, webhook] of known) {
       if (webhook.inFlight.size > 0) continue;
-      if (known.size <= REMEMBERED_MAX && now - webhook.usedAt < REMEMBERED_MS) break;
+      const isRecent = now - webhook.usedAt < REMEMBERED_MS || now < webhook.restsUntil;
+      if (known.size <= REMEMBERED_MAX && isRecent) break;
       known.delete(id);
     }
   }
@@ -137,7 +141,7 @@ export function createWindow(options: WindowOptions): Window {
         const free = placesOf(webhook, now, room === null);
         const given = webhook.isProven ? free : Math.min(free, unprovenLeft);
         if (!webhook.isProven) unprovenLeft -= given;
-        if (given === 0) isContended = true;
+        if (given === 0 && now >= webhook.restsUntil) isContended = true;
         // The second is not dealt out here: the claim keeps to what they share, and only among those with something to send.
         const isAlone = webhook.inFlight.size === 0 && free > 0 && unprovenMax > onProbation;
         places[id] = [given, isAlone ? 1 : 0];
@@ -158,6 +162,7 @@ export function createWindow(options: WindowOptions): Window {
         isProven,
         host: null,
         usedAt: now,
+        restsUntil: -Infinity,
       };
       // Another worker, or the end of a hold, may have taken the proof away, or given it.
       if (webhook.isProven !== isProven) prove(webhook, isProven);
@@ -196,6 +201,10 @@ export function createWindow(options: WindowOptions): Window {
         else byHost.set(place.host, left);
       }
       learn(webhook, shown, wasFull);
+    },
+    rest(webhookId, forMs) {
+      const webhook = known.get(webhookId);
+      if (webhook) webhook.restsUntil = monotonic() + forMs;
     },
   };
 }

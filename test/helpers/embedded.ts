@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import pg from "pg";
@@ -13,7 +14,7 @@ import pg from "pg";
 import { silentLog } from "../../src/kernel/log.ts";
 import { startEmbedded, type EmbeddedOptions } from "../../src/database/embedded.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const cleanups: (() => Promise<unknown>)[] = [];
 let seed: Promise<string> | undefined;
 

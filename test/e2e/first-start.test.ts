@@ -1,0 +1,74 @@
+// The first minutes with a clone: what npm runs, the first start, and what its banner says to type.
+import { once } from "node:events";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import net, { type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { expect, test } from "@jest/globals";
+
+import { caller } from "../helpers/api.ts";
+import { createTestDatabase } from "../helpers/database.ts";
+import { afterwards, posthorn, readyPosthorn, ROOT, run } from "../helpers/process.ts";
+
+const ADMIN_KEY = "an-admin-key-of-24-characters";
+
+async function onDatabase(): Promise<Record<string, string>> {
+  const { url, drop } = await createTestDatabase();
+  afterwards(drop);
+  return { DATABASE_URL: url, POSTHORN_SECRETS_KEY: Buffer.alloc(32, 1).toString("base64") };
+}
+
+test("SIGTERM to npm start ends the service behind it, in order", async () => {
+  const env = { ...(await onDatabase()), PORT: "0", POSTHORN_ADMIN_KEY: ADMIN_KEY };
+  const npm = run("npm", ["start"], { cwd: ROOT, env });
+  const { pid } = JSON.parse(await npm.line(/"msg":"ready"/)) as { pid: number };
+  afterwards(() => Promise.resolve(end(pid)));
+  npm.kill("SIGTERM"); // as a supervisor does, to the process that it started
+  await npm.exited; // with everything that writes where it did
+  expect(npm.stdout).toMatch(/"msg":"stopped"/);
+  expect(end(pid)).toBe(false);
+});
+
+test("a first start that can't listen makes no admin key: the next one shows it", async () => {
+  const env = await onDatabase();
+  const other = net.createServer().listen(0, "127.0.0.1");
+  afterwards(() => new Promise((resolve) => other.close(resolve)));
+  await once(other, "listening");
+  const { port } = other.address() as AddressInfo;
+  const refused = await posthorn(["serve"], { ...env, PORT: String(port) });
+  expect(await refused.exited).toMatchObject({ code: 1 });
+  expect(refused.stderr).toMatch(/^posthorn: PORT: \d+ on 127\.0\.0\.1 is in use[^\n]*\n$/);
+  const next = await readyPosthorn(["serve"], env);
+  await next.line(/export POSTHORN_KEY=phk_admin_/);
+});
+
+test("the banner's own example is taken where receivers on this machine are not, and says how they would be", async () => {
+  const env = { ...(await onDatabase()), POSTHORN_ADMIN_KEY: ADMIN_KEY };
+  const service = await readyPosthorn(["serve"], env);
+  await service.line(/POSTHORN_EGRESS_ALLOW=127\.0\.0\.0\/8/);
+  const [, body = ""] = /webhooks\.subscribe .* -d '(.*)'/.exec(service.stderr) ?? [];
+  const post = caller({ url: service.url, adminKey: ADMIN_KEY });
+  await post("webhooks.subscribe", JSON.parse(body) as object).expect(200);
+});
+
+test.each([
+  ["the sources are there too", ["package.json", "scripts"], /nothing is built.*npm ci/],
+  ["package.json is there alone, as in a layer of an image", ["package.json"], /^$/],
+])("npm ci --omit=dev gets through its last step where %s", async (_, names, words) => {
+  const folder = await mkdtemp(join(tmpdir(), "posthorn-clone-"));
+  afterwards(() => rm(folder, { recursive: true }));
+  for (const name of names) await cp(join(ROOT, name), join(folder, name), { recursive: true });
+  const prepare = run("npm", ["run", "--silent", "prepare"], { cwd: folder });
+  expect(await prepare.exited).toEqual({ code: 0, signal: null });
+  expect(prepare.stderr.trim()).toMatch(words);
+});
+
+/** Ends a process that should be gone; says whether it was there. */
+function end(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch {
+    return false;
+  }
+}
