@@ -429,10 +429,10 @@ begin
     order by x.event_id limit 1 for update skip locked;
     exit when not found;
     next_ids := taken.webhook_ids[taken.done + 1 : taken.done + deliveries_max - made];
-    is_erased := not exists (
-      select from posthorn.event_payloads as p
-      where p.bucket = 0 and p.tenant = taken.tenant and p.id = taken.event_id
-    );
+    -- Planned for this id: a plan for any would lock the partitions of all days.
+    execute 'select not exists (
+      select from posthorn.event_payloads as p where p.bucket = 0 and p.tenant = $1 and p.id = $2)'
+    into is_erased using taken.tenant, taken.event_id;
 
     with target as materialized (
       select w.*, next.webhook_id, posthorn.uuid_v7_of(head, made + next.item::integer - 1, gen_random_uuid()) as id,

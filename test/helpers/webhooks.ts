@@ -1,7 +1,10 @@
 // Many webhooks at once: by SQL, since thousands of subscribes take a minute.
 import type pg from "pg";
 
-/** Makes a tenant's webhooks: each of one channel of its own, "1" and so on, or each of every event. Answers their ids. */
+/**
+ * Makes a tenant's webhooks: each of one channel of its own, "1" and so on, or each of every event. Answers their ids, in the
+ * order of those channels, or rising.
+ */
 export async function makeWebhooks(
   client: pg.ClientBase | pg.Pool,
   tenant: string,
@@ -26,7 +29,7 @@ export async function makeWebhooks(
        insert into posthorn.routes (tenant, type_pattern, channel, webhook_id)
        select tenant, '*', coalesce(channels[1], ''), webhook_id from made
      )
-     select webhook_id from made order by webhook_id`,
+     select webhook_id from made order by channels[1]::integer, webhook_id`,
     [tenant, count, ownChannels, order, paused],
   );
   return rows.map((row) => Number(row.webhook_id));

@@ -431,8 +431,9 @@ describe("a claim", () => {
     for (let n = 0; n < 6; n++) await subscribe();
     await publish("a", "a");
     await rows(
-      `update posthorn.webhook_states set proven = webhook_id % 2 = 0
-       where webhook_id in (select webhook_id from posthorn.webhooks where tenant = $1)`,
+      `update posthorn.webhook_states as s set proven = w.place % 2 = 0
+       from (select webhook_id, row_number() over () as place from posthorn.webhooks where tenant = $1) as w
+       where s.webhook_id = w.webhook_id`,
       [`tenant-${tenants}`],
     );
     const taken = await claim({ otherPlaces: { proven: 2, unproven: 1 }, unprovenMax: 2 });

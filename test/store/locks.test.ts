@@ -126,6 +126,19 @@ test.each(listed)(
   },
 );
 
+test("a publish, and a fan-out that a worker makes, lock the tables of their own day alone", async () => {
+  await pool.query("select posthorn.publish('message.created', '1')");
+  const [event] = await listEvents(db, "default", { limit: 1 });
+  await pool.query(
+    `insert into posthorn.expansions (payload_bytes, event_id, created_at, tenant, webhook_ids)
+     values (1, $1, now(), 'default', array[$2::bigint])`,
+    [event?.id, webhook],
+  );
+  most = { locks: 0, text: "" };
+  expect((await pool.query("select posthorn.expand(10) as made")).rows).toEqual([{ made: 1 }]);
+  expect(most.locks).toBeLessThan(LOCKS_MAX / 2);
+});
+
 test("a page goes on where the one before ended, over all the days", async () => {
   const all = await listDeliveries(db, "default", { limit: 200 });
   const paged = [];
