@@ -145,6 +145,11 @@ export const SETTINGS = {
     "0",
     "Requests in flight to one host and port, of one worker; 0: no limit of its own.",
   ),
+  POSTHORN_CONNECTIONS: setting(
+    whole(2, 1_000),
+    null,
+    "Connections of one process to the database, all together: 15 for serve (4 at least), 10 for api (2), 5 for worker (2, and no more than 5 are of use). Left out, as many as these.",
+  ),
   POSTHORN_RATE_PER_KEY: setting(
     whole(0, 1_000_000),
     "0",
@@ -201,7 +206,8 @@ type Decided =
   | "POSTHORN_SECRETS_KEY"
   | "POSTHORN_EGRESS_ALLOW"
   | "POSTHORN_EGRESS_PROXY"
-  | "POSTHORN_CA_FILE";
+  | "POSTHORN_CA_FILE"
+  | "POSTHORN_CONNECTIONS";
 
 /** The settings by name; null where the start decides, or where there is none. */
 export type Config = {

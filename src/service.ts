@@ -1,8 +1,8 @@
 // Wires everything, by hand: what `posthorn serve`, `api` and `worker` run.
-import type pg from "pg";
-
 import type { Config } from "./config.ts";
+import { shareOut, sumOf, type Connections, type Role } from "./database/connections.ts";
 import { openDatabase, type OpenDatabase } from "./database/open.ts";
+import { openPools, refuseToStart } from "./database/pools.ts";
 import { createDatabaseClock } from "./delivery/database-clock.ts";
 import { startLoop } from "./delivery/loop.ts";
 import { createPartitionKeeper } from "./delivery/partition-keeper.ts";
@@ -21,23 +21,17 @@ import { listen } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
 import { monotonic } from "./kernel/clock.ts";
 import { createCursors } from "./kernel/cursor.ts";
-import { SECOND } from "./kernel/duration.ts";
 import { wholeRoom } from "./kernel/lists.ts";
 import type { Log } from "./kernel/log.ts";
-import { createTurns } from "./kernel/turns.ts";
-import { COUNTS_MAX } from "./replays/operations.ts";
+import { createShares } from "./kernel/shares.ts";
 import type { Context } from "./rpc/trpc.ts";
-import { connect } from "./database/connect.ts";
 import { workerName } from "./delivery/worker-name.ts";
 
-const API_CONNECTIONS_MAX = 10;
-const LOOP_CONNECTIONS_MAX = 3; // a claim, the events of the one before, and a settle; more would only take them from others
-const HOUSEKEEPING_CONNECTIONS_MAX = 2; // a replay's step and a sweep; what has to be on time goes with the loop
-const READY_WITHIN_MS = 2 * SECOND; // a probe's patience: a database that is silent for longer is not ready
 const RECEIVER_PORT = 9_000; // of `posthorn listen`
+const COUNTS_MAX = 2; // of replays, some seconds each
 const LOOPBACK = "127.0.0.0/8,::1/128";
 
-export type Role = "serve" | "api" | "worker";
+export type { Role };
 
 export type Service = {
   /** Where it listens. */
@@ -65,14 +59,19 @@ export async function startService(role: Role, config: Config, log: Log): Promis
     };
     const database = await openDatabase(config, log, { seed: writeCatalogue, settings });
     undo.push(() => database.close());
-    const parts = createParts(role, config, log, database);
+    const connections = shareOut(role, config.POSTHORN_CONNECTIONS);
+    const parts = createParts(role, config, log, database, connections);
     undo.push(() => parts.close());
+    await refuseToStart(parts.pools, role, connections);
+    log.info({ sum: sumOf(connections), ...connections }, "connections to the database, at most");
     const server = await listen(parts.app, config.HOST, config.PORT);
     undo.push(() => server.close());
     parts.listeners.push(server.address);
     // The last that can fail: it is shown once, and never where the start goes no further.
     const newAdminKey =
-      role === "worker" ? null : await ensureAdminKey(parts.api.db, config.POSTHORN_ADMIN_KEY);
+      role === "worker"
+        ? null
+        : await ensureAdminKey(parts.pools.calls.db, config.POSTHORN_ADMIN_KEY);
     if (role !== "api") undo.push(parts.deliver());
     undo.push(() => Promise.resolve(parts.unready()));
     const { reachesLoopback } = parts;
@@ -89,24 +88,14 @@ function createParts(
   config: Config,
   log: Log,
   { url, sealer, embeddedUrl, endpoints }: OpenDatabase,
+  connections: Connections,
 ) {
-  const api = connect(url, { name: "api", max: API_CONNECTIONS_MAX, log });
-  const loop = connect(url, {
-    name: "worker",
-    max: LOOP_CONNECTIONS_MAX,
-    log,
-    plans: "pinned once",
-  });
-  const housekeeping = connect(url, {
-    name: "housekeeping",
-    max: HOUSEKEEPING_CONNECTIONS_MAX,
-    log,
-    plans: "pinned",
-  });
+  const pools = openPools(url, connections, log);
+  const { publishing, calls, loop, upkeep } = pools;
   const cursors = createCursors(sealer.derive("cursors"));
   const judging = createJudging({ monotonic, log });
-  const publishes = createPublishes(api);
-  const counts = createTurns(COUNTS_MAX);
+  const publishes = createPublishes({ publishing, calls });
+  const counts = createShares(COUNTS_MAX);
   const listeners: Endpoint[] = [];
   const addresses: AddressRules = {
     allow: config.POSTHORN_EGRESS_ALLOW ?? parseCidrs(embeddedUrl === null ? "" : LOOPBACK),
@@ -125,45 +114,36 @@ function createParts(
   let isStopping = false;
 
   const createContext = (caller: Context["caller"]): Context => {
-    const store = {
-      db: api.db,
-      pool: api.pool,
-      tenant: caller.tenant,
-      sealer,
-      cursors,
-      room: wholeRoom(),
-    };
+    const { tenant } = caller;
+    const store = { db: calls.db, pool: calls.pool, tenant, sealer, cursors, room: wholeRoom() };
+    const owner = { tenant, key: caller.keyId };
+    const share: Context["share"] = (work, subject) =>
+      calls.shares.take({ ...owner, subject }, work);
     return {
       caller,
+      share,
       webhooks: {
         store,
         scope: caller.scope,
         urlPolicy: { addresses, http: config.POSTHORN_HTTP },
         webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
+        share,
         sendSample: (...sample) => sendSample({ ...sending, sealer, log }, ...sample),
       },
-      events: { store, publishes, judging, published: () => wake() },
-      deliveries: { store, monotonic, counts, queued: () => wake() },
-      replays: { store, monotonic, counts },
+      events: { store, owner, publishes, judging, published: () => wake() },
+      deliveries: { store, owner, monotonic, counts, queued: () => wake() },
+      replays: { store, owner, monotonic, counts },
       keys: store,
     };
   };
 
   const readiness = async () => {
     if (isStopping) return "stopping";
-    const { pool } = role === "worker" ? loop : api;
-    const question: pg.QueryConfig & { query_timeout: number } = {
-      text: "select",
-      query_timeout: READY_WITHIN_MS,
-    };
-    return pool.query(question).then(
-      () => null,
-      () => "the database can't be reached",
-    );
+    return (await pools.fault())?.reason ?? null;
   };
 
   return {
-    api,
+    pools,
     listeners,
     reachesLoopback: loopbackAddresses(RECEIVER_PORT, addresses).length > 0,
     app:
@@ -171,7 +151,7 @@ function createParts(
         ? createWorkerApp({ readiness, log })
         : createApp({
             createContext,
-            findKey: keyFinder(api.db, config.POSTHORN_ADMIN_KEY),
+            findKey: keyFinder(publishing.db, config.POSTHORN_ADMIN_KEY),
             ratePerKey: config.POSTHORN_RATE_PER_KEY,
             readiness,
             log,
@@ -179,7 +159,7 @@ function createParts(
     unready: () => void (isStopping = true),
     close: async () => {
       await Promise.all([egress.close(), judging.close()]);
-      await Promise.all([api, loop, housekeeping].map((connection) => connection.close()));
+      await pools.close();
     },
 
     /** Starts delivering; answers how to stop it. */
@@ -203,14 +183,13 @@ function createParts(
       });
       const sweeper = startSweeper({
         loopPool: loop.pool,
-        pool: housekeeping.pool,
+        pool: upkeep.pool,
         idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
         holdH: config.POSTHORN_HOLD_H,
         disableAfterH: config.POSTHORN_DISABLE_AFTER_H,
         retentionD: config.POSTHORN_RETENTION_D,
         keepPartitions: createPartitionKeeper({
-          pool: housekeeping.pool,
-          url,
+          pool: upkeep.pool,
           retentionD: config.POSTHORN_RETENTION_D,
           payloadRetentionD: config.POSTHORN_PAYLOAD_RETENTION_D,
           log,

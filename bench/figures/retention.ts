@@ -67,9 +67,10 @@ async function comeAndGo({ database, round, seconds }: Scene): Promise<number> {
     "lock table posthorn.events, posthorn.event_payloads, posthorn.finished_deliveries, posthorn.attempts in access share mode",
   );
   const dumping = dump.query("select count(*), pg_sleep($1) from posthorn.events", [seconds(5)]);
+  const pool = new pg.Pool({ connectionString: database.url, max: 1 });
   const retire = async () => {
     const days = { retentionD: RETENTION_D, payloadRetentionD: RETENTION_D };
-    return (await retirePartitions({ url: database.url, ...days, log: silentLog })).dropped.length;
+    return (await retirePartitions({ pool, ...days, log: silentLog })).dropped.length;
   };
   const made = makePartitions(database.sql, PARTITION_DAYS_AHEAD + DAYS * (round + 1));
   let dropped = await retire();
@@ -81,7 +82,9 @@ async function comeAndGo({ database, round, seconds }: Scene): Promise<number> {
     await reader.end();
   }
   dropped += await retire();
-  return dropped + (await retire());
+  dropped += await retire();
+  await pool.end();
+  return dropped;
 }
 
 async function connect(url: string): Promise<pg.Client> {

@@ -28,10 +28,21 @@ TYPES.setTypeParser(pg.types.builtins.INT8, Number);
  */
 export function connect(
   url: string,
-  options: { name: string; max: number; log: Log; plans?: keyof typeof PLANS },
+  options: {
+    name: string;
+    max: number;
+    log: Log;
+    plans?: keyof typeof PLANS;
+    /** What a statement may take, and a wait for a lock; the latter as long as the statement unless given. */
+    statementMs?: number;
+    lockMs?: number;
+    /** Keeps what it has opened, so that nobody else can have taken its place when it is needed. */
+    staysOpen?: boolean;
+  },
 ): Connection {
   const session = sessionSettings(url, options.name, {
-    statement_timeout: duration(QUERY_TIMEOUT_MS),
+    statement_timeout: duration(options.statementMs ?? QUERY_TIMEOUT_MS),
+    ...(options.lockMs !== undefined && { lock_timeout: duration(options.lockMs) }),
     idle_in_transaction_session_timeout: duration(IDLE_IN_TRANSACTION_MAX_MS),
     ...(options.plans && PLANS[options.plans]),
   });
@@ -40,6 +51,7 @@ export function connect(
     max: options.max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
+    ...(options.staysOpen && { min: options.max }),
     types: TYPES,
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool waits for it, whatever its types say
     onConnect: session.check,

@@ -13,7 +13,6 @@ const INSUFFICIENT_PRIVILEGE = "42501";
 /** Makes the hourly task that keeps the partitions. A role that may not is told of once: another process has to. */
 export function createPartitionKeeper(options: {
   pool: pg.Pool;
-  url: string;
   retentionD: number;
   payloadRetentionD: number;
   log: Log;

@@ -2,7 +2,7 @@
 // type without a schema, the usual case, asks the database one question and not two.
 import { databaseError } from "../kernel/faults.ts";
 import { createGatherer } from "../kernel/gather.ts";
-import type { Db } from "../database/connect.ts";
+import type { SharedConnection } from "../database/pools.ts";
 import { findEnforcedSchemas, type EnforcedSchema } from "../store/event-types.ts";
 
 const HAS_SCHEMA = "PH412"; // what store_events raises where an event that nobody has judged has a schema to fit
@@ -18,11 +18,12 @@ export type Judging = <Answer>(
 ) => Promise<Answer>;
 
 /** Creates what stores events of some types, by `store`, after `judge` where that is needed. */
-export function createJudging(db: Db): Judging {
+export function createJudging({ db, shares }: Pick<SharedConnection, "db" | "shares">): Judging {
   const withSchema = new Set<string>(); // tenant and type, as last seen
   const schemasOf = createGatherer({
     run: async (tenant, lists: (readonly string[])[]) => {
-      const found = await findEnforcedSchemas(db, tenant, lists.flat());
+      const find = () => findEnforcedSchemas(db, tenant, lists.flat());
+      const found = await shares.take({ tenant, key: "" }, find);
       return lists.map((types) => found.filter(({ name }) => types.includes(name)));
     },
     itemsMax: LISTS_MAX,

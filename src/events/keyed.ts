@@ -3,104 +3,95 @@
 import { SECOND } from "../kernel/duration.ts";
 import { PosthornError } from "../kernel/errors.ts";
 import { databaseError } from "../kernel/faults.ts";
-import { createGatherer } from "../kernel/gather.ts";
-import { createTurns, type Turns } from "../kernel/turns.ts";
-import type { Connection } from "../database/connect.ts";
+import { createGatherer, type GatherOptions } from "../kernel/gather.ts";
+import { createShares, type Owner } from "../kernel/shares.ts";
+import type { SharedConnection } from "../database/pools.ts";
 import { storeEvents, type NewEvent, type StoredEvent } from "../store/events.ts";
-import { laneOf, tenantOf } from "./lane.ts";
+import { laneOf, ownerOf } from "./lane.ts";
 
 const LOCK_NOT_AVAILABLE = "55P03";
 const GLANCE_MS = 25; // longer than another process of ours takes to commit, so it is a stranger's transaction
-const WAIT_MS = 2 * SECOND; // enough for a transaction that is about to commit; its caller's patience is not ours to use up
-const AT_ONCE_MAX = 4; // of ten connections, and
-const WAITING_MAX = 2; // so that four are left to all other operations
+const WAIT_MS = 250; // enough for a transaction that is about to commit; for others the caller comes again
+const WAITERS_MAX = 2; // one of each of two tenants
+const TABLE_WAIT_MS = 2 * SECOND; // a table that is being changed, under which no publish goes on
 const RETRY_AFTER_S = 1;
 
 export type KeyedPublishes = {
   /** Stores an event that has a key, together with those that come at once. */
-  store(tenant: string, event: NewEvent): Promise<StoredEvent>;
+  store(owner: Owner, event: NewEvent): Promise<StoredEvent>;
   /** Stores a list in which some have keys: all or none. */
-  storeMany(tenant: string, events: readonly NewEvent[]): Promise<StoredEvent[]>;
+  storeMany(owner: Owner, events: readonly NewEvent[]): Promise<StoredEvent[]>;
 };
 
-/** Both throw a 503 where a key's other transaction is not over in time. */
+/** Both throw a 503 where a key's other transaction is not over in time. It is waited for over the connections of other calls. */
 export function createKeyedPublishes(
-  pool: Connection["pool"],
-  eventsMax: number,
-  isRefusal: (error: unknown) => boolean,
+  { publishing, calls }: { publishing: SharedConnection; calls: SharedConnection },
+  gathering: Omit<GatherOptions<NewEvent, StoredEvent>, "run">,
 ): KeyedPublishes {
-  const turns = createTurns(AT_ONCE_MAX);
-  const waitingTurns = createTurns(WAITING_MAX);
+  const waiters = createShares(WAITERS_MAX);
   const waitedFor = new Map<string, number>(); // tenant and key, and how many wait for it
 
-  const storeWithin = (ms: number, inTurn: Turns, tenant: string, events: readonly NewEvent[]) =>
-    inTurn.take(WAIT_MS, () => storeEvents(pool, tenant, events, ms));
-
-  async function glance(tenant: string, events: readonly NewEvent[]): Promise<StoredEvent[]> {
-    const stored = await storeWithin(GLANCE_MS, turns, tenant, events).catch((error: unknown) => {
-      if (!isLockTimeout(error) || isOfKey(error)) throw error;
-      return storeWithin(WAIT_MS, turns, tenant, events); // a table that is being changed: no key's fault
+  const glance = (owner: Owner, events: readonly NewEvent[]) =>
+    publishing.shares.take(owner, async () => {
+      const storeWithin = (ms: number) => storeEvents(publishing.pool, owner.tenant, events, ms);
+      try {
+        return await storeWithin(GLANCE_MS);
+      } catch (error) {
+        if (!isLockTimeout(error) || isOfKey(error)) throw error;
+        return storeWithin(TABLE_WAIT_MS);
+      }
     });
-    return stored ?? unavailable("too many publishes with an idempotency_key are under way");
-  }
 
-  async function wait(tenant: string, events: readonly NewEvent[]): Promise<StoredEvent[]> {
-    const stored = await storeWithin(WAIT_MS, waitingTurns, tenant, events).catch(
-      (error: unknown) => {
-        if (isLockTimeout(error)) keyIsHeld(error);
-        throw error;
-      },
+  const wait = (owner: Owner, events: readonly NewEvent[]) =>
+    waiters.take(owner, () =>
+      calls.shares.take(owner, async () => {
+        try {
+          return await storeEvents(calls.pool, owner.tenant, events, WAIT_MS);
+        } catch (error) {
+          if (isLockTimeout(error)) keyIsHeld(error);
+          throw error;
+        }
+      }),
     );
-    return stored ?? keyIsHeld();
-  }
 
   // A list that holds a key known to be waited for is not tried: halved, it gives that one up at no cost.
   const glanceTogether = createGatherer({
-    run: async (lane, events: NewEvent[]) =>
-      events.some((event) => waitedFor.has(nameOf(tenantOf(lane), event)))
-        ? keyIsHeld()
-        : glance(tenantOf(lane), events),
-    itemsMax: eventsMax,
-    isRefusal: (error) => isRefusal(error) || isHeld(error),
-  });
-
-  // By tenant and key, so that those who wait for one key take one connection.
-  const waitTogether = createGatherer({
-    run: (_name, asked: { tenant: string; event: NewEvent }[]) =>
-      wait(
-        asked[0]?.tenant ?? "",
-        asked.map(({ event }) => event),
-      ),
-    itemsMax: eventsMax,
-    isRefusal,
+    ...gathering,
+    run: async (lane, events: NewEvent[]) => {
+      const owner = ownerOf(lane);
+      const isKnown = (event: NewEvent) => waitedFor.has(nameOf(owner, event));
+      return events.some(isKnown) ? keyIsHeld() : glance(owner, events);
+    },
+    isRefusal: (error) => gathering.isRefusal(error) || isHeld(error),
   });
 
   return {
-    async store(tenant, event) {
-      const name = nameOf(tenant, event);
+    async store(owner, event) {
       try {
-        return await glanceTogether(laneOf(tenant, event), event);
+        return await glanceTogether(laneOf(owner.tenant, event), event);
       } catch (error) {
         if (!isHeld(error)) throw error;
       }
+      const name = nameOf(owner, event);
       waitedFor.set(name, (waitedFor.get(name) ?? 0) + 1);
       try {
-        return await waitTogether(name, { tenant, event });
+        const [stored = keyIsHeld()] = await wait(owner, [event]);
+        return stored;
       } finally {
         const others = (waitedFor.get(name) ?? 1) - 1;
         if (others > 0) waitedFor.set(name, others);
         else waitedFor.delete(name);
       }
     },
-    storeMany: (tenant, events) =>
-      glance(tenant, events).catch((error: unknown) => {
+    storeMany: (owner, events) =>
+      glance(owner, events).catch((error: unknown) => {
         if (!isHeld(error)) throw error;
-        return wait(tenant, events);
+        return wait(owner, events);
       }),
   };
 }
 
-const nameOf = (tenant: string, event: NewEvent) => `${tenant} ${event.idempotencyKey}`;
+const nameOf = ({ tenant }: Owner, event: NewEvent) => `${tenant} ${event.idempotencyKey}`;
 
 class KeyIsHeld extends PosthornError {}
 
@@ -110,12 +101,6 @@ function keyIsHeld(cause?: unknown): never {
     "idempotency_key: a transaction that is still open publishes under this key; nothing was stored, try again",
     { retryAfterS: RETRY_AFTER_S, cause },
   );
-}
-
-function unavailable(what: string): never {
-  throw new PosthornError("database_unavailable", `${what}; nothing was stored, try again`, {
-    retryAfterS: RETRY_AFTER_S,
-  });
 }
 
 const isHeld = (error: unknown) =>

@@ -1,4 +1,5 @@
 // Which events may go to the database in one list.
+import type { Owner } from "../kernel/shares.ts";
 import type { NewEvent } from "../store/events.ts";
 
 /** Events of one lane can go in one list: of one tenant, and judged or not, since that is said of a list as a whole. */
@@ -9,4 +10,9 @@ export function laneOf(tenant: string, { isJudged }: NewEvent): string {
 /** The tenant of a lane. */
 export function tenantOf(lane: string): string {
   return lane.split(" ")[0] ?? "";
+}
+
+/** Who takes a place for a lane's list: all of its keys together. */
+export function ownerOf(lane: string): Owner {
+  return { tenant: tenantOf(lane), key: "" };
 }

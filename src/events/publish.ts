@@ -7,6 +7,7 @@ import { depthExceeds, holdsInfinity } from "../kernel/json.ts";
 import type { EnforcedSchema } from "../store/event-types.ts";
 import type { StoredEvent } from "../store/events.ts";
 import { databaseError } from "../kernel/faults.ts";
+import type { Owner } from "../kernel/shares.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import type { Published, PublishInput } from "./schema.ts";
 import type { EventToStore, Publishes } from "./publishes.ts";
@@ -18,6 +19,7 @@ const JUDGED_AT_ONCE = 32; // of one list: the first that does not fit ends it
 /** `published` is called after events were stored, so that a delivery loop in this process need not poll. */
 export type PublishContext = {
   store: TenantStore;
+  owner: Owner;
   publishes: Publishes;
   judging: Judging;
   published: () => void;
@@ -28,23 +30,23 @@ export async function publishMany(
   context: PublishContext,
   events: readonly PublishInput[],
 ): Promise<Published[]> {
-  const { store, publishes, published } = context;
+  const { owner, publishes, published } = context;
   const pathOf = (index: number) => `events.${index}.`;
   const rows = events.map((event, index) => newEvent(event, pathOf(index)));
   const judge = (schemas: readonly EnforcedSchema[]) =>
     judgePayloads(context, rows, schemas, pathOf);
-  const stored = await publishes.storeMany(store.tenant, rows, judge).catch(translate);
+  const stored = await publishes.storeMany(owner, rows, judge).catch(translate);
   published();
   return stored.map(asPublished);
 }
 
 /** The same for one event. Many at once share what they ask of the database, and its commits. */
 export async function publish(context: PublishContext, event: PublishInput): Promise<Published> {
-  const { store, publishes, published } = context;
+  const { owner, publishes, published } = context;
   const row = newEvent(event, "");
   const judge = (schemas: readonly EnforcedSchema[]) =>
     judgePayloads(context, [row], schemas, () => "");
-  const stored = await publishes.storeOne(store.tenant, row, judge).catch(translate);
+  const stored = await publishes.storeOne(owner, row, judge).catch(translate);
   published();
   return asPublished(stored);
 }

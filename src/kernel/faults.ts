@@ -9,6 +9,7 @@ const AWAY_CODES = [
   /^57P0/, // shut down, crashed, starting
   /^58/, // system errors of the server's machine
   /^25006$/, // read-only: a standby, or a server that protects itself
+  /^55P03$/, // locked by others for longer than we wait
   /^57014$/, // cancelled by its time limit
   /^40/, // serialization failure or deadlock: rolled back whole
 ];

@@ -7,21 +7,27 @@ type Waiting<Item, Answer> = {
   reject: (error: unknown) => void;
 };
 
+export type GatherOptions<Item, Answer> = {
+  run: (lane: string, items: Item[]) => Promise<readonly Answer[]>;
+  itemsMax: number;
+  isRefusal: (error: unknown) => boolean;
+  waitingMax?: number;
+  full?: () => Error;
+};
+
 /**
  * Answers a function that does for one item what `run` does for a list: nobody waits for a list to fill, items keep the
  * order in which they came, and each `lane` has a list of its own. `run` answers in the order of its list, which holds
  * `itemsMax` at most. Where it fails as `isRefusal` says, its halves are run, and theirs, until the one that fails is
- * alone: its error is not the others'.
+ * alone: its error is not the others'. Where more than `waitingMax` wait in a lane, the next fails with what `full` makes.
  */
 export function createGatherer<Item, Answer>({
   run,
   itemsMax,
   isRefusal,
-}: {
-  run: (lane: string, items: Item[]) => Promise<readonly Answer[]>;
-  itemsMax: number;
-  isRefusal: (error: unknown) => boolean;
-}): (lane: string, item: Item) => Promise<Answer> {
+  waitingMax = Infinity,
+  full = () => new Error("too many wait"),
+}: GatherOptions<Item, Answer>): (lane: string, item: Item) => Promise<Answer> {
   type Entry = Waiting<Item, Answer>;
   const lanes = new Map<string, Entry[]>(); // those with a call under way, and what waits for its end
 
@@ -55,7 +61,8 @@ export function createGatherer<Item, Answer>({
       const entry = { item, resolve, reject };
       const waiting = lanes.get(lane);
       if (waiting) {
-        waiting.push(entry);
+        if (waiting.length < waitingMax) waiting.push(entry);
+        else reject(full());
         return;
       }
       const own = [entry];

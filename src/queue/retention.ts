@@ -1,13 +1,9 @@
 // Lets go of the days that are past their retention: whole partitions, so that nothing is deleted row by row.
-import { Socket } from "node:net";
-
 import type pg from "pg";
-import { openClient } from "../database/client.ts";
-import { LOCK, tryHold } from "../database/locks.ts";
 
+import { LOCK, tryHold } from "../database/locks.ts";
 import { DAY, SECOND } from "../kernel/duration.ts";
 import { databaseError } from "../kernel/faults.ts";
-import { duration } from "../database/session-settings.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
 
@@ -19,14 +15,13 @@ const PLAIN_LOCK_WAIT_MS = 50;
 
 const STATEMENT_MAX_MS = 60 * SECOND;
 const SILENCE_MAX_MS = STATEMENT_MAX_MS + 5 * SECOND; // the server's own limit has passed, and nothing came of it
-const END_MAX_MS = 5 * SECOND;
 
 // Finished deliveries first: an event stays for as long as a delivery can be read that points to it.
 const TABLES = ["attempts", "finished_deliveries", "event_payloads", "events"] as const;
 type Table = (typeof TABLES)[number];
 
 export type RetentionOptions = {
-  url: string;
+  pool: pg.Pool;
   retentionD: number;
   payloadRetentionD: number;
   log: Log;
@@ -52,36 +47,64 @@ const MARK = "past its retention";
 
 /**
  * Drops the partitions whose whole day is past its retention, but those that something pending still needs. Safe when any
- * number of processes do so at once. On a connection of its own, since a concurrent detach can't be in a transaction and
- * the lock is the session's. Throws what PostgreSQL answers where the role may not (42501).
+ * number of processes do so at once. It keeps one connection of the pool to itself, and closes it at the end: a concurrent
+ * detach can't be in a transaction, and the lock is the session's. Throws what PostgreSQL answers where the role may not (42501).
  */
 export async function retirePartitions(options: RetentionOptions): Promise<Retired> {
-  const { url, signal } = options;
-  signal?.throwIfAborted();
-  const socket = new Socket(); // ours, since the driver can't end a connection that is still being made
-  const cutOff = () => void socket.destroy(new Error("Connection terminated"));
-  signal?.addEventListener("abort", cutOff);
-  let client: pg.Client | undefined;
+  const { pool, signal = new AbortController().signal } = options;
+  signal.throwIfAborted();
+  const client = await connectUntil(signal, pool);
+  const session: Session = {
+    query: (text, values = []) =>
+      client.query({ text, values, query_timeout: SILENCE_MAX_MS } as pg.QueryConfig),
+  };
+  const ended = once(() => client.release(true)); // in the middle of a statement too
+  signal.addEventListener("abort", ended);
   try {
-    const limits = {
-      statement_timeout: duration(STATEMENT_MAX_MS),
-      lock_timeout: duration(LOCK_WAIT_MS),
-    };
-    client = await openClient(url, "retention", limits, {
-      stream: () => socket,
-      query_timeout: SILENCE_MAX_MS,
-    });
+    await session.query(`set statement_timeout = ${STATEMENT_MAX_MS}`);
+    await session.query(`set lock_timeout = ${LOCK_WAIT_MS}`);
     const isAlone = await tryHold(client, LOCK.retention);
-    return isAlone ? await retire(client, options) : { dropped: [], postponed: [] };
+    return isAlone ? await retire(session, options) : { dropped: [], postponed: [] };
   } finally {
-    signal?.removeEventListener("abort", cutOff);
-    const cut = setTimeout(cutOff, END_MAX_MS);
-    await client?.end().catch(() => {}); // the lock goes with the connection
-    clearTimeout(cut);
+    signal.removeEventListener("abort", ended);
+    ended();
   }
 }
 
-async function retire(client: pg.Client, options: RetentionOptions): Promise<Retired> {
+type Session = {
+  query<R extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<R>>;
+};
+
+// Who is told to end does not wait for a database that is silent.
+async function connectUntil(signal: AbortSignal, pool: pg.Pool): Promise<pg.PoolClient> {
+  const connecting = pool.connect();
+  let abort = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason as Error);
+  });
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([connecting, aborted]);
+  } catch (error) {
+    connecting.then(
+      (client) => client.release(true),
+      () => {},
+    );
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+function once(act: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) act();
+    isDone = true;
+  };
+}
+
+async function retire(client: Session, options: RetentionOptions): Promise<Retired> {
   const retired: Retired = { dropped: [], postponed: [] };
   const waiting = new Set<Table>(); // one detach at a time: what comes behind one that has to wait is refused
   for (const partition of await listPastRetention(client, options)) {
@@ -106,7 +129,7 @@ const NOT_SUPPORTED = "0A000";
 
 // A detach that was interrupted blocks every other of its table until it is finished: those come first.
 async function listPastRetention(
-  client: pg.Client,
+  client: Session,
   { retentionD, payloadRetentionD }: RetentionOptions,
 ): Promise<Partition[]> {
   const { rows } = await client.query<{
@@ -140,7 +163,7 @@ async function listPastRetention(
 }
 
 // Answers whether it is gone.
-async function retireOne(client: pg.Client, partition: Partition): Promise<boolean> {
+async function retireOne(client: Session, partition: Partition): Promise<boolean> {
   const { table, name, state, isPast } = partition;
   if (state === "attached") {
     if (!isPast || (await isNeeded(client, partition))) {
@@ -170,7 +193,7 @@ async function retireOne(client: pg.Client, partition: Partition): Promise<boole
 
 // An erasure meanwhile did not find what this day holds: whatever was erased since the day ended is looked at again. All
 // or nothing: statements sent together are one transaction.
-async function attach(client: pg.Client, { table, name, from, to }: Partition): Promise<void> {
+async function attach(client: Session, { table, name, from, to }: Partition): Promise<void> {
   await client.query(
     `alter table posthorn.${table} attach partition posthorn.${name} for values from ('${from}') to ('${to}');
      comment on table posthorn.${name} is null;
@@ -180,12 +203,12 @@ async function attach(client: pg.Client, { table, name, from, to }: Partition): 
 }
 
 // A mark that stayed on an attached day would have it dropped when an operator detaches it to keep it.
-async function unmark(client: pg.Client, name: string): Promise<void> {
+async function unmark(client: Session, name: string): Promise<void> {
   await client.query(`comment on table posthorn.${name} is null`);
 }
 
 // Says whether it is attached, and no detach of it has begun.
-async function isAttached(client: pg.Client, name: string): Promise<boolean> {
+async function isAttached(client: Session, name: string): Promise<boolean> {
   const { rowCount } = await client.query(
     "select from pg_catalog.pg_inherits where inhrelid = $1::regclass and not inhdetachpending",
     [`posthorn.${name}`],
@@ -193,7 +216,7 @@ async function isAttached(client: pg.Client, name: string): Promise<boolean> {
   return rowCount === 1;
 }
 
-async function detach(client: pg.Client, { table, name }: Partition): Promise<void> {
+async function detach(client: Session, { table, name }: Partition): Promise<void> {
   const statement = `alter table posthorn.${table} detach partition posthorn.${name}`;
   try {
     await client.query(`${statement} concurrently`);
@@ -239,7 +262,7 @@ const NEEDED: Record<Table, string> = {
     where d.bucket = 0 and d.event_id < $2) or ${PENDING_OF_DAY}`,
 };
 
-async function isNeeded(client: pg.Client, { table, from, to }: Partition): Promise<boolean> {
+async function isNeeded(client: Session, { table, from, to }: Partition): Promise<boolean> {
   const { rows } = await client.query<{ needed: boolean }>(`select ${NEEDED[table]} as needed`, [
     from,
     to,

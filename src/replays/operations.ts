@@ -5,7 +5,7 @@ import { invalid, PosthornError } from "../kernel/errors.ts";
 import { afterCommit } from "../kernel/faults.ts";
 import { formatId, lowestUuidAt } from "../kernel/ids.ts";
 import { readPage } from "../kernel/lists.ts";
-import type { Turns } from "../kernel/turns.ts";
+import type { Owner, Shares } from "../kernel/shares.ts";
 import { stepReplay } from "../store/replay-feed.ts";
 import {
   countReplay,
@@ -23,12 +23,13 @@ import { findWebhook, lockWebhook, type WebhookRow } from "../store/webhooks.ts"
 import { notFound as webhookNotFound, unsubscribed } from "../webhooks/operations.ts";
 import type { ListReplaysInput, Replay, ReplayInput, ReplayStarted } from "./schema.ts";
 
-export type ReplaysContext = { store: TenantStore; monotonic: MonotonicClock; counts: Turns };
-
-/** Counts at once in a process: each keeps one of the API's ten connections busy, which publishers need too. */
-export const COUNTS_MAX = 2;
-
-const COUNT_TURN_WITHIN_MS = 5 * SECOND; // most counts take less; with its own count a call stays within 15 s
+export type ReplaysContext = {
+  store: TenantStore;
+  owner: Owner;
+  monotonic: MonotonicClock;
+  /** Counts at once in a process: each keeps a connection busy, which other calls need too. */
+  counts: Shares;
+};
 
 const COUNT_WITHIN_MS = 10 * SECOND; // of one call; half of what a client's patience mostly is
 const CANCEL_STEPS_MAX = 3; // what a settle has locked just now is left to the workers
@@ -108,7 +109,7 @@ export async function list({ store }: ReplaysContext, input: ListReplaysInput) {
 }
 
 async function start(
-  { store, monotonic, counts }: ReplaysContext,
+  { store, owner, monotonic, counts }: ReplaysContext,
   webhook: WebhookRow,
   of: Omit<WantedReplay, "tenant" | "webhook_id" | "by_first">,
   moment: Moment,
@@ -120,11 +121,10 @@ async function start(
     webhook_id: webhook.webhook_id,
     by_first: webhook.delivery_order !== "none",
   };
-  const count = await counts.take(COUNT_TURN_WITHIN_MS, () => {
+  const count = await counts.take(owner, () => {
     const lateAt = monotonic() + COUNT_WITHIN_MS;
     return countReplay(store.pool, wanted, moment, () => monotonic() > lateAt);
   });
-  if (!count) throw tooManyCounts();
   if (isDryRun) return { replay_id: null, matched: count.matched };
   await store.db.transaction().execute(async (trx) => {
     // Locked, so that an unsubscribe comes either before, and this is refused, or after, and ends it.
@@ -134,15 +134,6 @@ async function start(
     await insertReplay(trx, wanted, moment, count);
   });
   return { replay_id: formatId("rpl", moment.id), matched: count.matched };
-}
-
-function tooManyCounts(): PosthornError {
-  const retryAfterS = COUNT_WITHIN_MS / SECOND;
-  return new PosthornError(
-    "rate_limited",
-    `other replays are being counted, ${COUNTS_MAX} at a time; try again in ${retryAfterS} s`,
-    { retryAfterS },
-  );
 }
 
 async function findSubscribed(store: TenantStore, id: string): Promise<WebhookRow> {

@@ -31,6 +31,7 @@ export const eventTypesRouter = router({
       "A patch: left out keeps, null clears. A built-in type is changed for this tenant alone.",
     scopes: MANAGERS,
     errors: ["event_type_not_found"],
+    locks: "name",
     request: { name, enforce: false },
     response: { ...eventType, enforce: false },
   })
@@ -43,6 +44,7 @@ export const eventTypesRouter = router({
     description: "Nothing new can subscribe to it; publishing goes on.",
     scopes: MANAGERS,
     errors: ["event_type_not_found"],
+    locks: "name",
     request: { name },
     response: {},
   })

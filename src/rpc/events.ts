@@ -21,6 +21,7 @@ export const eventsRouter = router({
     scopes: PUBLISHERS,
     errors: ["unknown_event_type", "payload_does_not_fit_schema", "idempotency_conflict"],
     whenUnsure,
+    sharesItself: true,
     request: { ...sent, channel: event.channel, idempotency_key: "order-1" },
     response: published,
   })
@@ -34,6 +35,7 @@ export const eventsRouter = router({
     scopes: PUBLISHERS,
     errors: ["unknown_event_type", "payload_does_not_fit_schema", "idempotency_conflict"],
     whenUnsure,
+    sharesItself: true,
     request: { events: [sent, { ...sent, payload: { id: 2 } }] },
     response: { data: [published, { ...published, id: "evt_019c13f8d2007a1f80014c1b7a9e22d2" }] },
     largeBody: true,
@@ -70,6 +72,7 @@ export const eventsRouter = router({
       "Its payload and every kept answer to it are blanked for good, and its pending deliveries cancelled; ids, hashes and outcomes stay. A second erase changes nothing.",
     scopes: MANAGERS,
     errors: ["event_not_found"],
+    locks: "id",
     request: { id: event.id },
     response: { ...event, payload: null, payload_text: null },
   })

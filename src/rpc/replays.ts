@@ -26,6 +26,7 @@ export const replaysRouter = router({
       "Nothing more is queued, and its pending deliveries are cancelled. One that has ended is answered as it is.",
     scopes: MANAGERS,
     errors: ["replay_not_found"],
+    locks: "id",
     request: { id: replay.id },
     response: { ...replay, cancelled: 20, status: "cancelled" },
   })

@@ -14,9 +14,11 @@ import { asTrpcError, callerError } from "./errors.ts";
 /** Who calls: the key, what it may do, and the tenant that it acts for. */
 export type Caller = { keyId: string; scope: KeyScope; tenant: string };
 
-/** What a procedure works with: the caller, and each noun's own context. */
+/** What a procedure works with: the caller, its share of the connections, and each noun's own context. */
 export type Context = {
   caller: Caller;
+  /** Does the work when the caller has a place for it; of those with one subject, one at a time. */
+  share: <T>(work: () => Promise<T>, subject?: string) => Promise<T>;
   webhooks: WebhooksContext & TestContext;
   events: PublishContext;
   deliveries: DeliveriesContext;
@@ -35,6 +37,10 @@ export type OperationMeta = {
   whenUnsure?: string;
   request: unknown;
   response: unknown;
+  /** What it locks: of those that would wait for each other's lock, one at a time goes to the database. */
+  locks?: "id" | "name" | "tenant";
+  /** Set where it takes places itself, and only for as long as it needs the database. */
+  sharesItself?: true;
   /** For a body of up to 16 MiB instead of 1 MiB. */
   largeBody?: boolean;
 };
@@ -61,21 +67,37 @@ const t = initTRPC
 
 export const router = t.router;
 
+const SUBJECT_LENGTH_MAX = 200; // an id or a name; what is longer is refused when it is read
 const AGAIN = "send it again: done twice, it is as done once";
 
-/** Begins an operation: judged by scope, and its errors translated. */
+/** Begins an operation: judged by scope, done when the caller has a place for it, and its errors translated. */
 export function operation(meta: OperationMeta) {
-  return t.procedure.meta(meta).use(async ({ ctx, next, path, type }) => {
+  return t.procedure.meta(meta).use(async ({ ctx, next, path, type, getRawInput }) => {
+    const work = async () => {
+      const result = await next();
+      if (result.ok) return result;
+      throw asTrpcError(result.error, type === "mutation" ? (meta.whenUnsure ?? AGAIN) : undefined);
+    };
     try {
       authorize(meta, ctx.caller, path);
+      if (meta.sharesItself) return await work();
+      return await ctx.share(work, await subjectOf(meta, path, getRawInput));
     } catch (error) {
       throw asTrpcError(error);
     }
-    const result = await next();
-    if (!result.ok)
-      throw asTrpcError(result.error, type === "mutation" ? (meta.whenUnsure ?? AGAIN) : undefined);
-    return result;
   });
+}
+
+async function subjectOf(
+  { locks }: OperationMeta,
+  path: string,
+  getRawInput: () => Promise<unknown>,
+): Promise<string | undefined> {
+  if (locks === undefined) return undefined;
+  const [noun] = path.split(".");
+  if (locks === "tenant") return `${noun} of the tenant`;
+  const named = (Object(await getRawInput()) as Record<string, unknown>)[locks];
+  return typeof named === "string" ? `${noun} ${named.slice(0, SUBJECT_LENGTH_MAX)}` : undefined;
 }
 
 /** Throws the 403 for a caller whose key does not reach this operation. */

@@ -20,6 +20,7 @@ export const webhooksRouter = router({
       "Without `id` creates a webhook. With `id` creates one or fully replaces it and subscribes it again: what is left out returns to its default, except the signature key, which stays (`null` removes it).",
     scopes: MANAGERS,
     errors: ["too_many_webhooks"],
+    locks: "tenant",
     whenUnsure:
       "with an id of your own send it again, it is one webhook; else look with webhooks.list first, and rotate a key that was generated and that you have not seen",
     request: {
@@ -40,6 +41,7 @@ export const webhooksRouter = router({
       "Its pending deliveries are cancelled, and nothing starts later than a second after the answer.",
     scopes: MANAGERS,
     errors: ["webhook_not_found"],
+    locks: "id",
     request: { id: webhook.id },
     response: { ...webhook, status: "Unsubscribed" },
   })
@@ -53,6 +55,7 @@ export const webhooksRouter = router({
       "A patch: left out keeps, a value sets, null clears. The next attempt uses the new settings.",
     scopes: MANAGERS,
     errors: ["webhook_not_found"],
+    locks: "id",
     request: { id: webhook.id, events: ["message.*"], paused: false },
     response: { ...webhook, events: ["message.*"] },
   })
@@ -67,6 +70,7 @@ export const webhooksRouter = router({
     scopes: MANAGERS,
     errors: ["webhook_not_found"],
     whenUnsure: "rotate it again: a key that was generated and that nobody has seen may sign now",
+    locks: "id",
     request: { id: webhook.id },
     response: { ...webhook, signature_key: "whsec_c2FtcGxlIHNhbXBsZSBzYW1wbGUgc2FtcGxlIHM=" },
   })
@@ -80,6 +84,7 @@ export const webhooksRouter = router({
       "Also to a paused webhook. It is sent once, as a delivery would be, and the answer is the attempt: whatever the receiver said. It is no event: its id begins with `evt_test_`, and nothing of it is stored, counted or judged. Ten a minute for each webhook.",
     scopes: MANAGERS,
     errors: ["webhook_not_found", "webhook_unsubscribed", "unknown_event_type"],
+    sharesItself: true,
     request: { id: webhook.id, type: "message.created" },
     response: {
       ...attempt,
@@ -148,6 +153,7 @@ export const webhooksRouter = router({
       "Its id is unknown at once and its pending deliveries are cancelled; its history stays readable by delivery and event.",
     scopes: MANAGERS,
     errors: ["webhook_not_found"],
+    locks: "id",
     request: { id: webhook.id },
     response: {},
   })

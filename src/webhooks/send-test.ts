@@ -21,15 +21,31 @@ export type SendSample = (
   sentAt: Date,
 ) => Promise<AttemptRecord>;
 
-export type TestContext = { store: TenantStore; sendSample: SendSample };
+/** `share` is taken for what is asked of the database, and not while a receiver is waited for. */
+export type TestContext = {
+  store: TenantStore;
+  sendSample: SendSample;
+  share: <T>(work: () => Promise<T>) => Promise<T>;
+};
 
 const TYPE_BY_DEFAULT = "message.created";
 
 /** Sends one sample event now, also to a paused webhook. It is no event: nothing of it is stored or counted. */
 export async function sendTest(
-  { store, sendSample }: TestContext,
-  { id, type: wanted }: TestInput,
+  { store, sendSample, share }: TestContext,
+  input: TestInput,
 ): Promise<{ attempt: AttemptRow; eventId: string }> {
+  const { webhook, event, attemptId } = await share(() => prepare(store, input));
+  const record = await sendSample(webhook, event, event.timestamp);
+  return {
+    attempt: attemptRow(store, webhook, attemptId, record),
+    eventId: formatId("evt", event.id),
+  };
+}
+
+type Prepared = { webhook: WebhookRow; event: EventToSend; attemptId: string };
+
+async function prepare(store: TenantStore, { id, type: wanted }: TestInput): Promise<Prepared> {
   const webhook = await findWebhook(store.db, store.tenant, id);
   if (!webhook) throw notFound(id);
   if (webhook.status !== "Subscribed") throw unsubscribed(id);
@@ -38,11 +54,15 @@ export async function sendTest(
   const admission = await admitTest(store.db, webhook.webhook_id);
   if (admission.kind === "refused") throw tooMany(id, admission.retryAfterS);
   const { at, attemptId } = admission;
-  const eventId = `test_${attemptId}`; // so that its public id tells it from an event's
-  const event = { tenant: store.tenant, id: eventId, type, timestamp: at, payload };
-  const record = await sendSample(webhook, { ...event, schema_checked: true }, at);
-  const attempt = attemptRow(store, webhook, attemptId, record);
-  return { attempt, eventId: formatId("evt", eventId) };
+  const event = {
+    tenant: store.tenant,
+    id: `test_${attemptId}`, // so that its public id tells it from an event's
+    type,
+    timestamp: at,
+    payload,
+    schema_checked: true,
+  };
+  return { webhook, event, attemptId };
 }
 
 /** The first type that a webhook's `events` take in: by their order and, under a prefix, by name. */

@@ -55,7 +55,7 @@ test("a start makes today and the next two days, upkeep the rest of two weeks", 
   await prepareDatabase(fresh.url, { log: silentLog, seed: writeCatalogue });
   expect(await countDaysAhead(own.pool)).toBe(2);
   const days = { retentionD: 30, payloadRetentionD: 30 };
-  const keep = createPartitionKeeper({ ...days, pool: own.pool, url: fresh.url, log: silentLog });
+  const keep = createPartitionKeeper({ ...days, pool: own.pool, log: silentLog });
   await keep(new AbortController().signal);
   expect(await countDaysAhead(own.pool)).toBe(14);
   await own.close();
@@ -74,7 +74,7 @@ test("a retention that the server's table of locks is too small for is told with
     },
   );
   const days = { retentionD: 3_650, payloadRetentionD: 30 };
-  const keep = createPartitionKeeper({ ...days, pool, url: database.url, log });
+  const keep = createPartitionKeeper({ ...days, pool, log });
   for (let run = 0; run < 2; run++) await keep(new AbortController().signal);
   const { rows } = await pool.query<{ sessions: number }>(
     "select current_setting('max_connections')::integer as sessions",

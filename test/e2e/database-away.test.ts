@@ -147,11 +147,18 @@ test("while the database is read-only publish answers 503 and reading goes on; w
     const { status, body } = await tryToPublish();
     expect([status, body.code]).toEqual([503, "database_unavailable"]);
   }
+  const readiness = await fetch(`${service.url}/readyz`);
+  expect([readiness.status, await readiness.text()]).toEqual([
+    503,
+    expect.stringContaining("read-only"),
+  ]);
+  expect(await statusOf("/healthz")).toBe(200);
   expect((await deliveries()).at(-1)).toMatchObject({ event_id: before, status: "pending" });
 
   await query(postgres.url, "alter system reset default_transaction_read_only");
   await query(postgres.url, "select pg_reload_conf()");
   await until(statusOfPublish, (status) => status === 200);
+  await isReady();
   const all = await until(deliveries, (list) =>
     list.every(({ status }: { status: string }) => status === "delivered"),
   );

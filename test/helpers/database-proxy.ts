@@ -9,6 +9,8 @@ export type DatabaseProxy = {
   url: string;
   /** From now on a connection whose statement fits is cut off when its answer comes: it was done, and nobody hears of it. */
   loseAnswersTo(statement: RegExp | null): void;
+  /** From now on no session whose first words fit is let in, and those that are in are ended; null lets all in. */
+  refuse(startup: RegExp | null): void;
   /** How many answers were lost. */
   readonly lost: number;
   close(): Promise<void>;
@@ -18,6 +20,8 @@ export type DatabaseProxy = {
 export async function startDatabaseProxy(target: string): Promise<DatabaseProxy> {
   const { host, port, user = "", database = "" } = new pg.Client({ connectionString: target });
   const open = new Set<Socket>();
+  const sessions = new Map<Socket, string>(); // what each said first: its user, database and settings
+  let refused: RegExp | null = null;
   let unanswered: RegExp | null = null;
   let lost = 0;
   const keep = (socket: Socket) =>
@@ -30,7 +34,10 @@ export async function startDatabaseProxy(target: string): Promise<DatabaseProxy>
     let losesNext = false;
     keep(here);
     keep(there);
+    here.on("close", () => sessions.delete(here));
     here.on("data", (chunk) => {
+      if (!sessions.has(here)) sessions.set(here, chunk.toString("latin1"));
+      if (refused?.test(sessions.get(here) ?? "")) return void here.destroy();
       if (unanswered?.test(chunk.toString("latin1"))) losesNext = true;
       there.write(chunk);
     });
@@ -49,6 +56,10 @@ export async function startDatabaseProxy(target: string): Promise<DatabaseProxy>
   return {
     url: `postgres://${user}@${at}/${database}`,
     loseAnswersTo: (statement) => void (unanswered = statement),
+    refuse(startup) {
+      refused = startup;
+      for (const [socket, said] of sessions) if (startup?.test(said)) socket.destroy();
+    },
     get lost() {
       return lost;
     },

@@ -1,0 +1,76 @@
+// The pools of one process: each part has connections of its own, so that none can take another's.
+import { SECOND } from "../kernel/duration.ts";
+import { StartError } from "../kernel/errors.ts";
+import { isDatabaseAway } from "../kernel/faults.ts";
+import type { Log } from "../kernel/log.ts";
+import { allButOne, createShares, type Shares } from "../kernel/shares.ts";
+import { connect, type Connection } from "./connect.ts";
+import { PARTS, refuseTooFew, type Connections, type Role } from "./connections.ts";
+import { createReadiness, type Fault } from "./readiness.ts";
+
+/** A lock is held by ours for milliseconds: for longer, by a stranger, whom a call does not wait for on others' connections. */
+const CALL_LOCK_MS = 1 * SECOND;
+
+/** Of one statement of a call. A list that reads for longer is to be narrowed: others wait for its connection. */
+const CALL_STATEMENT_MS = 10 * SECOND;
+
+/** A connection that many callers share: whoever has a place finds one that is free. */
+export type SharedConnection = Pick<Connection, "db" | "pool"> & { shares: Shares };
+
+/** Those of parts that the process does not have are never used, and so never connect. */
+export type Pools = Record<"loop" | "upkeep", Connection> & {
+  publishing: SharedConnection;
+  calls: SharedConnection;
+  /** What keeps the process from its work now; null where nothing does. */
+  fault(): Promise<Fault | null>;
+  close(): Promise<void>;
+};
+
+/** Makes the pools; no connection is made before the first use. */
+export function openPools(url: string, connections: Connections, log: Log): Pools {
+  const open = (
+    part: keyof Connections,
+    options: Omit<Parameters<typeof connect>[1], "max" | "log">,
+  ) => connect(url, { max: Math.max(1, connections[part]), log, ...options });
+  const pools = {
+    publishing: open("publishing", { name: "publishing", staysOpen: true }),
+    calls: open("calls", { name: "api", lockMs: CALL_LOCK_MS, statementMs: CALL_STATEMENT_MS }),
+    loop: open("loop", { name: "worker", plans: "pinned once" }),
+    upkeep: open("upkeep", { name: "housekeeping", plans: "pinned" }),
+  };
+  const parts = PARTS.filter((name) => connections[name] > 0).map((name) => ({
+    name,
+    pool: pools[name].pool,
+    max: connections[name],
+    isPatient: name === "calls" || name === "upkeep",
+  }));
+  const { publishing, calls, loop, upkeep } = pools;
+  return {
+    loop,
+    upkeep,
+    // One is left to the look at keys, which every call begins with and which takes a millisecond.
+    publishing: { ...publishing, shares: createShares(allButOne(connections.publishing)) },
+    calls: { ...calls, shares: createShares(connections.calls) },
+    fault: createReadiness(parts),
+    async close() {
+      await Promise.all(Object.values(pools).map((pool) => pool.close()));
+    },
+  };
+}
+
+/** Throws a StartError where a part of the process would never get its connections, or can't get one now. */
+export async function refuseToStart(
+  pools: Pools,
+  role: Role,
+  connections: Connections,
+): Promise<void> {
+  const { pool } = role === "worker" ? pools.loop : pools.calls;
+  await refuseTooFew(pool, role, connections).catch((error: unknown) => {
+    if (!isDatabaseAway(error)) throw error; // what can't be reached is told below, with its part
+  });
+  const fault = await pools.fault();
+  if (!fault) return;
+  const { part, reason, cause } = fault;
+  const why = cause === undefined ? "" : `: ${(cause as Error).message}`;
+  throw new StartError(`DATABASE_URL: ${reason}${why} (the connections for ${part})`, { cause });
+}

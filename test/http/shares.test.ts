@@ -1,0 +1,127 @@
+// One tenant's calls take all that they can: the others' go on.
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import pg from "pg";
+
+import { caller, until, type Call } from "../helpers/api.ts";
+import { startTestService, type TestService } from "../helpers/service.ts";
+
+let service: TestService;
+let stranger: pg.Client; // holds locks that calls have to wait for
+let watcher: pg.Client;
+let hostile: Call;
+let other: Call;
+
+beforeAll(async () => {
+  service = await startTestService({}, { role: "api" });
+  [stranger, watcher] = [0, 1].map(
+    () => new pg.Client({ connectionString: service.databaseUrl }),
+  ) as [pg.Client, pg.Client];
+  await stranger.connect();
+  await watcher.connect();
+  const admin = caller(service);
+  [hostile, other] = (await Promise.all(
+    ["hostile", "other"].map(async (tenant) => {
+      const made = await admin("keys.create", { name: tenant, scope: "manage", tenant });
+      return caller(service, { Authorization: `Bearer ${made.body.key}` });
+    }),
+  )) as [Call, Call];
+});
+afterAll(async () => {
+  await stranger.end();
+  await watcher.end();
+  await service.stop();
+});
+
+const waitingForLocks = async () =>
+  (
+    await watcher.query(
+      "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+    )
+  ).rows.length;
+
+/** What another tenant does, all of it once. */
+async function othersGoOn(): Promise<void> {
+  const publishing = caller(service, { "X-Tenant": "other" });
+  await Promise.all([
+    publishing("events.publish", { type: "message.created", payload: 1 }).expect(200),
+    publishing("events.publish", {
+      type: "message.created",
+      payload: 1,
+      idempotency_key: `${Math.random()}`,
+    }).expect(200),
+    other("webhooks.list").expect(200),
+    other("deliveries.list").expect(200),
+    other("webhooks.subscribe", { url: "https://example.com/" }).expect(200),
+  ]);
+  expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
+}
+
+/** Calls whose answers are counted as they come. */
+function counted(calls: PromiseLike<{ status: number }>[]) {
+  const counts = { answered: 0 };
+  const all = Promise.all(
+    calls.map(async (call) => {
+      const { status } = await call;
+      counts.answered++;
+      return status;
+    }),
+  );
+  return { counts, all };
+}
+
+test("while one tenant's thirty slow lists hold on, another's publishes, lists and changes are answered, and /readyz", async () => {
+  await stranger.query("begin; lock table posthorn.replays in access exclusive mode");
+  const { counts, all } = counted(Array.from({ length: 30 }, () => hostile("replays.list")));
+  await until(waitingForLocks, (count) => count > 0);
+  await othersGoOn();
+  await othersGoOn();
+  expect(counts.answered).toBeLessThan(30);
+  const statuses = await all; // given up after a second each, or told to come again
+  await stranger.query("rollback");
+  expect(statuses.filter((status) => status !== 503 && status !== 429)).toEqual([]);
+  await hostile("replays.list").expect(200);
+}, 30_000);
+
+test("sixty updates of one webhook keep one connection waiting for its lock, and all others go on", async () => {
+  const { id } = (await hostile("webhooks.subscribe", { url: "https://example.com/" })).body;
+  await stranger.query("begin");
+  await stranger.query("select from posthorn.webhooks where id = $1 for update", [id]);
+  const { all } = counted(
+    Array.from({ length: 60 }, (_, n) => hostile("webhooks.update", { id, name: `${n}` })),
+  );
+  await until(waitingForLocks, (count) => count > 0);
+  await othersGoOn();
+  await hostile("webhooks.list").expect(200); // its own other calls too
+  expect(await waitingForLocks()).toBe(1);
+  await stranger.query("commit");
+  const statuses = await all;
+  expect(new Set(statuses.filter((status) => status !== 200))).toEqual(
+    new Set(statuses.filter((status) => status === 503 || status === 429)),
+  );
+  expect(statuses).toContain(200);
+}, 30_000);
+
+test("a call that waits for a stranger's lock is told within seconds that nothing was stored", async () => {
+  const { id } = (await hostile("webhooks.subscribe", { url: "https://example.com/" })).body;
+  await stranger.query("begin");
+  await stranger.query("select from posthorn.webhooks where id = $1 for update", [id]);
+  const answer = await hostile("webhooks.update", { id, name: "late" });
+  expect(answer).toMatchObject({ status: 503, body: { code: "database_unavailable" } });
+  expect(answer.body.message).toContain("nothing was stored");
+  await stranger.query("rollback");
+  expect((await hostile("webhooks.info", { id })).body.name).toBeNull();
+});
+
+test("what is refused leaves its connection open, so that others need not connect anew", async () => {
+  const publish = caller(service);
+  const sessions = async () =>
+    (
+      await watcher.query<{ pid: number }>(
+        "select pid from pg_stat_activity where application_name = 'posthorn publishing' and datname = current_database() order by pid",
+      )
+    ).rows.map(({ pid }) => pid);
+  const before = await sessions();
+  for (let n = 0; n < 10; n++)
+    await publish("events.publish", { type: "no.such.type", payload: n }).expect(400);
+  expect((await sessions()).slice(0, before.length)).toEqual(before);
+});
