@@ -803,6 +803,28 @@ end
 $function$;
 revoke all on function posthorn.nests_deeper(text,integer) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.next_attempt_at(state smallint, due_at timestamp with time zone, locked_until timestamp with time zone, is_paused boolean, health text, not_before timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT
+         CASE
+             WHEN ((state IS NULL) OR ((is_paused OR (health = 'disabled'::text)) AND ((locked_until > now()) IS NOT TRUE))) THEN NULL::timestamp with time zone
+             ELSE GREATEST(
+             CASE state
+                 WHEN 1 THEN due_at
+                 WHEN 2 THEN now()
+                 ELSE LEAST(due_at, now())
+             END,
+             CASE
+                 WHEN (not_before > now()) THEN not_before
+                 ELSE NULL::timestamp with time zone
+             END)
+         END AS "greatest";
+END;
+grant execute on function posthorn.next_attempt_at(smallint,timestamp with time zone,timestamp with time zone,boolean,text,timestamp with time zone) to public;
+
 CREATE OR REPLACE FUNCTION posthorn.ordered_webhooks(tenant text, webhook_ids bigint[])
  RETURNS bigint[]
  LANGUAGE plpgsql
@@ -1186,6 +1208,25 @@ BEGIN ATOMIC
 END;
 revoke all on function posthorn.uuid_v7_of(text,integer,uuid) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.waiting_for(state smallint, locked_until timestamp with time zone, is_paused boolean, health text, next_send_at timestamp with time zone, not_before timestamp with time zone, first_until timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT
+         CASE
+             WHEN ((state IS NULL) OR (locked_until > now())) THEN NULL::text
+             WHEN is_paused THEN 'paused'::text
+             WHEN (health = 'disabled'::text) THEN 'disabled'::text
+             WHEN (state = 3) THEN 'order'::text
+             WHEN ((state = 0) AND (next_send_at > now())) THEN 'rate'::text
+             WHEN ((state = 1) OR (not_before > now())) THEN 'retry'::text
+             WHEN ((state = 0) AND (first_until > now())) THEN 'cap'::text
+             ELSE NULL::text
+         END AS "case";
+END;
+grant execute on function posthorn.waiting_for(smallint,timestamp with time zone,boolean,text,timestamp with time zone,timestamp with time zone,timestamp with time zone) to public;
+
 create view posthorn.all_deliveries as
  SELECT true AS is_pending,
     d.bucket,
@@ -1245,15 +1286,21 @@ create view posthorn.v_deliveries as
     d.cause,
     d.attempts_made,
     d.reason,
-        CASE
-            WHEN (d.state = ANY (ARRAY[0, 3])) THEN LEAST(d.due_at, now())
-            WHEN (d.status = 'pending'::text) THEN d.due_at
-            ELSE NULL::timestamp with time zone
-        END AS next_attempt_at,
+    posthorn.next_attempt_at(d.state, d.due_at, d.locked_until, w.paused, w.health, s.not_before) AS next_attempt_at,
     d.created_at,
-    d.finished_at
-   FROM ((posthorn.all_deliveries d
+    d.finished_at,
+    posthorn.waiting_for(d.state, d.locked_until, w.paused, w.health,
+        CASE
+            WHEN (w.rate_limit_per_s IS NOT NULL) THEN s.next_send_at
+            ELSE NULL::timestamp with time zone
+        END, s.not_before, ( SELECT first.locked_until
+           FROM posthorn.deliveries first
+          WHERE ((first.bucket = 0) AND (first.state = 0) AND (first.webhook_id = d.webhook_id))
+          ORDER BY first.due_at, first.id
+         LIMIT 1)) AS waiting_for
+   FROM (((posthorn.all_deliveries d
      JOIN posthorn.webhooks w ON ((w.webhook_id = d.webhook_id)))
+     LEFT JOIN posthorn.webhook_states s ON (((s.bucket = 0) AND (s.webhook_id = d.webhook_id))))
      LEFT JOIN posthorn.events e ON (((e.bucket = d.bucket) AND (e.tenant = d.tenant) AND (e.id = d.event_id))));
 
 create view posthorn.v_attempts as

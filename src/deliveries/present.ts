@@ -1,5 +1,7 @@
 // Deliveries and attempts as the API answers them.
 import { formatId } from "../kernel/ids.ts";
+import { userAgent, withOwnHeaders } from "../kernel/request-headers.ts";
+import { VERSION } from "../kernel/version.ts";
 import { PRESETS, type PresetName } from "../presets/index.ts";
 import type { AttemptRow } from "../store/attempts.ts";
 import type { DeliveryRow } from "../store/deliveries.ts";
@@ -7,8 +9,6 @@ import { MASK } from "../webhooks/schema.ts";
 import type { Attempt, Delivery } from "./schema.ts";
 
 export function presentDelivery(row: DeliveryRow): Delivery {
-  const waitingFor = row.status === "pending" ? waitsFor(row) : null;
-  const isHeld = waitingFor === "paused" || waitingFor === "disabled";
   return {
     id: formatId("dlv", row.id),
     event_id: formatId("evt", row.event_id),
@@ -17,8 +17,8 @@ export function presentDelivery(row: DeliveryRow): Delivery {
     status: row.status,
     cause: row.cause,
     attempts_made: row.attempts_made,
-    next_attempt_at: isHeld ? null : (later(row.due_at, row.not_before)?.toISOString() ?? null),
-    waiting_for: waitingFor,
+    next_attempt_at: row.next_attempt_at?.toISOString() ?? null,
+    waiting_for: row.waiting_for,
     reason: row.reason as Delivery["reason"],
     created_at: row.created_at.toISOString(),
     finished_at: row.finished_at?.toISOString() ?? null,
@@ -50,34 +50,27 @@ export function presentAttempt(
   };
 }
 
-function waitsFor(row: DeliveryRow): Delivery["waiting_for"] {
-  if (row.in_flight) return null;
-  if (row.paused) return "paused";
-  if (row.health === "disabled") return "disabled";
-  if (row.state === 3) return "order";
-  if (row.waits_for_rate) return "rate";
-  // A webhook told to wait (Retry-After) waits as a whole, its first attempts too.
-  if (row.state === 1 || row.not_before) return "retry";
-  return row.waits_for_place ? "cap" : null;
-}
-
-function later(a: Date | null, b: Date | null): Date | null {
-  return a && b && b > a ? b : a;
-}
-
 // Kept once per version of the webhook, and put together again with what changes from attempt to attempt.
 function requestHeaders(
   row: AttemptRow,
   { event_id, sequence }: { event_id: string; sequence: number | null },
 ): Record<string, string> {
   const { signatureHeader } = PRESETS[row.preset as PresetName];
-  return {
+  const ours = {
+    "User-Agent": userAgent(versionOf(row.worker)),
     "Content-Type": "application/json",
-    ...row.headers_masked,
+  };
+  return {
+    ...withOwnHeaders(ours, row.headers_masked),
     "Webhook-Id": event_id,
     "Webhook-Timestamp": String(Math.floor(row.at.getTime() / 1_000)),
     "Webhook-Attempt": String(row.number),
     ...(sequence !== null && { "Webhook-Sequence": String(sequence) }),
     ...(row.key_version !== null && { [signatureHeader]: MASK }),
   };
+}
+
+// What the worker was called ends with its program's version.
+function versionOf(worker: string): string {
+  return /\/([^/]+)$/.exec(worker)?.[1] ?? VERSION;
 }

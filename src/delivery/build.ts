@@ -1,6 +1,7 @@
 // From an event and a target to the request: pure, and its failures are values.
 import type { EgressRequest } from "../egress/exchange.ts";
 import { formatId } from "../kernel/ids.ts";
+import { userAgent, withOwnHeaders } from "../kernel/request-headers.ts";
 import { VERSION } from "../kernel/version.ts";
 import { buildRequest } from "../presets/build.ts";
 import { UnusableKeyError } from "../presets/hmac.ts";
@@ -8,7 +9,7 @@ import { demandsHttps, type HttpRule } from "../presets/policy.ts";
 import type { EventToSend } from "../store/events-to-send.ts";
 import type { Secrets, Target } from "./target.ts";
 
-const USER_AGENT = `Posthorn/${VERSION}`;
+const USER_AGENT = userAgent(VERSION);
 
 export type Built =
   | {
@@ -49,7 +50,7 @@ export function build(
     );
     const request: EgressRequest = {
       url: target.url,
-      headers: merge({ "User-Agent": USER_AGENT, ...headers }, secrets.headers),
+      headers: withOwnHeaders({ "User-Agent": USER_AGENT, ...headers }, secrets.headers),
       body,
       timeoutMs: target.timeoutMs,
       httpsOnly: demandsHttps(preset, facts.http),
@@ -66,15 +67,6 @@ export function build(
 function keysAt({ key, previousKey }: Secrets, sentAt: Date): string[] {
   if (key === null) return [];
   return previousKey && previousKey.expiresAt > sentAt ? [key, previousKey.key] : [key];
-}
-
-// A webhook's own headers go before ours, whatever their case; those that may not were refused when they were set.
-function merge(ours: Record<string, string>, own: Record<string, string>): Record<string, string> {
-  const names = Object.keys(own);
-  if (names.length === 0) return ours;
-  const replaced = new Set(names.map((name) => name.toLowerCase()));
-  const kept = Object.entries(ours).filter(([name]) => !replaced.has(name.toLowerCase()));
-  return { ...Object.fromEntries(kept), ...own };
 }
 
 function unbuildable(reason: "body" | "key", error: string): Built {

@@ -1,7 +1,8 @@
 // Whether what came by SQL fits its schema: each event is judged once, however many webhooks want it.
 import type { Judgement, Judging } from "../event-types/judging/index.ts";
-import { sleep } from "../kernel/clock.ts";
-import { SECOND } from "../kernel/duration.ts";
+import { sleep, type MonotonicClock } from "../kernel/clock.ts";
+import { MINUTE, SECOND } from "../kernel/duration.ts";
+import { formatId } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
 import type { EnforcedSchema } from "../store/event-types.ts";
 import type { EventToSend } from "../store/events-to-send.ts";
@@ -21,7 +22,16 @@ export type JudgeLate = (event: EventToSend, schema: EnforcedSchema) => Promise<
  * Creates what judges late. What took long is remembered, not judged again for the next webhook or the next try, nor while
  * it is still being judged.
  */
-export function createLateJudging(judging: Pick<Judging, "payload">, log: Log): JudgeLate {
+export function createLateJudging({
+  judging,
+  monotonic,
+  log,
+}: {
+  judging: Pick<Judging, "payload">;
+  monotonic: MonotonicClock;
+  log: Log;
+}): JudgeLate {
+  const tell = createTeller(monotonic, log);
   const asked = new Map<string, Promise<Verdict>>(); // those under way, and what was slow; the oldest first
 
   async function ask(key: string, event: EventToSend, schema: EnforcedSchema): Promise<Verdict> {
@@ -29,6 +39,7 @@ export function createLateJudging(judging: Pick<Judging, "payload">, log: Log): 
     try {
       const judged = await judging.payload(event.tenant, schema, event.payload);
       if (judged.kind === "busy" || !judged.wasSlow) asked.delete(key);
+      if (judged.kind === "unfit") tell(event);
       return verdictOf(judged);
     } catch (err) {
       log.error({ err, tenant: event.tenant, type: event.type }, "a payload could not be judged");
@@ -49,6 +60,27 @@ export function createLateJudging(judging: Pick<Judging, "payload">, log: Log): 
     } finally {
       isKnown.abort();
     }
+  };
+}
+
+// One line a minute for each type: a publisher that has it wrong has it wrong each time. What does not fit, which may tell of
+// the payload, stands in the delivery.
+function createTeller(monotonic: MonotonicClock, log: Log): (event: EventToSend) => void {
+  const told = new Map<string, { at: number; since: number }>(); // by tenant and type
+
+  return ({ id, tenant, type }) => {
+    const key = `${tenant} ${type}`;
+    const last = told.get(key);
+    if (last && monotonic() - last.at < MINUTE) {
+      last.since += 1;
+      return;
+    }
+    if (told.size >= REMEMBERED_MAX) told.clear();
+    told.set(key, { at: monotonic(), since: 0 });
+    log.warn(
+      { tenant, type, event: formatId("evt", id), ...(last && { untold: last.since }) },
+      "an event published by SQL does not fit the schema of its type; its deliveries are dead (schema), deliveries.info says why",
+    );
   };
 }
 

@@ -56,7 +56,7 @@ export function createStarter(
 ): Starter {
   const { pool, db, monotonic, targets, log } = options;
   const readEvents = createEventReader(pool);
-  const judgeLate = createLateJudging(options.judging, log);
+  const judgeLate = createLateJudging(options);
   const unfinished = new Map<Promise<void>, ClaimedDelivery>();
   let isLate = false;
 

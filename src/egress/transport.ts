@@ -31,11 +31,11 @@ export function createTransport(
   const inFlight = new Set<Cut>();
 
   function carry({ url, headers, body, context }: Options): Sent {
-    const { origin, hostname, pathname, search } = url as URL;
+    const { origin, hostname, href } = url as URL;
     const { timeoutMs, isFresh } = context as How;
     const connection = connections.take(origin, isFresh);
     const attempt = new Promise<Attempt>((resolve) => {
-      const request = { path: pathname + search, headers, body: body as Buffer };
+      const request = { path: href.slice(origin.length), headers, body: body as Buffer };
       makeAttempt(connection, request, {
         clock,
         timeoutMs,

@@ -60,7 +60,8 @@ function judgeForm(url: URL, httpsOnly: boolean): void {
   if (url.username !== "" || url.password !== "")
     throw refused("holds a user name or password; send credentials in `headers` instead");
   if (url.port === "0") throw refused("has port 0; use one of 1 to 65535");
-  if (url.hash !== "") throw refused("has a fragment (#…), which is never sent; leave it out");
+  if (url.href.includes("#"))
+    throw refused("has a fragment (#…), which is never sent; leave it out");
 }
 
 function tooLong(found: number) {

@@ -1,4 +1,6 @@
 // The values that the operations' examples share.
+import { userAgent } from "../kernel/request-headers.ts";
+import { VERSION } from "../kernel/version.ts";
 
 const webhook = {
   id: "3e639566-29fa-450d-a59f-ae3c25d7260f",
@@ -55,7 +57,11 @@ const attempt = {
   worker: "worker-1",
   url: webhook.url,
   address: "203.0.113.7",
-  request_headers: { "Content-Type": "application/json", "Webhook-Id": event.id },
+  request_headers: {
+    "User-Agent": userAgent(VERSION),
+    "Content-Type": "application/json",
+    "Webhook-Id": event.id,
+  },
   body_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
   key_version: 1,
   status: 200,

@@ -5,7 +5,7 @@ import { timeOfUuid } from "../kernel/ids.ts";
 import type { Db } from "../database/connect.ts";
 import { lock } from "../database/locks.ts";
 import { resendLock } from "./resend-lock.ts";
-import type { DeliveryCause, FinalStatus, Schema, WebhookHealth } from "../database/schema.ts";
+import type { DeliveryCause, FinalStatus, Schema } from "../database/schema.ts";
 import {
   groupsOfDays,
   partsBack,
@@ -18,7 +18,7 @@ import {
 } from "./days.ts";
 import { BUCKET } from "./tenant.ts";
 
-/** A delivery with what is needed to tell what it waits for. */
+/** A delivery, and what it waits for. */
 export type DeliveryRow = {
   id: string;
   event_id: string;
@@ -31,17 +31,9 @@ export type DeliveryRow = {
   reason: string | null;
   created_at: Date;
   finished_at: Date | null;
-  /** 0 ready, 1 waiting, 2 held, 3 queued behind another of its lane; null where it is finished. */
-  state: 0 | 1 | 2 | 3 | null;
   sequence: number | null;
-  due_at: Date | null;
-  not_before: Date | null;
-  waits_for_rate: boolean;
-  /** Whether others of its webhook, which go first, are in flight. */
-  waits_for_place: boolean;
-  paused: boolean;
-  health: WebhookHealth;
-  in_flight: boolean;
+  next_attempt_at: Date | null;
+  waiting_for: "retry" | "rate" | "order" | "paused" | "disabled" | "cap" | null;
 };
 
 export type DeliveryFilter = {
@@ -95,16 +87,16 @@ async function readPart(
   ].filter((condition) => condition !== false);
   const { rows } = await sql<Omit<DeliveryRow, "type">>`
     select d.id, d.event_id, w.id as webhook_id, d.webhook_id as webhook_internal_id,
-      d.status, d.cause, d.attempts_made, d.sequence, d.reason, d.created_at, d.finished_at, d.state,
-      case when d.state in (0, 3) then least(d.due_at, now()) else d.due_at end as due_at, w.paused, w.health,
-      case when s.not_before > now() then s.not_before end as not_before,
-      coalesce(d.state = 0 and w.rate_limit_per_s is not null and s.next_send_at > now(), false) as waits_for_rate,
-      coalesce(d.state = 0 and (
-        select first.locked_until from posthorn.deliveries as first
-        where first.bucket = ${BUCKET} and first.state = 0 and first.webhook_id = d.webhook_id
-        order by first.due_at, first.id limit 1
-      ) > now(), false) as waits_for_place,
-      coalesce(d.locked_until > now(), false) as in_flight
+      d.status, d.cause, d.attempts_made, d.sequence, d.reason, d.created_at, d.finished_at,
+      posthorn.next_attempt_at(d.state, d.due_at, d.locked_until, w.paused, w.health, s.not_before) as next_attempt_at,
+      posthorn.waiting_for(
+        d.state, d.locked_until, w.paused, w.health, case when w.rate_limit_per_s is not null then s.next_send_at end, s.not_before,
+        (
+          select first.locked_until from posthorn.deliveries as first
+          where first.bucket = ${BUCKET} and first.state = 0 and first.webhook_id = d.webhook_id
+          order by first.due_at, first.id limit 1
+        )
+      ) as waiting_for
     from (
       select * from posthorn.all_deliveries
       where ${sql.join(conditions, sql` and `)}

@@ -40,6 +40,7 @@ const publish = async (event: object = {}): Promise<string> =>
 type Delivery = {
   id: string;
   status: string;
+  type: string;
   reason: string | null;
   attempts_made: number;
   waiting_for: string | null;
@@ -156,6 +157,27 @@ describe("a published event", () => {
   });
 });
 
+describe("what is shown of an attempt's request", () => {
+  test.each<[string, Record<string, string>]>([
+    ["without headers of the webhook's own", {}],
+    ["with some that replace ours", { "user-agent": "us/1", "CONTENT-TYPE": "text/plain" }],
+  ])("has each header that was sent, and no other: %s", async (_, headers) => {
+    await subscribe({ headers, signature_key: "secret" });
+    await publish();
+    const [request] = await inbox.arrived(1);
+    const [delivery] = await finished();
+    const shown = (await attemptsOf(delivery?.id ?? ""))[0].request_headers as object;
+    const names = Object.keys(shown).map((name) => name.toLowerCase());
+    const ofTheConnection = ["host", "connection", "content-length"];
+    const sent = Object.keys(request?.headers ?? {}).filter(
+      (name) => !ofTheConnection.includes(name),
+    );
+    expect(names.sort()).toEqual(sent.sort());
+    if (!("user-agent" in headers))
+      expect(shown).toMatchObject({ "User-Agent": request?.headers["user-agent"] });
+  });
+});
+
 describe("an event published by SQL", () => {
   test("arrives once its transaction commits; one that was rolled back never does", async () => {
     await subscribe();
@@ -190,18 +212,30 @@ describe("an event published by SQL", () => {
     expect((await inbox.arrived(2))[1]?.headers["webhook-id"]).toBe(rows[0].id);
   });
 
-  test("and not fitting an enforced schema is stored, and its deliveries are dead at once", async () => {
+  test("and not fitting an enforced schema is stored, and its deliveries are dead at once, which is told", async () => {
     await subscribe();
+    const own = await startInbox();
+    await subscribe({ url: own.url, events: ["delivery.dead"] });
     await post("event_types.update", { name: TYPE, schema: { type: "object", required: ["id"] } });
     await sql.query(`select posthorn.publish($1, '{"no": "id"}', tenant => $2)`, [TYPE, tenant()]);
     await sql.query(`select posthorn.publish($1, '{"id": 1}', tenant => $2)`, [TYPE, tenant()]);
-    const found = await finished(2);
+    const [told] = await own.arrived(1);
+    const found = (await finished(3)).filter(
+      ({ reason, type }) => reason !== null || type === TYPE,
+    );
     expect(found.map(({ status, reason }) => [status, reason])).toEqual([
       ["delivered", null],
       ["dead", "schema"],
     ]);
-    expect((await attemptsOf(found[1]?.id ?? ""))[0].error).toContain("id");
+    const [dead] = found.filter(({ status }) => status === "dead");
+    expect((await attemptsOf(dead?.id ?? ""))[0].error).toContain("id");
     expect(inbox.requests).toHaveLength(1);
+    expect(JSON.parse(told?.body ?? "").payload).toMatchObject({
+      delivery_id: dead?.id,
+      event_id: dead?.event_id,
+      reason: "schema",
+    });
+    await own.close();
   });
 });
 

@@ -199,6 +199,34 @@ describe("an answer 410", () => {
   });
 });
 
+test("what a pending delivery waits for, and until when, is the same by the API and by SQL", async () => {
+  inbox.reply = () => ({ status: 500 });
+  const waits = { events: ["message.created"], retry_schedule_s: [600] };
+  const paused = await subscribe(waits);
+  await post("webhooks.update", { id: paused, paused: true });
+  const ordered = await subscribe({ ...waits, order: "webhook" });
+  await publish("first");
+  await publish("second");
+  await inbox.arrived(1);
+  const ask = async () => {
+    const { rows } = await sql.query(
+      `select id, next_attempt_at, waiting_for, webhook_id from posthorn.v_deliveries
+       where webhook_id = any ($1::uuid[]) and status = 'pending'`,
+      [[paused, ordered]],
+    );
+    return rows as { id: string; next_attempt_at: Date | null; waiting_for: string | null }[];
+  };
+  const rows = await until(ask, (found) => found.some((row) => row.waiting_for === "retry"));
+  expect(rows.map((row) => row.waiting_for).sort()).toEqual(["order", "paused", "paused", "retry"]);
+  for (const { id, next_attempt_at, waiting_for } of rows) {
+    const { body } = await post("deliveries.info", { id });
+    expect(body).toMatchObject({ waiting_for });
+    expect(next_attempt_at === null).toBe(waiting_for === "paused");
+    if (waiting_for !== "order")
+      expect(body.next_attempt_at).toBe(next_attempt_at?.toJSON() ?? null);
+  }
+});
+
 describe("a hold", () => {
   test("longer than POSTHORN_HOLD_H ends in cancelled, announced once before", async () => {
     await hearOwn();

@@ -3,15 +3,19 @@ import { beforeEach, expect, test } from "@jest/globals";
 
 import { createLateJudging, type JudgeLate } from "../../src/delivery/judging.ts";
 import type { Judgement } from "../../src/event-types/judging/index.ts";
-import { silentLog } from "../../src/kernel/log.ts";
+import { createLog } from "../../src/kernel/log.ts";
 
 let judgeLate: JudgeLate;
+let now = 0;
+const logged: string[] = [];
+const log = createLog("warn", { write: (line) => void logged.push(line) });
 let answers: ((judgement: Judgement) => void)[];
 
 beforeEach(() => {
+  logged.length = 0;
   answers = [];
   const payload = () => new Promise<Judgement>((resolve) => answers.push(resolve));
-  judgeLate = createLateJudging({ payload }, silentLog);
+  judgeLate = createLateJudging({ judging: { payload }, monotonic: () => now, log });
 });
 
 const schema = { name: "t", version: "1", schema: { type: "number" } };
@@ -54,6 +58,27 @@ test("what its tenant has no time for waits, and is judged then", async () => {
 });
 
 test("what could not be judged comes again", async () => {
-  judgeLate = createLateJudging({ payload: () => Promise.reject(new Error("x")) }, silentLog);
+  judgeLate = createLateJudging({
+    judging: { payload: () => Promise.reject(new Error("x")) },
+    monotonic: () => now,
+    log,
+  });
   expect(await judgeLate(event("one"), schema)).toEqual({ kind: "later", waitMs: 1_000 });
+});
+
+test("what does not fit is told in the log, once a type and minute, without a word of the payload", async () => {
+  for (const id of ["one", "two", "three"]) {
+    const verdict = judgeLate(event(id), schema);
+    answers.at(-1)?.({ kind: "unfit", wasSlow: false, issues });
+    await verdict;
+  }
+  expect(logged.map((line) => JSON.parse(line) as unknown)).toEqual([
+    expect.objectContaining({ tenant: "a", type: "t", event: "evt_one" }),
+  ]);
+  expect(logged[0]).not.toContain("must be number");
+  now += 60_000;
+  const verdict = judgeLate(event("four"), schema);
+  answers.at(-1)?.({ kind: "unfit", wasSlow: false, issues });
+  await verdict;
+  expect(JSON.parse(logged[1] ?? "")).toMatchObject({ event: "evt_four", untold: 2 });
 });

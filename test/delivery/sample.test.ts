@@ -75,6 +75,7 @@ test("a sample arrives as a delivery would, signed, under an id of its own, and 
     url: inbox.url,
     address: "127.0.0.1",
     request_headers: {
+      "User-Agent": headers["user-agent"],
       "Content-Type": "application/json",
       "X-Token": "********",
       "Webhook-Id": headers["webhook-id"],

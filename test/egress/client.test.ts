@@ -40,6 +40,15 @@ test("a request goes out byte for byte, with its own headers and nothing surpris
   });
 });
 
+test.each(["/", "/?", "/hook?", "/hook?a=?&b=%20", "/%3F"])(
+  "a URL goes out as it is, to its last sign: %s",
+  async (path) => {
+    const recorder = closing(await startRecorder());
+    await startEgress().post(new URL(path, recorder.url).href, { headers: {}, body: Buffer.of() });
+    expect(recorder.requests[0]).toMatchObject({ path });
+  },
+);
+
 test("without a user-agent of ours none goes out", async () => {
   const recorder = closing(await startRecorder());
   await startEgress().post(recorder.url);
