@@ -12,6 +12,7 @@ import { findDelivery, listDeliveries, queueRetry } from "../../src/store/delive
 import { eraseEvent } from "../../src/store/erase.ts";
 import { createEventReader } from "../../src/store/events-to-send.ts";
 import { findEvent, listEvents } from "../../src/store/events.ts";
+import { listReplays } from "../../src/store/replays.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { makeWebhooks } from "../helpers/webhooks.ts";
 
@@ -137,6 +138,21 @@ test("a publish, and a fan-out that a worker makes, lock the tables of their own
   most = { locks: 0, text: "" };
   expect((await pool.query("select posthorn.expand(10) as made")).rows).toEqual([{ made: 1 }]);
   expect(most.locks).toBeLessThan(LOCKS_MAX / 2);
+});
+
+test("a replay whose deliveries ended on many days is told exactly, and locks few things", async () => {
+  await client.query(
+    `insert into posthorn.replays
+       (by_first, tenant, id, webhook_id, cause, since, until, position, matched, queued, status, created_at, outstanding)
+     select false, 'default', id, $1, 'replay', id, id, id, 9, 9, 'running', now(), array(
+       select f.id from posthorn.finished_deliveries as f where f.status = 'dead'
+     ) from (select posthorn.uuid_v7(now(), 0) as id) as made`,
+    [webhook],
+  );
+  expect(await listReplays(db, "default", { limit: 1 })).toMatchObject([
+    { matched: 9, dead: OLD_EVENTS, delivered: 0, cancelled: 0 },
+  ]);
+  expect(most.locks).toBeLessThan(LOCKS_MAX);
 });
 
 test("a page goes on where the one before ended, over all the days", async () => {
