@@ -237,10 +237,6 @@ export function loadConfig(
     Number(values.POSTHORN_RETENTION_D),
   );
   const config = values as Config;
-  if (config.DATABASE_URL !== null && config.POSTHORN_SECRETS_KEY === null)
-    throw new StartError(
-      "POSTHORN_SECRETS_KEY: needed with DATABASE_URL; make one with: openssl rand -base64 32, and keep it, or stored keys can't be read",
-    );
   if (config.POSTHORN_PAYLOAD_RETENTION_D > config.POSTHORN_RETENTION_D)
     throw new StartError(
       `POSTHORN_PAYLOAD_RETENTION_D: ${config.POSTHORN_PAYLOAD_RETENTION_D} days are more than POSTHORN_RETENTION_D's ${config.POSTHORN_RETENTION_D}: a payload is not kept without its event`,

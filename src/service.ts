@@ -42,6 +42,8 @@ export type Service = {
   embeddedUrl: string | null;
   /** Whether a receiver on this machine may be sent to. */
   reachesLoopback: boolean;
+  /** Resolves where the embedded database has ended and can't be started again: then nothing goes on. */
+  lost: Promise<Error> | null;
   /** Readiness off, what is in flight finished, the rest given back, the database closed. */
   stop(): Promise<void>;
 };
@@ -75,8 +77,8 @@ export async function startService(role: Role, config: Config, log: Log): Promis
     if (role !== "api") undo.push(parts.deliver());
     undo.push(() => Promise.resolve(parts.unready()));
     const { reachesLoopback } = parts;
-    const { embeddedUrl } = database;
-    return { url: server.url, newAdminKey, embeddedUrl, reachesLoopback, stop };
+    const { embeddedUrl, lost } = database;
+    return { url: server.url, newAdminKey, embeddedUrl, reachesLoopback, lost, stop };
   } catch (error) {
     await stop();
     throw error;

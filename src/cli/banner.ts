@@ -8,7 +8,7 @@ import type { Service } from "../service.ts";
  * this program.
  */
 export function firstSteps(
-  { url, newAdminKey, embeddedUrl, reachesLoopback }: Omit<Service, "stop">,
+  { url, newAdminKey, embeddedUrl, reachesLoopback }: Omit<Service, "stop" | "lost">,
   command: string,
 ): string {
   const key =

@@ -17,7 +17,8 @@ export async function run(role: Role): Promise<void> {
   // At every level: supervisors and tests wait for this line.
   log.child({}, { level: "info" }).info({ url: service.url, pid: process.pid }, "ready");
   if (role !== "worker") say(firstSteps(service, commandOf(process.argv[1] ?? "", process.cwd())));
-  await aborted(ended);
+  const broken = await Promise.race([aborted(ended), ...(service.lost ? [service.lost] : [])]);
+  if (broken) throw broken;
   log.info("stopping");
   await service.stop();
   log.info("stopped");

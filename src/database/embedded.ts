@@ -6,7 +6,9 @@ import type { Log } from "../kernel/log.ts";
 import { enterServer } from "./embedded/enter.ts";
 import { interruptible } from "./embedded/interrupt.ts";
 import { leaveAsGuest, ownUntilStopped } from "./embedded/leave.ts";
-import { preparePlace } from "./embedded/place.ts";
+import { preparePlace, type Place } from "./embedded/place.ts";
+import type { Reopen } from "./embedded/keep-ownership.ts";
+import { ensureServer } from "./embedded/running-server.ts";
 import { openSession, serverMajor, socketUrl } from "./embedded/session.ts";
 
 /** A running database. `version` is PostgreSQL's major one, `adopted` tells that it was running already. */
@@ -14,6 +16,8 @@ export type EmbeddedDatabase = {
   url: string;
   version: number;
   adopted: boolean;
+  /** Resolves where the server has ended, and can't be started again; null for a guest. */
+  lost: Promise<Error> | null;
   stop(): Promise<void>;
 };
 
@@ -56,14 +60,29 @@ async function start(options: EmbeddedOptions, signal: AbortSignal): Promise<Emb
   const tookMs = Math.round(monotonic() - startedAt);
   log.info({ dataDir, version, tookMs }, launched ? "database started" : "database adopted");
 
-  const stop = share
-    ? () => leaveAsGuest(session, { clusterDir, launched, log })
-    : ownUntilStopped(session, { clusterDir, open: () => openSession(socketDir), log });
+  const { lost, stop } = share
+    ? { lost: null, stop: () => leaveAsGuest(session, { clusterDir, launched, log }) }
+    : ownUntilStopped(session, { clusterDir, reopen: reopening(place, socketDir, log), log });
   let stopped: Promise<void> | undefined;
   return {
     url: socketUrl(socketDir),
     version,
     adopted: !launched,
+    lost,
     stop: () => (stopped ??= stop()),
+  };
+}
+
+// At the socket that the service's connections know.
+function reopening(place: Place, socketDir: string, log: Log): Reopen {
+  return async (signal) => {
+    const again = { ...place, socketDir, readyBy: monotonic() + READY_MS_MAX };
+    const { postmaster, launched } = await ensureServer(again, signal);
+    if (launched) log.warn("the embedded PostgreSQL had ended, and was started again");
+    if (postmaster.socketDir === socketDir)
+      return { session: await openSession(socketDir), launched };
+    throw new StartError(
+      `the embedded PostgreSQL ended, and runs for another posthorn now (pid ${postmaster.pid}): start this one again`,
+    );
   };
 }

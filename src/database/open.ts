@@ -15,15 +15,20 @@ import type { PublishSettings } from "./settings.ts";
 const SECRETS_KEY_FILE = "secrets.key";
 const SECRETS_KEY_BYTES = 32;
 
-export type OpenDatabase = {
+export type ReachedDatabase = {
   url: string;
   /** The same, where the database is the embedded one. */
   embeddedUrl: string | null;
+  /** Resolves where the embedded one has ended and can't be started again; null where there is none of ours. */
+  lost: Promise<Error> | null;
+  /** Lets go of it, and stops the embedded one. */
+  close(): Promise<void>;
+};
+
+export type OpenDatabase = ReachedDatabase & {
   sealer: Sealer;
   /** Where it listens now: never to be sent to. The embedded one listens on a socket file alone. */
   endpoints(): Endpoint[];
-  /** Lets go of it, and stops the embedded one. */
-  close(): Promise<void>;
 };
 
 /** The settings that say which database it is: of config.ts. */
@@ -48,39 +53,41 @@ export async function openDatabase(
   log: Log,
   { share = false, settings, ...options }: OpenOptions,
 ): Promise<OpenDatabase> {
-  if (config.DATABASE_URL !== null) {
-    const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? noKey());
-    const { url } = await prepareDatabase(config.DATABASE_URL, {
-      log,
-      sealer,
-      ...options,
-      ...(settings && { settings }),
-    });
-    const endpoints = await watchEndpoints(url, log);
-    return {
-      url,
-      embeddedUrl: null,
-      sealer,
-      endpoints: () => endpoints.current(),
-      close: () => Promise.resolve(endpoints.close()),
-    };
-  }
-  const dataDir = resolve(config.POSTHORN_DATA_DIR);
-  const embedded = await startEmbedded({ dataDir, share, log });
+  if (config.DATABASE_URL !== null) secretsKeys(config); // before anything is done
+  const reached = await reachDatabase(config, log, { share });
   try {
-    const sealer = createSealer(config.POSTHORN_SECRETS_KEY ?? [ownKey(dataDir)]);
-    await prepareDatabase(embedded.url, { log, sealer, ...options, ...(settings && { settings }) });
-    return {
-      url: embedded.url,
-      embeddedUrl: embedded.url,
-      sealer,
-      endpoints: () => [],
-      close: () => embedded.stop(),
-    };
+    const sealer = createSealer(secretsKeys(config));
+    await prepareDatabase(reached.url, { log, sealer, ...options, ...(settings && { settings }) });
+    if (reached.embeddedUrl !== null) return { ...reached, sealer, endpoints: () => [] };
+    const endpoints = await watchEndpoints(reached.url, log);
+    const close = () => Promise.resolve(endpoints.close());
+    return { ...reached, sealer, endpoints: () => endpoints.current(), close };
   } catch (error) {
-    await embedded.stop();
+    await reached.close();
     throw error;
   }
+}
+
+/** The database as it is found, with nothing known of its secrets: the one that DATABASE_URL names, or the embedded one. */
+export async function reachDatabase(
+  config: DatabaseSettings,
+  log: Log,
+  { share }: { share: boolean },
+): Promise<ReachedDatabase> {
+  const { DATABASE_URL: url, POSTHORN_DATA_DIR: folder } = config;
+  if (url !== null) return { url, embeddedUrl: null, lost: null, close: () => Promise.resolve() };
+  const embedded = await startEmbedded({ dataDir: resolve(folder), share, log });
+  const { lost } = embedded;
+  return { url: embedded.url, embeddedUrl: embedded.url, lost, close: () => embedded.stop() };
+}
+
+/** The keys of its secrets, the newest first; one is made for an embedded database that has none yet. */
+export function secretsKeys(config: DatabaseSettings): [Buffer, ...Buffer[]] {
+  if (config.POSTHORN_SECRETS_KEY) return config.POSTHORN_SECRETS_KEY;
+  if (config.DATABASE_URL === null) return [ownKey(resolve(config.POSTHORN_DATA_DIR))];
+  throw new StartError(
+    "POSTHORN_SECRETS_KEY: needed with DATABASE_URL; make one with: openssl rand -base64 32, and keep it, or stored keys can't be read",
+  );
 }
 
 // Beside the database and not in it, so that a copy of the one alone reveals nothing.
@@ -101,8 +108,4 @@ function ownKey(dataDir: string): Buffer {
   throw new StartError(
     `POSTHORN_DATA_DIR: ${file} is not a secrets key of 32 bytes in base64; restore it from a backup`,
   );
-}
-
-function noKey(): never {
-  throw new StartError("POSTHORN_SECRETS_KEY: needed with DATABASE_URL");
 }

@@ -1,10 +1,11 @@
 import { watch } from "node:fs";
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterAll, afterEach, expect, test } from "@jest/globals";
 
 import { worksOn } from "../../src/database/embedded/postmaster.ts";
+import { until } from "../helpers/api.ts";
 import {
   cleanUp,
   makeFolder,
@@ -44,12 +45,53 @@ test("a service killed with -9 leaves its database to the next start, with every
 
 test("a server killed with -9 has every acknowledged row at the next start", async () => {
   const dataDir = await makeUsedDataDir();
-  const first = await start(dataDir, { durable: true });
-  await query(first.url, "create table kept as select generate_series(1, 1000) as n");
+  const first = spawnChild({ dataDir, durable: true });
+  const { url } = await report(first);
+  await query(url, "create table kept as select generate_series(1, 1000) as n");
+  first.process.kill("SIGKILL"); // it would start it again
+  await first.exited;
   process.kill(await serverPid(dataDir), "SIGKILL");
   const next = await start(dataDir);
   expect(next.adopted).toBe(false);
   expect(await query(next.url, "select count(*)::int as n from kept")).toEqual([{ n: 1000 }]);
+});
+
+test("a server killed with -9 is started again under its service: where it was, held, with every acknowledged row", async () => {
+  const dataDir = await makeUsedDataDir();
+  const { url } = await start(dataDir, { durable: true });
+  await query(url, "create table kept as select generate_series(1, 1000) as n");
+  const killed = await serverPid(dataDir);
+  process.kill(killed, "SIGKILL");
+  const count = () => query(url, "select count(*)::int as n from kept").catch(() => undefined); // until it is back
+  expect(await until(count, (rows) => rows !== undefined)).toEqual([{ n: 1000 }]);
+  expect(await serverPid(dataDir)).not.toBe(killed);
+  const another = await until(
+    () => refusal(start(dataDir)),
+    (message) => message !== "",
+  );
+  expect(another).toContain("another posthorn is running on the data folder");
+});
+
+test("a server that ends again and again, or can't start, is told to its service once", async () => {
+  const dataDir = await makeUsedDataDir();
+  const { url, lost } = await start(dataDir);
+  for (let i = 0; i < 3; i++) {
+    process.kill(await serverPid(dataDir), "SIGKILL");
+    await until(
+      () => query(url, "select 1").catch(() => undefined),
+      (rows) => rows !== undefined,
+    );
+  }
+  process.kill(await serverPid(dataDir), "SIGKILL");
+  expect((await lost)?.message).toMatch(/ended 4 times within ten minutes/);
+
+  const other = await makeUsedDataDir();
+  const broken = await start(other);
+  await appendFile(join(other, "postgres", "postgresql.auto.conf"), "no_such_setting = 1\n");
+  process.kill(await serverPid(other), "SIGKILL");
+  expect((await broken.lost)?.message).toMatch(
+    /^PostgreSQL did not start: .*postgresql\.auto\.conf/,
+  );
 });
 
 test("a server that died and was not reaped by its parent does not hold the next start up", async () => {

@@ -1,15 +1,16 @@
 // The first minutes with a clone: what npm runs, the first start, and what its banner says to type.
 import { once } from "node:events";
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { appendFile, cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import net, { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { expect, test } from "@jest/globals";
 
-import { caller } from "../helpers/api.ts";
+import { clusterIn } from "../../src/database/embedded/data-dir.ts";
+import { caller, until } from "../helpers/api.ts";
 import { createTestDatabase } from "../helpers/database.ts";
-import { afterwards, posthorn, readyPosthorn, ROOT, run } from "../helpers/process.ts";
+import { afterwards, makeDataDir, posthorn, readyPosthorn, ROOT, run } from "../helpers/process.ts";
 
 const ADMIN_KEY = "an-admin-key-of-24-characters";
 
@@ -52,6 +53,34 @@ test("the banner's own example is taken where receivers on this machine are not,
   await post("webhooks.subscribe", JSON.parse(body) as object).expect(200);
 });
 
+test("an embedded PostgreSQL that is killed is started again; the service goes on, with few words", async () => {
+  const dataDir = await makeDataDir();
+  const env = { POSTHORN_DATA_DIR: dataDir, POSTHORN_ADMIN_KEY: ADMIN_KEY };
+  const service = await readyPosthorn(["serve"], env);
+  const post = caller({ url: service.url, adminKey: ADMIN_KEY });
+  const before = service.stdout.split("\n").length;
+  process.kill(await postmasterOf(dataDir), "SIGKILL");
+  await service.line(/"msg":"the data folder is held again"/);
+  const publish = () => post("events.publish", { type: "message.created", payload: 1 });
+  await until(publish, ({ status }) => status === 200);
+  expect(service.stdout.split("\n").length - before).toBeLessThan(60);
+  expect(await service.stop()).toMatchObject({ code: 0 });
+});
+
+test("one that can't be started again ends the service, with one line", async () => {
+  const dataDir = await makeDataDir();
+  const env = { POSTHORN_DATA_DIR: dataDir, POSTHORN_ADMIN_KEY: ADMIN_KEY };
+  const service = await readyPosthorn(["serve"], env);
+  await service.line(/for psql/);
+  await appendFile(join(clusterIn(dataDir), "postgresql.auto.conf"), "no_such_setting = 1\n");
+  process.kill(await postmasterOf(dataDir), "SIGKILL");
+  expect(await service.exited).toMatchObject({ code: 1 });
+  expect(service.stderr).toMatch(
+    /^posthorn: PostgreSQL did not start: .*postgresql\.auto\.conf.*\n$/m,
+  );
+  expect(service.stdout.split("\n").length).toBeLessThan(60);
+});
+
 test.each([
   ["the sources are there too", ["package.json", "scripts"], /nothing is built.*npm ci/],
   ["package.json is there alone, as in a layer of an image", ["package.json"], /^$/],
@@ -63,6 +92,9 @@ test.each([
   expect(await prepare.exited).toEqual({ code: 0, signal: null });
   expect(prepare.stderr.trim()).toMatch(words);
 });
+
+const postmasterOf = async (dataDir: string) =>
+  Number.parseInt(await readFile(join(clusterIn(dataDir), "postmaster.pid"), "utf8"), 10);
 
 /** Ends a process that should be gone; says whether it was there. */
 function end(pid: number): boolean {

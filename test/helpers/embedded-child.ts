@@ -2,10 +2,14 @@
 import { createLog } from "../../src/kernel/log.ts";
 import { startEmbedded } from "../../src/database/embedded.ts";
 
-const options = JSON.parse(process.argv[2] ?? "{}") as { dataDir: string; share?: boolean };
+const options = JSON.parse(process.argv[2] ?? "{}") as {
+  dataDir: string;
+  share?: boolean;
+  durable?: boolean;
+};
 
 try {
-  const database = await startEmbedded({ ...options, durable: false, log: createLog("error") });
+  const database = await startEmbedded({ durable: false, ...options, log: createLog("error") });
   const { url, adopted } = database;
   process.on("SIGINT", () => process.stdout.write("draining\n"));
   process.once("SIGTERM", () => void database.stop().then(() => process.exit(0)));

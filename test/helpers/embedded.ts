@@ -97,7 +97,7 @@ export type Child = {
 
 /** Starts `embedded-child.ts`, or that of another checkout with what it has of PostgreSQL, in a process group of its own. */
 export function spawnChild(
-  options: { dataDir: string; share?: boolean },
+  options: { dataDir: string; share?: boolean; durable?: boolean },
   { checkout, env = {} }: { checkout?: string; env?: Record<string, string> } = {},
 ): Child {
   const tsx = createRequire(import.meta.url).resolve("tsx");

@@ -1,49 +1,83 @@
-// Keeps the owner's session: when the database restarts, the lock is taken again.
+// Keeps the owner's session: when the database restarts, or has to be started again, the lock is taken again.
 import type pg from "pg";
 
-import { sleep } from "../../kernel/clock.ts";
-import { SECOND } from "../../kernel/duration.ts";
+import { monotonic, sleep } from "../../kernel/clock.ts";
+import { MINUTE, SECOND } from "../../kernel/duration.ts";
+import { StartError } from "../../kernel/errors.ts";
 import type { Log } from "../../kernel/log.ts";
 import { tryOwnership } from "./ownership.ts";
 
 const RETRY_MS = 1 * SECOND;
+const RESTARTS_MAX = 3; // within ten minutes: a server that ends again and again is not mended by starting it
+const RESTARTS_WITHIN_MS = 10 * MINUTE;
+
+/** Connects anew; a server that has ended is started first. Throws a StartError where it can't be. */
+export type Reopen = (signal: AbortSignal) => Promise<{ session: pg.Client; launched: boolean }>;
 
 /**
- * Watches `session` and replaces it when it is lost, until `stopping` aborts. Never throws; answers the session that
- * it holds then, so that the lock outlives the server.
+ * Watches `session` and replaces it when it is lost, until `stopping` aborts; answers the session that it holds then, so
+ * that the lock outlives the server. Throws a StartError where the server has ended and can't be started again.
  */
 export async function keepOwnership(
   session: pg.Client,
-  options: { open: () => Promise<pg.Client>; stopping: AbortSignal; log: Log },
+  options: { reopen: Reopen; stopping: AbortSignal; log: Log },
 ): Promise<pg.Client | undefined> {
-  const { open, stopping, log } = options;
+  const { stopping, log } = options;
+  const told = tellOnce(log);
+  const restarts = countRestarts();
   let held: pg.Client | undefined = session;
   while (!stopping.aborted) {
     if (held !== undefined) {
       if (await endedBy(held, stopping)) break;
-      log.warn("the connection that holds the data folder was lost");
+      told("the connection that holds the data folder was lost");
       held = undefined;
     }
-    held = await retake(open, log);
+    held = await retake(options, restarts, told);
     if (held === undefined) await sleep(RETRY_MS, stopping);
+    else told("the data folder is held again");
   }
   return held;
 }
 
-async function retake(open: () => Promise<pg.Client>, log: Log): Promise<pg.Client | undefined> {
+async function retake(
+  { reopen, stopping }: { reopen: Reopen; stopping: AbortSignal },
+  restarted: () => void,
+  told: (text: string, err?: unknown) => void,
+): Promise<pg.Client | undefined> {
   let session: pg.Client | undefined;
   try {
-    session = await open();
-    if (await tryOwnership(session)) {
-      log.info("the data folder is held again");
-      return session;
-    }
-    log.error("another posthorn has taken the data folder: stop one of the two");
-  } catch (err) {
-    log.warn({ err }, "the embedded database can't be reached");
+    const opened = await reopen(stopping);
+    session = opened.session;
+    if (opened.launched) restarted();
+    if (await tryOwnership(session)) return session;
+    told("another posthorn has taken the data folder: stop one of the two");
+  } catch (error) {
+    if (error instanceof StartError && !stopping.aborted) throw error;
+    if (!stopping.aborted) told("the embedded database can't be reached", error);
   }
   await session?.end().catch(() => undefined);
   return undefined;
+}
+
+// Throws at one restart too many.
+function countRestarts(): () => void {
+  let at: number[] = [];
+  return () => {
+    at = [...at.filter((each) => monotonic() - each < RESTARTS_WITHIN_MS), monotonic()];
+    if (at.length > RESTARTS_MAX)
+      throw new StartError(
+        `the embedded PostgreSQL ended ${at.length} times within ten minutes: postgres.log in the data folder says why`,
+      );
+  };
+}
+
+// A line for each change of the state, none for each try.
+function tellOnce(log: Log): (text: string, err?: unknown) => void {
+  let last = "";
+  return (text, err) => {
+    if (text !== last) log.warn({ ...(err !== undefined && { err }) }, text);
+    last = text;
+  };
 }
 
 /** Answers true when we stop, false when the session ends by itself. */

@@ -12,6 +12,8 @@ export type Place = {
   user: ServerUser | undefined;
   binDir: string | undefined;
   durable: boolean;
+  /** Of the server that ended, where it is started again. */
+  socketDir?: string;
   readyBy: number;
 };
 

@@ -1,6 +1,6 @@
 // The folder of the server's socket: short, because a socket's path ends at 107 bytes (103 on macOS), and private,
 // because whoever reaches the socket is trusted.
-import { chown, mkdtemp, rmdir, unlink } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, rmdir, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
@@ -10,9 +10,13 @@ import type { ServerUser } from "./server-user.ts";
 export const SOCKET_PORT = 5432; // only a part of the socket's name
 const PARENT_BYTES_MAX = 70; // leaves room for /posthorn-XXXXXX/.s.PGSQL.5432.lock
 
-/** Makes a folder of mode 0700 that belongs to the server's user. */
-export async function makeSocketDir(user: ServerUser | undefined): Promise<string> {
-  const socketDir = await mkdtemp(join(await parentFor(user), "posthorn-"));
+/** Makes a folder of mode 0700 that belongs to the server's user: `at` where it was before, since its clients know that. */
+export async function makeSocketDir(user: ServerUser | undefined, at?: string): Promise<string> {
+  if (at !== undefined) {
+    await removeSocketDir(at);
+    await mkdir(at, { mode: 0o700 });
+  }
+  const socketDir = at ?? (await mkdtemp(join(await parentFor(user), "posthorn-")));
   if (user) await chown(socketDir, user.uid, user.gid);
   return socketDir;
 }
