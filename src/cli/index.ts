@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: `posthorn serve`, `api`, `worker`, `migrate`, `openapi`, `keys create`, `secrets rotate`, `listen`.
+// The command line: `posthorn serve`, `api`, `worker`, `migrate`, `openapi`, `keys create`, `secrets rotate`, `secrets abandon`, `listen`.
 import { Command, Option } from "commander";
 
 import { StartError } from "../kernel/errors.ts";
@@ -12,7 +12,7 @@ import { receiveHere } from "./listen.ts";
 import { migrateDatabase } from "./migrate.ts";
 import { printOpenapi } from "./openapi.ts";
 import { say } from "./process.ts";
-import { rotateKeys } from "./secrets.ts";
+import { abandonLostKey, rotateKeys } from "./secrets.ts";
 import { run } from "./serve.ts";
 
 const program = new Command("posthorn")
@@ -72,14 +72,19 @@ program
   )
   .action(createApiKey);
 
-program
-  .command("secrets")
-  .description("what is encrypted at rest")
+const secrets = program.command("secrets").description("what is encrypted at rest");
+secrets
   .command("rotate")
   .description(
     "encrypt it all with the newest key of POSTHORN_SECRETS_KEY, so that older ones can go",
   )
   .action(rotateKeys);
+secrets
+  .command("abandon")
+  .description(
+    "go on with a new POSTHORN_SECRETS_KEY where the old one is lost: pauses and lists what it sealed",
+  )
+  .action(abandonLostKey);
 
 program
   .command("listen")

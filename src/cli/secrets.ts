@@ -1,8 +1,11 @@
-// `posthorn secrets rotate`: what is encrypted at rest, encrypted anew with the newest key.
+// `posthorn secrets`: what is encrypted at rest, encrypted anew with the newest key, or given up where its key is lost.
 import { connect } from "../database/connect.ts";
-import { openDatabase } from "../database/open.ts";
+import { openDatabase, reachDatabase, secretsKeys } from "../database/open.ts";
+import { prepareDatabase } from "../database/prepare.ts";
+import { createSealer } from "../database/sealed.ts";
 import { writeCatalogue } from "../event-types/catalogue/write.ts";
 import { silentLog } from "../kernel/log.ts";
+import { abandonSecrets, tellAbandon } from "../store/secrets-abandon.ts";
 import { rotateSecrets, tellRotation } from "../store/secrets-rotation.ts";
 import { endSignal, readConfig, say } from "./process.ts";
 
@@ -20,6 +23,23 @@ export async function rotateKeys(): Promise<void> {
     if (end.isInterrupted || end.left > 0) process.exitCode = 1;
   } finally {
     await connection.close();
+    await database.close();
+  }
+}
+
+/** Goes on without a key that is lost, and tells what is lost with it. */
+export async function abandonLostKey(): Promise<void> {
+  const config = readConfig();
+  if (config.DATABASE_URL !== null) secretsKeys(config); // before anything is done
+  const database = await reachDatabase(config, silentLog, { share: true });
+  try {
+    await prepareDatabase(database.url, { log: silentLog, seed: writeCatalogue });
+    const connection = connect(database.url, { name: "secrets", max: 1, log: silentLog });
+    const end = await abandonSecrets(connection.db, createSealer(secretsKeys(config)), say).finally(
+      () => connection.close(),
+    );
+    say(tellAbandon(end));
+  } finally {
     await database.close();
   }
 }

@@ -103,7 +103,7 @@ export async function checkSecretsKey(db: Db, sealer: Sealer): Promise<void> {
     sealer.open(Buffer.from(value, "base64"), MARK_PLACE);
   } catch (error) {
     throw new StartError(
-      "POSTHORN_SECRETS_KEY: not the key that this database's secrets are sealed with; pass that one (with a newer one before it, comma-separated, to rotate)",
+      "POSTHORN_SECRETS_KEY: not the key that this database's secrets are sealed with; pass that one (with a newer one before it, comma-separated, to rotate); where it is lost: posthorn secrets abandon",
       { cause: error },
     );
   }

@@ -17,12 +17,13 @@ const FIELDS = {
 type Column = keyof typeof FIELDS;
 const COLUMNS = Object.keys(FIELDS) as Column[];
 
-type SealedRow = Record<Column, Buffer | null> & {
+export type SealedRow = Record<Column, Buffer | null> & {
   webhook_id: number;
   tenant: string;
   id: string;
   /** The overlap of the key that was rotated out has ended. */
   is_over: boolean;
+  is_deleted: boolean;
 };
 
 export type RotationEnd = {
@@ -141,14 +142,21 @@ function changesOf(sealer: Sealer, row: SealedRow) {
   return { changes, resealed, unreadable };
 }
 
-async function listSealed(
+/** Which values of a webhook no key given opens. */
+export function unreadableOf(sealer: Sealer, row: SealedRow): string[] {
+  return changesOf(sealer, row).unreadable;
+}
+
+/** The next webhooks that hold sealed values, behind the one given. */
+export async function listSealed(
   db: Db,
   after: number,
   last = Number.MAX_SAFE_INTEGER,
 ): Promise<SealedRow[]> {
   const { rows } = await sql<SealedRow>`
     select webhook_id, tenant, id, headers_sealed, signature_key_sealed, previous_key_sealed,
-      previous_key_sealed is not null and previous_key_expires_at <= now() as is_over
+      previous_key_sealed is not null and previous_key_expires_at <= now() as is_over,
+      deleted_at is not null as is_deleted
     from posthorn.webhooks
     where webhook_id > ${after} and webhook_id <= ${last}
       and (headers_sealed is not null or signature_key_sealed is not null or previous_key_sealed is not null)
