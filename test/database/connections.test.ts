@@ -4,6 +4,9 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 
 import { shareOut, sumOf, type Role } from "../../src/database/connections.ts";
+import { prepareDatabase } from "../../src/database/prepare.ts";
+import { writeCatalogue } from "../../src/event-types/catalogue/write.ts";
+import { silentLog } from "../../src/kernel/log.ts";
 import { caller } from "../helpers/api.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { query } from "../helpers/embedded.ts";
@@ -31,27 +34,39 @@ describe.each(ROLES)("posthorn %s", (role) => {
   });
 });
 
+/** A database that is made ready by its owner, and a role that may use it and no more. */
+async function databaseOf(role: string): Promise<TestDatabase & { urlOfRole: string }> {
+  const database = await createTestDatabase();
+  await prepareDatabase(database.url, { log: silentLog, seed: writeCatalogue });
+  await query(
+    database.url,
+    `create role ${role} login;
+     grant usage on schema posthorn to ${role};
+     grant all on all tables in schema posthorn to ${role};
+     grant all on all sequences in schema posthorn to ${role};
+     grant execute on all functions in schema posthorn to ${role};
+     select posthorn.allow_publish('${role}', 'default')`,
+  );
+  return {
+    url: database.url,
+    urlOfRole: `${database.url}${database.url.includes("?") ? "&" : "?"}user=${role}`,
+    async drop() {
+      await query(database.url, `drop owned by ${role}; drop role ${role}`);
+      await database.drop();
+    },
+  };
+}
+
 describe("a role that may have four connections", () => {
   const role = `limited_${randomBytes(4).toString("hex")}`;
-  let database: TestDatabase;
+  let database: Awaited<ReturnType<typeof databaseOf>>;
   let url: string;
   beforeAll(async () => {
-    database = await createTestDatabase();
-    url = `${database.url}${database.url.includes("?") ? "&" : "?"}user=${role}`;
-    await query(
-      database.url,
-      `create role ${role} login connection limit 4;
-       grant usage on schema posthorn to ${role};
-       grant all on all tables in schema posthorn to ${role};
-       grant all on all sequences in schema posthorn to ${role};
-       grant execute on all functions in schema posthorn to ${role};
-       insert into posthorn.publishers values ('${role}', 'default')`,
-    );
+    database = await databaseOf(role);
+    url = database.urlOfRole;
+    await query(database.url, `alter role ${role} connection limit 4`);
   });
-  afterAll(async () => {
-    await query(database.url, `drop owned by ${role}; drop role ${role}`);
-    await database.drop();
-  });
+  afterAll(() => database.drop());
 
   test("has its service refused with the usual number, told what to set, and ready with four", async () => {
     await expect(startTestService({ DATABASE_URL: url })).rejects.toThrow(
@@ -79,21 +94,11 @@ describe("a role that may have four connections", () => {
 });
 
 test("a database that lets in too few is told, with what it takes where no setting would help", async () => {
-  const role = `limited_${randomBytes(4).toString("hex")}`;
-  const database = await createTestDatabase();
+  const database = await databaseOf(`limited_${randomBytes(4).toString("hex")}`);
   const name = new URL(database.url).pathname.slice(1);
-  const url = `${database.url}${database.url.includes("?") ? "&" : "?"}user=${role}`;
-  await query(
-    database.url,
-    `create role ${role} login;
-     grant usage on schema posthorn to ${role};
-     grant all on all tables in schema posthorn to ${role};
-     grant execute on all functions in schema posthorn to ${role};
-     alter database ${name} connection limit 3`,
-  );
-  await expect(startTestService({ DATABASE_URL: url })).rejects.toThrow(
+  await query(database.url, `alter database ${name} connection limit 3`);
+  await expect(startTestService({ DATABASE_URL: database.urlOfRole })).rejects.toThrow(
     /the database test_\w+ lets in 3 connections.*raise that: posthorn serve needs 4 at least/,
   );
-  await query(database.url, `drop owned by ${role}; drop role ${role}`);
   await database.drop();
 });
