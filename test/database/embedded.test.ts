@@ -3,6 +3,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterAll, afterEach, expect, test } from "@jest/globals";
+import pg from "pg";
 import { pino } from "pino";
 
 import {
@@ -157,6 +158,22 @@ test("a service that loses the connection that holds its folder takes the folder
   );
   await heldAgain;
   expect(await refusal(start(dataDir))).toContain("another posthorn is running");
+});
+
+test("another role that holds the folder's lock delays a start, and no more", async () => {
+  const dataDir = await makeUsedDataDir();
+  const guest = await start(dataDir, { share: true });
+  await query(guest.url, "create role stranger login");
+  const url = new URL(guest.url);
+  url.searchParams.set("user", "stranger");
+  const stranger = new pg.Client({ connectionString: url.href });
+  stranger.on("error", () => {});
+  const ended = new Promise((resolve) => stranger.once("end", () => resolve(null)));
+  await stranger.connect();
+  await stranger.query("select pg_advisory_lock(1886352244, 1)");
+  const owner = await start(dataDir);
+  expect(await query(owner.url, "select 1 as n")).toEqual([{ n: 1 }]);
+  await ended;
 });
 
 test("a server that can't start is quoted in one line", async () => {

@@ -24,7 +24,24 @@ export async function takeOwnership(session: pg.Client, dataDir: string): Promis
 }
 
 /** Makes this session the owner's where nobody else is. */
-export const tryOwnership = (session: pg.Client) => ask(session, `pg_try_advisory_lock(${OWNER})`);
+export async function tryOwnership(session: pg.Client): Promise<boolean> {
+  await endStrangers(session);
+  return ask(session, `pg_try_advisory_lock(${OWNER})`);
+}
+
+// Every role sees these locks and can hold them; ours are held by our own role alone. A stranger is ended, with its lock, and
+// may delay us by that and no more.
+async function endStrangers(session: pg.Client): Promise<void> {
+  await session.query(
+    `select pg_terminate_backend(held.pid, ${OWNER_WAIT_MS_MAX})
+     from (
+       select distinct l.pid from pg_catalog.pg_locks as l
+       where l.locktype = 'advisory' and (l.classid, l.objid) in ((${OWNER}), (${GUEST})) and l.granted
+     ) as held
+     join pg_catalog.pg_stat_activity as a on a.pid = held.pid
+     where a.usename <> current_user and a.datname = current_database()`,
+  );
+}
 
 /** Makes this session a guest's: whoever started the server sees that it is in use. */
 export const enterAsGuest = (session: pg.Client) =>
