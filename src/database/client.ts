@@ -1,23 +1,17 @@
-// One connection, for what needs its own: each with the settings that every session of ours has.
+// One connection, for what needs its own: with the settings that every session of ours has.
 import pg from "pg";
 
 import { SECOND } from "../kernel/duration.ts";
-import { sessionSettings, type Settings } from "./session-settings.ts";
+import { sessionSettings } from "./session-settings.ts";
 
 const CONNECT_TIMEOUT_MS = 10 * SECOND;
 
-/** Connects. One that is lost later shows at its next statement. `driver` is what the driver goes by beside the settings. */
-export async function openClient(
-  url: string,
-  name: string,
-  settings: Settings = {},
-  driver: pg.ClientConfig = {},
-): Promise<pg.Client> {
-  const session = sessionSettings(url, name, settings);
+/** Connects. A connection that is lost later shows at its next statement. */
+export async function openClient(url: string, name: string): Promise<pg.Client> {
+  const session = sessionSettings(url, name);
   const client = new pg.Client({
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     ...session.config,
-    ...driver,
   });
   client.on("error", () => {});
   try {

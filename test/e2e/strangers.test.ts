@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import pg from "pg";
 
+import { connect } from "../../src/database/connect.ts";
 import { retirePartitions } from "../../src/queue/retention.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
@@ -130,7 +131,15 @@ test("nothing of it runs while the service migrates, and does all that it does",
     await call(operation, body);
   await until(list, (found: Delivery[]) => found.every(({ status }) => status !== "pending"));
   await call("deliveries.list", { status: "dead", webhook_id: webhooks[3].id });
-  await retirePartitions({ url, retentionD: 1, payloadRetentionD: 1, log: silentLog });
+  const upkeep = connect(url, { name: "retention", max: 1, log: silentLog, plans: "pinned" });
+  const { dropped } = await retirePartitions({
+    pool: upkeep.pool,
+    retentionD: 0,
+    payloadRetentionD: 0,
+    log: silentLog,
+  });
+  expect(dropped).toHaveLength(4); // yesterday's
+  await upkeep.close();
   await service.stop(); // the last settles and sweeps
   service = undefined;
   expect(await stranger.ran()).toEqual(NOTHING);
