@@ -7,7 +7,7 @@ import { pageInput, pageOutput } from "../kernel/lists.ts";
 
 const CHANNEL_MAX = 255;
 const IDEMPOTENCY_KEY_MAX = 255;
-const PUBLISH_MANY_MAX = 1_000;
+export const PUBLISH_MANY_MAX = 1_000;
 
 const type = z
   .string()

@@ -5,6 +5,7 @@ import type { Log } from "../kernel/log.ts";
 import type { Context, Caller } from "../rpc/trpc.ts";
 import type { FindKey } from "../kernel/scopes.ts";
 import { authenticate } from "./auth.ts";
+import { createReadJson } from "./body.ts";
 import { docsEndpoints } from "./docs.ts";
 import { dotEndpoints, type Doors } from "./dot-endpoints.ts";
 import { errorHandler, notFound } from "./errors.ts";
@@ -37,6 +38,7 @@ export function createApp({
     authenticate: (request) => authenticate(request.headers, findKey),
     admit: createAdmit(ratePerKey),
     openAnswer: createOpenAnswers(),
+    readJson: createReadJson(),
     createContext,
   };
   app.use(docsEndpoints(openapiYaml()));

@@ -2,9 +2,12 @@
 import type { Readable } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 
-import type { Request } from "express";
+import type { Request, Response } from "express";
 
-import { invalid, PosthornError } from "../kernel/errors.ts";
+import { PosthornError } from "../kernel/errors.ts";
+import { takeApart, takeWhole, type LargeList } from "./json-pieces.ts";
+import { createLargeBodies, type LargeBodies } from "./large-bodies.ts";
+import { parsePieces } from "./parse.ts";
 
 const BODY_BYTES_MAX = 1024 * 1024; // no single request but the large ones needs more
 const LARGE_BODY_BYTES_MAX = 16 * 1024 * 1024; // a thousand events of 16 KiB
@@ -15,21 +18,47 @@ const DECODERS: Record<string, () => NodeJS.ReadWriteStream & Readable> = {
   br: createBrotliDecompress,
 };
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+/** Reads a request's JSON; no body is undefined. Throws the 415, 413, 429 or 400. */
+export type ReadJson = (
+  request: Request,
+  response: Response,
+  wanted: {
+    keyId: string;
+    large: LargeList | undefined;
+    /** How deep the large list stands: in a batch of tRPC one level deeper. */
+    depth: number;
+  },
+) => Promise<unknown>;
 
-/** Reads a request's JSON; no body is undefined. Throws the 415, 413 or 400. */
-export async function readJson(request: Request, large: boolean): Promise<unknown> {
-  if (!hasBody(request)) return undefined;
-  if (!isJson(request.headers["content-type"]))
-    throw new PosthornError(
-      "unsupported_media_type",
-      "the body has to be JSON in UTF-8: send Content-Type: application/json",
-    );
-  // One that says its size is refused before any of it is read.
-  const limit = large ? LARGE_BODY_BYTES_MAX : BODY_BYTES_MAX;
-  if (Number(request.headers["content-length"]) > limit) throw tooLarge(large);
-  const text = decode(await readBytes(request, large));
-  return text === "" ? undefined : parseJson(text, "the body");
+/** Makes the reader of one process. */
+export function createReadJson(bodies: LargeBodies = createLargeBodies()): ReadJson {
+  return async (request, response, { keyId, large, depth }) => {
+    if (!hasBody(request)) return undefined;
+    if (!isJson(request.headers["content-type"]))
+      throw new PosthornError(
+        "unsupported_media_type",
+        "the body has to be JSON in UTF-8: send Content-Type: application/json",
+      );
+    // One that says its size is refused before any of it is read.
+    const bytesMax = large ? LARGE_BODY_BYTES_MAX : BODY_BYTES_MAX;
+    const told = Number(request.headers["content-length"] ?? 0);
+    if (told > bytesMax) throw tooLarge(large !== undefined);
+    const found = { isLarge: false };
+    const noteSize = (bytes: number, atMost: number) => {
+      if (bytes > bytesMax) throw tooLarge(large !== undefined);
+      if (found.isLarge || bytes <= BODY_BYTES_MAX) return;
+      found.isLarge = true;
+      bodies.begin(keyId, atMost, response);
+    };
+    noteSize(told, told);
+    const taken = large ? takeApart(depth, large) : takeWhole();
+    await readChunks(request, (chunk, bytes) => {
+      noteSize(bytes, bytesMax);
+      taken.push(chunk);
+    });
+    const parse = () => parsePieces(taken.end(), depth, large);
+    return found.isLarge ? bodies.inTurn(parse) : parse();
+  };
 }
 
 function hasBody(request: Request): boolean {
@@ -49,14 +78,12 @@ function isJson(contentType: string | undefined): boolean {
   );
 }
 
-// Express's reader tells of a body that is too large when all of it has come. This one answers at the first byte above the
-// limit, decompressed ones counted as they are; Node drops what follows, for 30 s at most.
-function readBytes(request: Request, large: boolean): Promise<Buffer> {
-  const limit = large ? LARGE_BODY_BYTES_MAX : BODY_BYTES_MAX;
+// Express's reader tells of a body that is too large when all of it has come. This one ends where `take` throws, decompressed
+// bytes counted as they are; Node drops what follows, for 30 s at most.
+function readChunks(request: Request, take: (chunk: Buffer, bytes: number) => void): Promise<void> {
   const source = decoded(request);
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
+    let bytes = 0;
     const end = (settle: () => void) => {
       source.removeAllListeners("data");
       if (source !== request) {
@@ -72,11 +99,15 @@ function readBytes(request: Request, large: boolean): Promise<Buffer> {
         reject(new PosthornError("invalid_request", message, { cause }));
       });
     source.on("data", (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > limit) end(() => reject(tooLarge(large)));
-      else chunks.push(chunk);
+      bytes += chunk.length;
+      try {
+        take(chunk, bytes);
+      } catch (error) {
+        const refused = error as Error;
+        end(() => reject(refused));
+      }
     });
-    source.once("end", () => end(() => resolve(Buffer.concat(chunks))));
+    source.once("end", () => end(resolve));
     source.on("error", broken);
     request.on("error", broken);
     request.once("close", () => {
@@ -101,26 +132,4 @@ function tooLarge(large: boolean): PosthornError {
     "body_too_large",
     `the body may have ${large ? "16 MiB" : "1 MiB"} at most; send less at a time`,
   );
-}
-
-function decode(bytes: Buffer): string {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    throw invalid("", "the body is not UTF-8");
-  }
-}
-
-/** Parses `what` a caller has sent. Throws the 400. */
-// The engine's own text quotes the body, which may hold a secret: only where it broke is told.
-export function parseJson(text: string, what: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    const position = /position (\d+)/.exec((error as Error).message)?.[1];
-    throw invalid(
-      "",
-      `${what} is not JSON${position === undefined ? "" : `, from character ${position} on`}; send a JSON object`,
-    );
-  }
 }

@@ -7,14 +7,17 @@ import { unknownOperation } from "../rpc/errors.ts";
 import { appRouter, OPERATIONS } from "../rpc/router.ts";
 import { authorize, type Caller, type Context } from "../rpc/trpc.ts";
 import { abortedWith, answerJson } from "./answer.ts";
-import { readJson } from "./body.ts";
+import type { ReadJson } from "./body.ts";
 import type { OpenAnswer } from "./open-answers.ts";
 import type { Admit } from "./rate.ts";
+
+const LARGE_LIST_DEPTH = 2; // {"events": [
 
 export type Doors = {
   authenticate(request: Request): Promise<Caller>;
   admit: Admit;
   openAnswer: OpenAnswer;
+  readJson: ReadJson;
   createContext(caller: Caller): Context;
 };
 
@@ -26,6 +29,7 @@ export function dotEndpoints({
   authenticate,
   admit,
   openAnswer,
+  readJson,
   createContext,
 }: Doors): RequestHandler {
   return async (request, response) => {
@@ -43,7 +47,11 @@ export function dotEndpoints({
     authorize(operation.meta, caller, operation.name);
     await admit(caller.keyId);
     await openAnswer(caller.keyId, operation.type === "query", response);
-    const sent = await readJson(request, operation.meta.largeBody ?? false);
+    const sent = await readJson(request, response, {
+      keyId: caller.keyId,
+      large: operation.meta.largeBody,
+      depth: LARGE_LIST_DEPTH,
+    });
     const body = sent === undefined ? {} : sent;
     const answer: unknown = await callTRPCProcedure({
       router: appRouter,

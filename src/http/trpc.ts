@@ -9,8 +9,8 @@ import { callerError, unknownOperation } from "../rpc/errors.ts";
 import { appRouter, OPERATIONS, type Operation } from "../rpc/router.ts";
 import type { Context } from "../rpc/trpc.ts";
 import { abortedWith } from "./answer.ts";
-import { parseJson, readJson } from "./body.ts";
 import type { Doors } from "./dot-endpoints.ts";
+import { parseJson } from "./parse.ts";
 import {
   answerCalls,
   failure,
@@ -25,7 +25,7 @@ type Judged = { context: Context; inputs: readonly unknown[] } | { error: unknow
 
 /** Serves tRPC; reads go by GET or POST, keys in headers only. */
 export function trpcEndpoint(
-  { authenticate, admit, openAnswer, createContext }: Doors,
+  { authenticate, admit, openAnswer, readJson, createContext }: Doors,
   log: Log,
 ): RequestHandler {
   return async (request, response) => {
@@ -77,10 +77,11 @@ export function trpcEndpoint(
     await admit(caller.keyId, reached.length);
     const isRead = reached.some((operation) => operation?.type === "query");
     await openAnswer(caller.keyId, isRead, response);
-    const isLarge = reached.some((operation) => operation?.meta.largeBody);
+    const large = reached.find((operation) => operation?.meta.largeBody)?.meta.largeBody;
+    const depth = asked.isBatch ? 3 : 2; // {"0": {"events": [
     const sent =
       request.method === "POST"
-        ? await readJson(request, isLarge)
+        ? await readJson(request, response, { keyId: caller.keyId, large, depth })
         : asked.input === null
           ? undefined
           : parseJson(asked.input, "the input");

@@ -10,6 +10,21 @@ export function depthExceeds(value: unknown, max: number): boolean {
   return false;
 }
 
+/** The same of a JSON text. */
+export function textDepthExceeds(text: string, max: number): boolean {
+  if (text.length <= 2 * max) return false; // each level has two brackets
+  let [depth, isString] = [0, false];
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '"') isString = !isString;
+    else if (isString) at += character === "\\" ? 1 : 0;
+    else if (character === "[" || character === "{") {
+      if (++depth > max) return true;
+    } else if (character === "]" || character === "}") depth--;
+  }
+  return false;
+}
+
 /** Whether a number in a JSON value is none: JSON.parse makes Infinity of 1e400, and JSON.stringify null of that. */
 export function holdsInfinity(value: unknown): boolean {
   const pending = [value];

@@ -1,6 +1,6 @@
 // events.*: the one definition of each operation on events.
 import { erase } from "../events/erase.ts";
-import { publish, publishMany } from "../events/publish.ts";
+import { keepPayloadAsText, publish, publishMany } from "../events/publish.ts";
 import * as events from "../events/read.ts";
 import * as schema from "../events/schema.ts";
 import { MANAGERS, PUBLISHERS, READERS } from "../kernel/scopes.ts";
@@ -38,7 +38,7 @@ export const eventsRouter = router({
     sharesItself: true,
     request: { events: [sent, { ...sent, payload: { id: 2 } }] },
     response: { data: [published, { ...published, id: "evt_019c13f8d2007a1f80014c1b7a9e22d2" }] },
-    largeBody: true,
+    largeBody: { name: "events", itemsMax: schema.PUBLISH_MANY_MAX, keep: keepPayloadAsText },
   })
     .input(schema.publishManyInput)
     .output(schema.publishedMany)

@@ -41,8 +41,15 @@ export type OperationMeta = {
   locks?: "id" | "name" | "tenant";
   /** Set where it takes places itself, and only for as long as it needs the database. */
   sharesItself?: true;
-  /** For a body of up to 16 MiB instead of 1 MiB. */
-  largeBody?: boolean;
+  /**
+   * For a body of up to 16 MiB instead of 1 MiB, by the items of this list, 1 MiB each. `keep` is what is kept of an item
+   * when it is parsed, in place of all that parsing makes of it.
+   */
+  largeBody?: {
+    name: string;
+    itemsMax: number;
+    keep?: (item: unknown, index: number) => unknown;
+  };
 };
 
 const t = initTRPC

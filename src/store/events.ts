@@ -4,6 +4,8 @@ import type pg from "pg";
 
 import type { Db } from "../database/connect.ts";
 import type { Sized } from "../kernel/lists.ts";
+import { sliced } from "../kernel/slices.ts";
+import { plainArray } from "../database/array-literal.ts";
 import { partsBack, readParts, readSpan, spanOf, within, type Span } from "./days.ts";
 import { BUCKET } from "./tenant.ts";
 import { withinBytes } from "./within-bytes.ts";
@@ -34,31 +36,52 @@ export async function storeEvents(
 ): Promise<StoredEvent[]> {
   const column = <T>(pick: (event: NewEvent) => T): T[] => events.map(pick);
   const isLimited = lockMsMax !== undefined;
+  const payloads = await asBytes(column((event) => event.payload));
   const { rows } = await pool.query<StoredEvent>({
     name: isLimited ? "publish within" : "publish",
     text: isLimited ? STORE_WITHIN : `select event_id, matched, duplicate from ${STORE})`,
     values: [
       tenant,
       column((event) => event.type),
-      column((event) => event.payload),
+      payloads.bytes,
       column((event) => event.channel),
       column((event) => event.timestamp),
       column((event) => event.idempotencyKey),
       events.every((event) => event.isJudged) ? true : null,
+      payloads.ends,
       ...(isLimited ? [String(lockMsMax)] : []),
     ],
   });
   return rows;
 }
 
-const STORE =
-  "posthorn.store_events($1, $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::boolean";
+// Texts as one run of bytes, each with its end. In an array the driver would escape each of their quotes and backslashes: a
+// list of 16 MiB of them held the process for seconds.
+async function asBytes(texts: readonly string[]): Promise<{ bytes: Buffer; ends: string }> {
+  const rest = sliced();
+  const parts: Buffer[] = [];
+  const ends: number[] = [];
+  for (const text of texts) {
+    const part = Buffer.from(text);
+    parts.push(part);
+    ends.push((ends.at(-1) ?? 0) + part.length);
+    await rest();
+  }
+  return { bytes: Buffer.concat(parts), ends: plainArray(ends) };
+}
+
+const PAYLOADS = `array(
+  select convert_from(substring($3::bytea from coalesce(lag(upto) over (order by item), 0) + 1
+    for upto - coalesce(lag(upto) over (order by item), 0)), 'UTF8')
+  from unnest($8::integer[]) with ordinality as payload (upto, item) order by item)`;
+
+const STORE = `posthorn.store_events($1, $2::text[], ${PAYLOADS}, $4::text[], $5::timestamptz[], $6::text[], $7::boolean`;
 
 // One statement, and so one round trip and one commit. The limit is set first, since the function is given what that
 // answers: whether it is null, which it never is.
 const STORE_WITHIN = `
   select event_id, matched, duplicate
-  from (select set_config('lock_timeout', $8, true) as is_set offset 0) as limited
+  from (select set_config('lock_timeout', $9, true) as is_set offset 0) as limited
   cross join lateral ${STORE}, limited.is_set is null)`;
 
 export type EventRow = {
