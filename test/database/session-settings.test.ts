@@ -11,9 +11,12 @@ import { prepareDatabase } from "../../src/database/prepare.ts";
 import { duration, sessionSettings } from "../../src/database/session-settings.ts";
 import { writeCatalogue } from "../../src/event-types/catalogue/write.ts";
 import { silentLog } from "../../src/kernel/log.ts";
+import { caller, until } from "../helpers/api.ts";
 import { databaseUrl } from "../helpers/database-url.ts";
 import { createTestDatabase, testServerUrl, type TestDatabase } from "../helpers/database.ts";
 import { query } from "../helpers/embedded.ts";
+import { startInbox } from "../helpers/inbox.ts";
+import { startTestService } from "../helpers/service.ts";
 
 /** Each changes what a statement means, what its answer looks like, or how long it may take. */
 const HOSTILE: Record<string, string> = {
@@ -201,6 +204,30 @@ describe("a database whose settings are hostile from the start", () => {
     );
     expect(rows).toEqual([{ count: 4 }]); // yesterday, today and the next two
     await client.end();
+  });
+
+  test("is delivered from, and lists what was delivered, to the millisecond", async () => {
+    const service = await startTestService({ DATABASE_URL: url });
+    const inbox = await startInbox();
+    const post = caller(service);
+    await post("webhooks.subscribe", { url: inbox.url, headers: { "X-Secret": "sealed" } }).expect(
+      200,
+    );
+    const timestamp = "2026-02-01T03:04:05.678Z";
+    await post("events.publish", { type: "message.created", payload: 1, timestamp }).expect(200);
+    const [request] = await inbox.arrived(1);
+    expect(request?.body).toContain(`"timestamp":${Date.parse(timestamp)}`);
+    expect(request?.headers["x-secret"]).toBe("sealed");
+    const listed = async (status: string) =>
+      (await post("deliveries.list", { status }).expect(200)).body.data;
+    const [delivery] = await until(
+      () => listed("delivered"),
+      (found) => found.length === 1,
+    );
+    expect(delivery.created_at).toMatch(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    await post("events.list").expect(200);
+    await service.stop();
+    await inbox.close();
   });
 
   test("takes what its own sessions publish", async () => {
