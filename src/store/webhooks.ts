@@ -123,16 +123,23 @@ export async function deleteWebhookRow(trx: Transaction<Schema>, webhookId: numb
     .execute();
 }
 
-/** Rewrites a webhook's routes; without events and channels given it has none and matches nothing. */
+/**
+ * Makes a webhook's routes those that its filter asks for, and leaves what is there already; without a filter it has none and
+ * matches nothing.
+ */
 export async function replaceRoutes(
   trx: Transaction<Schema>,
   row: Pick<WebhookRow, "webhook_id" | "tenant">,
   filter: { events: string[]; channels: string[] } | null,
 ): Promise<void> {
-  await trx.deleteFrom("posthorn.routes").where("webhook_id", "=", row.webhook_id).execute();
-  if (!filter) return;
-  const patterns = filter.events.length === 0 ? ["*"] : filter.events;
-  const channels = filter.channels.length === 0 ? [""] : filter.channels;
+  const patterns = filter?.events.length === 0 ? ["*"] : (filter?.events ?? []);
+  const channels = filter?.channels.length === 0 ? [""] : (filter?.channels ?? []);
+  await sql`
+    delete from posthorn.routes
+    where webhook_id = ${row.webhook_id}
+      and not (type_pattern = any (${patterns}::text[]) and channel = any (${channels}::text[]))`.execute(
+    trx,
+  );
   await sql`
     insert into posthorn.routes (tenant, type_pattern, channel, webhook_id)
     select ${row.tenant}, pattern, channel, ${row.webhook_id}

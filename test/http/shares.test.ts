@@ -101,6 +101,33 @@ test("sixty updates of one webhook keep one connection waiting for its lock, and
   expect(statuses).toContain(200);
 }, 30_000);
 
+test("an update that changes no route of two thousand rewrites none, and one that changes some writes those alone", async () => {
+  const events = Array.from({ length: 20 }, (_, n) => `type${n}.*`);
+  const channels = Array.from({ length: 100 }, (_, n) => `line ${n}`);
+  const { id } = (
+    await hostile("webhooks.subscribe", { url: "https://example.com/", events, channels })
+  ).body;
+  const routes = async () =>
+    (
+      await watcher.query<{ row: string }>(
+        `select r.ctid || ' ' || r.xmin || ' ' || type_pattern || ' ' || channel as row
+         from posthorn.routes as r join posthorn.webhooks using (webhook_id) where id = $1 order by row`,
+        [id],
+      )
+    ).rows.map(({ row }) => row);
+  const before = await routes();
+  expect(before).toHaveLength(2_000);
+  await hostile("webhooks.update", { id, name: "renamed" }).expect(200);
+  await hostile("webhooks.update", { id, events: events.toReversed() }).expect(200);
+  expect(await routes()).toEqual(before);
+  await hostile("webhooks.update", { id, events: [...events.slice(1), "other.*"] }).expect(200);
+  const after = await routes();
+  expect(after).toHaveLength(2_000);
+  expect(after.filter((row) => !before.includes(row))).toHaveLength(100);
+  await hostile("webhooks.unsubscribe", { id }).expect(200);
+  expect(await routes()).toEqual([]);
+});
+
 test("a call that waits for a stranger's lock is told within seconds that nothing was stored", async () => {
   const { id } = (await hostile("webhooks.subscribe", { url: "https://example.com/" })).body;
   await stranger.query("begin");
