@@ -12,7 +12,7 @@ import { createPartitionKeeper } from "../../src/delivery/partition-keeper.ts";
 import { writeCatalogue } from "../../src/event-types/catalogue/write.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 
-const DAYS_AHEAD = 10; // the template has one
+const DAYS_AHEAD = 10; // the template has two
 const TABLES = 4;
 
 let database: TestDatabase;
@@ -52,6 +52,13 @@ test("a start makes today and the next two days, upkeep the rest of two weeks", 
   const [{ pool }] = connections as [Connection];
   const fresh = await createTestDatabase();
   const own = connect(fresh.url, { name: "upkeep", max: 1, log: silentLog });
+  await own.pool.query(`
+    do $$ declare day text; begin
+      for day in select oid::regclass from pg_class where relispartition and relkind = 'r' loop
+        execute 'drop table ' || day;
+      end loop;
+    end $$`);
+  expect(await countDaysAhead(own.pool)).toBe(0);
   await prepareDatabase(fresh.url, { log: silentLog, seed: writeCatalogue });
   expect(await countDaysAhead(own.pool)).toBe(2);
   const days = { retentionD: 30, payloadRetentionD: 30 };

@@ -45,12 +45,8 @@ async function makeTemplate(url: string): Promise<void> {
   await client.connect();
   try {
     await client.query(`create database ${TEMPLATE}`);
-    // Few days of partitions: a database is copied file by file.
-    await prepareDatabase(databaseUrl(url, TEMPLATE), {
-      log: silentLog,
-      seed: writeCatalogue,
-      daysAhead: 1,
-    });
+    // As many days of partitions as a start wants, so that a role that may make none can start; a copy copies each file.
+    await prepareDatabase(databaseUrl(url, TEMPLATE), { log: silentLog, seed: writeCatalogue });
     await client.query(`alter database ${TEMPLATE} allow_connections false`); // a template in use can't be copied
   } finally {
     await client.end();

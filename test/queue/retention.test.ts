@@ -354,7 +354,7 @@ test("however long others read, no publish waits a second while days are made an
 }, 60_000);
 
 test("a role that may not change partitions is told so once, and each time that few days are left", async () => {
-  const database = await createTestDatabase(); // one day ahead
+  const database = await createTestDatabase(); // two days ahead
   const owner = connect(database.url, { name: "owner", max: 1, log: silentLog });
   const role = `keeper_${randomBytes(4).toString("hex")}`;
   await owner.pool.query(`
