@@ -261,6 +261,10 @@ create table posthorn.webhook_states (
   proven boolean default false not null,
   last_sequence bigint default 0 not null,
   next_send_at timestamp with time zone,
+  version uuid,
+  placed_to uuid,
+  cancels_before uuid,
+  hastens boolean default false not null,
   constraint webhook_states_pkey PRIMARY KEY (bucket, webhook_id)
 ) with (
   fillfactor=50,
@@ -268,6 +272,7 @@ create table posthorn.webhook_states (
   autovacuum_vacuum_cost_delay=0
 );
 CREATE INDEX webhook_states_told ON posthorn.webhook_states USING btree (bucket, not_before) WHERE (not_before IS NOT NULL);
+CREATE INDEX webhook_states_unplaced ON posthorn.webhook_states USING btree (bucket, webhook_id) WHERE (placed_to IS NOT NULL);
 
 create table posthorn.webhook_versions (
   webhook_id bigint not null,
@@ -376,7 +381,7 @@ begin
   advanced := 0;
   last_lane := after_lane;
   perform from posthorn.webhook_states as s
-  where s.bucket = 0 and s.webhook_id = webhook
+  where s.bucket = 0 and s.webhook_id = webhook and s.placed_to is null
   for update skip locked;
   if not found then
     return next;
@@ -385,8 +390,14 @@ begin
   -- Statements of their own, so that their snapshots see what the holder of that lock did before.
   select w.delivery_order into delivery_order from posthorn.webhooks as w
   where w.webhook_id = webhook and w.status = 'Subscribed' and coalesce(w.deleted_at, 'infinity') = 'infinity'
-    and not w.paused and w.health <> 'disabled' and w.delivery_order <> 'none';
-  if delivery_order is null or posthorn.has_latecomers(webhook, delivery_order) then
+    and not w.paused and w.health <> 'disabled';
+  -- Queued by a publish that committed after the order was changed.
+  if posthorn.has_misplaced(webhook, delivery_order) then
+    perform posthorn.place_anew(array[webhook]);
+    return next;
+    return;
+  end if;
+  if delivery_order is null or delivery_order = 'none' or posthorn.has_parked(webhook) then
     return next;
     return;
   end if;
@@ -416,7 +427,8 @@ begin
       ) is distinct from scan.lane
     ),
     heads as (
-      update posthorn.deliveries as d set state = 0
+      -- One that was waiting for its retry when the order was changed goes on waiting for it.
+      update posthorn.deliveries as d set state = case when d.attempts_made > 0 and d.due_at > now() then 1 else 0 end
       from free where d.ctid = free.place_of_row and d.state + 0 = 3
       returning 1
     )
@@ -680,36 +692,38 @@ BEGIN ATOMIC
 END;
 revoke all on function posthorn.first_state(boolean,text,text) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.has_latecomers(webhook bigint, delivery_order text)
+CREATE OR REPLACE FUNCTION posthorn.has_misplaced(webhook bigint, delivery_order text)
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
-BEGIN ATOMIC
- SELECT ((( SELECT d.due_at
-            FROM posthorn.deliveries d
-           WHERE ((d.bucket = 0) AND (d.state = 2) AND (d.webhook_id = has_latecomers.webhook))
-           ORDER BY d.due_at, d.id
-          LIMIT 1) IS NOT NULL) OR (( SELECT d.lane
-            FROM posthorn.deliveries d
-           WHERE ((d.bucket = 0) AND (d.state = 3) AND (d.webhook_id = has_latecomers.webhook) AND (d.lane >=
-                 CASE has_latecomers.delivery_order
-                     WHEN 'webhook'::text THEN 1
-                     ELSE 0
-                 END) AND (d.lane <=
-                 CASE has_latecomers.delivery_order
-                     WHEN 'webhook'::text THEN '9007199254740991'::bigint
-                     ELSE (0)::bigint
-                 END))
-           ORDER BY d.lane, d.id
-          LIMIT 1) IS NOT NULL) OR (EXISTS ( SELECT
-            FROM ( SELECT d.lane
-                    FROM posthorn.deliveries d
-                   WHERE ((d.bucket = 0) AND (d.state = 0) AND (d.webhook_id = has_latecomers.webhook))
-                   ORDER BY d.due_at, d.id
-                  LIMIT 50) oldest
-           WHERE ((oldest.lane IS NULL) OR ((oldest.lane = 0) <> (has_latecomers.delivery_order = 'webhook'::text))))));
-END;
-revoke all on function posthorn.has_latecomers(bigint,text) from public;
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+begin
+  return delivery_order is not null and (
+    select d.lane from posthorn.deliveries as d
+    where d.bucket = 0 and d.state = 3 and d.webhook_id = webhook
+      and d.lane >= case delivery_order when 'webhook' then 1 else 0 end
+      and d.lane <= case delivery_order when 'channel' then 0 else 9007199254740991 end
+    order by d.lane, d.id limit 1
+  ) is not null;
+end
+$function$;
+revoke all on function posthorn.has_misplaced(bigint,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.has_parked(webhook bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+begin
+  return (
+    select d.due_at from posthorn.deliveries as d
+    where d.bucket = 0 and d.state = 2 and d.webhook_id = webhook order by d.due_at, d.id limit 1
+  ) is not null;
+end
+$function$;
+revoke all on function posthorn.has_parked(bigint) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.insert_keys(tenant text, keys text[], ids uuid[], fingerprints bytea[], at timestamp with time zone)
  RETURNS integer
@@ -841,6 +855,124 @@ begin
 end
 $function$;
 revoke all on function posthorn.ordered_webhooks(text,bigint[]) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.place_anew(webhooks bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+begin
+  update posthorn.webhook_states as s set placed_to = '00000000-0000-0000-0000-000000000000'
+  from (
+    select l.bucket, l.webhook_id from posthorn.webhook_states as l
+    where l.bucket = 0 and l.webhook_id = any (webhooks) and l.placed_to is null
+    for update skip locked
+  ) as free
+  where s.bucket = free.bucket and s.webhook_id = free.webhook_id;
+end
+$function$;
+revoke all on function posthorn.place_anew(bigint[]) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.place_rows(webhook bigint, rows_max integer)
+ RETURNS TABLE(moved integer, goes_on boolean)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+declare
+  wanted posthorn.webhook_states;
+  delivery_order text;
+  end_reason text;
+  looked uuid[];
+  busy uuid;
+  reached uuid;
+begin
+  moved := 0;
+  goes_on := false;
+  select s.* into wanted from posthorn.webhook_states as s
+  where s.bucket = 0 and s.webhook_id = webhook and s.placed_to is not null
+  for update skip locked;
+  if not found then
+    return next;
+    return;
+  end if;
+  -- Statements of their own, so that their snapshots see what the holder of that lock did before.
+  select w.delivery_order,
+    case when w.deleted_at is not null then 'deleted' when w.status <> 'Subscribed' then 'unsubscribed' end
+  into delivery_order, end_reason
+  from posthorn.webhooks as w where w.webhook_id = webhook;
+  if not found then
+    end_reason := 'deleted';
+  end if;
+
+  with looked_at as materialized (
+    select d.id, d.ctid as place_of_row, d.tenant, d.event_id, d.state,
+      end_reason is not null or coalesce(d.id < wanted.cancels_before, false) as is_cancelled,
+      wanted.hastens and d.state = 1 and d.due_at > now() as is_hastened,
+      case delivery_order when 'none' then d.lane is not null and coalesce(d.locked_until < now(), true)
+        when 'webhook' then d.lane is distinct from 0 else coalesce(d.lane, 0) = 0 end as is_misplaced,
+      delivery_order <> 'none' and coalesce(d.locked_until > now(), false) as is_in_flight
+    from posthorn.deliveries as d
+    where d.bucket = 0 and d.webhook_id = webhook and d.webhook_id > 0 and d.id > wanted.placed_to
+    order by d.id limit rows_max
+  ),
+  to_move as materialized (
+    select * from looked_at where is_cancelled or is_hastened or is_misplaced
+  ),
+  free as materialized (
+    select t.* from to_move as t
+    cross join lateral (
+      select from posthorn.deliveries as d where d.ctid = t.place_of_row for update skip locked
+    ) as locked
+    where t.is_cancelled or not (t.is_misplaced and t.is_in_flight)
+  ),
+  gone as (
+    delete from posthorn.deliveries as d using free as f
+    where d.ctid = f.place_of_row and f.is_cancelled
+    returning d.*
+  ),
+  finished as (
+    insert into posthorn.finished_deliveries
+      (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
+    select g.tenant, g.id, g.event_id, g.webhook_id, g.sequence, g.created_at, g.cause, g.attempts_made, 'cancelled',
+      coalesce(end_reason, 'unsubscribed'), now()
+    from gone as g
+  ),
+  placed as (
+    update posthorn.deliveries as d
+    set state = case
+        when f.state = 2 then 2
+        when f.is_misplaced and delivery_order <> 'none' then 3
+        when f.is_hastened or f.state = 3 then 0
+        else f.state
+      end,
+      lane = case when f.is_misplaced then posthorn.lane(delivery_order, e.channel) else d.lane end,
+      due_at = case when f.is_hastened then now() else d.due_at end
+    from free as f
+    left join lateral (
+      select event.channel from posthorn.events as event
+      where event.bucket = 0 and event.tenant = f.tenant and event.id = f.event_id
+      offset 0
+    ) as e on true
+    where d.ctid = f.place_of_row and not f.is_cancelled
+  )
+  select array(select l.id from looked_at as l order by l.id), (select count(*) from free),
+    (select t.id from to_move as t where not exists (select from free as f where f.id = t.id) order by t.id limit 1)
+  into looked, moved, busy;
+
+  reached := case
+    when busy is not null then coalesce(looked[array_position(looked, busy) - 1], wanted.placed_to)
+    when cardinality(looked) = rows_max then looked[rows_max]
+  end;
+  goes_on := busy is null and reached is not null;
+  update posthorn.webhook_states as s
+  set placed_to = reached,
+    cancels_before = case when reached is not null then s.cancels_before end,
+    hastens = reached is not null and s.hastens
+  where s.bucket = 0 and s.webhook_id = webhook;
+  return next;
+end
+$function$;
+revoke all on function posthorn.place_rows(bigint,integer) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.public_id(prefix text, id uuid)
  RETURNS text

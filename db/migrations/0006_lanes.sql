@@ -2,10 +2,17 @@
 
 -- A webhook's state row is there from the start: the claim locks it, so that one worker at a time takes of a webhook.
 -- `proven`: it has had a success since it was made, released, or last gave no answer in time; else it has one slot.
+-- `version`: of the webhook; what an attempt by another one has shown is not learned. Null: it was never changed.
+-- `placed_to`: after a change its rows are being put in their places, see place_rows, and this is the last that was; null: all
+-- are. Those before `cancels_before` are to be cancelled: an unsubscribe ended them. `hastens`: what waits is to be due now.
 alter table posthorn.webhook_states
   add column proven boolean not null default false,
   add column last_sequence bigint not null default 0,
-  add column next_send_at timestamptz;
+  add column next_send_at timestamptz,
+  add column version uuid,
+  add column placed_to uuid,
+  add column cancels_before uuid,
+  add column hastens boolean not null default false;
 alter table posthorn.webhook_states set (
   fillfactor = 50, -- updated by each claim: with room on the page the update is HOT
   autovacuum_vacuum_scale_factor = 0.02,
@@ -20,6 +27,7 @@ on conflict (bucket, webhook_id) do update set proven = excluded.proven;
 -- Where the sweeps begin: the few webhooks that rest, or asked to be left alone.
 create index webhooks_resting on posthorn.webhooks (webhook_id) where paused or health = 'disabled';
 create index webhook_states_told on posthorn.webhook_states (bucket, not_before) where not_before is not null;
+create index webhook_states_unplaced on posthorn.webhook_states (bucket, webhook_id) where placed_to is not null;
 create index webhooks_old_keys on posthorn.webhooks (previous_key_expires_at) where previous_key_expires_at is not null;
 
 -- The lane of an ordered webhook's delivery: 0 where all of it is one lane, else its channel's number, 1 for events
@@ -74,7 +82,7 @@ create or replace view posthorn.all_deliveries as
 -- Makes the first delivery of each free lane ready, of the webhook given, from the lane after `after_lane` on, looking at
 -- `lanes_max` lanes. Answers how many it made ready, and the last lane it looked at: null where it came to the end.
 -- Waits for nobody: a webhook that another worker is at is left to the next call. Does nothing while older deliveries are
--- on their way into the lanes, out of a hold or of another order: a newer one would overtake them.
+-- on their way into the lanes, out of a rest or of another order: a newer one would overtake them.
 create function posthorn.advance_lanes(webhook bigint, after_lane bigint, lanes_max integer)
 returns table (advanced integer, last_lane bigint)
 language plpgsql volatile
@@ -86,7 +94,7 @@ begin
   advanced := 0;
   last_lane := after_lane;
   perform from posthorn.webhook_states as s
-  where s.bucket = 0 and s.webhook_id = webhook
+  where s.bucket = 0 and s.webhook_id = webhook and s.placed_to is null
   for update skip locked;
   if not found then
     return next;
@@ -95,8 +103,14 @@ begin
   -- Statements of their own, so that their snapshots see what the holder of that lock did before.
   select w.delivery_order into delivery_order from posthorn.webhooks as w
   where w.webhook_id = webhook and w.status = 'Subscribed' and coalesce(w.deleted_at, 'infinity') = 'infinity'
-    and not w.paused and w.health <> 'disabled' and w.delivery_order <> 'none';
-  if delivery_order is null or posthorn.has_latecomers(webhook, delivery_order) then
+    and not w.paused and w.health <> 'disabled';
+  -- Queued by a publish that committed after the order was changed.
+  if posthorn.has_misplaced(webhook, delivery_order) then
+    perform posthorn.place_anew(array[webhook]);
+    return next;
+    return;
+  end if;
+  if delivery_order is null or delivery_order = 'none' or posthorn.has_parked(webhook) then
     return next;
     return;
   end if;
@@ -126,7 +140,8 @@ begin
       ) is distinct from scan.lane
     ),
     heads as (
-      update posthorn.deliveries as d set state = 0
+      -- One that was waiting for its retry when the order was changed goes on waiting for it.
+      update posthorn.deliveries as d set state = case when d.attempts_made > 0 and d.due_at > now() then 1 else 0 end
       from free where d.ctid = free.place_of_row and d.state + 0 = 3
       returning 1
     )
@@ -135,28 +150,156 @@ begin
 end
 $$;
 
--- Whether an ordered webhook has deliveries that are held, or not yet in the lanes of its order.
-create function posthorn.has_latecomers(webhook bigint, delivery_order text) returns boolean
-language sql stable
-begin atomic
-  select (
+-- Whether a webhook has parked deliveries.
+create function posthorn.has_parked(webhook bigint) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, posthorn, pg_temp
+as $$
+begin
+  return (
     select d.due_at from posthorn.deliveries as d
     where d.bucket = 0 and d.state = 2 and d.webhook_id = webhook order by d.due_at, d.id limit 1
-  ) is not null
-  or (
+  ) is not null;
+end
+$$;
+
+-- Whether a webhook has queued deliveries that are not in a lane of its order.
+create function posthorn.has_misplaced(webhook bigint, delivery_order text) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, posthorn, pg_temp
+as $$
+begin
+  return delivery_order is not null and (
     select d.lane from posthorn.deliveries as d
     where d.bucket = 0 and d.state = 3 and d.webhook_id = webhook
       and d.lane >= case delivery_order when 'webhook' then 1 else 0 end
-      and d.lane <= case delivery_order when 'webhook' then 9007199254740991 else 0 end
+      and d.lane <= case delivery_order when 'channel' then 0 else 9007199254740991 end
     order by d.lane, d.id limit 1
-  ) is not null
-  -- The oldest are looked at: what is in no lane, or in that of another order, is older than the heads.
-  or exists (
-    select from (
-      select d.lane from posthorn.deliveries as d
-      where d.bucket = 0 and d.state = 0 and d.webhook_id = webhook order by d.due_at, d.id limit 50
-    ) as oldest
-    where oldest.lane is null or (oldest.lane = 0) <> (delivery_order = 'webhook')
-  );
-end;
-revoke execute on function posthorn.advance_lanes(bigint, bigint, integer), posthorn.has_latecomers(bigint, text) from public;
+  ) is not null;
+end
+$$;
+
+-- Has all rows of webhooks put in their places, from the first on. One whose state somebody else has is left out: whoever
+-- finds a row out of place finds it again.
+create function posthorn.place_anew(webhooks bigint[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, posthorn, pg_temp
+as $$
+begin
+  update posthorn.webhook_states as s set placed_to = '00000000-0000-0000-0000-000000000000'
+  from (
+    select l.bucket, l.webhook_id from posthorn.webhook_states as l
+    where l.bucket = 0 and l.webhook_id = any (webhooks) and l.placed_to is null
+    for update skip locked
+  ) as free
+  where s.bucket = free.bucket and s.webhook_id = free.webhook_id;
+end
+$$;
+
+-- Puts the next rows of a webhook where it wants them: cancelled where it has ended, in the lanes of its order, due now. By
+-- their ids, `rows_max` a call, each row once a change. Waits for nobody: it stops before a row that somebody is at, or that
+-- is in flight outside of its lane: until that has ended, nothing of an ordered webhook may go. Answers how many rows it
+-- moved, and whether there is more that can be moved now.
+create function posthorn.place_rows(webhook bigint, rows_max integer)
+returns table (moved integer, goes_on boolean)
+language plpgsql volatile
+set search_path = pg_catalog, posthorn, pg_temp
+as $$
+declare
+  wanted posthorn.webhook_states;
+  delivery_order text;
+  end_reason text;
+  looked uuid[];
+  busy uuid;
+  reached uuid;
+begin
+  moved := 0;
+  goes_on := false;
+  select s.* into wanted from posthorn.webhook_states as s
+  where s.bucket = 0 and s.webhook_id = webhook and s.placed_to is not null
+  for update skip locked;
+  if not found then
+    return next;
+    return;
+  end if;
+  -- Statements of their own, so that their snapshots see what the holder of that lock did before.
+  select w.delivery_order,
+    case when w.deleted_at is not null then 'deleted' when w.status <> 'Subscribed' then 'unsubscribed' end
+  into delivery_order, end_reason
+  from posthorn.webhooks as w where w.webhook_id = webhook;
+  if not found then
+    end_reason := 'deleted';
+  end if;
+
+  with looked_at as materialized (
+    select d.id, d.ctid as place_of_row, d.tenant, d.event_id, d.state,
+      end_reason is not null or coalesce(d.id < wanted.cancels_before, false) as is_cancelled,
+      wanted.hastens and d.state = 1 and d.due_at > now() as is_hastened,
+      case delivery_order when 'none' then d.lane is not null and coalesce(d.locked_until < now(), true)
+        when 'webhook' then d.lane is distinct from 0 else coalesce(d.lane, 0) = 0 end as is_misplaced,
+      delivery_order <> 'none' and coalesce(d.locked_until > now(), false) as is_in_flight
+    from posthorn.deliveries as d
+    where d.bucket = 0 and d.webhook_id = webhook and d.webhook_id > 0 and d.id > wanted.placed_to
+    order by d.id limit rows_max
+  ),
+  to_move as materialized (
+    select * from looked_at where is_cancelled or is_hastened or is_misplaced
+  ),
+  free as materialized (
+    select t.* from to_move as t
+    cross join lateral (
+      select from posthorn.deliveries as d where d.ctid = t.place_of_row for update skip locked
+    ) as locked
+    where t.is_cancelled or not (t.is_misplaced and t.is_in_flight)
+  ),
+  gone as (
+    delete from posthorn.deliveries as d using free as f
+    where d.ctid = f.place_of_row and f.is_cancelled
+    returning d.*
+  ),
+  finished as (
+    insert into posthorn.finished_deliveries
+      (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
+    select g.tenant, g.id, g.event_id, g.webhook_id, g.sequence, g.created_at, g.cause, g.attempts_made, 'cancelled',
+      coalesce(end_reason, 'unsubscribed'), now()
+    from gone as g
+  ),
+  placed as (
+    update posthorn.deliveries as d
+    set state = case
+        when f.state = 2 then 2
+        when f.is_misplaced and delivery_order <> 'none' then 3
+        when f.is_hastened or f.state = 3 then 0
+        else f.state
+      end,
+      lane = case when f.is_misplaced then posthorn.lane(delivery_order, e.channel) else d.lane end,
+      due_at = case when f.is_hastened then now() else d.due_at end
+    from free as f
+    left join lateral (
+      select event.channel from posthorn.events as event
+      where event.bucket = 0 and event.tenant = f.tenant and event.id = f.event_id
+      offset 0
+    ) as e on true
+    where d.ctid = f.place_of_row and not f.is_cancelled
+  )
+  select array(select l.id from looked_at as l order by l.id), (select count(*) from free),
+    (select t.id from to_move as t where not exists (select from free as f where f.id = t.id) order by t.id limit 1)
+  into looked, moved, busy;
+
+  reached := case
+    when busy is not null then coalesce(looked[array_position(looked, busy) - 1], wanted.placed_to)
+    when cardinality(looked) = rows_max then looked[rows_max]
+  end;
+  goes_on := busy is null and reached is not null;
+  update posthorn.webhook_states as s
+  set placed_to = reached,
+    cancels_before = case when reached is not null then s.cancels_before end,
+    hastens = reached is not null and s.hastens
+  where s.bucket = 0 and s.webhook_id = webhook;
+  return next;
+end
+$$;
+revoke execute on function
+  posthorn.advance_lanes(bigint, bigint, integer), posthorn.has_parked(bigint), posthorn.has_misplaced(bigint, text),
+  posthorn.place_anew(bigint[]), posthorn.place_rows(bigint, integer)
+from public;

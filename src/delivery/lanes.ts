@@ -4,6 +4,7 @@ import type pg from "pg";
 import type { MonotonicClock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/log.ts";
 import { advanceFreed, advanceSome, FIRST_LANE } from "../queue/lanes.ts";
+import { placeAnew } from "../queue/places.ts";
 import type { Settlement } from "../queue/settle.ts";
 
 const LOOK_MS = 10; // between looks for free lanes; a lane whose head has just finished here is not waited for
@@ -14,6 +15,8 @@ export type Lanes = {
   settled(settlements: readonly Settlement[]): void;
   /** Looks for free lanes, unless it did so a moment ago. Answers how many heads it made ready. */
   look(): Promise<number>;
+  /** Says which webhooks have ready rows outside of their lanes, left by a publish that committed after a change. */
+  misplaced(webhookIds: readonly number[]): Promise<void>;
 };
 
 /** Creates the advancing of lanes; `ready` is called when heads have become ready. */
@@ -49,6 +52,9 @@ export function createLanes(options: {
         if (delivery.lane !== null && verdict !== "retry")
           freed.push({ webhook_id: delivery.webhook_id, lane: delivery.lane });
       if (freed.length > 0 && !isAdvancing) void advance();
+    },
+    async misplaced(webhookIds) {
+      if (webhookIds.length > 0) await placeAnew(pool, webhookIds);
     },
     async look() {
       const startedAt = monotonic();

@@ -116,6 +116,7 @@ export function startLoop(options: LoopOptions): Loop {
     options.clock.set(claim.clock, askedAt);
     if (claim.deliveries.length > 0) startSoon(claim.deliveries, askedAt);
     else back();
+    await lanes.misplaced(claim.misplaced);
     const hasAdvanced = claim.hasQueued && (await lanes.look()) > 0;
     return claim.goesOn || hasAdvanced;
   }

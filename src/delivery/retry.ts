@@ -8,20 +8,18 @@ const EXACT_MS_MAX = 10 * SECOND; // short waits are kept exactly: a tenth of th
 export type NextAttempt = { kind: "retry"; waitMs: number } | { kind: "dead" };
 
 /**
- * Answers how long to wait after attempt number `attempt` has failed: the schedule's wait, or `Retry-After` where that
- * is longer; dead after the schedule's last wait.
+ * Answers how long to wait after attempt number `attempt` has failed; dead after the schedule's last wait. What `Retry-After`
+ * asks for beyond that the webhook as a whole waits.
  */
 export function nextAttempt(failure: {
   scheduleS: readonly number[];
   /** 1 = the first attempt just failed. */
   attempt: number;
-  retryAfterMs: number | null;
   random: Random;
 }): NextAttempt {
   const waitS = failure.scheduleS[failure.attempt - 1];
   if (waitS === undefined) return { kind: "dead" };
-  const waitMs = withJitter(waitS * SECOND, failure.random);
-  return { kind: "retry", waitMs: Math.max(waitMs, failure.retryAfterMs ?? 0) };
+  return { kind: "retry", waitMs: withJitter(waitS * SECOND, failure.random) };
 }
 
 function withJitter(waitMs: number, random: Random): number {

@@ -52,7 +52,6 @@ function verdict(
   const next = nextAttempt({
     scheduleS: target.scheduleS,
     attempt: delivery.attempts_made + 1,
-    retryAfterMs,
     random,
   });
   // A payload that its type refuses will not fit later either.

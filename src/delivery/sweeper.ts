@@ -14,9 +14,9 @@ import {
   setHealth,
   type HealthFacts,
 } from "../queue/health.ts";
-import { cancelHeldTooLong, holdResting, postponeTold, releaseHeld } from "../queue/hold.ts";
-import { refitLanes } from "../queue/lanes.ts";
+import { cancelHeldTooLong, park, unpark, unparkTold } from "../queue/hold.ts";
 import { SWEEP_ROWS_MAX } from "../queue/move.ts";
+import { createPlacing } from "../queue/places.ts";
 import { wipeOldKeys } from "../store/old-keys.ts";
 import { forgetOld } from "../store/old-rows.ts";
 import { createReplayFeed } from "../store/replay-feed.ts";
@@ -93,7 +93,7 @@ export function startSweeper(options: {
   const stage = async () => {
     const due = await stageDue(loopPool);
     dueInMs = due.dueInMs ?? Infinity;
-    return due.staged;
+    return Math.max(due.staged, due.isTold ? await unparkTold(loopPool) : 0);
   };
   const staging: Task[] = [
     {
@@ -119,6 +119,7 @@ export function startSweeper(options: {
       run: () => waking(feedReplays()),
     },
   ];
+  const placeRows = createPlacing(pool);
   const sweep = (name: string, run: Task["run"]): Task => ({
     name,
     everyMs: SWEEP_MS,
@@ -133,14 +134,18 @@ export function startSweeper(options: {
   });
   const sweeping: Task[] = [
     sweep("cancel", createEndedSweep(pool)),
-    sweep("hold", () => holdResting(pool)),
-    sweep("postpone", () => postponeTold(pool)),
-    sweep("refit", () => waking(refitLanes(pool))),
+    sweep("park", () => park(pool)),
     {
-      name: "release",
+      name: "unpark",
       everyMs: SWEEP_MS,
       quietMs: QUIET_RELEASE_MS,
-      run: () => waking(releaseHeld(pool)),
+      run: () => waking(unpark(pool)),
+    },
+    {
+      name: "place",
+      everyMs: SWEEP_MS,
+      quietMs: QUIET_RELEASE_MS,
+      run: () => waking(placeRows()),
     },
     sweep("erase", () => eraseLate(pool)),
     { name: "fold", everyMs: FOLD_MS, quietMs: QUIET_SWEEP_MS, run: () => fold() },

@@ -115,16 +115,19 @@ visited as (
       where w.webhook_id = scan.webhook_id and w.status = 'Subscribed' and coalesce(w.deleted_at, 'infinity') = 'infinity'
         and not w.paused and w.health <> 'disabled'
         and (s.not_before is null or s.not_before <= now())
+        and (s.placed_to is null or w.delivery_order = 'none' and s.cancels_before is null)
         and ($2::jsonb ->> scan.webhook_id::text) is distinct from '[0, 0]'
         and (s.proven or $5::integer > 0)
       offset 0
       for update of s skip locked
     ) as webhook
     cross join lateral (
-      select d.ctid as place_of_row, d.bucket, d.tenant, d.id, d.due_at, d.payload_bytes, d.sequence from posthorn.deliveries as d
+      select d.ctid as place_of_row, d.bucket, d.tenant, d.id, d.due_at, d.payload_bytes, d.sequence,
+        case webhook.delivery_order when 'none' then false when 'webhook' then d.lane is distinct from 0
+          else coalesce(d.lane, 0) = 0 end as is_misplaced
+      from posthorn.deliveries as d
       where d.bucket = 0 and d.state = 0 and d.webhook_id = scan.webhook_id ${within}
         and (d.locked_until is null or d.locked_until < now())
-        and case webhook.delivery_order when 'none' then true when 'webhook' then d.lane = 0 else d.lane > 0 end
       order by d.due_at, d.id
       limit case when webhook.rate is null then webhook.places else greatest(0, least(webhook.places, floor(1 + webhook.rate * (
         greatest(0, least(${BURST_S}, 0.5 - 1 / webhook.rate)) - extract(epoch from webhook.next_send_at - now())::float
@@ -147,7 +150,7 @@ picked as (
       count(*) filter (where sequence is null) over (partition by turn order by due_at, id) as number
     from (
       select *, count(*) filter (where not proven) over (order by turn, due_at, id) as unproven_place
-      from visited where id is not null
+      from visited where id is not null and not is_misplaced
     ) as found
     where proven or unproven_place <= $5::integer
     window in_turn as (order by turn, due_at, id)
@@ -179,7 +182,8 @@ select claimed.*, case when row_number() over (order by claimed.place) = 1 then 
 from (
   select json_build_object(
     'clock', now(), 'took_ms', extract(epoch from clock_timestamp() - now()) * 1000, 'looked_at', count(*), 'last_webhook', max(webhook_id),
-    'has_queued', exists (select from posthorn.deliveries where bucket = 0 and state = 3)
+    'has_queued', exists (select from posthorn.deliveries where bucket = 0 and state = 3),
+    'misplaced', coalesce(json_agg(distinct webhook_id) filter (where is_misplaced), '[]')
   ) as facts
   from visited
 ) as whole
@@ -199,6 +203,7 @@ type Row = Omit<ClaimedDelivery, "id"> & {
     looked_at: number;
     last_webhook: number | null;
     has_queued: boolean;
+    misplaced: number[];
   } | null;
 };
 
@@ -212,6 +217,8 @@ export type Claim = {
   tookMs: number;
   /** Whether deliveries are queued behind others of their lane. */
   hasQueued: boolean;
+  /** Ordered webhooks that have ready rows outside of their lanes: these are not claimed, see placeAnew. */
+  misplaced: number[];
 };
 
 /** Claims due deliveries, round-robin over webhooks, under a lease of 45 s each. */
@@ -250,6 +257,7 @@ export async function claimDue(pool: pg.Pool, limits: ClaimLimits): Promise<Clai
     clock: new Date(whole.clock),
     tookMs: whole.took_ms,
     hasQueued: whole.has_queued,
+    misplaced: whole.misplaced,
   };
 }
 

@@ -3,7 +3,7 @@ import type pg from "pg";
 
 import { storeOwnEvents } from "./own-events.ts";
 import type { WebhookHealth } from "../database/schema.ts";
-import { HOLDING } from "./hold.ts";
+import { HAVING_PARKED } from "./hold.ts";
 import { inTransaction } from "../database/transaction.ts";
 
 const ROWS_MAX = 1_000;
@@ -199,7 +199,7 @@ export function announceHealth(pool: pg.Pool, disableAfterH: number): Promise<nu
 export function announceDropping(pool: pg.Pool, holdH: number): Promise<number> {
   return inTransaction(pool, async (client) => {
     const { rows } = await client.query<{ tenant: string; id: string; drops_at: Date }>(
-      `${HOLDING},
+      `${HAVING_PARKED},
        told as (
          select w.webhook_id, oldest.due_at + $1::integer * interval '1 hour' as drops_at
          from having_rows join posthorn.webhooks as w on w.webhook_id = having_rows.webhook_id

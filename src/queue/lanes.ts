@@ -1,8 +1,6 @@
 // Ordered webhooks: the first delivery of each lane is ready, those behind it are queued.
 import type pg from "pg";
 
-import { move, webhooksWith } from "./move.ts";
-
 const LOOKED_AT_MAX = 1_000; // lanes of one look, some 10 µs each: most are behind a head that waits for its retry
 const ADVANCED_MAX = 64; // lanes that one look makes a head for; the next goes on behind them
 
@@ -74,48 +72,4 @@ export async function advanceFreed(
     values: [lanes.map(({ webhook_id }) => webhook_id), lanes.map(({ lane }) => lane)],
   });
   return rows.reduce((sum, row) => sum + row.advanced, 0);
-}
-
-/**
- * Puts rows in the lane that their webhook's order gives them: an order that was changed, or a publish that committed
- * after the change, leaves others. Answers how many it moved.
- */
-export function refitLanes(pool: pg.Pool): Promise<number> {
-  return move(
-    pool,
-    "refit lanes",
-    `with recursive ${webhooksWith("with_queued", 3)},
-     misfits as (
-       select d.*, w.delivery_order
-       from (
-         select webhook_id, delivery_order from posthorn.webhooks
-         where delivery_order <> 'none' and status = 'Subscribed' and deleted_at is null order by tenant, webhook_id
-       ) as w
-       cross join lateral (
-         select ctid as place_of_row, tenant, event_id from posthorn.deliveries
-         where bucket = 0 and state = 0 and webhook_id = w.webhook_id
-           and (lane is null or (lane = 0) <> (w.delivery_order = 'webhook'))
-           and (locked_until is null or locked_until < now())
-         order by due_at, id limit $1 for update skip locked
-       ) as d
-       union all
-       select d.*, w.delivery_order
-       from with_queued
-       join posthorn.webhooks as w on w.webhook_id = with_queued.webhook_id
-       cross join lateral (
-         select ctid as place_of_row, tenant, event_id from posthorn.deliveries
-         where bucket = 0 and state = 3 and webhook_id = w.webhook_id
-           and lane >= case w.delivery_order when 'webhook' then 1 else 0 end
-           and (w.delivery_order <> 'channel' or lane = 0)
-         order by lane, id limit $1 for update skip locked
-       ) as d
-       limit $1
-     )
-     update posthorn.deliveries as d
-     set lane = posthorn.lane(m.delivery_order, e.channel), state = case when m.delivery_order = 'none' then 0 else 3 end
-     from misfits as m left join lateral (
-       select channel from posthorn.events where bucket = 0 and tenant = m.tenant and id = m.event_id offset 0
-     ) as e on true
-     where d.ctid = m.place_of_row`,
-  );
 }

@@ -56,12 +56,15 @@ with outcome as (
 ),
 -- By the primary key, row by row, whatever the planner thinks of an empty queue: decision 0007.
 found as materialized (
-  select o.*, row.place_of_row from outcome as o
+  select o.*, row.place_of_row, coalesce(w.version <> o.webhook_version, false) as is_outdated from outcome as o
   cross join lateral (
     select d.ctid as place_of_row from posthorn.deliveries as d
     where d.bucket = 0 and d.tenant = o.tenant and d.id = o.id and d.fence = o.fence
     offset 0
   ) as row
+  left join lateral (
+    select w.version from posthorn.webhooks as w where w.webhook_id = o.webhook_id and o.verdict = 'retry' offset 0
+  ) as w on true
 ),
 gone as (
   delete from posthorn.deliveries as d using found as o
@@ -72,7 +75,8 @@ gone as (
 kept as (
   update posthorn.deliveries as d
   -- Where a 410 disables the webhook, what it was the answer to is held with the rest, that step spent.
-  set state = case when o.is_held then 2 else 1 end, due_at = case when o.is_held then o.at else o.due_at end,
+  -- What failed by an older version is due at once by the new one.
+  set state = case when o.is_held then 2 else 1 end, due_at = case when o.is_held or o.is_outdated then o.at else o.due_at end,
     attempts_made = o.number, crashes = 0, locked_until = null
   from found as o
   where d.ctid = o.place_of_row and d.fence = o.fence and o.verdict = 'retry'
@@ -110,12 +114,13 @@ counted as (
   group by webhook_id
 ),
 -- Given and so locked in one order: two workers never wait for each other in a ring.
+-- A change that commits while its row is waited for is seen: then what older versions have shown is not learned.
 known as materialized (
   select s.bucket, s.webhook_id, l.proven, l.not_before
-  from unnest($21::bigint[], $22::boolean[], $23::timestamptz[]) as l (webhook_id, proven, not_before)
+  from unnest($21::bigint[], $22::boolean[], $23::timestamptz[], $26::uuid[]) as l (webhook_id, proven, not_before, version)
   cross join lateral (
-    select bucket, webhook_id from posthorn.webhook_states
-    where bucket = 0 and webhook_id = l.webhook_id
+    select bucket, webhook_id from posthorn.webhook_states as s
+    where s.bucket = 0 and s.webhook_id = l.webhook_id and (s.version is null or s.version = l.version)
     offset 0
     for update
   ) as s
@@ -174,6 +179,7 @@ export async function settle(
   const column = <T>(pick: (settlement: Settlement) => T): T[] => settlements.map(pick);
   const plain = (pick: (settlement: Settlement) => Parameters<typeof plainArray>[0][number]) =>
     plainArray(settlements.map(pick));
+  const lessons = lessonsOf(settlements);
   const { rows } = await client.query<DeadDelivery>({
     name: recorded ? "settle" : "settle unrecorded",
     text: SETTLE + (recorded ? RECORD : "") + ANSWER_DEAD,
@@ -198,29 +204,31 @@ export async function settle(
       column((s) => s.attempt.responseHeaders && JSON.stringify(s.attempt.responseHeaders)),
       column((s) => s.attempt.responseBody),
       plain((s) => attemptUuid(s.attempt.at, s.delivery.id, s.delivery.fence)),
-      ...lessonsOf(settlements),
+      lessons.map(({ id }) => id),
+      lessons.map(({ proven }) => proven),
+      lessons.map(({ notBefore }) => notBefore),
       plain((s) => isGone(s) && disabled.has(s.delivery.webhook_id)),
       plain((s) => s.attempt.resentAt),
+      lessons.map(({ version }) => version),
     ],
   });
   return rows;
 }
 
-// What is learned of each webhook, its last attempt deciding; only where that differs from what the claim knew.
-function lessonsOf(
-  settlements: readonly Settlement[],
-): [number[], (boolean | null)[], (Date | null)[]] {
-  const proven = new Map<number, boolean | null>();
-  const notBefore = new Map<number, Date>();
+type Lesson = { id: number; version: string; proven: boolean | null; notBefore: Date | null };
+
+// What is learned of each webhook in each version, its last attempt deciding; only where that differs from what the claim knew.
+function lessonsOf(settlements: readonly Settlement[]): Lesson[] {
+  const lessons = new Map<string, Lesson>();
   for (const { delivery, proves, webhookNotBefore } of settlements) {
-    const { webhook_id: id } = delivery;
-    if (proves !== null) proven.set(id, proves === delivery.proven ? null : proves);
-    const latest = notBefore.get(id);
-    if (webhookNotBefore && (!latest || latest < webhookNotBefore))
-      notBefore.set(id, webhookNotBefore);
+    const { webhook_id: id, webhook_version: version } = delivery;
+    const lesson = lessons.get(version) ?? { id, version, proven: null, notBefore: null };
+    lessons.set(version, lesson);
+    if (proves !== null) lesson.proven = proves === delivery.proven ? null : proves;
+    if (webhookNotBefore && (!lesson.notBefore || lesson.notBefore < webhookNotBefore))
+      lesson.notBefore = webhookNotBefore;
   }
-  const ids = [...new Set([...proven.keys(), ...notBefore.keys()])]
-    .filter((id) => (proven.get(id) ?? null) !== null || notBefore.has(id))
-    .sort((a, b) => a - b);
-  return [ids, ids.map((id) => proven.get(id) ?? null), ids.map((id) => notBefore.get(id) ?? null)];
+  return [...lessons.values()]
+    .filter(({ proven, notBefore }) => proven !== null || notBefore !== null)
+    .sort((a, b) => a.id - b.id);
 }

@@ -1,12 +1,20 @@
 // What the loop does beside claiming: due rows become ready, and rows follow their webhook's state.
 import type pg from "pg";
 
-import { sleep } from "../kernel/clock.ts";
 import { move, SWEEP_ROWS_MAX } from "./move.ts";
+import { placeAnew } from "./places.ts";
 
-/** Makes waiting rows ready once they are due. Answers how many, and how long it is to the next: null where none waits. */
-export async function stageDue(pool: pg.Pool): Promise<{ staged: number; dueInMs: number | null }> {
-  const { rows } = await pool.query<{ staged: number; dueInMs: number | null }>({
+export type Staged = {
+  staged: number;
+  /** How long it is until the next wait ends, of a delivery or of a webhook; null where none does. */
+  dueInMs: number | null;
+  /** Whether a webhook's Retry-After is over, see unparkTold. */
+  isTold: boolean;
+};
+
+/** Makes waiting rows ready once they are due. */
+export async function stageDue(pool: pg.Pool): Promise<Staged> {
+  const { rows } = await pool.query<Staged>({
     name: "stage",
     text: `
       with due as (
@@ -18,11 +26,19 @@ export async function stageDue(pool: pg.Pool): Promise<{ staged: number; dueInMs
         update posthorn.deliveries as d set state = 0
         from due where d.ctid = due.place_of_row
         returning 1
-      )
-      select (select count(*) from staged)::integer as staged, (
-        select extract(epoch from due_at - now())::float8 * 1000 from posthorn.deliveries
+      ),
+      next_due as (
+        select due_at from posthorn.deliveries
         where bucket = 0 and state = 1 and due_at > now() order by due_at, id limit 1
-      ) as "dueInMs"`,
+      ),
+      next_told as (
+        select not_before from posthorn.webhook_states
+        where bucket = 0 and not_before is not null order by not_before limit 1
+      )
+      select (select count(*) from staged)::integer as staged,
+        extract(epoch from least((select due_at from next_due), (select not_before from next_told)) - now())::float8 * 1000
+          as "dueInMs",
+        coalesce((select not_before from next_told) <= now(), false) as "isTold"`,
     values: [SWEEP_ROWS_MAX],
   });
   const [row] = rows;
@@ -30,88 +46,37 @@ export async function stageDue(pool: pg.Pool): Promise<{ staged: number; dueInMs
   return row;
 }
 
-// The ended webhooks of a span of ids, at most a thousand, and at most so many of their rows.
-const CANCEL = `
-  with ended as (
-    select webhook_id, deleted_at from posthorn.webhooks
-    where (status <> 'Subscribed' or deleted_at is not null) and webhook_id between $2::bigint and $3::bigint
-    order by webhook_id limit $1
-  ),
-  left_behind as (
-      select d.place_of_row from ended
-      cross join lateral (
-        select ctid as place_of_row from posthorn.deliveries
-        where bucket = 0 and webhook_id = ended.webhook_id and webhook_id > 0
-        order by id limit $1 for update skip locked
-      ) as d
-      limit $1
-  ),
-  gone as (
-    delete from posthorn.deliveries as d using left_behind as l
-    where d.ctid = l.place_of_row
-    returning d.*
-  ),
-  finished as (
-    insert into posthorn.finished_deliveries
-      (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
-    select g.tenant, g.id, g.event_id, g.webhook_id, g.sequence, g.created_at, g.cause, g.attempts_made, 'cancelled',
-      case when ended.deleted_at is null then 'unsubscribed' else 'deleted' end, now()
-    from gone as g join ended on ended.webhook_id = g.webhook_id
-  )
-  select (select count(*) from gone) as cancelled, count(*) as looked_at, max(webhook_id) as last from ended`;
-
-async function cancelIn(pool: pg.Pool, from: number, to: number) {
-  const { rows } = await pool.query<{ cancelled: number; looked_at: number; last: number | null }>({
-    name: "cancel ended",
-    text: CANCEL,
-    values: [SWEEP_ROWS_MAX, from, to],
-  });
-  const [row] = rows;
-  if (!row) throw new Error("an aggregate without a row");
-  return row;
-}
-
-// What a claim, a stage or a settle has locked is free again within some milliseconds. Not waited for row by row: two
-// statements that wait for several of each other's rows would deadlock.
-const LOOK_AGAIN_MS = 5;
-const LOOKS_MAX = 200; // a second: what is locked for longer is left to the sweep
-
 /**
- * Cancels what is left of a webhook that is unsubscribed or deleted, all of it, also what others have locked: what were left
- * to the sweep would be sent after all where a subscribe follows at once.
- */
-export async function cancelEnded(pool: pg.Pool, webhookId: number): Promise<void> {
-  for (let looks = 0; looks < LOOKS_MAX; looks++) {
-    let run;
-    do run = await cancelIn(pool, webhookId, webhookId);
-    while (run.cancelled === SWEEP_ROWS_MAX);
-    const isSubscribedAgain = run.looked_at === 0;
-    if (isSubscribedAgain || !(await hasRows(pool, webhookId))) return;
-    await sleep(LOOK_AGAIN_MS);
-  }
-}
-
-async function hasRows(pool: pg.Pool, webhookId: number): Promise<boolean> {
-  const { rows } = await pool.query<{ found: boolean }>({
-    name: "has deliveries",
-    text: `select exists (
-      select from posthorn.deliveries where bucket = 0 and webhook_id = $1 and webhook_id > 0
-    ) as found`,
-    values: [webhookId],
-  });
-  return rows[0]?.found ?? false;
-}
-
-/**
- * Cancels what late commits left behind of ended webhooks. Each run looks at the next thousand of them, for they only
- * ever become more: a look at 100,000 took 0.8 s. Answers how many rows it cancelled.
+ * Has what late commits left behind of ended webhooks cancelled. Each run looks at the next thousand of them, for they only
+ * ever become more: a look at 100,000 took 0.8 s. Answers how many webhooks it found rows of.
  */
 export function createEndedSweep(pool: pg.Pool): () => Promise<number> {
   let after = 0;
   return async () => {
-    const { cancelled, looked_at, last } = await cancelIn(pool, after + 1, Number.MAX_SAFE_INTEGER);
-    if (cancelled < SWEEP_ROWS_MAX) after = looked_at < SWEEP_ROWS_MAX ? 0 : (last ?? 0);
-    return cancelled;
+    const { rows } = await pool.query<{ looked_at: number; last: number | null; left: number[] }>({
+      name: "ended",
+      text: `
+        with ended as (
+          select webhook_id from posthorn.webhooks
+          where (status <> 'Subscribed' or deleted_at is not null) and webhook_id > $1
+          order by webhook_id limit $2
+        ),
+        with_rows as (
+          select ended.webhook_id from ended cross join lateral (
+            select from posthorn.deliveries
+            where bucket = 0 and webhook_id = ended.webhook_id and webhook_id > 0 order by id limit 1
+          ) as has
+        )
+        select count(*)::integer as looked_at, max(webhook_id) as last,
+          array(select webhook_id from with_rows) as left
+        from ended`,
+      values: [after, SWEEP_ROWS_MAX],
+    });
+    const [row] = rows;
+    if (!row) throw new Error("an aggregate without a row");
+    after = row.looked_at < SWEEP_ROWS_MAX ? 0 : (row.last ?? 0);
+    if (row.left.length > 0) await placeAnew(pool, row.left);
+    return row.left.length;
   };
 }
 

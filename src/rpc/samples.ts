@@ -19,6 +19,7 @@ const webhook = {
   timeout_ms: null,
   rate_limit_per_s: null,
   order: "none",
+  resting_until: null,
   created_at: "2026-01-31T12:00:00.000Z",
   updated_at: "2026-01-31T12:00:00.000Z",
 };

@@ -115,6 +115,19 @@ export const webhooksRouter = router({
     .output(replayStarted)
     .mutation(({ ctx, input }) => replay(ctx.replays, input)),
 
+  hasten: operation({
+    summary: "Make all that waits due now",
+    description:
+      "For a receiver that is repaired before the waits, or the time that it asked for by Retry-After, are over. One delivery goes at first, and more as they succeed; each one's waits go on from the step where they were. `matched` is how many waited; `dry_run` only counts them.",
+    scopes: MANAGERS,
+    errors: ["webhook_not_found", "webhook_unsubscribed"],
+    request: { id: webhook.id },
+    response: { matched: 500 },
+  })
+    .input(schema.hastenInput)
+    .output(schema.hastened)
+    .mutation(({ ctx, input }) => webhooks.hasten(ctx.webhooks, input)),
+
   list: operation({
     summary: "List webhooks",
     description: "Newest first, unsubscribed ones too.",

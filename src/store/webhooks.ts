@@ -85,28 +85,6 @@ export function updateWebhook(
     .executeTakeFirstOrThrow();
 }
 
-/**
- * Leaves a webhook with one place until its receiver has shown that it answers: after a hold, or at a new URL, to which
- * what the old one asked for (Retry-After) does not apply.
- */
-export async function unproveWebhook(
-  trx: Transaction<Schema>,
-  webhookId: number,
-  { forgetsWait }: { forgetsWait: boolean },
-): Promise<void> {
-  await sql`
-    update posthorn.webhook_states
-    set proven = false, not_before = case when ${forgetsWait}::boolean then null else not_before end
-    where bucket = ${BUCKET} and webhook_id = ${webhookId}`.execute(trx);
-}
-
-/** Lets a webhook's next delivery go at once: when it may was reckoned by a rate that is no more. */
-export async function forgetPace(trx: Transaction<Schema>, webhookId: number): Promise<void> {
-  await sql`
-    update posthorn.webhook_states set next_send_at = null
-    where bucket = ${BUCKET} and webhook_id = ${webhookId}`.execute(trx);
-}
-
 /** Ends a webhook's life: its routes go, its secrets are wiped, its row stays for the history to point to. */
 export async function deleteWebhookRow(trx: Transaction<Schema>, webhookId: number): Promise<void> {
   await trx.deleteFrom("posthorn.routes").where("webhook_id", "=", webhookId).execute();

@@ -1,10 +1,11 @@
 // What can be done with webhooks. Each change is one transaction; cancelling what is queued follows it.
 import { PosthornError } from "../kernel/errors.ts";
-import { afterCommit } from "../kernel/faults.ts";
+import { isDatabaseAway } from "../kernel/faults.ts";
 import { readPage } from "../kernel/lists.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import { stopReplaysOf } from "../store/replays.ts";
-import { cancelEnded } from "../queue/sweep.ts";
+import { unparkOf } from "../queue/hold.ts";
+import { placeSome } from "../queue/places.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import {
   awaitTurn,
@@ -19,7 +20,10 @@ import { checkEvents, checkInput, checkUrl, type UrlPolicy } from "./check.ts";
 import { presentWebhook } from "./present.ts";
 import { changeKey } from "./rotate.ts";
 import { changeWebhook, createWebhook, settingsOf, type Saved } from "./save.ts";
+import { changeState, countWaiting, withResting } from "../store/webhook-states.ts";
 import type {
+  Hastened,
+  HastenInput,
   ListInput,
   RotateKeyInput,
   SavedWebhook,
@@ -65,6 +69,7 @@ export async function subscribe(
       if (saved) return saved;
     }
   });
+  await moveRows(store, saved.row.webhook_id);
   return present(context, saved);
 }
 
@@ -122,9 +127,10 @@ export async function remove(context: WebhooksContext, id: string): Promise<Reco
     if (!current) throw notFound(id);
     await deleteWebhookRow(trx, current.webhook_id);
     await stopReplaysOf(trx, current.webhook_id);
+    await changeState(trx, current, { cancels: true });
     return current;
   });
-  await afterCommit(cancelEnded(store.pool, row.webhook_id));
+  await moveRows(store, row.webhook_id);
   return {};
 }
 
@@ -135,15 +141,18 @@ export function list(context: WebhooksContext, input: ListInput) {
     store,
     { tenant: store.tenant, list: "webhooks", filter: [status, health, channel] },
     page,
-    ({ after, limit, bytesMax }) =>
-      listWebhooks(store.db, store.tenant, {
-        after: after === null ? null : positionOf(after),
-        limit,
-        bytesMax,
-        status,
-        health,
-        channel,
-      }),
+    async ({ after, limit, bytesMax }) =>
+      withResting(
+        store.db,
+        await listWebhooks(store.db, store.tenant, {
+          after: after === null ? null : positionOf(after),
+          limit,
+          bytesMax,
+          status,
+          health,
+          channel,
+        }),
+      ),
     (row) => `${row.created_us} ${row.webhook_id}`,
     (row) => presentWebhook(store, scope, row),
   );
@@ -154,14 +163,35 @@ function positionOf(cursor: string) {
   return { created_us, webhook_id };
 }
 
+/**
+ * Makes all due now that waits for a retry or for the end of a Retry-After, one at first and more as they succeed. On a
+ * webhook that is held it is due as soon as that ends.
+ */
+export async function hasten(
+  { store }: WebhooksContext,
+  { id, dry_run: isDryRun = false }: HastenInput,
+): Promise<Hastened> {
+  const hastened = await store.db.transaction().execute(async (trx) => {
+    const row = await lockWebhook(trx, store.tenant, id);
+    if (!row) throw notFound(id);
+    if (row.status !== "Subscribed") throw unsubscribed(id);
+    const matched = await countWaiting(trx, row.webhook_id);
+    if (!isDryRun) await changeState(trx, row, { unproves: true, hastens: true });
+    return { matched, webhookId: row.webhook_id };
+  });
+  if (!isDryRun) await moveRows(store, hastened.webhookId);
+  return { matched: hastened.matched };
+}
+
 /** The webhook with what has become of its deliveries. */
 export async function info(context: WebhooksContext, id: string): Promise<WebhookInfo> {
   const { store, scope } = context;
   const row = await findWebhook(store.db, store.tenant, id);
   if (!row) throw notFound(id);
   const counters = await readCounters(store.db, row.webhook_id);
+  const [shown = row] = await withResting(store.db, [row]);
   return {
-    ...presentWebhook(store, scope, row),
+    ...presentWebhook(store, scope, shown),
     counters: {
       ...counters,
       last_success_at: counters.last_success_at?.toISOString() ?? null,
@@ -203,9 +233,19 @@ async function change(
     if (saved.row.status !== "Subscribed") await stopReplaysOf(trx, saved.row.webhook_id);
     return saved;
   });
-  if (saved.row.status !== "Subscribed")
-    await afterCommit(cancelEnded(store.pool, saved.row.webhook_id));
+  await moveRows(store, saved.row.webhook_id);
   return saved;
+}
+
+// The first thousand rows follow a change at once, in a process without a loop too. The loop sees to the rest, and to all where
+// the database is away now: the change itself is stored.
+async function moveRows({ pool }: TenantStore, webhookId: number): Promise<void> {
+  try {
+    await placeSome(pool, webhookId);
+    await unparkOf(pool, webhookId);
+  } catch (error) {
+    if (!isDatabaseAway(error)) throw error;
+  }
 }
 
 async function checked(context: WebhooksContext, settings: Settings): Promise<Settings> {
@@ -214,7 +254,8 @@ async function checked(context: WebhooksContext, settings: Settings): Promise<Se
   return { ...settings, url };
 }
 
-function present({ store, scope }: WebhooksContext, saved: Saved): SavedWebhook {
-  const shown = presentWebhook(store, scope, saved.row);
+async function present({ store, scope }: WebhooksContext, saved: Saved): Promise<SavedWebhook> {
+  const [row = saved.row] = await withResting(store.db, [saved.row]);
+  const shown = presentWebhook(store, scope, row);
   return saved.generatedKey === undefined ? shown : { ...shown, signature_key: saved.generatedKey };
 }

@@ -7,7 +7,11 @@ import type { WebhookRow } from "../store/webhooks.ts";
 import { MASK, type Webhook } from "./schema.ts";
 
 /** Answers a webhook; a `read` key sees its headers' names only. */
-export function presentWebhook(store: TenantStore, scope: KeyScope, row: WebhookRow): Webhook {
+export function presentWebhook(
+  store: TenantStore,
+  scope: KeyScope,
+  row: WebhookRow & { resting_until?: Date | null },
+): Webhook {
   const headers = readableHeaders(store, row);
   return {
     id: row.id,
@@ -26,6 +30,7 @@ export function presentWebhook(store: TenantStore, scope: KeyScope, row: Webhook
     timeout_ms: row.timeout_ms,
     rate_limit_per_s: row.rate_limit_per_s,
     order: row.delivery_order,
+    resting_until: row.resting_until?.toISOString() ?? null,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
   };

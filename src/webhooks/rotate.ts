@@ -9,6 +9,7 @@ import { PRESETS, type PresetName } from "../presets/index.ts";
 import { databaseTime } from "../database/database-time.ts";
 import type { Schema } from "../database/schema.ts";
 import type { TenantStore } from "../store/tenant.ts";
+import { changeState } from "../store/webhook-states.ts";
 import { sealKey, sealPreviousKey } from "../store/webhook-secrets.ts";
 import { updateWebhook, type WebhookChanges, type WebhookRow } from "../store/webhooks.ts";
 import { checkKey } from "./check.ts";
@@ -49,6 +50,7 @@ export async function changeKey(
     ...previousKey(store, current, old ?? null, overlapS),
   });
   await keepVersion(trx, { before: current, after: row }, "kept");
+  await changeState(trx, row, { forgetsRest: key !== old });
   return { row, generatedKey: input.signature_key === undefined ? key : undefined };
 }
 

@@ -9,13 +9,12 @@ import { PRESETS, type PresetName } from "../presets/index.ts";
 import { databaseTime } from "../database/database-time.ts";
 import type { Schema } from "../database/schema.ts";
 import type { TenantStore } from "../store/tenant.ts";
+import { changeState } from "../store/webhook-states.ts";
 import { openHeaders, openKey, sealHeaders, sealKey } from "../store/webhook-secrets.ts";
 import {
   countWebhooks,
-  forgetPace,
   insertWebhook,
   replaceRoutes,
-  unproveWebhook,
   updateWebhook,
   type WebhookChanges,
   type WebhookRow,
@@ -82,13 +81,11 @@ export async function changeWebhook(
   if (!setsKey && !isRelease && isDeepStrictEqual(settings, settingsOf(current)))
     return { row: current, generatedKey: undefined };
   const hasMoved = current.url !== settings.url;
-  if (isRelease || hasMoved)
-    await unproveWebhook(trx, current.webhook_id, { forgetsWait: hasMoved });
-  if (current.rate_limit_per_s !== settings.rate_limit_per_s)
-    await forgetPace(trx, current.webhook_id);
   const row = await updateWebhook(trx, current.webhook_id, {
     ...columns(store, current, settings),
     ...released,
+    // What an old URL failed at says nothing of the new one.
+    ...(hasMoved && { released_at: databaseTime() }),
     ...(setsKey && {
       signature_key_sealed: key.value === null ? null : sealKey(store.sealer, current, key.value),
       signature_key_version: current.signature_key_version + (key.value === null ? 0 : 1),
@@ -97,6 +94,15 @@ export async function changeWebhook(
     }),
   });
   await writeAround(trx, { before: current, after: row }, settings);
+  await changeState(trx, row, {
+    unproves: hasMoved || isRelease,
+    hastens: hasMoved,
+    // What was asked of an old key or other headers does not bind the new ones.
+    forgetsRest: setsKey || settings.headers !== "kept" || settings.preset !== current.preset,
+    forgetsPace: current.rate_limit_per_s !== settings.rate_limit_per_s,
+    reorders: current.delivery_order !== settings.order,
+    cancels: current.status === "Subscribed" && settings.status !== "Subscribed",
+  });
   return { row, generatedKey: key?.generated };
 }
 

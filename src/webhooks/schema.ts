@@ -115,6 +115,19 @@ export const testInput = z
   })
   .meta({ id: "TestRequest" });
 
+export const hastenInput = z
+  .strictObject({
+    id: webhookIdField,
+    dry_run: z.boolean().optional().meta({ description: "Only count." }),
+  })
+  .meta({ id: "HastenRequest" });
+
+export const hastened = z
+  .object({
+    matched: z.int().meta({ description: "How many waited; counted to 100,000, then stays." }),
+  })
+  .meta({ id: "Hastened" });
+
 export const listInput = z
   .strictObject({
     status: status.optional(),
@@ -144,6 +157,9 @@ export const webhook = z
     timeout_ms: z.int().nullable(),
     rate_limit_per_s: z.number().nullable(),
     order,
+    resting_until: instant
+      .nullable()
+      .meta({ description: "Until when its receiver asked to be left alone (Retry-After)." }),
     created_at: instant,
     updated_at: instant,
   })
@@ -179,6 +195,8 @@ export type SubscribeInput = z.output<typeof subscribeInput>;
 export type UpdateInput = z.output<typeof updateInput>;
 export type RotateKeyInput = z.output<typeof rotateKeyInput>;
 export type TestInput = z.output<typeof testInput>;
+export type HastenInput = z.output<typeof hastenInput>;
+export type Hastened = z.output<typeof hastened>;
 export type ListInput = z.output<typeof listInput>;
 export type Webhook = z.output<typeof webhook>;
 export type SavedWebhook = z.output<typeof savedWebhook>;

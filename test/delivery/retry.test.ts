@@ -6,11 +6,10 @@ import { nextAttempt } from "../../src/delivery/retry.ts";
 const middle = () => 0.5;
 const schedule = fc.array(fc.integer({ min: 1, max: 604_800 }), { maxLength: 20 });
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
-const retryAfter = fc.option(fc.integer({ min: 1, max: 86_400_000 }));
 
 test("a failed delivery waits as its schedule says, step by step, and is dead after the last wait", () => {
   const after = (attempt: number) =>
-    nextAttempt({ scheduleS: [5, 30, 120], attempt, retryAfterMs: null, random: middle });
+    nextAttempt({ scheduleS: [5, 30, 120], attempt, random: middle });
   expect([1, 2, 3, 4].map(after)).toEqual([
     { kind: "retry", waitMs: 5_000 },
     { kind: "retry", waitMs: 30_000 },
@@ -19,8 +18,8 @@ test("a failed delivery waits as its schedule says, step by step, and is dead af
   ]);
 });
 
-test("an empty schedule is dead after the first attempt, and Retry-After does not revive it", () => {
-  const once = nextAttempt({ scheduleS: [], attempt: 1, retryAfterMs: 5_000, random: middle });
+test("an empty schedule is dead after the first attempt", () => {
+  const once = nextAttempt({ scheduleS: [], attempt: 1, random: middle });
   expect(once).toEqual({ kind: "dead" });
 });
 
@@ -28,7 +27,7 @@ test("a wait of 10 s or shorter is kept exactly, a longer one within a tenth", (
   fc.assert(
     fc.property(schedule, fc.nat(25), random, (scheduleS, index, value) => {
       const attempt = index + 1;
-      const next = nextAttempt({ scheduleS, attempt, retryAfterMs: null, random: () => value });
+      const next = nextAttempt({ scheduleS, attempt, random: () => value });
       const waitS = scheduleS[index];
       if (waitS === undefined) return next.kind === "dead";
       if (next.kind === "dead") return false;
@@ -40,19 +39,7 @@ test("a wait of 10 s or shorter is kept exactly, a longer one within a tenth", (
 
 test("jitter spreads over the whole tenth, both ways", () => {
   const wait = (value: number) =>
-    nextAttempt({ scheduleS: [100], attempt: 1, retryAfterMs: null, random: () => value });
+    nextAttempt({ scheduleS: [100], attempt: 1, random: () => value });
   expect(wait(0)).toEqual({ kind: "retry", waitMs: 90_000 });
   expect(wait(0.999_999)).toEqual({ kind: "retry", waitMs: 110_000 });
-});
-
-test("the longer of the schedule's wait and Retry-After is waited for", () => {
-  fc.assert(
-    fc.property(schedule, random, retryAfter, (scheduleS, value, retryAfterMs) => {
-      const given = { scheduleS, attempt: 1, random: () => value };
-      const plain = nextAttempt({ ...given, retryAfterMs: null });
-      const next = nextAttempt({ ...given, retryAfterMs });
-      if (plain.kind === "dead" || next.kind === "dead") return plain.kind === next.kind;
-      return next.waitMs === Math.max(plain.waitMs, retryAfterMs ?? 0);
-    }),
-  );
 });

@@ -37,6 +37,7 @@ describe("webhooks.subscribe", () => {
       timeout_ms: null,
       rate_limit_per_s: null,
       order: "none",
+      resting_until: null,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       updated_at: expect.any(String),
     });

@@ -3,8 +3,9 @@ import { afterEach, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
-import { holdResting, releaseHeld } from "../../src/queue/hold.ts";
-import { advanceSome, FIRST_LANE, refitLanes } from "../../src/queue/lanes.ts";
+import { park, unpark } from "../../src/queue/hold.ts";
+import { advanceSome, FIRST_LANE } from "../../src/queue/lanes.ts";
+import { createPlacing } from "../../src/queue/places.ts";
 import { settle, type Settlement } from "../../src/queue/settle.ts";
 import { stageDue } from "../../src/queue/sweep.ts";
 import { prepareDatabase } from "../../src/database/prepare.ts";
@@ -39,6 +40,8 @@ const attempt: Settlement["attempt"] = {
   responseBody: null,
 };
 
+let place: () => Promise<number>;
+
 async function work(): Promise<number> {
   const { deliveries } = await claim(worker.pool, { limit: 50 });
   const settlements = deliveries.map((delivery, n) => ({
@@ -52,9 +55,9 @@ async function work(): Promise<number> {
   }));
   await settle(worker.pool, settlements);
   await stageDue(worker.pool);
-  await holdResting(worker.pool);
-  await releaseHeld(worker.pool);
-  await refitLanes(worker.pool);
+  await park(worker.pool);
+  await unpark(worker.pool);
+  await place();
   await advanceSome(worker.pool, FIRST_LANE);
   return deliveries.length;
 }
@@ -74,6 +77,7 @@ test.each(["pinned", "pinned once"] as const)(
     database = await createTestDatabase();
     await prepareDatabase(database.url, { log: silentLog, seed: writeCatalogue, daysAhead: 2 });
     worker = connect(database.url, { name: "plans", max: 1, log: silentLog, plans });
+    place = createPlacing(worker.pool);
     await worker.pool.query("alter table posthorn.deliveries set (autovacuum_enabled = false)");
     await worker.pool.query("vacuum analyze posthorn.deliveries");
     for (let n = 0; n < 8; n++) expect(await work()).toBe(0); // from the sixth on the plan stays
@@ -82,7 +86,7 @@ test.each(["pinned", "pinned once"] as const)(
       insert into posthorn.webhooks
         (tenant, id, status, url, preset, events, channels, delivery_order, created_at, updated_at)
       select 'plans', gen_random_uuid(), 'Subscribed', 'https://example.com/', 'airy', '{}', '{}',
-        case when n > ${WEBHOOKS / 2} then 'webhook' else 'none' end, now(), now()
+        (array['none', 'webhook', 'channel'])[n % 3 + 1], now(), now()
       from generate_series(1, ${WEBHOOKS}) as n returning webhook_id
     ), state as (insert into posthorn.webhook_states (webhook_id, proven) select webhook_id, true from made)
     insert into posthorn.routes select 'plans', '*', webhook_id::text, webhook_id from made`);
@@ -95,5 +99,19 @@ test.each(["pinned", "pinned once"] as const)(
     for (let n = 0; n < 5; n++) changed += await work();
     expect(changed).toBe(250);
     expect((await rowsRead()) - before).toBeLessThan(5_000);
+
+    // Each webhook of one of the three gets the next one's order.
+    await worker.pool.query(`
+      update posthorn.webhooks set delivery_order =
+        case delivery_order when 'none' then 'webhook' when 'webhook' then 'channel' else 'none' end`);
+    await worker.pool.query(
+      "select posthorn.place_anew(array(select webhook_id from posthorn.webhooks))",
+    );
+    const ordered = await rowsRead();
+    await claim(worker.pool, { limit: 50 });
+    await advanceSome(worker.pool, FIRST_LANE);
+    expect((await rowsRead()) - ordered).toBeLessThan(2_000);
+    for (let n = 0; n < WEBHOOKS; n++) await place();
+    expect((await rowsRead()) - ordered).toBeLessThan(5 * ROWS);
   },
 );

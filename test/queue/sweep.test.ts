@@ -4,9 +4,11 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { announceHealth, listFailing } from "../../src/queue/health.ts";
-import { releaseHeld } from "../../src/queue/hold.ts";
+import { unpark } from "../../src/queue/hold.ts";
+import { createPlacing } from "../../src/queue/places.ts";
 import { createEndedSweep } from "../../src/queue/sweep.ts";
-import { caller, until, type Call } from "../helpers/api.ts";
+import { caller, type Call } from "../helpers/api.ts";
+import { claim } from "../helpers/claims.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 let service: TestService; // an api alone: nothing moves but by the tests
@@ -36,45 +38,35 @@ const publish = (count: number) =>
   }).expect(200);
 const counted = async (id: string) => (await post("webhooks.info", { id })).body.counters;
 
-test("an unsubscribe has cancelled all that was pending when it answers, so a subscribe that follows sends none of it", async () => {
+test("an unsubscribe has cancelled a thousand pending when it answers, and the sweep cancels the rest", async () => {
   const id = await subscribe();
   for (let n = 0; n < 3; n++) await publish(1_000);
   expect(await counted(id)).toMatchObject({ pending: 3_000 });
   await post("webhooks.unsubscribe", { id }).expect(200);
-  await post("webhooks.subscribe", { id, url: "https://example.com/" }).expect(200);
+  expect(await counted(id)).toMatchObject({ pending: 2_000 });
+  const place = createPlacing(connection.pool);
+  while ((await place()) > 0);
   expect(await counted(id)).toMatchObject({ pending: 0 });
 });
 
-test("an unsubscribe comes back for what a claim or a settle has locked, so a subscribe that follows sends none of it", async () => {
+test("an unsubscribe waits for nobody who has rows locked: they are cancelled once they are free, and a subscribe that follows sends none of them", async () => {
   const id = await subscribe();
   await publish(3);
   const other = await connection.pool.connect();
   await other.query("begin");
   await other.query("select from posthorn.deliveries order by id limit 2 for update");
-  const answered = post("webhooks.unsubscribe", { id }).then(({ status }) => status);
-  await until(
-    () => rows("select from posthorn.deliveries"),
-    ({ length }) => length === 2,
-  );
+  await post("webhooks.unsubscribe", { id }).expect(200);
+  await post("webhooks.subscribe", { id, url: "https://example.com/" }).expect(200);
+  expect(await counted(id)).toMatchObject({ pending: 2 });
+  expect((await claim(connection.pool)).deliveries).toEqual([]);
   // As a settle or a give-back does, so that the row is at another place afterwards.
   await other.query("update posthorn.deliveries set locked_until = null");
   await other.query("commit");
   other.release();
-  expect(await answered).toBe(200);
-  await post("webhooks.subscribe", { id, url: "https://example.com/" }).expect(200);
+  expect((await claim(connection.pool)).deliveries).toEqual([]);
+  const place = createPlacing(connection.pool);
+  while ((await place()) > 0);
   expect(await counted(id)).toMatchObject({ pending: 0 });
-});
-
-test("an unsubscribe answers though somebody keeps rows locked; they are cancelled once they are free", async () => {
-  const id = await subscribe();
-  await publish(1);
-  const other = await connection.pool.connect();
-  await other.query("begin");
-  await other.query("select from posthorn.deliveries for update");
-  await post("webhooks.unsubscribe", { id }).expect(200);
-  await other.query("rollback");
-  other.release();
-  expect(await createEndedSweep(connection.pool)()).toBe(1);
 });
 
 test("what was left behind of an ended webhook is cancelled, though 2,500 others have ended before it", async () => {
@@ -87,8 +79,10 @@ test("what was left behind of an ended webhook is cancelled, though 2,500 others
   await publish(1);
   await rows("update posthorn.webhooks set status = 'Unsubscribed' where id = $1", [id]);
   const sweep = createEndedSweep(connection.pool);
-  const runs = [await sweep(), await sweep(), await sweep(), await sweep()];
-  expect(runs.reduce((sum, cancelled) => sum + cancelled)).toBe(1);
+  let runs = 1;
+  while ((await sweep()) === 0) runs++;
+  expect(runs).toBeLessThanOrEqual(4);
+  await createPlacing(connection.pool)();
   expect(await counted(id)).toMatchObject({ pending: 0 });
 });
 
@@ -96,7 +90,7 @@ test("held rows are released at once where their webhook was never held", async 
   const id = await subscribe();
   await publish(20);
   await rows("update posthorn.deliveries set state = 2 where state = 0");
-  expect(await releaseHeld(connection.pool)).toBe(20);
+  expect(await unpark(connection.pool)).toBe(20);
   expect((await rows("select distinct state from posthorn.deliveries")).length).toBe(1);
   await post("webhooks.unsubscribe", { id }).expect(200);
 });
