@@ -8,6 +8,7 @@ const STATUS_LINE_TEMPLATE = "HTTP/1.1 200";
 const STATUS_AT = "HTTP/1.1 ".length;
 const HEAD_END = "\r\n\r\n";
 const BARE_HEAD_ENDS = ["\n\n", "\n\r\n"]; // no end by the rules, and undici says so at once
+const MORE_LENGTHS = /\r\ncontent-length:(?:[^\r\n]*,|[^]*\r\ncontent-length:)/i;
 const CONTENT_LENGTH = /\r\ncontent-length:([^\r\n]*)/gi;
 const TLS_RECORDS = [0x15, 0x16]; // an alert, a handshake; both are followed by the major version 3
 
@@ -98,11 +99,12 @@ function isTls(bytes: Buffer): boolean {
 // Given in two lines or, as a proxy may join them, in one.
 function withOneLength(bytes: Buffer, end: number): Buffer {
   const head = bytes.toString("latin1", 0, end);
+  if (!MORE_LENGTHS.test(head)) return bytes;
   const lengths = Array.from(head.matchAll(CONTENT_LENGTH), ([, value = ""]) => value)
     .flatMap((value) => value.split(","))
     .map((value) => value.trim());
   const [length = ""] = lengths;
-  if (lengths.length < 2 || !/^\d+$/.test(length) || new Set(lengths).size > 1) return bytes;
+  if (!/^\d+$/.test(length) || new Set(lengths).size > 1) return bytes;
   let given = `\r\ncontent-length: ${length}`;
   const single = head.replaceAll(CONTENT_LENGTH, () => {
     const line = given;

@@ -15,9 +15,7 @@ const BODY_GRACE_MS = SECOND;
 // may well have been read, and be at work.
 const STALE_WITHIN_MS = 250;
 
-type OfExchange = "durationMs" | "resentMs";
-
-export type Attempt = (Omit<Answered, OfExchange> | Omit<Failed, OfExchange>) & {
+export type Attempt = (Omit<Answered, "durationMs"> | Omit<Failed, "durationMs">) & {
   /** Whether the receiver closed a kept socket, at once and without a byte of an answer: it may be sent again over a new one. */
   isStale: boolean;
 };
@@ -59,9 +57,10 @@ export function makeAttempt(
   }
   function settleAs(failure: Failure, { isReusable = false, isStale = false } = {}): void {
     const { address } = connection;
-    if (answer === undefined) return settle({ kind: "failed", ...failure, address, isStale });
+    if (answer === undefined)
+      return settle({ kind: "failed", ...failure, address, resentMs: null, isStale });
     const body = Buffer.concat(chunks, Math.min(bytes, RESPONSE_BYTES_MAX));
-    settle({ kind: "answered", ...answer, body, address, isStale }, isReusable);
+    settle({ kind: "answered", ...answer, body, address, resentMs: null, isStale }, isReusable);
   }
   function cut(failure: Failure): void {
     if (!isSettled) settleAs(failure);

@@ -49,16 +49,16 @@ export function createEgress(options: EgressOptions): Egress {
   const judge = createJudgedUrls(options);
   let isClosing = false;
 
-  async function send(request: EgressRequest, elapsedMs: () => number): Promise<Ended> {
+  async function send(request: EgressRequest, elapsedMs: () => number): Promise<Attempt> {
     const { headers, body, timeoutMs, httpsOnly = false, mayResend } = request;
     const url = judge(request.url, httpsOnly);
     const sending = { url, headers, body };
     const first = await transport.send(sending, { timeoutMs, isFresh: mayResend === undefined });
-    if (!first.isStale || !mayResend) return { ...first, resentMs: null };
+    if (!first.isStale || !mayResend) return first;
     // The deadline stays what it was.
     const leftMs = () => Math.max(1, timeoutMs - elapsedMs());
     const isAllowed = await inTime(mayResend, Math.min(leftMs(), LOOK_MS_MAX));
-    if (!isAllowed || isClosing) return { ...first, resentMs: null };
+    if (!isAllowed || isClosing) return first;
     const resentMs = elapsedMs();
     const second = await transport.send(sending, { timeoutMs: leftMs(), isFresh: true });
     return { ...second, resentMs };
@@ -69,8 +69,7 @@ export function createEgress(options: EgressOptions): Egress {
       const startedAt = clock();
       const elapsedMs = () => Math.round(clock() - startedAt);
       const sent = isClosing ? STOPPING : await send(request, elapsedMs).catch(unsendable);
-      const { isStale: _, ...ended } = sent;
-      return { ...ended, durationMs: elapsedMs() };
+      return { ...sent, durationMs: elapsedMs() };
     },
     async close() {
       isClosing = true;
@@ -81,9 +80,7 @@ export function createEgress(options: EgressOptions): Egress {
   };
 }
 
-type Ended = Attempt & { resentMs: number | null };
-
-function unsendable(error: unknown): Ended {
+function unsendable(error: unknown): Attempt {
   const issue = error instanceof PosthornError ? error.issues?.[0] : undefined;
   if (issue) return failed("policy", `the URL ${issue.message}`);
   return failed("connect", "the request could not be made");
@@ -96,7 +93,10 @@ function inTime(mayResend: () => Promise<boolean>, withinMs: number): Promise<bo
   return Promise.race([mayResend().catch(() => false), late]).finally(() => over.abort());
 }
 
-function failed(reason: Failed["reason"], error: string): Ended & Pick<Failed, "reason" | "error"> {
+function failed(
+  reason: Failed["reason"],
+  error: string,
+): Attempt & Pick<Failed, "reason" | "error"> {
   return { kind: "failed", reason, error, address: null, isStale: false, resentMs: null };
 }
 
