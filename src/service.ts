@@ -9,6 +9,7 @@ import { createPartitionKeeper } from "./delivery/partition-keeper.ts";
 import { sendSample } from "./delivery/sample.ts";
 import { startSweeper } from "./delivery/sweeper.ts";
 import { createTargets } from "./delivery/target.ts";
+import { createTotals } from "./delivery/totals.ts";
 import { parseCidrs, type AddressRules } from "./egress/address.ts";
 import { createEgress } from "./egress/client.ts";
 import type { Endpoint } from "./egress/endpoint.ts";
@@ -168,6 +169,7 @@ function createParts(
     deliver() {
       const targets = createTargets(loop.db, sealer, log);
       loop.pool.on("error", () => targets.forget());
+      const totals = createTotals(upkeep.pool, log);
       const delivering = startLoop({
         ...sending,
         pool: loop.pool,
@@ -182,6 +184,7 @@ function createParts(
         perWebhook: config.POSTHORN_MAX_IN_FLIGHT_PER_WEBHOOK,
         perHost: config.POSTHORN_MAX_IN_FLIGHT_PER_HOST,
         working: () => sweeper.stir(),
+        settled: (settlements) => totals.settled(settlements),
       });
       const sweeper = startSweeper({
         loopPool: loop.pool,
@@ -198,6 +201,7 @@ function createParts(
         }),
         monotonic,
         ready: () => delivering.wake(),
+        tellTotals: () => totals.tell(delivering.unwritten),
         log,
       });
       wake = () => delivering.wake();

@@ -2,9 +2,11 @@
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 
+import { monotonic } from "../kernel/clock.ts";
 import { MINUTE, SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import { createPool } from "./pool.ts";
+import { createPresence, type Presence } from "./presence.ts";
 import type { Schema } from "./schema.ts";
 import { duration, sessionSettings, type Settings } from "./session-settings.ts";
 
@@ -23,8 +25,8 @@ const TYPES = new pg.TypeOverrides();
 TYPES.setTypeParser(pg.types.builtins.INT8, Number);
 
 /**
- * Opens a pool of at most `max` connections; none is made before the first query. A lost connection is logged
- * and replaced at the next query, so the process heals by itself when the database comes back.
+ * Opens a pool of at most `max` connections; none is made before the first query. A lost connection is replaced at the
+ * next query, so the process heals by itself when the database comes back.
  */
 export function connect(
   url: string,
@@ -38,6 +40,8 @@ export function connect(
     lockMs?: number;
     /** Keeps what it has opened, so that nobody else can have taken its place when it is needed. */
     staysOpen?: boolean;
+    /** One for all connections of a process, so that it says once what they all see. */
+    presence?: Presence;
   },
 ): Connection {
   const session = sessionSettings(url, options.name, {
@@ -46,7 +50,8 @@ export function connect(
     idle_in_transaction_session_timeout: duration(IDLE_IN_TRANSACTION_MAX_MS),
     ...(options.plans && PLANS[options.plans]),
   });
-  const pool = createPool({
+  const { presence = createPresence(options.log, monotonic) } = options;
+  const config: pg.PoolConfig = {
     ...session.config,
     max: options.max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -55,11 +60,12 @@ export function connect(
     types: TYPES,
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool waits for it, whatever its types say
     onConnect: session.check,
-  });
+  };
+  const pool = createPool(config, presence);
   let isClosing = false;
   pool.on("error", (err) => {
     // A closed pool lets go of its connections before they have ended: what cuts them off then is no news.
-    if (!isClosing) options.log.warn({ err }, "an idle database connection was lost");
+    if (!isClosing) options.log.debug({ err }, "an idle database connection was lost");
   });
   // The pool listens to idle connections alone. One lost between two statements of a transaction would be an error that
   // nobody hears, which ends the process; the next statement on it fails, and tells whoever has it.

@@ -1,4 +1,5 @@
 // The pools of one process: each part has connections of its own, so that none can take another's.
+import { monotonic } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { StartError } from "../kernel/errors.ts";
 import { isDatabaseAway } from "../kernel/faults.ts";
@@ -6,6 +7,7 @@ import type { Log } from "../kernel/log.ts";
 import { allButOne, createShares, type Shares } from "../kernel/shares.ts";
 import { connect, type Connection } from "./connect.ts";
 import { PARTS, refuseTooFew, type Connections, type Role } from "./connections.ts";
+import { createPresence } from "./presence.ts";
 import { createReadiness, type Fault } from "./readiness.ts";
 
 /** A lock is held by ours for milliseconds: for longer, by a stranger, whom a call does not wait for on others' connections. */
@@ -28,10 +30,11 @@ export type Pools = Record<"loop" | "upkeep", Connection> & {
 
 /** Makes the pools; no connection is made before the first use. */
 export function openPools(url: string, connections: Connections, log: Log): Pools {
+  const presence = createPresence(log, monotonic);
   const open = (
     part: keyof Connections,
-    options: Omit<Parameters<typeof connect>[1], "max" | "log">,
-  ) => connect(url, { max: Math.max(1, connections[part]), log, ...options });
+    options: Omit<Parameters<typeof connect>[1], "max" | "log" | "presence">,
+  ) => connect(url, { max: Math.max(1, connections[part]), log, presence, ...options });
   const pools = {
     publishing: open("publishing", { name: "publishing", staysOpen: true }),
     calls: open("calls", { name: "api", lockMs: CALL_LOCK_MS, statementMs: CALL_STATEMENT_MS }),

@@ -1,6 +1,8 @@
 // The delivery loop: claims what is due into the free places, has it sent, and settles it in batches.
 import { SECOND } from "../kernel/duration.ts";
+import { isDatabaseAbsent } from "../kernel/faults.ts";
 import type { ClaimedDelivery } from "../queue/claim.ts";
+import type { Settlement } from "../queue/settle.ts";
 import { createAlarm } from "./alarm.ts";
 import { createClaiming } from "./claiming.ts";
 import { createLanes } from "./lanes.ts";
@@ -26,11 +28,15 @@ export type LoopOptions = StarterOptions &
   WindowOptions & {
     /** Called when deliveries were claimed. */
     working: () => void;
+    /** Called with attempts that are written down. */
+    settled: (settlements: readonly Settlement[]) => void;
   };
 
 export type Loop = {
   /** Says that something has become due. */
   wake(): void;
+  /** How many outcomes are kept in memory, for they can't be written down yet. */
+  readonly unwritten: number;
   /** Stops claiming, lets what is in flight finish for up to 30 s, gives back the rest, and writes all down. */
   stop(): Promise<void>;
 };
@@ -44,7 +50,10 @@ export function startLoop(options: LoopOptions): Loop {
   const window = createWindow(options);
   const claiming = createClaiming(pool, monotonic);
   const lanes = createLanes({ pool, monotonic, ready: () => alarm.wake(), log });
-  const settler = createSettler(pool, log, (settlements) => lanes.settled(settlements));
+  const settler = createSettler(pool, log, (settlements) => {
+    lanes.settled(settlements);
+    options.settled(settlements);
+  });
   const starter = createStarter(options, {
     window,
     settler,
@@ -72,12 +81,16 @@ export function startLoop(options: LoopOptions): Loop {
 
   function away(err: unknown): void {
     targets.forget();
-    if (!isAway) log.warn({ err }, "nothing can be claimed now; trying on");
+    if (!isAway)
+      log[isDatabaseAbsent(err) ? "debug" : "warn"](
+        { err },
+        "nothing can be claimed now; trying on",
+      );
     isAway = true;
   }
 
   function back(): void {
-    if (isAway) log.info("the database is back");
+    if (isAway) log.debug("claiming again");
     isAway = false;
   }
 
@@ -136,6 +149,9 @@ export function startLoop(options: LoopOptions): Loop {
   const running = run();
   return {
     wake: () => alarm.wake(),
+    get unwritten() {
+      return settler.pending;
+    },
     async stop() {
       isStopping = true;
       alarm.wake();

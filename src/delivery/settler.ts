@@ -2,13 +2,14 @@
 import type pg from "pg";
 
 import { sleep } from "../kernel/clock.ts";
-import { isOwnFault } from "../kernel/faults.ts";
+import { isDatabaseAbsent, isOwnFault } from "../kernel/faults.ts";
 import { formatId } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
 import { storeOwnEvents } from "../queue/own-events.ts";
 import { disableGone } from "../queue/health.ts";
 import { isGone, settle, type Settlement } from "../queue/settle.ts";
 import { inTransaction } from "../database/transaction.ts";
+import { tellHealth } from "./tell-health.ts";
 
 const BATCH_MAX = 250; // what it costs is rows; larger batches only wait longer
 const DELAY_MS = 5; // for others to come, and no more: the row stays leased meanwhile
@@ -37,6 +38,7 @@ export function createSettler(
   let flushing: Promise<number> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isBehind = false;
+  let isTold = false;
   let isDraining = false;
   let batchMax = BATCH_MAX;
 
@@ -65,7 +67,8 @@ export function createSettler(
     batchMax = Math.min(batchMax * 2, BATCH_MAX);
     if (isBehind && waiting.length === 0) {
       isBehind = false;
-      log.info("all attempts are written down again");
+      log[isTold ? "info" : "debug"]("all attempts are written down again");
+      isTold = false;
     }
     return waiting.length >= batchMax ? 0 : DELAY_MS;
   }
@@ -73,7 +76,9 @@ export function createSettler(
   // Where only one of them can't be written now (a row that somebody has locked), the others need not wait for it: the next
   // batch is smaller, and the one that fails alone goes behind them.
   function retreat(batch: readonly Settlement[], err: unknown): void {
-    log[isBehind ? "debug" : "warn"](
+    const isNews = !isTold && !isDatabaseAbsent(err); // that it is away is said elsewhere, once
+    isTold ||= isNews;
+    log[isNews ? "warn" : "debug"](
       { err, waiting: waiting.length },
       "attempts can't be written down now; they are kept until they can, and nothing is claimed meanwhile",
     );
@@ -86,7 +91,7 @@ export function createSettler(
   // anything else is in the way.
   async function write(batch: readonly Settlement[]): Promise<void> {
     try {
-      await settleAndTell(pool, batch, { recorded: true });
+      await settleAndTell(pool, log, batch, { recorded: true });
       return written(batch);
     } catch (err) {
       if (!isOwnFault(err)) throw err;
@@ -100,7 +105,7 @@ export function createSettler(
         "an attempt could not be recorded; its outcome is kept",
       );
     }
-    await settleAndTell(pool, batch, { recorded: false }).catch((err: unknown) => {
+    await settleAndTell(pool, log, batch, { recorded: false }).catch((err: unknown) => {
       if (!isOwnFault(err)) throw err;
       log.error(
         { err, delivery: batch[0]?.delivery.id },
@@ -148,6 +153,7 @@ export function createSettler(
 // statement.
 async function settleAndTell(
   pool: pg.Pool,
+  log: Log,
   batch: readonly Settlement[],
   { recorded }: { recorded: boolean },
 ): Promise<void> {
@@ -162,7 +168,7 @@ async function settleAndTell(
   const own = new Set(
     batch.filter(({ isOwnEvent }) => isOwnEvent).map(({ delivery }) => delivery.id),
   );
-  await inTransaction(pool, async (client) => {
+  const disabledNow = await inTransaction(pool, async (client) => {
     const disabled = await disableGone(client, gone);
     const dead = await settle(client, batch, { recorded, disabled });
     const told = dead.filter(({ id }) => !own.has(id));
@@ -179,5 +185,8 @@ async function settleAndTell(
         },
       })),
     );
+    return disabled;
   });
+  for (const { was, ...webhook } of disabledNow.values())
+    if (was !== "disabled") tellHealth(log, webhook, { from: was, to: "disabled", reason: "gone" });
 }

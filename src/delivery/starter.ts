@@ -2,6 +2,7 @@
 import type { Judging } from "../event-types/judging/index.ts";
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { MINUTE, SECOND } from "../kernel/duration.ts";
+import { isDatabaseAbsent } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
 import { releaseClaimed, type ClaimedDelivery } from "../queue/claim.ts";
 import type { Db } from "../database/connect.ts";
@@ -191,7 +192,10 @@ export function createStarter(
   }
 
   function warnOfLeases(err: unknown, count: number): void {
-    log.warn({ err, count }, "claimed deliveries wait for their lease to run out");
+    log[isDatabaseAbsent(err) ? "debug" : "warn"](
+      { err, count },
+      "claimed deliveries wait for their lease to run out",
+    );
   }
 
   return {

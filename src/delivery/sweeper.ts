@@ -3,6 +3,7 @@ import type pg from "pg";
 
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { HOUR, MINUTE, SECOND } from "../kernel/duration.ts";
+import { isDatabaseAbsent } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
 import { eraseLate } from "../store/erase.ts";
 import { expandSome } from "../queue/expansions.ts";
@@ -23,6 +24,7 @@ import { createReplayFeed } from "../store/replay-feed.ts";
 import { createEndedSweep, forgetKeys, stageDue } from "../queue/sweep.ts";
 import { createAlarm, type Alarm } from "./alarm.ts";
 import { judgeHealth } from "./health.ts";
+import { tellHealth } from "./tell-health.ts";
 import { createTransactionWatch } from "./old-transactions.ts";
 
 const STAGE_MS = 250; // a wait may end this much late; an empty run costs 0.25 ms
@@ -75,6 +77,8 @@ export function startSweeper(options: {
   keepPartitions: (signal: AbortSignal) => Promise<number>;
   monotonic: MonotonicClock;
   ready: () => void;
+  /** Writes the totals of the last minute to the log. */
+  tellTotals: () => Promise<number>;
   log: Log;
 }): Sweeper {
   const { pool, loopPool, idempotencyH, holdH, disableAfterH, retentionD, keepPartitions } =
@@ -164,6 +168,7 @@ export function startSweeper(options: {
       run: createTransactionWatch({ pool, monotonic, log }),
     },
     { name: "forget", everyMs: FORGET_MS, run: () => forgetKeys(pool, idempotencyH) },
+    { name: "totals", everyMs: MINUTE, run: options.tellTotals },
     { name: "wipe", everyMs: MINUTE, run: () => wipeOldKeys(pool) },
     { name: "forget old", everyMs: HOUR, run: () => forgetOld(pool, retentionD) },
   ];
@@ -192,12 +197,10 @@ export function startSweeper(options: {
   async function judge(facts: readonly HealthFacts[]): Promise<void> {
     for (const each of facts) {
       const verdict = judgeHealth(each, disableAfterH);
-      if (verdict)
-        await setHealth(pool, each.webhook_id, {
-          from: each.health,
-          to: verdict.health,
-          reason: verdict.reason,
-        });
+      if (!verdict) continue;
+      const change = { from: each.health, to: verdict.health, reason: verdict.reason };
+      const changed = await setHealth(pool, each.webhook_id, change);
+      if (changed) tellHealth(log, changed, change);
     }
   }
 
@@ -230,7 +233,10 @@ export function startSweeper(options: {
       return { at: now + everyMs, quietAt: now + restMs };
     } catch (err) {
       if (!stopping.signal.aborted)
-        log.warn({ err, task: name }, "housekeeping failed; it is tried again");
+        log[isDatabaseAbsent(err) ? "debug" : "warn"](
+          { err, task: name },
+          "housekeeping failed; it is tried again",
+        );
       const at = monotonic() + Math.max(everyMs, SECOND);
       return { at, quietAt: at };
     }

@@ -11,6 +11,7 @@ import type { Context } from "../rpc/trpc.ts";
 import { abortedWith } from "./answer.ts";
 import type { Doors } from "./dot-endpoints.ts";
 import { parseJson } from "./parse.ts";
+import { levelOf } from "./errors.ts";
 import {
   answerCalls,
   failure,
@@ -55,11 +56,9 @@ export function trpcEndpoint(
         envelopes.push({ result: { data } });
       } catch (cause) {
         const error = callerError(cause);
+        const err = error.cause ?? error;
         if (error.status >= 500)
-          log.error(
-            { err: error.cause ?? error, operation: name, code: error.code },
-            error.message,
-          );
+          log[levelOf(err)]({ err, operation: name, code: error.code }, error.message);
         errors.push(error);
         envelopes.push(failure(error, name));
       }

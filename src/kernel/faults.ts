@@ -38,6 +38,17 @@ export function isDatabaseAway(error: unknown): boolean {
   return DRIVER_TEXTS.test(String(message));
 }
 
+// Of these a process says once that the database is away: not of a statement that alone was refused, or took too long.
+const ABSENT_CODES = /^(08|57P0|25006$|53300$)/;
+const SLOW_TEXT = /^Query read timeout/;
+
+/** True where an error says no more than that the database is away, which is logged where connections are made. */
+export function isDatabaseAbsent(error: unknown): boolean {
+  const code = databaseError(error)?.code;
+  if (code !== undefined) return ABSENT_CODES.test(code);
+  return isDatabaseAway(error) && !SLOW_TEXT.test(String(Object(error).message));
+}
+
 // Cardinality, data exceptions and violated constraints: the same row is refused tomorrow, too.
 const OF_THE_ROW = /^2[123]/;
 const CHECK_VIOLATION = "23514"; // so is called, too, that a row's partition is not there

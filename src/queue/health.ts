@@ -97,17 +97,25 @@ export async function listFailing(pool: pg.Pool, after: number): Promise<HealthF
   return rows;
 }
 
-/** Changes a webhook's health, if it is still what it was judged to change from. */
+/** A webhook whose health has changed, by its public id. */
+export type ChangedWebhook = { tenant: string; id: string };
+
+/** Changes a webhook's health, if it is still what it was judged to change from. Answers the webhook where it was. */
 export async function setHealth(
   pool: pg.Pool,
   webhookId: number,
   change: { from: WebhookHealth; to: WebhookHealth; reason: string | null },
-): Promise<void> {
-  await pool.query(
-    "update posthorn.webhooks set health = $3, health_reason = $4 where webhook_id = $1 and health = $2",
+): Promise<ChangedWebhook | undefined> {
+  const { rows } = await pool.query<ChangedWebhook>(
+    `update posthorn.webhooks set health = $3, health_reason = $4 where webhook_id = $1 and health = $2
+     returning tenant, id`,
     [webhookId, change.from, change.to, change.reason],
   );
+  return rows[0];
 }
+
+/** A webhook that is disabled now, and what its health was before. */
+export type DisabledWebhook = ChangedWebhook & { was: WebhookHealth };
 
 /**
  * Disables the webhooks that answered 410, unless they have been changed since: a late answer of an old URL says nothing
@@ -117,11 +125,11 @@ export async function setHealth(
 export async function disableGone(
   client: pg.ClientBase,
   gone: readonly { webhook_id: number; webhook_version: string }[],
-): Promise<Set<number>> {
-  if (gone.length === 0) return new Set();
-  const { rows } = await client.query<{ webhook_id: number }>(
+): Promise<Map<number, DisabledWebhook>> {
+  if (gone.length === 0) return new Map();
+  const { rows } = await client.query<DisabledWebhook & { webhook_id: number }>(
     `with locked as (
-       select w.webhook_id, w.health from posthorn.webhooks as w
+       select w.webhook_id, w.health, w.tenant, w.id from posthorn.webhooks as w
        join unnest($1::bigint[], $2::uuid[]) as g (webhook_id, version)
          on g.webhook_id = w.webhook_id and (g.version = w.version or w.health = 'disabled')
        order by w.webhook_id for update of w skip locked
@@ -130,10 +138,10 @@ export async function disableGone(
        update posthorn.webhooks as w set health = 'disabled', health_reason = 'gone'
        where w.webhook_id in (select webhook_id from locked where health <> 'disabled')
      )
-     select webhook_id from locked`,
+     select webhook_id, health as was, tenant, id from locked`,
     [gone.map(({ webhook_id }) => webhook_id), gone.map(({ webhook_version }) => webhook_version)],
   );
-  return new Set(rows.map((row) => row.webhook_id));
+  return new Map(rows.map((row) => [row.webhook_id, row]));
 }
 
 const ANNOUNCED_AS = {

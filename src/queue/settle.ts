@@ -173,8 +173,8 @@ export async function settle(
   settlements: readonly Settlement[],
   {
     recorded = true,
-    disabled = new Set(),
-  }: { recorded?: boolean; disabled?: ReadonlySet<number> } = {},
+    disabled = new Map(),
+  }: { recorded?: boolean; disabled?: ReadonlyMap<number, unknown> } = {},
 ): Promise<DeadDelivery[]> {
   const column = <T>(pick: (settlement: Settlement) => T): T[] => settlements.map(pick);
   const plain = (pick: (settlement: Settlement) => Parameters<typeof plainArray>[0][number]) =>

@@ -39,6 +39,7 @@ test("a wait ends within a second of its time in a service that has been quiet f
     holdH: 168,
     disableAfterH: 120,
     retentionD: 30,
+    tellTotals: () => Promise.resolve(0),
     keepPartitions: () => Promise.resolve(0),
     monotonic: () => monotonic() + aheadMs,
     ready,

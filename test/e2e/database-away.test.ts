@@ -200,6 +200,7 @@ describe("the database that stops after the receiver's 200 and before it is writ
       POSTHORN_SECRETS_KEY: Buffer.alloc(32, 7).toString("base64"),
       POSTHORN_ADMIN_KEY: service.adminKey,
       POSTHORN_EGRESS_ALLOW: "127.0.0.0/8",
+      LOG_LEVEL: "debug",
     });
     post = caller({ url: worker.url, adminKey: service.adminKey }, { "X-Tenant": tenant });
     inbox.reply = () => ({ until: postgres.stop("immediate") });
