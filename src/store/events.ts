@@ -48,32 +48,37 @@ export async function storeEvents(
       column((event) => event.timestamp),
       column((event) => event.idempotencyKey),
       events.every((event) => event.isJudged) ? true : null,
-      payloads.ends,
+      payloads.starts,
+      payloads.lengths,
       ...(isLimited ? [String(lockMsMax)] : []),
     ],
   });
   return rows;
 }
 
-// Texts as one run of bytes, each with its end. In an array the driver would escape each of their quotes and backslashes: a
+// Texts as one run of bytes, and where in it each begins. In an array the driver would escape each of their quotes and backslashes: a
 // list of 16 MiB of them held the process for seconds.
-async function asBytes(texts: readonly string[]): Promise<{ bytes: Buffer; ends: string }> {
+async function asBytes(
+  texts: readonly string[],
+): Promise<{ bytes: Buffer; starts: string; lengths: string }> {
   const rest = sliced();
   const parts: Buffer[] = [];
-  const ends: number[] = [];
+  const starts: number[] = [];
+  let end = 0;
   for (const text of texts) {
     const part = Buffer.from(text);
     parts.push(part);
-    ends.push((ends.at(-1) ?? 0) + part.length);
+    starts.push(end + 1); // as SQL counts
+    end += part.length;
     await rest();
   }
-  return { bytes: Buffer.concat(parts), ends: plainArray(ends) };
+  const lengths = plainArray(parts.map(({ length }) => length));
+  return { bytes: Buffer.concat(parts), starts: plainArray(starts), lengths };
 }
 
 const PAYLOADS = `array(
-  select convert_from(substring($3::bytea from coalesce(lag(upto) over (order by item), 0) + 1
-    for upto - coalesce(lag(upto) over (order by item), 0)), 'UTF8')
-  from unnest($8::integer[]) with ordinality as payload (upto, item) order by item)`;
+  select convert_from(substring($3::bytea from start for length), 'UTF8')
+  from unnest($8::integer[], $9::integer[]) as payload (start, length))`;
 
 const STORE = `posthorn.store_events($1, $2::text[], ${PAYLOADS}, $4::text[], $5::timestamptz[], $6::text[], $7::boolean`;
 
@@ -81,7 +86,7 @@ const STORE = `posthorn.store_events($1, $2::text[], ${PAYLOADS}, $4::text[], $5
 // answers: whether it is null, which it never is.
 const STORE_WITHIN = `
   select event_id, matched, duplicate
-  from (select set_config('lock_timeout', $9, true) as is_set offset 0) as limited
+  from (select set_config('lock_timeout', $10, true) as is_set offset 0) as limited
   cross join lateral ${STORE}, limited.is_set is null)`;
 
 export type EventRow = {
