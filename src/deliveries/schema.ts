@@ -1,7 +1,7 @@
 // What deliveries and attempts are on the wire.
 import { z } from "zod";
 
-import { idInput, instant, spanInput, webhookIdInput } from "../kernel/fields.ts";
+import { hasSpan, NO_SPAN, idInput, instant, spanInput, webhookIdInput } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { replayStarted } from "../replays/schema.ts";
 
@@ -100,6 +100,7 @@ export const listDeliveriesInput = z
     ...spanInput,
     ...pageInput,
   })
+  .refine(hasSpan, NO_SPAN)
   .meta({ id: "ListDeliveriesRequest" });
 
 export const retryInput = z

@@ -21,3 +21,9 @@ export const OWN_EVENT_TYPES = [
 export function isReservedType(name: string): boolean {
   return /^(webhook|delivery)\./.test(name);
 }
+
+/** Says whether an entry, a type or a prefix ending in `.*`, takes in one of these types. */
+export function takesInAny(entry: string, types: readonly string[]): boolean {
+  const prefix = PREFIX_PATTERN.test(entry) ? entry.slice(0, -1) : null;
+  return types.some((type) => (prefix === null ? type === entry : type.startsWith(prefix)));
+}

@@ -1,8 +1,21 @@
 // What an event is on the wire, and what publishing one takes.
 import { z } from "zod";
 
-import { TYPE_NAME_MAX, TYPE_PATTERN, isReservedType } from "../event-types/names.ts";
-import { idInput, instant, instantInput, plainText, spanInput } from "../kernel/fields.ts";
+import {
+  PREFIX_PATTERN,
+  TYPE_NAME_MAX,
+  TYPE_PATTERN,
+  isReservedType,
+} from "../event-types/names.ts";
+import {
+  hasSpan,
+  NO_SPAN,
+  idInput,
+  instant,
+  instantInput,
+  plainText,
+  spanInput,
+} from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 
 const CHANNEL_MAX = 255;
@@ -83,7 +96,15 @@ export const eventIdInput = z.strictObject({ id: idInput("evt") }).meta({ id: "E
 
 export const listEventsInput = z
   .strictObject({
-    type: plainText(TYPE_NAME_MAX).optional(),
+    type: z
+      .string()
+      .max(TYPE_NAME_MAX)
+      .refine(
+        (text) => TYPE_PATTERN.test(text) || PREFIX_PATTERN.test(text),
+        "a type, or a prefix ending in .*, is needed, like message.created or message.*",
+      )
+      .optional()
+      .meta({ description: "A type, or a prefix ending in `.*`." }),
     channel: channel.optional(),
     with_payload: z.boolean().default(false).meta({
       description:
@@ -92,6 +113,7 @@ export const listEventsInput = z
     ...spanInput,
     ...pageInput,
   })
+  .refine(hasSpan, NO_SPAN)
   .meta({ id: "ListEventsRequest" });
 
 export const eventPage = pageOutput(listedEvent).meta({ id: "EventPage" });

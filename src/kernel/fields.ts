@@ -78,3 +78,11 @@ export const spanInput = {
   since: instantInput.optional().meta({ description: "created_at at or after this." }),
   until: instantInput.optional().meta({ description: "created_at before this." }),
 };
+
+/** Whether anything can lie in a span. */
+export function hasSpan({ since, until }: { since?: Date | undefined; until?: Date | undefined }) {
+  return since === undefined || until === undefined || since <= until;
+}
+
+/** What is said of a span in which nothing can. */
+export const NO_SPAN = { path: ["until"], message: "is before `since`: nothing lies between them" };

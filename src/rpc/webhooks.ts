@@ -29,10 +29,10 @@ export const webhooksRouter = router({
       events: webhook.events,
       signature_key: "a secret of your own",
     },
-    response: webhook,
+    response: { ...webhook, created: true, warnings: [] },
   })
     .input(schema.subscribeInput)
-    .output(schema.savedWebhook)
+    .output(schema.subscribedWebhook)
     .mutation(({ ctx, input }) => webhooks.subscribe(ctx.webhooks, input)),
 
   unsubscribe: operation({
@@ -57,10 +57,10 @@ export const webhooksRouter = router({
     errors: ["webhook_not_found"],
     locks: "id",
     request: { id: webhook.id, events: ["message.*"], paused: false },
-    response: { ...webhook, events: ["message.*"] },
+    response: { ...webhook, events: ["message.*"], warnings: [] },
   })
     .input(schema.updateInput)
-    .output(schema.savedWebhook)
+    .output(schema.updatedWebhook)
     .mutation(({ ctx, input }) => webhooks.update(ctx.webhooks, input)),
 
   rotate_key: operation({

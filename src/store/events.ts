@@ -135,7 +135,10 @@ async function readPart(
   const conditions = [
     sql`e.bucket = ${BUCKET} and e.tenant = ${tenant} and e.id >= ${from} and e.id < ${until}`,
     filter.id !== undefined && sql`e.id = ${filter.id}`,
-    filter.type !== undefined && sql`e.type = ${filter.type}`,
+    filter.type !== undefined &&
+      (filter.type.endsWith(".*")
+        ? sql`starts_with(e.type, ${filter.type.slice(0, -1)})`
+        : sql`e.type = ${filter.type}`),
     filter.channel !== undefined && sql`e.channel = ${filter.channel}`,
   ].filter((condition) => condition !== false);
   const page = sql`

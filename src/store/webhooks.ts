@@ -229,3 +229,16 @@ function living(db: Db, tenant: string, id: string) {
     .where("id", "=", id)
     .where("deleted_at", "is", null);
 }
+
+const DEFAULT_TENANT = "default"; // everybody's, who names none
+
+/** Whether a tenant has anything yet: a webhook, a key, a type of its own or a publisher; not its events. */
+export async function isTenantKnown(db: Db, tenant: string): Promise<boolean> {
+  if (tenant === DEFAULT_TENANT) return true;
+  const { rows } = await sql<{ is_known: boolean }>`
+    select exists (select from posthorn.webhooks where tenant = ${tenant})
+      or exists (select from posthorn.keys where tenant = ${tenant})
+      or exists (select from posthorn.event_types where tenant = ${tenant})
+      or exists (select from posthorn.publishers where tenant = ${tenant}) as is_known`.execute(db);
+  return rows[0]?.is_known ?? false;
+}

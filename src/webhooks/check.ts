@@ -2,7 +2,7 @@
 import { judgeHeaders } from "../egress/headers.ts";
 import type { AddressRules } from "../egress/address.ts";
 import { judgeUrl } from "../egress/url.ts";
-import { OWN_EVENT_TYPES, PREFIX_PATTERN } from "../event-types/names.ts";
+import { OWN_EVENT_TYPES, PREFIX_PATTERN, takesInAny } from "../event-types/names.ts";
 import { invalid } from "../kernel/errors.ts";
 import { PRESETS, type PresetName } from "../presets/index.ts";
 import { demandsHttps, type HttpRule } from "../presets/policy.ts";
@@ -50,19 +50,24 @@ export function checkKey(key: string, preset: PresetName): void {
   if (wrong !== null) throw invalid("signature_key", `${wrong} (preset ${preset})`);
 }
 
-/** Throws the 400 for entries of `events` that are neither a known type nor a prefix. */
+/** Throws the 400 for entries of `events` that are neither a known type nor a prefix; warns of prefixes without a type. */
 export async function checkEvents(
   store: TenantStore,
-  settings: Pick<Settings, "events">,
-): Promise<void> {
-  const named = settings.events.filter((entry) => !PREFIX_PATTERN.test(entry));
-  if (named.length === 0) return;
+  { events }: Pick<Settings, "events">,
+): Promise<string[]> {
+  if (events.length === 0) return [];
   const known = [...(await listEventTypeNames(store.db, store.tenant)), ...OWN_EVENT_TYPES];
-  const unknown = named.filter((name) => !known.includes(name));
-  if (unknown.length === 0) return;
   const more = known.length > KNOWN_NAMED_MAX ? ` and ${known.length - KNOWN_NAMED_MAX} more` : "";
-  throw invalid(
-    `events.${settings.events.indexOf(unknown[0] ?? "")}`,
-    `${JSON.stringify(unknown[0])} is not an event type of this tenant; known are ${known.slice(0, KNOWN_NAMED_MAX).join(", ")}${more}, and prefixes ending in .*`,
+  const those = `known are ${known.slice(0, KNOWN_NAMED_MAX).join(", ")}${more}`;
+  const strangers = events.filter((entry) => !takesInAny(entry, known));
+  const unknown = strangers.find((entry) => !PREFIX_PATTERN.test(entry));
+  if (unknown !== undefined)
+    throw invalid(
+      `events.${events.indexOf(unknown)}`,
+      `${JSON.stringify(unknown)} is not an event type of this tenant; ${those}, and prefixes ending in .*`,
+    );
+  return strangers.map(
+    (entry) =>
+      `events.${events.indexOf(entry)}: ${JSON.stringify(entry)} takes in no event type that there is today; ${those}`,
   );
 }

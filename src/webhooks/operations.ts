@@ -6,10 +6,12 @@ import type { KeyScope } from "../kernel/scopes.ts";
 import { stopReplaysOf } from "../store/replays.ts";
 import { unparkOf } from "../queue/hold.ts";
 import { placeSome } from "../queue/places.ts";
+import { listEvents } from "../store/events.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import {
   awaitTurn,
   deleteWebhookRow,
+  isTenantKnown,
   findWebhook,
   listWebhooks,
   lockWebhook,
@@ -27,7 +29,9 @@ import type {
   ListInput,
   RotateKeyInput,
   SavedWebhook,
+  SubscribedWebhook,
   SubscribeInput,
+  UpdatedWebhook,
   UpdateInput,
   Webhook,
   WebhookInfo,
@@ -46,10 +50,10 @@ export type WebhooksContext = {
 export async function subscribe(
   context: WebhooksContext,
   input: SubscribeInput,
-): Promise<SavedWebhook> {
+): Promise<SubscribedWebhook> {
   const { store } = context;
   checkInput(input);
-  const settings = await checked(context, subscribedSettings(input));
+  const { settings, warnings } = await checked(context, subscribedSettings(input));
   const wanted = {
     id: input.id,
     settings,
@@ -65,19 +69,23 @@ export async function subscribe(
     // Where others subscribe and delete the same id meanwhile, what was not there is, and is not again: look until it is either.
     for (;;) {
       const replaced = input.id === undefined ? undefined : await change(input.id);
-      const saved = replaced ?? (await createWebhook(store, trx, wanted));
-      if (saved) return saved;
+      if (replaced) return { ...replaced, created: false };
+      const made = await createWebhook(store, trx, wanted);
+      if (made) return { ...made, created: true };
     }
   });
   await moveRows(store, saved.row.webhook_id);
-  return present(context, saved);
+  return { ...(await present(context, saved)), created: saved.created, warnings };
 }
 
 /** Changes what the request names; the next attempt uses it. */
-export async function update(context: WebhooksContext, input: UpdateInput): Promise<SavedWebhook> {
+export async function update(
+  context: WebhooksContext,
+  input: UpdateInput,
+): Promise<UpdatedWebhook> {
   checkInput(input);
   // Before the transaction: within it, this would wait for a second connection while it holds one.
-  if (input.events) await checkEvents(context.store, { events: input.events });
+  const warnings = input.events ? await checkEvents(context.store, { events: input.events }) : [];
   const patch = (current: WebhookRow): Settings => {
     const before = settingsOf(current);
     const after = patchedSettings(before, input);
@@ -86,7 +94,7 @@ export async function update(context: WebhooksContext, input: UpdateInput): Prom
       after.url = checkUrl(after.url, after.preset, context.urlPolicy);
     return after;
   };
-  return present(context, await change(context, input.id, patch, input));
+  return { ...(await present(context, await change(context, input.id, patch, input))), warnings };
 }
 
 /** Ends a subscription: its pending deliveries are cancelled. Saying it twice is saying it once. */
@@ -248,10 +256,20 @@ async function moveRows({ pool }: TenantStore, webhookId: number): Promise<void>
   }
 }
 
-async function checked(context: WebhooksContext, settings: Settings): Promise<Settings> {
-  const url = checkUrl(settings.url, settings.preset, context.urlPolicy);
-  await checkEvents(context.store, settings);
-  return { ...settings, url };
+async function checked(
+  { store, urlPolicy }: WebhooksContext,
+  settings: Settings,
+): Promise<{ settings: Settings; warnings: string[] }> {
+  const url = checkUrl(settings.url, settings.preset, urlPolicy);
+  const warnings = await checkEvents(store, settings);
+  const isKnown =
+    (await isTenantKnown(store.db, store.tenant)) ||
+    (await listEvents(store.db, store.tenant, { limit: 1 })).length > 0;
+  if (!isKnown)
+    warnings.push(
+      `tenant: ${JSON.stringify(store.tenant)} was never named before; where X-Tenant is mistyped, nothing will reach this webhook`,
+    );
+  return { settings: { ...settings, url }, warnings };
 }
 
 async function present({ store, scope }: WebhooksContext, saved: Saved): Promise<SavedWebhook> {

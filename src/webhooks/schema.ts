@@ -175,6 +175,21 @@ export const savedWebhook = webhook
   })
   .meta({ id: "SavedWebhook" });
 
+const warnings = z.array(z.string()).meta({
+  description:
+    "What may be a mistake: a prefix that takes in no type that there is, a tenant that nobody has named before.",
+});
+
+/** A webhook as update answers it. */
+export const updatedWebhook = savedWebhook.extend({ warnings }).meta({ id: "UpdatedWebhook" });
+
+/** A webhook as subscribe answers it. */
+export const subscribedWebhook = updatedWebhook
+  .extend({
+    created: z.boolean().meta({ description: "false where one with this id was replaced." }),
+  })
+  .meta({ id: "SubscribedWebhook" });
+
 export const webhookInfo = webhook
   .extend({
     counters: z
@@ -200,4 +215,6 @@ export type Hastened = z.output<typeof hastened>;
 export type ListInput = z.output<typeof listInput>;
 export type Webhook = z.output<typeof webhook>;
 export type SavedWebhook = z.output<typeof savedWebhook>;
+export type UpdatedWebhook = z.output<typeof updatedWebhook>;
+export type SubscribedWebhook = z.output<typeof subscribedWebhook>;
 export type WebhookInfo = z.output<typeof webhookInfo>;

@@ -401,3 +401,43 @@ describe("event_types", () => {
       expect((await post(operation, { name: "no.such" })).body.code).toBe("event_type_not_found");
   });
 });
+
+describe("a filter that can't match anything is refused", () => {
+  test.each<[string, object, string]>([
+    ["events.list", { type: "mesage.created" }, "unknown_event_type"],
+    ["events.list", { type: "mesage.*" }, "unknown_event_type"],
+    ["events.list", { type: "message." }, "invalid_request"],
+    ["events.list", { type: "*" }, "invalid_request"],
+    ["events.list", { type: "message created" }, "invalid_request"],
+    [
+      "events.list",
+      { since: "2026-02-01T00:00:00Z", until: "2026-01-01T00:00:00Z" },
+      "invalid_request",
+    ],
+    [
+      "deliveries.list",
+      { since: "2026-02-01T00:00:00Z", until: "2026-01-01T00:00:00Z" },
+      "invalid_request",
+    ],
+  ])("%s %j", async (operation, filter, code) => {
+    const { body } = await post(operation, filter).expect(400);
+    expect(body.code).toBe(code);
+  });
+
+  test("and one that can, but does not yet, is an empty page", async () => {
+    const at = "2020-01-01T00:00:00Z";
+    for (const filter of [{ type: "campaign.completed" }, { type: "webhook.*" }])
+      expect((await post("events.list", { ...filter, until: at, since: at })).body.data).toEqual(
+        [],
+      );
+  });
+});
+
+test("events are listed by prefix", async () => {
+  for (const name of ["prefix.a", "prefix.b.c", "prefixed.a"]) {
+    await post("event_types.create", { name }).expect(200);
+    await post("events.publish", { type: name, payload: 1 }).expect(200);
+  }
+  const { body } = await post("events.list", { type: "prefix.*" }).expect(200);
+  expect(body.data.map(({ type }: { type: string }) => type)).toEqual(["prefix.b.c", "prefix.a"]);
+});

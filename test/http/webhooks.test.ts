@@ -38,6 +38,8 @@ describe("webhooks.subscribe", () => {
       rate_limit_per_s: null,
       order: "none",
       resting_until: null,
+      created: true,
+      warnings: [],
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       updated_at: expect.any(String),
     });
@@ -244,7 +246,9 @@ describe("webhooks.rotate_key", () => {
   const STANDARD_KEY = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
   test("shows the key that it makes once, in the preset's form, and a given one never", async () => {
-    const { body: airy } = await post("webhooks.subscribe", { url: URL, signature_key: "old" });
+    const subscribed = await post("webhooks.subscribe", { url: URL, signature_key: "old" });
+    const { body: airy } = await post("webhooks.info", { id: subscribed.body.id });
+    delete airy.counters;
     const made = await post("webhooks.rotate_key", { id: airy.id });
     expect(made.status).toBe(200);
     const { signature_key: key, ...webhook } = made.body;
@@ -275,7 +279,9 @@ describe("webhooks.rotate_key", () => {
     const { body: made } = await post("webhooks.subscribe", { url: URL, ...settings });
     const answer = await post("webhooks.rotate_key", { id: made.id, ...input });
     expect([answer.status, answer.body.issues[0].path]).toEqual([400, path]);
-    expect((await post("webhooks.info", { id: made.id })).body).toMatchObject(made);
+    const { created, warnings, ...webhook } = made;
+    expect([created, warnings]).toEqual([true, []]);
+    expect((await post("webhooks.info", { id: made.id })).body).toMatchObject(webhook);
   });
 
   test("takes overlap_s 0 from every preset: the new key alone", async () => {
@@ -452,5 +458,31 @@ describe("webhooks.unsubscribe, list, info and delete", () => {
       expect([name, rows[0]?.found]).toEqual([name, 0]);
     }
     await client.end();
+  });
+});
+
+describe("what may be a mistake is told by the answer", () => {
+  const url = "https://example.com/warned";
+
+  test("a prefix that takes in no type, at subscribe and at update", async () => {
+    const events = ["mesage.*", "message.*", "webhook.*"];
+    const { body } = await post("webhooks.subscribe", { url, events }).expect(200);
+    expect(body.created).toBe(true);
+    expect(body.warnings).toEqual([expect.stringMatching(/^events\.0: "mesage\.\*" takes in no/)]);
+    const again = await post("webhooks.subscribe", { id: body.id, url }).expect(200);
+    expect(again.body).toMatchObject({ created: false, warnings: [] });
+    const change = { id: body.id, events: ["message.created", "nothing.*"] };
+    const updated = await post("webhooks.update", change).expect(200);
+    expect(updated.body.warnings).toEqual([expect.stringMatching(/^events\.1: "nothing\.\*"/)]);
+    expect((await post("webhooks.update", { id: body.id, name: "n" })).body.warnings).toEqual([]);
+  });
+
+  test("a tenant that nobody has named before, once; one that was published to is known", async () => {
+    const as = (tenant: string) => caller(service, { "X-Tenant": tenant });
+    const first = await as("mistyped")("webhooks.subscribe", { url }).expect(200);
+    expect(first.body.warnings).toEqual([expect.stringContaining('"mistyped" was never named')]);
+    expect((await as("mistyped")("webhooks.subscribe", { url })).body.warnings).toEqual([]);
+    await as("published")("events.publish", { type: "message.created", payload: 1 }).expect(200);
+    expect((await as("published")("webhooks.subscribe", { url })).body.warnings).toEqual([]);
   });
 });
