@@ -915,15 +915,17 @@ begin
     where d.bucket = 0 and d.webhook_id = webhook and d.webhook_id > 0 and d.id > wanted.placed_to
     order by d.id limit rows_max
   ),
-  to_move as materialized (
-    select * from looked_at where is_cancelled or is_hastened or is_misplaced
+  -- Locked by a left join: to look for those that were not among those that were is a million comparisons.
+  tried as materialized (
+    select l.*, coalesce(locked.is_free and (l.is_cancelled or not (l.is_misplaced and l.is_in_flight)), false) as is_free
+    from looked_at as l
+    left join lateral (
+      select true as is_free from posthorn.deliveries as d where d.ctid = l.place_of_row for update skip locked
+    ) as locked on true
+    where l.is_cancelled or l.is_hastened or l.is_misplaced
   ),
   free as materialized (
-    select t.* from to_move as t
-    cross join lateral (
-      select from posthorn.deliveries as d where d.ctid = t.place_of_row for update skip locked
-    ) as locked
-    where t.is_cancelled or not (t.is_misplaced and t.is_in_flight)
+    select * from tried where is_free
   ),
   gone as (
     delete from posthorn.deliveries as d using free as f
@@ -956,7 +958,7 @@ begin
     where d.ctid = f.place_of_row and not f.is_cancelled
   )
   select array(select l.id from looked_at as l order by l.id), (select count(*) from free),
-    (select t.id from to_move as t where not exists (select from free as f where f.id = t.id) order by t.id limit 1)
+    (select t.id from tried as t where not t.is_free order by t.id limit 1)
   into looked, moved, busy;
 
   reached := case
