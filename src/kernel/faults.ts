@@ -46,7 +46,7 @@ const SLOW_TEXT = /^Query read timeout/;
 export function isDatabaseAbsent(error: unknown): boolean {
   const code = databaseError(error)?.code;
   if (code !== undefined) return ABSENT_CODES.test(code);
-  return isDatabaseAway(error) && !SLOW_TEXT.test(String(Object(error).message));
+  return isDatabaseAway(error) && !(error instanceof Error && SLOW_TEXT.test(error.message));
 }
 
 // Cardinality, data exceptions and violated constraints: the same row is refused tomorrow, too.
