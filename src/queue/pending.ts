@@ -2,7 +2,7 @@
 import type pg from "pg";
 
 /** Beyond it nobody counts: it would read the whole queue for one number in a log. */
-export const PENDING_COUNT_MAX = 10_000;
+const PENDING_COUNT_MAX = 10_000;
 
 /** How many deliveries are pending, of all webhooks; counted to 10,000. */
 export async function countPending(pool: pg.Pool): Promise<number> {
