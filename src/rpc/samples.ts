@@ -54,6 +54,7 @@ const attempt = {
   id: "att_019c13f8d2097b3280005f0e1d2c3b4a",
   number: 1,
   at: "2026-01-31T12:00:00.009Z",
+  resent_at: null,
   duration_ms: 41,
   worker: "worker-1",
   url: webhook.url,
