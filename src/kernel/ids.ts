@@ -25,9 +25,15 @@ export function attemptUuid(at: Date, deliveryId: string, fence: number): string
   return `${time}-7000-8${item}-${deliveryId.slice(-12)}`;
 }
 
-/** The lowest UUID of the millisecond `at`, below every UUIDv7 made in it: the bound of a search by time. */
+const LAST_MS = 2 ** 48 - 1; // of a UUIDv7: a stranger's may say it, and what comes a millisecond later has no UUID
+
+/**
+ * The lowest UUID of the millisecond `at`, below every UUIDv7 made in it: the bound of a search by time. What is before
+ * or after every UUIDv7 there can be is taken for the first or the last of their times.
+ */
 export function lowestUuidAt(at: Date): string {
-  const hex = Math.max(0, at.getTime()).toString(16).padStart(12, "0");
+  const ms = Math.min(Math.max(0, at.getTime()), LAST_MS);
+  const hex = ms.toString(16).padStart(12, "0");
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
 }
 

@@ -10,6 +10,15 @@ import { OPERATIONS } from "../../src/rpc/router.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
+// The first 12 digits are the milliseconds since 1970; after the last there is no later one that a UUID could say.
+const IDS_OF_ODD_TIMES = [
+  "0".repeat(32),
+  `7${"f".repeat(31)}`,
+  `${"f".repeat(11)}e${"f".repeat(20)}`,
+  `${"f".repeat(12)}${"0".repeat(20)}`,
+  "f".repeat(32),
+];
+
 let service: TestService;
 let post: Call;
 beforeAll(async () => {
@@ -129,6 +138,25 @@ describe("every operation", () => {
       const answer = await post(name).set("Content-Type", "application/json").send(body);
       expect([body.slice(0, 30), answer.status]).toEqual([body.slice(0, 30), 400]);
       expect(ERROR_STATUS[answer.body.code as keyof typeof ERROR_STATUS]).toBe(400);
+    }
+  });
+
+  test.each([...OPERATIONS.keys()])(
+    "%s knows no id of the first or the last time that an id can say, and is not at fault",
+    async (name) => {
+      for (const prefix of ["evt", "dlv", "att", "rpl", "key"])
+        for (const hex of IDS_OF_ODD_TIMES) {
+          const { status, body } = await post(name, { id: `${prefix}_${hex}` });
+          expect([400, 404]).toContain(status);
+          expect(ERROR_STATUS[body.code as keyof typeof ERROR_STATUS]).toBe(status);
+        }
+    },
+  );
+
+  test("deliveries.list has none for an event of such a time", async () => {
+    for (const hex of IDS_OF_ODD_TIMES) {
+      const answer = await post("deliveries.list", { event_id: `evt_${hex}` });
+      expect([answer.status, answer.body.data]).toEqual([200, []]);
     }
   });
 
