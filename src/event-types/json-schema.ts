@@ -4,6 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 
 import type { Issue } from "../kernel/errors.ts";
+import { judgeEquality } from "./equality.ts";
 import { judgeReferences } from "./references.ts";
 
 const ISSUES_MAX = 10; // a failed anyOf has some for every branch; nobody reads more
@@ -13,12 +14,12 @@ type Dialect = { id: string; create: (options: Options) => Ajv };
 
 const DRAFT_2020_12: Dialect = {
   id: "https://json-schema.org/draft/2020-12/schema",
-  create: (options) => new Ajv2020(options),
+  create: (options) => judgeEquality(new Ajv2020(options)),
 };
 
 const DRAFT_07: Dialect = {
   id: "http://json-schema.org/draft-07/schema",
-  create: (options) => new Ajv(options),
+  create: (options) => judgeEquality(new Ajv(options)),
 };
 
 const DIALECTS = [DRAFT_2020_12, DRAFT_07];

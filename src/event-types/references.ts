@@ -1,7 +1,9 @@
 // References of one schema to another. Ajv looks names up in plain objects, so that "constructor" is found in each of them,
 // and takes whatever a pointer leads to: both would enforce nothing, in silence.
-import { MissingRefError, type Ajv, type CodeKeywordDefinition, type KeywordCxt } from "ajv";
+import { MissingRefError, type Ajv, type KeywordCxt } from "ajv";
 import { resolveRef, SchemaEnv } from "ajv/dist/compile/index.js";
+
+import { recode } from "./keywords.ts";
 
 const REFERENCES: Record<string, (cxt: KeywordCxt) => void> = {
   $ref: judgeReference,
@@ -11,17 +13,11 @@ const REFERENCES: Record<string, (cxt: KeywordCxt) => void> = {
 
 /** Makes an Ajv throw where a reference leads to no schema of the one that it stands in. */
 export function judgeReferences(ajv: Ajv): void {
-  for (const [keyword, judge] of Object.entries(REFERENCES)) {
-    const known = ajv.getKeyword(keyword);
-    if (typeof known !== "object" || !isCode(known)) continue; // the dialect does not have it
-    ajv.removeKeyword(keyword).addKeyword({
-      ...known,
-      code(cxt, ruleType) {
-        judge(cxt);
-        known.code(cxt, ruleType);
-      },
+  for (const [keyword, judge] of Object.entries(REFERENCES))
+    recode(ajv, keyword, (known) => (cxt, ruleType) => {
+      judge(cxt);
+      known(cxt, ruleType);
     });
-  }
 }
 
 function judgeReference({ schema: ref, it }: KeywordCxt): void {
@@ -54,8 +50,4 @@ function isSchema(target: unknown): boolean {
     !Array.isArray(target) &&
     Object.getPrototypeOf(target) !== null
   );
-}
-
-function isCode(definition: object): definition is CodeKeywordDefinition {
-  return "code" in definition;
 }

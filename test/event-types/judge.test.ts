@@ -82,6 +82,7 @@ describe("a schema is refused in words", () => {
     ["with a type that is none", { type: "strin" }, 'schema.type: must be one of "array", '],
     ["with a keyword's value of a wrong type", { minimum: "3" }, "schema.minimum: must be number"],
     ["wrong in a part", { properties: { a: { required: "b" } } }, "schema.properties.a.required: "],
+    ["with an enum of nothing", { enum: [] }, "an enum of no values would fit nothing"],
     ["with a broken pattern", { pattern: "(" }, "Invalid regular expression: /(/u"],
     [
       "that refers elsewhere",
@@ -216,6 +217,54 @@ describe("a payload", () => {
         expect(judgeOnce({ const: payload }, payload)).toBeNull();
       }),
     );
+  });
+
+  // As text: a member __proto__ can't be written down otherwise.
+  describe.each(["toString", "valueOf", "constructor", "hasOwnProperty", "__proto__"])(
+    "with a member %s is compared by that and what else it has",
+    (name) => {
+      test.each(["null", "1", "{}", '{"name": 1}'])("of %s", (member) => {
+        const value = JSON.parse(`{"a": [{"${name}": ${member}}]}`) as unknown;
+        const other = JSON.parse(`{"a": [{"${name}": "other"}]}`) as unknown;
+        for (const schema of [{ const: value }, { enum: [1, value] }]) {
+          expect(judgeOnce(schema, value)).toBeNull();
+          for (const unlike of [other, { a: [{}] }, { a: {} }])
+            expect(judgeOnce(schema, unlike)).toHaveLength(1);
+        }
+        expect(judgeOnce({ const: { a: [{}] } }, value)).toHaveLength(1);
+        expect(judgeOnce({ uniqueItems: true }, [value, other, {}])).toBeNull();
+        expect(judgeOnce({ uniqueItems: true }, [value, other, value])).toHaveLength(1);
+      });
+    },
+  );
+
+  test("of 0 is one of -0, and true is none of 1", () => {
+    const minusZero = () => "[-0]";
+    expect(judgeOnce({ const: [0] }, minusZero)).toBeNull();
+    expect(judgeOnce({ enum: [[0]] }, minusZero)).toBeNull();
+    expect(judgeOnce({ uniqueItems: true }, () => "[0, -0]")).toHaveLength(1);
+    expect(judgeOnce({ uniqueItems: true }, [0, "0", false, null, [0], { 0: 0 }])).toBeNull();
+    expect(judgeOnce({ const: 1 }, true)).toHaveLength(1);
+    expect(judgeOnce({ const: ["a"] }, { 0: "a" })).toHaveLength(1);
+  });
+
+  test.each(["__proto__", "constructor", "a"])(
+    "with %s twice does not have unique items",
+    (item) => {
+      const schema = { items: { type: "string" }, uniqueItems: true };
+      expect(judgeOnce(schema, [item, "b"])).toBeNull();
+      expect(judgeOnce(schema, ["b", item, item])).toEqual([
+        {
+          path: "payload",
+          message: "must NOT have duplicate items (items ## 1 and 2 are identical)",
+        },
+      ]);
+    },
+  );
+
+  test("of 100,000 distinct texts is judged in time", () => {
+    const texts = Array.from({ length: 100_000 }, (_, i) => `text ${i}`);
+    expect(judgeOnce({ uniqueItems: true }, texts)).toBeNull();
   });
 
   test("of 10,000 levels is judged by a flat schema and refused by one that follows it down", () => {
