@@ -5,7 +5,7 @@ import type { Secrets } from "./target.ts";
 export const PART_MIN = 8;
 
 const CREDENTIAL_MIN = 4; // of what is secret for sure; a shorter one would blank out half of an answer
-const PARTS_MAX = 64; // of one value: a longer list is no credential, and looking for each takes time
+const PARTS_MAX = 200; // of all values together: longer lists are no credentials, and each is looked for in each answer
 
 // What stands around a token in a header, and what JSON and HTML spell otherwise.
 const BETWEEN_PARTS = /[\s,;:="'<>&\\]+/;
@@ -13,22 +13,35 @@ const BETWEEN_PARTS = /[\s,;:="'<>&\\]+/;
 // Half of all answers have a value of these.
 const TELLS_NOTHING = /^(content-type|accept(-.+)?|cache-control|user-agent)$/i;
 
+// Of each webhook's secrets once, and not with each attempt: they are opened once, too.
+const known = new WeakMap<Secrets, string[]>();
+
 /** Every text that would show something of the webhook's headers and keys, or of the signature made with them. */
 export function echoesOf(secrets: Secrets | undefined, signature: string | null): string[] {
-  const { headers = {}, key = null, previousKey = null } = secrets ?? {};
-  const values = Object.entries(headers).filter(([name]) => !TELLS_NOTHING.test(name));
+  const ofSignature = signature === null ? [] : withParts([signature]).flatMap(spellings);
+  if (!secrets) return ofSignature;
+  const ofSecrets = known.get(secrets) ?? echoesOfSecrets(secrets);
+  known.set(secrets, ofSecrets);
+  return [...ofSecrets, ...ofSignature];
+}
+
+function echoesOfSecrets({ headers, key, previousKey }: Secrets): string[] {
+  const values = Object.entries(headers)
+    .filter(([name]) => !TELLS_NOTHING.test(name))
+    .map(([, value]) => value);
   const keys = [key, previousKey?.key ?? null].filter((each) => each !== null);
   const found = [
-    ...values.flatMap(([, value]) => [...withParts(value), ...credentials(value)]),
-    ...keys.flatMap((each) => [...withParts(each), each, each.replace(/^whsec_/, "")]),
-    ...(signature === null ? [] : withParts(signature)),
+    ...withParts([...keys, ...values]),
+    ...values.flatMap(credentials),
+    ...keys.flatMap((each) => [each, each.replace(/^whsec_/, "")]),
   ].filter((text) => text.length >= CREDENTIAL_MIN);
   return [...new Set(found.flatMap(spellings))];
 }
 
-function withParts(value: string): string[] {
-  const parts = value.split(BETWEEN_PARTS, PARTS_MAX);
-  return [value, ...parts].filter((text) => text.length >= PART_MIN);
+function withParts(values: readonly string[]): string[] {
+  const isLong = (text: string) => text.length >= PART_MIN;
+  const parts = values.flatMap((value) => value.split(BETWEEN_PARTS)).filter(isLong);
+  return [...values.filter(isLong), ...parts.slice(0, PARTS_MAX)];
 }
 
 // Both halves of RFC 7617's user:password, which receivers decode and show.

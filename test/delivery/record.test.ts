@@ -107,13 +107,13 @@ describe("a part of a secret that a receiver sends back is masked", () => {
   });
 });
 
-test("looking for a webhook's largest headers in its largest answer takes less than 300 ms", () => {
+test("however many parts a webhook's headers have, few are looked for in each answer, and whole values always", () => {
   const list = (n: number) =>
     Array.from({ length: 450 }, (_, i) => `${n}/${1e6 + i}`)
       .join(",")
       .slice(0, 4_096);
   const headers = Object.fromEntries(Array.from({ length: 32 }, (_, n) => [`x-${n}`, list(n)]));
-  const startedAt = performance.now();
-  keptOf(failed("1/1000449,".repeat(1_600)), secretsOf({ headers }));
-  expect(performance.now() - startedAt).toBeLessThan(300);
+  const secrets = secretsOf({ headers });
+  expect(secrets.length).toBeLessThan(1_200); // 232 texts, each in five spellings at most
+  expect(keptOf(failed(`got ${headers["x-31"]}!`), secrets).body).toBe("got ********!");
 });

@@ -70,7 +70,7 @@ test("two workers on one database share 300 deliveries and send each exactly onc
   );
   expect(sent.sort()).toEqual(wanted.sort());
   const by = await query(api.databaseUrl, "select distinct worker from posthorn.attempts");
-  expect(by.map(({ worker }) => Number(String(worker).split(":").at(-1))).sort()).toEqual(
+  expect(by.map(({ worker }) => Number(/:(\d+)\//.exec(String(worker))?.[1])).sort()).toEqual(
     workers.map(({ pid }) => pid).sort(),
   );
 });

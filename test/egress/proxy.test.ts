@@ -4,7 +4,7 @@ import { parseCidrs } from "../../src/egress/address.ts";
 import { createResolver } from "../../src/egress/resolver.ts";
 import { createAuthority, createCertificate } from "../helpers/certificates.ts";
 import { startDnsServer } from "../helpers/dns-server.ts";
-import { closing, startEgress } from "../helpers/egress.ts";
+import { closing, startEgress, type Post } from "../helpers/egress.ts";
 import { startProxy, type ProxyOptions } from "../helpers/proxy.ts";
 import { says, startReceiver, startRecorder } from "../helpers/receivers.ts";
 
@@ -14,7 +14,10 @@ const HOSTS = ["localhost", "127.0.0.1"];
 async function start(options: ProxyOptions = {}, credentials = "") {
   const proxy = closing(await startProxy(options));
   const url = new URL(proxy.url.href.replace("://", `://${credentials}`));
-  return { proxy, ...startEgress({ proxy: url, ca: authority.pem }) };
+  const { egress, post } = startEgress({ proxy: url, ca: authority.pem });
+  // Each request is a few round trips by the proxy, which a crowded machine takes its time for.
+  const patient: Post = (to, more) => post(to, { timeoutMs: 3_000, ...more });
+  return { proxy, egress, post: patient };
 }
 
 test("plain http goes through a tunnel of the proxy's, which a second request uses again", async () => {
@@ -77,7 +80,7 @@ test("the proxy itself may stand at a private address that no webhook may lead t
 test.each([
   [407, "connect", /the proxy answered 407: check the user and password/],
   [502, "connect", /the proxy answered 502/],
-  ["silence", "timeout", /no connection within 300 ms/],
+  ["silence", "timeout", /no connection within 3000 ms/],
 ] as const)(
   "a proxy that answers %s is a failed attempt that says so",
   async (status, reason, text) => {
