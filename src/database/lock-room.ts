@@ -3,9 +3,9 @@ import type pg from "pg";
 
 import { PARTITION_DAYS_AHEAD } from "./partitions.ts";
 
-// At once: a backup, which locks every table; a user's query on a view that names no days; and, of two workers, a replay that
-// began with the oldest day, since what became of an event may stand on any day after it.
-const READERS_OF_ALL = 4;
+// At once: a backup, which locks every table, and a user's query on a view that names no days. The service's own statements
+// name theirs.
+const READERS_OF_ALL = 2;
 
 /** Where the table is too small: what `max_locks_per_transaction` is, and what it has to be. */
 export type LockShortage = { setting: number; needed: number };

@@ -1,7 +1,9 @@
 // Lets go of the days that are past their retention: whole partitions, so that nothing is deleted row by row.
 import type pg from "pg";
 
+import { partsForth } from "../database/days.ts";
 import { LOCK, tryHold } from "../database/locks.ts";
+import { PARTITION_DAYS_AHEAD } from "../database/partitions.ts";
 import { DAY, SECOND } from "../kernel/duration.ts";
 import { databaseError } from "../kernel/faults.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
@@ -37,6 +39,8 @@ type Partition = {
   name: string;
   from: string;
   to: string;
+  /** Behind the last day there may be. */
+  end: string;
   state: "attached" | "detaching" | "detached";
   isPast: boolean;
   isMarked: boolean;
@@ -156,7 +160,8 @@ async function listPastRetention(
     const to = new Date(from.getTime() + DAY);
     const days = table === "event_payloads" ? payloadRetentionD : retentionD;
     const isPast = to.getTime() <= now.getTime() - days * DAY;
-    const span = { from: lowestUuidAt(from), to: lowestUuidAt(to) };
+    const end = new Date(now.getTime() + (PARTITION_DAYS_AHEAD + 2) * DAY);
+    const span = { from: lowestUuidAt(from), to: lowestUuidAt(to), end: lowestUuidAt(end) };
     const isOurs = state === "detaching" || isMarked || (state === "attached" && isPast);
     return isOurs ? [{ table, name, state, isPast, isMarked, ...span }] : [];
   });
@@ -248,8 +253,7 @@ const PENDING_OF_DAY = `exists (
     ))`;
 
 const NEEDED: Record<Table, string> = {
-  events: `${PENDING_EVENT} or exists (
-    select from posthorn.finished_deliveries as f where f.bucket = 0 and f.event_id >= $1 and f.event_id < $2)`,
+  events: PENDING_EVENT, // and what is finished of them, which is looked at after it
   event_payloads: PENDING_EVENT,
   attempts: `${PENDING_EVENT} or exists (
     select from posthorn.deliveries as d
@@ -262,10 +266,23 @@ const NEEDED: Record<Table, string> = {
     where d.bucket = 0 and d.event_id < $2) or ${PENDING_OF_DAY}`,
 };
 
-async function isNeeded(client: Session, { table, from, to }: Partition): Promise<boolean> {
-  const { rows } = await client.query<{ needed: boolean }>(`select ${NEEDED[table]} as needed`, [
-    from,
-    to,
-  ]);
-  return rows[0]?.needed === true;
+async function isNeeded(client: Session, partition: Partition): Promise<boolean> {
+  const { table, from, to } = partition;
+  if (await isTrue(client, NEEDED[table], [from, to])) return true;
+  return table === "events" && (await isFinishedLater(client, partition));
+}
+
+// An event's finished deliveries stand on any day since its own. What was pending before is finished by now, or still pending.
+async function isFinishedLater(client: Session, { from, to, end }: Partition): Promise<boolean> {
+  const finished = `exists (
+    select from posthorn.finished_deliveries as f
+    where f.bucket = 0 and f.event_id >= $1 and f.event_id < $2 and f.id >= $3 and f.id < $4)`;
+  for (const part of partsForth({ from, until: end }))
+    if (await isTrue(client, finished, [from, to, part.from, part.until])) return true;
+  return false;
+}
+
+async function isTrue(client: Session, condition: string, values: unknown[]): Promise<boolean> {
+  const { rows } = await client.query<{ is: boolean }>(`select ${condition} as is`, values);
+  return rows[0]?.is === true;
 }

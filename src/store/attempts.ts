@@ -2,10 +2,11 @@
 import { sql } from "kysely";
 
 import type { Db } from "../database/connect.ts";
+import { readBy } from "../database/read.ts";
 import { HOUR } from "../kernel/duration.ts";
 import { timeOfUuid } from "../kernel/ids.ts";
 import type { Sized } from "../kernel/lists.ts";
-import { partsBack, readParts, readSpan, within } from "./days.ts";
+import { partsBack, readParts, readSpan, within } from "../database/days.ts";
 import { BUCKET } from "./tenant.ts";
 import { withinBytes } from "./within-bytes.ts";
 
@@ -46,7 +47,7 @@ export async function listAttempts(
 ): Promise<(AttemptRow & Sized)[]> {
   const { id, finished_at: end } = delivery;
   const until = end ? new Date(end.getTime() + MARGIN_MS) : undefined;
-  const span = within(await readSpan(db, "attempts"), { since: timeOfUuid(id), until });
+  const span = within(await readSpan(readBy(db), "attempts"), { since: timeOfUuid(id), until });
   return readParts(partsBack(span), size, async (part, limit, bytesMax) => {
     const page = sql`
     select a.id, a.number, a.at, a.resent_at, a.duration_ms, a.worker, v.url, v.preset, v.headers_masked, a.address, encode(a.body_sha256, 'hex') as body_sha256,

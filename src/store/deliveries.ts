@@ -3,6 +3,7 @@ import { sql, type Transaction } from "kysely";
 
 import { timeOfUuid } from "../kernel/ids.ts";
 import type { Db } from "../database/connect.ts";
+import { readBy } from "../database/read.ts";
 import { lock } from "../database/locks.ts";
 import { resendLock } from "./resend-lock.ts";
 import type { DeliveryCause, FinalStatus, Schema } from "../database/schema.ts";
@@ -15,7 +16,7 @@ import {
   spanOf,
   within,
   type Span,
-} from "./days.ts";
+} from "../database/days.ts";
 import { BUCKET } from "./tenant.ts";
 
 /** A delivery, and what it waits for. */
@@ -62,7 +63,7 @@ export async function listDeliveries(
 
 async function partsOf(db: Db, filter: DeliveryFilter): Promise<Span[]> {
   if (filter.id !== undefined) return [spanOf(filter.id)];
-  const span = within(await readSpan(db, "finished_deliveries"), filter);
+  const span = within(await readSpan(readBy(db), "finished_deliveries"), filter);
   // A delivery is never older than its event.
   const { eventId } = filter;
   return partsBack(eventId === undefined ? span : within(span, { since: timeOfUuid(eventId) }));
@@ -202,7 +203,7 @@ async function findSequence(
 ): Promise<number | null> {
   const since = timeOfUuid(eventId);
   for (const { from, until } of partsForth(
-    within(await readSpan(trx, "finished_deliveries"), { since }),
+    within(await readSpan(readBy(trx), "finished_deliveries"), { since }),
   )) {
     await sql`savepoint looking`.execute(trx);
     const { rows } = await sql<{ sequence: number | null }>`

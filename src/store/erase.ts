@@ -2,7 +2,7 @@
 import type pg from "pg";
 
 import { afterCommit } from "../kernel/faults.ts";
-import { partsForth, spanOf, type Span } from "./days.ts";
+import { partsForth, spanOf, type Span } from "../database/days.ts";
 
 const ROWS_MAX = 1_000; // deliveries of one statement
 const LOOKS_MAX = 100; // events of one run, of some milliseconds each

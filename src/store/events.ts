@@ -3,10 +3,11 @@ import { sql } from "kysely";
 import type pg from "pg";
 
 import type { Db } from "../database/connect.ts";
+import { readBy } from "../database/read.ts";
 import type { Sized } from "../kernel/lists.ts";
 import { sliced } from "../kernel/slices.ts";
 import { plainArray } from "../database/array-literal.ts";
-import { partsBack, readParts, readSpan, spanOf, within, type Span } from "./days.ts";
+import { partsBack, readParts, readSpan, spanOf, within, type Span } from "../database/days.ts";
 import { BUCKET } from "./tenant.ts";
 import { withinBytes } from "./within-bytes.ts";
 
@@ -118,7 +119,7 @@ export async function listEvents(
 ): Promise<(EventRow & Sized)[]> {
   const parts =
     filter.id === undefined
-      ? partsBack(within(await readSpan(db, "events"), filter))
+      ? partsBack(within(await readSpan(readBy(db), "events"), filter))
       : [spanOf(filter.id)];
   return readParts(parts, filter, (part, limit, bytesMax) =>
     readPart(db, tenant, { ...filter, limit }, part, bytesMax),

@@ -1,9 +1,12 @@
 // Feeds replays: a few hundred deliveries ahead of what has been sent, so that no queue and no transaction grows with them.
 import type pg from "pg";
 import { tryLock } from "../database/locks.ts";
+import { readInPassing } from "../database/read.ts";
 
 import { horizonAt, type ReplayStatus } from "./replays.ts";
-import { queueMatches, type ReplaySearch } from "./replay-matches.ts";
+import { cancelOutstanding, tallyUp } from "./replay-ends.ts";
+import type { ReplaySearch } from "./replay-matches.ts";
+import { queueMatches } from "./replay-queue.ts";
 import { resendLock } from "./resend-lock.ts";
 import { SWEEP_ROWS_MAX } from "../queue/move.ts";
 import { inTransaction } from "../database/transaction.ts";
@@ -34,14 +37,6 @@ type OpenReplay = ReplaySearch & {
   /** Whether it is its turn, and its webhook sends. */
   may_feed: boolean;
   is_ended: boolean;
-};
-
-type Tally = {
-  outstanding: string[];
-  ready: number;
-  delivered: number;
-  dead: number;
-  cancelled: number;
 };
 
 /**
@@ -89,8 +84,8 @@ export async function stepReplay(
     const replay = await lockReplay(client, tenant, id);
     if (!replay) return { queued: 0, isHungry: false };
     const status = replay.is_ended ? "cancelled" : replay.status;
-    if (status === "cancelled") await cancelOutstanding(client, replay);
-    const tally = await count(client, replay);
+    if (status === "cancelled") await cancelOutstanding(client, tenant, replay.outstanding);
+    const tally = await tallyUp(readInPassing(client), tenant, replay.outstanding);
     const room = Math.min(
       READY_MAX - tally.ready,
       OUTSTANDING_MAX - tally.outstanding.length - replay.beside,
@@ -163,51 +158,4 @@ function lockSending(client: pg.ClientBase, { webhook_id }: OpenReplay): Promise
 
 function queue(client: pg.ClientBase, replay: OpenReplay, room: number) {
   return queueMatches(client, replay, horizonAt(replay.now), room);
-}
-
-// What is in flight is cancelled too: its attempt is recorded, and changes nothing more.
-async function cancelOutstanding(client: pg.ClientBase, replay: OpenReplay): Promise<void> {
-  if (replay.outstanding.length === 0) return;
-  await client.query(
-    `with outstanding as (
-       select ctid as place_of_row from posthorn.deliveries
-       where bucket = 0 and tenant = $1 and id = any ($2::uuid[])
-       for update skip locked
-     ),
-     gone as (
-       delete from posthorn.deliveries as d using outstanding as o
-       where d.ctid = o.place_of_row
-       returning d.*
-     )
-     insert into posthorn.finished_deliveries
-       (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
-     select tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, 'cancelled', 'cancelled', now()
-     from gone`,
-    [replay.tenant, replay.outstanding],
-  );
-}
-
-// What has ended is counted once and let go. A delivery that is in neither table has left with its day.
-async function count(client: pg.ClientBase, { tenant, outstanding }: OpenReplay): Promise<Tally> {
-  const none = { outstanding: [], ready: 0, delivered: 0, dead: 0, cancelled: 0 };
-  if (outstanding.length === 0) return none;
-  const sorted = [...outstanding].sort();
-  const { rows } = await client.query<Tally>(
-    `select coalesce(array_agg(o.id) filter (where d.state is not null), '{}') as outstanding,
-       count(*) filter (where d.state <> 1 or d.locked_until > now()) as ready,
-       count(*) filter (where f.status = 'delivered') as delivered,
-       count(*) filter (where f.status = 'dead') as dead,
-       count(*) filter (where f.status = 'cancelled') as cancelled
-     from unnest($2::uuid[]) as o (id)
-     left join lateral (
-       select state, locked_until from posthorn.deliveries where bucket = 0 and tenant = $1 and id = o.id offset 0
-     ) as d on true
-     left join lateral (
-       select status from posthorn.finished_deliveries
-       where bucket = 0 and tenant = $1 and id = o.id and id between $3 and $4
-       offset 0
-     ) as f on true`,
-    [tenant, sorted, sorted[0], sorted.at(-1)],
-  );
-  return rows[0] ?? none;
 }

@@ -6,10 +6,11 @@ import { DAY } from "../kernel/duration.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
 import type { Db } from "../database/connect.ts";
 import { lock } from "../database/locks.ts";
-import { groupsOfDays } from "./days.ts";
-import { countMatches, type ReplaySearch } from "./replay-matches.ts";
+import { readBy, readOn } from "../database/read.ts";
+import { countEnded } from "./replay-ends.ts";
+import { findMatches, type ReplaySearch } from "./replay-matches.ts";
 import { resendLock } from "./resend-lock.ts";
-import type { FinalStatus, Schema } from "../database/schema.ts";
+import type { Schema } from "../database/schema.ts";
 import { BUCKET } from "./tenant.ts";
 
 export type ReplayStatus = "running" | "done" | "cancelled";
@@ -83,6 +84,9 @@ export function horizonAt(now: Date): string {
   return lowestUuidAt(new Date(now.getTime() + DAY));
 }
 
+/** Candidates judged for one page of a count: each costs one probe for every day since its event. */
+const COUNT_ROWS = 2_000;
+
 /**
  * Counts what a replay would send, page by page, until `isLate` says that it took too long. A retry of all that is dead
  * does not count what another one is about to send.
@@ -96,10 +100,11 @@ export async function countReplay(
   const coveredTo = wanted.cause === "retry" ? moment.covered_to : null;
   const { id, pending_then } = moment;
   const search = { ...wanted, id, pending_then };
+  const bounds = { horizon: horizonAt(moment.at), rowsMax: COUNT_ROWS, finishedAfter: coveredTo };
   let [matched, position] = [0, wanted.since];
   for (;;) {
-    const page = await countMatches(pool, { ...search, position }, horizonAt(moment.at), coveredTo);
-    matched += page.matched;
+    const page = await findMatches(readOn(pool), { ...search, position }, bounds);
+    matched += page.matches.filter(({ finishedLate }) => !coveredTo || finishedLate).length;
     if (page.position === null) return { matched, countedTo: null };
     position = page.position;
     if (isLate()) return { matched, countedTo: position };
@@ -153,19 +158,13 @@ export async function listReplays(
   const replays: ReplayRow[] = [];
   // What has ended since the last feeding is counted here: the counts are exact at any time.
   for (const { outstanding, ...replay } of rows) {
-    for (const ids of groupsOfDays(outstanding))
-      for (const { status, count } of await countEnded(db, tenant, ids)) replay[status] += count;
+    const ended = await countEnded(readBy(db), tenant, outstanding);
+    replay.delivered += ended.delivered;
+    replay.dead += ended.dead;
+    replay.cancelled += ended.cancelled;
     replays.push(replay);
   }
   return replays;
-}
-
-async function countEnded(db: Db, tenant: string, ids: string[]) {
-  const { rows } = await sql<{ status: FinalStatus; count: number }>`
-    select status, count(*) as count from posthorn.finished_deliveries
-    where bucket = ${BUCKET} and tenant = ${tenant} and id = any (${ids}::uuid[])
-    group by status`.execute(db);
-  return rows;
 }
 
 /** One of the tenant's replays, or undefined. */

@@ -12,6 +12,8 @@ import { DAY } from "../../src/kernel/duration.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { eraseLate } from "../../src/store/erase.ts";
+import { queueMatches } from "../../src/store/replay-queue.ts";
+import { horizonAt } from "../../src/store/replays.ts";
 import { makePartitions } from "../../src/database/partitions.ts";
 import { retirePartitions } from "../../src/queue/retention.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
@@ -236,6 +238,37 @@ test("a retry that is committed while its event's day is being let go brings tha
   await retire();
   expect(await daysLeft(40)).toEqual(expect.arrayContaining(["event_payloads", "events"]));
   expect(await rows("select payload from posthorn.v_events where id like 'evt_%'")).toHaveLength(1);
+});
+
+test("what a replay's step has queued, and not yet committed, is waited for: its event's day stays", async () => {
+  await makeDay(40);
+  const event = await makeEvent(40);
+  await makeFinished(event, 40);
+  const [made] = await rows(
+    "select webhook_id, posthorn.uuid_v7(now(), 0) as id from posthorn.webhooks",
+  );
+  const { webhook_id, id = "" } = made ?? {};
+  const step = await stranger();
+  await step.query("begin");
+  const always = "00000000-0000-0000-0000-000000000000";
+  const search = {
+    ...{ tenant: "default", webhook_id: Number(webhook_id), id, pending_then: [], by_first: false },
+    ...({ wanted: "dead", since: always, until: id, position: always } as const),
+    ...({ cause: "replay", counted_to: null } as const),
+  };
+  const { ids } = await queueMatches(step, search, horizonAt(new Date()), 9);
+  expect(ids).toHaveLength(1);
+  const retiring = retire();
+  await until(
+    () => rows("select from pg_inherits where inhdetachpending"),
+    (pending) => pending.length > 0,
+  );
+  await step.query("commit");
+  await retiring;
+  await retire();
+  expect(await daysLeft(40)).toEqual(
+    expect.arrayContaining(["event_payloads", "events", "finished_deliveries"]),
+  );
 });
 
 test("a day that stays, or came back, has no mark: an operator who detaches it then keeps it", async () => {

@@ -1,12 +1,10 @@
 // Days of the append-only tables. A statement that bounds its ids by none locks every partition there is, each with its
 // indexes, and the table of locks is one for all databases of a server: one page of deliveries took 572 locks at 30 days
 // of retention, 2,582 at 365.
-import { sql } from "kysely";
-
 import { DAY } from "../kernel/duration.ts";
 import { lowestUuidAt, timeOfUuid } from "../kernel/ids.ts";
 import { endsEarly, type Sized } from "../kernel/lists.ts";
-import type { Db } from "../database/connect.ts";
+import type { Read } from "./read.ts";
 
 /** What one statement may look at: of finished deliveries, with three indexes, it locks 64 things. */
 const DAYS_MAX = 16;
@@ -22,14 +20,16 @@ export function spanOf(id: string): Span {
 
 /** All the days there are, until tomorrow's same hour: the database's clock may have stepped back since. */
 export async function readSpan(
-  db: Db,
+  read: Read,
   table: "events" | "finished_deliveries" | "attempts",
 ): Promise<Span> {
-  const { rows } = await sql<{ now: Date; oldest: string | null }>`
-    select now() as now, min(right(c.relname, 8)) as oldest
-    from pg_catalog.pg_inherits as i join pg_catalog.pg_class as c on c.oid = i.inhrelid
-    where i.inhparent = to_regclass(${`posthorn.${table}`})`.execute(db);
-  const { now = new Date(0), oldest = null } = rows[0] ?? {};
+  const [row] = await read<{ now: Date; oldest: string | null }>(
+    `select now() as now, min(right(c.relname, 8)) as oldest
+     from pg_catalog.pg_inherits as i join pg_catalog.pg_class as c on c.oid = i.inhrelid
+     where i.inhparent = to_regclass($1)`,
+    [`posthorn.${table}`],
+  );
+  const { now = new Date(0), oldest = null } = row ?? {};
   const from = new Date((oldest ?? "").replace(/(....)(..)(..)/, "$1-$2-$3"));
   return {
     from: lowestUuidAt(Number.isNaN(from.getTime()) ? now : from),
