@@ -21,7 +21,7 @@ const REFUSED_MS = 50; // until a refused caller tries again: the service is to 
 const UNREAD_SOCKETS = 12;
 const UNREAD_MS = 5_000; // how long answers are left unread before their sockets are given up
 const LARGE_ITEMS = 5_500_000; // of three bytes each: just under 16 MiB
-const BATCH = 20;
+const BATCH = 10; // as many as one request may have
 
 const page = { page_size: 200, with_payload: true };
 const batchInput = JSON.stringify(

@@ -37,7 +37,7 @@ export const callers: Group = {
   title: "Hostile callers",
   about:
     `${PER_SECOND} publishes a second over HTTP by one tenant, open loop, alone and then beside ${CALLERS} hostile callers, ` +
-    "each a tenant of its own with its own key, of all these kinds: batches of twenty large pages, answers that are never " +
+    "each a tenant of its own with its own key, of all these kinds: batches of ten large pages, answers that are never " +
     "read, payloads that a pattern takes exponential time for, bodies of 16 MiB of `{}`, pages of payloads of 80,000 empty lists, thirty searches at once " +
     "over a million deliveries, thirty updates at once of a webhook of 2,000 routes, and updates that change nothing. One that is refused tries again " +
     "after 50 ms. The callers run on the same two cores. Times are from when an event was meant to be published to its answer; one that was refused counts as never.",
