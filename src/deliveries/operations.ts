@@ -49,7 +49,7 @@ export async function info({ store }: DeliveriesContext, id: string): Promise<De
   const { room } = store;
   const size = { limit: ATTEMPTS_MAX + 1, bytesMax: room.bytes };
   const rows = await listAttempts(store.db, store.tenant, row, size);
-  const attempts = takeWhatFits(room, rows.slice(0, ATTEMPTS_MAX), (attempt) =>
+  const attempts = await takeWhatFits(room, rows.slice(0, ATTEMPTS_MAX), (attempt) =>
     presentAttempt(attempt, { event_id: delivery.event_id, sequence: row.sequence }),
   );
   return {

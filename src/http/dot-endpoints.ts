@@ -62,6 +62,6 @@ export function dotEndpoints({
       signal: abortedWith(response),
       batchIndex: 0,
     });
-    answerJson(response, answer);
+    await answerJson(response, answer);
   };
 }

@@ -3,10 +3,10 @@ import { getTRPCErrorShape } from "@trpc/server";
 import type { Request, Response } from "express";
 
 import { invalid, PosthornError } from "../kernel/errors.ts";
-import { printJson } from "../kernel/raw-json.ts";
+import { printPieces } from "../kernel/raw-json.ts";
 import { asTrpcError, unknownOperation } from "../rpc/errors.ts";
 import { appRouter, OPERATIONS } from "../rpc/router.ts";
-import { answerText } from "./answer.ts";
+import { answerPieces } from "./answer.ts";
 
 const BATCH_MAX = 10; // calls in one request: a page of a dashboard makes fewer
 
@@ -76,23 +76,23 @@ export function failure(error: PosthornError, path: string): Envelope {
 }
 
 /** Answers with every call's part; `errors` are those of the calls that failed. */
-export function answerCalls(
+export async function answerCalls(
   response: Response,
   { isBatch, inLines }: Asked,
   envelopes: readonly Envelope[],
   errors: readonly PosthornError[],
-): void {
+): Promise<void> {
   const retryAfterS = Math.max(0, ...errors.map((error) => error.retryAfterS ?? 0)); // of a batch, the longest
   if (retryAfterS > 0) response.set("Retry-After", String(retryAfterS));
   response.vary("trpc-accept, accept");
   if (isBatch && inLines) {
     // One line, in which each call's part has come already. A line feed between a stored text's tokens would end it.
     const parts = Object.fromEntries(envelopes.map((envelope, index) => [index, [[envelope]]]));
-    answerText(response, `${printJson(parts).replaceAll("\n", " ")}\n`);
-    return;
+    const line = printPieces(parts).map((piece) => piece.replaceAll("\n", " "));
+    return answerPieces(response, [...line, "\n"]);
   }
   response.status(statusOf(envelopes.length, errors));
-  answerText(response, printJson(isBatch ? envelopes : envelopes[0]));
+  return answerPieces(response, printPieces(isBatch ? envelopes : envelopes[0]));
 }
 
 function statusOf(calls: number, errors: readonly PosthornError[]): number {

@@ -63,7 +63,7 @@ export function trpcEndpoint(
         envelopes.push(failure(error, name));
       }
     }
-    answerCalls(response, asked, envelopes, errors);
+    await answerCalls(response, asked, envelopes, errors);
   };
 
   async function judge(request: Request, response: Response, asked: Asked): Promise<Judged> {

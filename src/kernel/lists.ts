@@ -2,7 +2,8 @@
 import { z } from "zod";
 
 import type { Cursors } from "./cursor.ts";
-import { printJson } from "./raw-json.ts";
+import { bytesOf, printPieces } from "./raw-json.ts";
+import { sliced } from "./slices.ts";
 
 const PAGE_SIZE_MAX = 200;
 const PAGE_SIZE_DEFAULT = 20;
@@ -79,7 +80,7 @@ export async function readPage<Row, Item>(
   const key = JSON.stringify([scope.tenant, scope.list, scope.filter ?? null]);
   const after = page.cursor === undefined ? null : cursors.open(key, page.cursor);
   const rows = await read({ after, limit: page.page_size + 1, bytesMax: room.bytes });
-  const data = takeWhatFits(room, rows.slice(0, page.page_size), present);
+  const data = await takeWhatFits(room, rows.slice(0, page.page_size), present);
   const last = rows[data.length - 1];
   const goesOn = rows.length > data.length || endsEarly(rows);
   return {
@@ -98,18 +99,20 @@ export function endsEarly(rows: readonly unknown[]): boolean {
 }
 
 /** Presents rows for as long as there is room, the first in any case, so that every page goes on. */
-export function takeWhatFits<Row, Item>(
+export async function takeWhatFits<Row, Item>(
   room: Room,
   rows: readonly Row[],
   present: (row: Row) => Item,
-): Item[] {
+): Promise<Item[]> {
   const items: Item[] = [];
+  const rest = sliced();
   for (const row of rows) {
     const item = present(row);
-    const bytes = Buffer.byteLength(printJson(item));
+    const bytes = bytesOf(printPieces(item));
     if (bytes > room.bytes && items.length > 0) break;
     room.bytes = Math.max(0, room.bytes - bytes);
     items.push(item);
+    await rest();
   }
   return items;
 }

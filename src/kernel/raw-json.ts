@@ -22,16 +22,31 @@ export class RawJson {
   }
 }
 
-/** The JSON of a value, in which each `RawJson` is its text. */
-export function printJson(value: unknown): string {
+/**
+ * The JSON of a value, in which each `RawJson` is its text; in pieces, whose joining would cost as much as the printing where
+ * nobody needs it whole.
+ */
+export function printPieces(value: unknown): string[] {
   const found: string[] = [];
   texts = found;
   try {
-    const [first = "", ...others] = JSON.stringify(value).split(`"${MARK}"`);
-    return first + others.map((part, index) => `${found[index]}${part}`).join("");
+    const printed = JSON.stringify(value).split(`"${MARK}"`);
+    return printed.flatMap((part, index) =>
+      index < found.length ? [part, found[index] ?? ""] : [part],
+    );
   } finally {
     texts = undefined;
   }
+}
+
+/** The same as one text. */
+export function printJson(value: unknown): string {
+  return printPieces(value).join("");
+}
+
+/** How many bytes of UTF-8 pieces have together. */
+export function bytesOf(pieces: readonly string[]): number {
+  return pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
 }
 
 /** A text of the database as a value of an answer; null stays null. */

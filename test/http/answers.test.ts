@@ -174,6 +174,18 @@ describe("what is stored is shown as it is", () => {
     expect(trpc.text).toContain(exact);
   });
 
+  test("a large answer is whole, though it goes out in slices that end between any two characters", async () => {
+    const post = as("slices");
+    const payloads = ["", "a"].map((first) =>
+      JSON.stringify(`${first}${"a".repeat(130_900)}${"😀".repeat(200)}`),
+    );
+    for (const payload of payloads) await publishMany("slices", 1, payload);
+    const answer = await post("events.list", { with_payload: true });
+    expect(Number(answer.headers["content-length"])).toBe(Buffer.byteLength(answer.text));
+    const { data } = answer.body as Page;
+    expect(data.map((event) => event["payload_text"]).reverse()).toEqual(payloads);
+  });
+
   test("events.list leaves payloads out, unless it is asked for them", async () => {
     const [bare, full] = [
       await as("exact")("events.list"),
