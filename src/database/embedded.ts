@@ -75,12 +75,13 @@ async function start(options: EmbeddedOptions, signal: AbortSignal): Promise<Emb
 
 // At the socket that the service's connections know.
 function reopening(place: Place, socketDir: string, log: Log): Reopen {
-  return async (signal) => {
+  return async (signal, started) => {
     const again = { ...place, socketDir, readyBy: monotonic() + READY_MS_MAX };
-    const { postmaster, launched } = await ensureServer(again, signal);
-    if (launched) log.warn("the embedded PostgreSQL had ended, and was started again");
-    if (postmaster.socketDir === socketDir)
-      return { session: await openSession(socketDir), launched };
+    const { postmaster } = await ensureServer(again, signal, () => {
+      log.warn("the embedded PostgreSQL had ended, and was started again");
+      started();
+    });
+    if (postmaster.socketDir === socketDir) return openSession(socketDir);
     throw new StartError(
       `the embedded PostgreSQL ended, and runs for another posthorn now (pid ${postmaster.pid}): start this one again`,
     );

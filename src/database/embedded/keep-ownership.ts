@@ -11,8 +11,11 @@ const RETRY_MS = 1 * SECOND;
 const RESTARTS_MAX = 3; // within ten minutes: a server that ends again and again is not mended by starting it
 const RESTARTS_WITHIN_MS = 10 * MINUTE;
 
-/** Connects anew; a server that has ended is started first. Throws a StartError where it can't be. */
-export type Reopen = (signal: AbortSignal) => Promise<{ session: pg.Client; launched: boolean }>;
+/**
+ * Connects anew; a server that has ended is started first, and `started` called with each start. Throws a StartError where it
+ * can't be.
+ */
+export type Reopen = (signal: AbortSignal, started: () => void) => Promise<pg.Client>;
 
 /**
  * Watches `session` and replaces it when it is lost, until `stopping` aborts; answers the session that it holds then, so
@@ -46,9 +49,7 @@ async function retake(
 ): Promise<pg.Client | undefined> {
   let session: pg.Client | undefined;
   try {
-    const opened = await reopen(stopping);
-    session = opened.session;
-    if (opened.launched) restarted();
+    session = await reopen(stopping, restarted);
     if (await tryOwnership(session)) return session;
     told("another posthorn has taken the data folder: stop one of the two");
   } catch (error) {

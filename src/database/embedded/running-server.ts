@@ -10,11 +10,13 @@ const POLL_MS = 20;
 
 /**
  * Answers the server that is ready on the cluster, and whether it was started here. One that is starting or stopping
- * is waited for; one that a killed service left behind is as good as new: nothing acknowledged is lost.
+ * is waited for; one that a killed service left behind is as good as new: nothing acknowledged is lost. `started` is called
+ * with each start, also of a server that ends again before it is answered.
  */
 export async function ensureServer(
   place: Place,
   signal: AbortSignal,
+  started: () => void = () => {},
 ): Promise<{ postmaster: Postmaster; launched: boolean }> {
   let launched = false;
   for (;;) {
@@ -23,7 +25,8 @@ export async function ensureServer(
     if (postmaster?.status === "ready") return { postmaster, launched };
     if (monotonic() > place.readyBy) throw notReady(place.clusterDir);
     launched = postmaster === undefined && (await launchOn(place, signal));
-    if (!launched) await sleep(POLL_MS, signal);
+    if (launched) started();
+    else await sleep(POLL_MS, signal);
   }
 }
 
