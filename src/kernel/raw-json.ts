@@ -7,7 +7,7 @@ const MARK = `raw-json-${randomBytes(16).toString("hex")}`;
 
 let texts: string[] | undefined; // of the printing under way, which nothing interrupts
 
-/** A JSON value as its text; `printJson` puts it into an answer as it is. */
+/** A JSON value as its text; `printPieces` puts it into an answer as it is. */
 export class RawJson {
   readonly text: string;
 
@@ -37,11 +37,6 @@ export function printPieces(value: unknown): string[] {
   } finally {
     texts = undefined;
   }
-}
-
-/** The same as one text. */
-export function printJson(value: unknown): string {
-  return printPieces(value).join("");
 }
 
 /** How many bytes of UTF-8 pieces have together. */

@@ -1,6 +1,8 @@
 import { expect, test } from "@jest/globals";
 
-import { printJson, RawJson } from "../../src/kernel/raw-json.ts";
+import { printPieces, RawJson } from "../../src/kernel/raw-json.ts";
+
+const printJson = (value: unknown) => printPieces(value).join("");
 
 test("JSON kept as text is printed as that text, wherever it stands, and all else as usual", () => {
   const value = {
