@@ -3,7 +3,7 @@ import { PosthornError } from "../kernel/errors.ts";
 import { afterCommit } from "../kernel/faults.ts";
 import { formatId } from "../kernel/ids.ts";
 import { endsEarly, readPage, takeWhatFits } from "../kernel/lists.ts";
-import { retryDead, type ReplaysContext } from "../replays/operations.ts";
+import type { ReplaysContext } from "../replays/operations.ts";
 import { listAttempts } from "../store/attempts.ts";
 import {
   findDelivery,
@@ -16,7 +16,7 @@ import type { TenantStore } from "../store/tenant.ts";
 import { findWebhook, findWebhookById } from "../store/webhooks.ts";
 import { notFound as webhookNotFound, unsubscribed } from "../webhooks/operations.ts";
 import { presentAttempt, presentDelivery } from "./present.ts";
-import type { DeliveryInfo, ListDeliveriesInput, Retried, RetryInput } from "./schema.ts";
+import type { Delivery, DeliveryInfo, ListDeliveriesInput } from "./schema.ts";
 
 const ATTEMPTS_MAX = 200; // a schedule has 20 waits at most; what is above comes of hastened retries
 
@@ -60,12 +60,11 @@ export async function info({ store }: DeliveriesContext, id: string): Promise<De
 }
 
 /** Sends again: a pending delivery becomes due now, a finished one gets a new one beside it. */
-export async function retry(context: DeliveriesContext, input: RetryInput): Promise<Retried> {
-  if (input.id !== undefined) return { data: [presentDelivery(await retryOne(context, input.id))] };
-  return retryDead(context, input.webhook_id ?? "");
+export async function retry(context: DeliveriesContext, id: string): Promise<Delivery> {
+  return presentDelivery(await retried(context, id));
 }
 
-async function retryOne({ store, queued }: DeliveriesContext, id: string): Promise<DeliveryRow> {
+async function retried({ store, queued }: DeliveriesContext, id: string): Promise<DeliveryRow> {
   const row = await find(store, id);
   if (row.status === "pending") {
     await hastenDelivery(store.db, store.tenant, id);

@@ -3,7 +3,6 @@ import { z } from "zod";
 
 import { hasSpan, NO_SPAN, idInput, instant, spanInput, webhookIdInput } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
-import { replayStarted } from "../replays/schema.ts";
 
 const status = z.enum(["pending", "delivered", "dead", "cancelled"]);
 
@@ -103,28 +102,7 @@ export const listDeliveriesInput = z
   .refine(hasSpan, NO_SPAN)
   .meta({ id: "ListDeliveriesRequest" });
 
-export const retryInput = z
-  .strictObject({
-    id: idInput("dlv").optional(),
-    webhook_id: webhookIdInput.optional(),
-    status: z.literal("dead").optional(),
-  })
-  .refine(
-    (input) =>
-      input.id !== undefined
-        ? input.webhook_id === undefined && input.status === undefined
-        : input.webhook_id !== undefined && input.status !== undefined,
-    "either an id is needed, or a webhook_id with status dead",
-  )
-  .meta({ id: "RetryDeliveriesRequest" });
-
-export const retried = z
-  .union([z.object({ data: z.array(delivery) }).meta({ id: "RetriedOne" }), replayStarted])
-  .meta({ id: "Retried" });
-
 export type Attempt = z.output<typeof attempt>;
 export type Delivery = z.output<typeof delivery>;
 export type DeliveryInfo = z.output<typeof deliveryInfo>;
 export type ListDeliveriesInput = z.output<typeof listDeliveriesInput>;
-export type RetryInput = z.output<typeof retryInput>;
-export type Retried = z.output<typeof retried>;

@@ -1,11 +1,11 @@
 // openapi.yaml, made from the router: whatever validates a request also describes it.
 import { stringify } from "yaml";
-import { z } from "zod";
 
 import { ERROR_STATUS, type ErrorCode } from "../kernel/errors.ts";
 import { TENANT_PATTERN } from "../kernel/fields.ts";
 import { VERSION } from "../kernel/version.ts";
 import { OPERATIONS, type Operation } from "../rpc/router.ts";
+import { describeSchema } from "./openapi-schema.ts";
 
 type JsonObject = Record<string, unknown>;
 
@@ -107,7 +107,10 @@ function describeOperation(
     requestBody: {
       required: true, // no body is an empty one, but clients in Go would send null for it
       content: {
-        "application/json": { schema: describe(input, "input", schemas), example: meta.request },
+        "application/json": {
+          schema: describeSchema(input, "input", schemas),
+          example: meta.request,
+        },
       },
     },
     responses: {
@@ -115,7 +118,7 @@ function describeOperation(
         description: "Done.",
         content: {
           "application/json": {
-            schema: describe(output, "output", schemas),
+            schema: describeSchema(output, "output", schemas),
             example: meta.response,
           },
         },
@@ -123,50 +126,6 @@ function describeOperation(
       ...operationErrors(meta.errors ?? []),
     },
   };
-}
-
-// A schema with an id becomes a component, and what it is made of too.
-function describe(schema: unknown, io: "input" | "output", components: JsonObject): JsonObject {
-  const {
-    $schema: _,
-    $defs = {},
-    ...root
-  } = z.toJSONSchema(schema as z.ZodType, {
-    io,
-    target: "draft-2020-12",
-    unrepresentable: "any",
-    override: ({ jsonSchema }) => forGenerators(jsonSchema, io),
-  }) as JsonObject & { $defs?: JsonObject };
-  const relocated = JSON.parse(
-    JSON.stringify({ root, $defs }).replaceAll('"#/$defs/', '"#/components/schemas/'),
-  ) as { root: JsonObject; $defs: JsonObject };
-  for (const [id, definition] of Object.entries(relocated.$defs))
-    components[id] = withoutId(definition as JsonObject);
-  const id = relocated.root["id"];
-  if (typeof id !== "string") return relocated.root;
-  components[id] = withoutId(relocated.root);
-  return { $ref: `#/components/schemas/${id}` };
-}
-
-/** Says it so that clients made from it have the right types and outlive the next version. */
-function forGenerators(schema: z.core.JSONSchema.BaseSchema, io: "input" | "output"): void {
-  // Answers may gain fields: a client that refused an unknown one would break at the next version.
-  if (io === "output" && schema.additionalProperties === false) delete schema.additionalProperties;
-  // A key of a JSON object is a string anyway, and few generators know the keyword.
-  delete schema.propertyNames;
-  // openapi-typescript demands a field that has a default, in requests too; its description tells the default.
-  if (io === "input") delete schema.default;
-  if (schema.type === "number") schema.format = "double"; // Go would take a float32
-  if (schema.type === "integer" && schema.maximum === Number.MAX_SAFE_INTEGER) {
-    // Unbounded: Go would take an int32, and a counter outgrows it.
-    schema.format = "int64";
-    delete schema.minimum;
-    delete schema.maximum;
-  }
-}
-
-function withoutId({ id: _, ...definition }: JsonObject): JsonObject {
-  return definition;
 }
 
 function operationErrors(own: readonly ErrorCode[]): JsonObject {

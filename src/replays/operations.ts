@@ -21,7 +21,13 @@ import {
 import type { TenantStore } from "../store/tenant.ts";
 import { findWebhook, lockWebhook, type WebhookRow } from "../store/webhooks.ts";
 import { notFound as webhookNotFound, unsubscribed } from "../webhooks/operations.ts";
-import type { ListReplaysInput, Replay, ReplayInput, ReplayStarted } from "./schema.ts";
+import type {
+  ListReplaysInput,
+  Replay,
+  ReplayInput,
+  ReplayStarted,
+  RetryDeadInput,
+} from "./schema.ts";
 
 export type ReplaysContext = {
   store: TenantStore;
@@ -60,15 +66,16 @@ export async function replay(context: ReplaysContext, input: ReplayInput): Promi
 /** Sends again whatever of a webhook is dead. */
 export async function retryDead(
   context: ReplaysContext,
-  webhookId: string,
+  input: RetryDeadInput,
 ): Promise<ReplayStarted> {
-  const webhook = await findSubscribed(context.store, webhookId);
+  const webhook = await findSubscribed(context.store, input.id);
   const moment = await readMoment(context.store.db, webhook.webhook_id);
   return start(
     context,
     webhook,
     { cause: "retry", wanted: "dead", since: ALWAYS, until: moment.id },
     moment,
+    input.dry_run,
   );
 }
 
@@ -113,7 +120,7 @@ async function start(
   webhook: WebhookRow,
   of: Omit<WantedReplay, "tenant" | "webhook_id" | "by_first">,
   moment: Moment,
-  isDryRun = false,
+  isDryRun: boolean,
 ): Promise<ReplayStarted> {
   const wanted = {
     ...of,

@@ -4,6 +4,8 @@ import { z } from "zod";
 import { idInput, instantInput, webhookIdInput } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 
+const dryRun = z.boolean().default(false).meta({ description: "Only counts; queues nothing." });
+
 export const replayInput = z
   .strictObject({
     id: webhookIdInput,
@@ -15,13 +17,17 @@ export const replayInput = z
       description:
         "Only events whose newest delivery to this webhook ended so; `never`: that match its filter now and never had one. Left out: all that match its filter now, whatever became of them.",
     }),
-    dry_run: z.boolean().default(false).meta({ description: "Only counts; queues nothing." }),
+    dry_run: dryRun,
   })
   .refine(({ since, until }) => until === undefined || until > since, {
     path: ["until"],
     message: "a time after `since` is needed",
   })
   .meta({ id: "ReplayRequest" });
+
+export const retryDeadInput = z
+  .strictObject({ id: webhookIdInput, dry_run: dryRun })
+  .meta({ id: "RetryDeadRequest" });
 
 export const replayStarted = z
   .object({
@@ -57,6 +63,7 @@ export const listReplaysInput = z
 export const replayPage = pageOutput(replay).meta({ id: "ReplayPage" });
 
 export type ReplayInput = z.output<typeof replayInput>;
+export type RetryDeadInput = z.output<typeof retryDeadInput>;
 export type ReplayStarted = z.output<typeof replayStarted>;
 export type Replay = z.output<typeof replay>;
 export type ListReplaysInput = z.output<typeof listReplaysInput>;

@@ -35,25 +35,21 @@ export const deliveriesRouter = router({
   retry: operation({
     summary: "Send again",
     description:
-      "A pending delivery becomes due now. A finished one is never changed: a new delivery of the same event is made, or the pending one answered. With `webhook_id` and `status: dead`, all that is dead is sent again as a replay.",
+      "A pending delivery becomes due now. A finished one is never changed: a new delivery of the same event is made, or the pending one answered. `webhooks.retry_dead` does so for all that is dead.",
     scopes: MANAGERS,
-    errors: ["delivery_not_found", "webhook_not_found", "webhook_unsubscribed", "payload_gone"],
+    errors: ["delivery_not_found", "webhook_unsubscribed", "payload_gone"],
     request: { id: delivery.id },
     response: {
-      data: [
-        {
-          ...delivery,
-          id: "dlv_019c13f8e5807c4480009d8e7f6a5b4c",
-          status: "pending",
-          cause: "retry",
-          attempts_made: 0,
-          finished_at: null,
-          next_attempt_at: "2026-01-31T12:00:05.000Z",
-        },
-      ],
+      ...delivery,
+      id: "dlv_019c13f8e5807c4480009d8e7f6a5b4c",
+      status: "pending",
+      cause: "retry",
+      attempts_made: 0,
+      finished_at: null,
+      next_attempt_at: "2026-01-31T12:00:05.000Z",
     },
   })
-    .input(schema.retryInput)
-    .output(schema.retried)
-    .mutation(({ ctx, input }) => deliveries.retry(ctx.deliveries, input)),
+    .input(schema.deliveryIdInput)
+    .output(schema.delivery)
+    .mutation(({ ctx, input }) => deliveries.retry(ctx.deliveries, input.id)),
 });

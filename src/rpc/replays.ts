@@ -36,7 +36,7 @@ export const replaysRouter = router({
 
   list: operation({
     summary: "List replays",
-    description: "Newest first, those of `deliveries.retry` with a status too.",
+    description: "Newest first, those of `webhooks.retry_dead` too.",
     scopes: READERS,
     errors: ["webhook_not_found"],
     request: { webhook_id: replay.webhook_id },

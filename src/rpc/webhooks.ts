@@ -3,8 +3,8 @@ import { presentAttempt } from "../deliveries/present.ts";
 import { attempt as attemptSchema } from "../deliveries/schema.ts";
 import { nothing } from "../kernel/fields.ts";
 import { MANAGERS, READERS } from "../kernel/scopes.ts";
-import { replay } from "../replays/operations.ts";
-import { replayInput, replayStarted } from "../replays/schema.ts";
+import { replay, retryDead } from "../replays/operations.ts";
+import { replayInput, replayStarted, retryDeadInput } from "../replays/schema.ts";
 import * as webhooks from "../webhooks/operations.ts";
 import * as schema from "../webhooks/schema.ts";
 import { sendTest } from "../webhooks/send-test.ts";
@@ -114,6 +114,19 @@ export const webhooksRouter = router({
     .input(replayInput)
     .output(replayStarted)
     .mutation(({ ctx, input }) => replay(ctx.replays, input)),
+
+  retry_dead: operation({
+    summary: "Send all that is dead again",
+    description:
+      "Whatever of this webhook is dead, whenever it was published, as a replay: in its order, behind live events. An event whose newest delivery is not dead is left out, so asking twice sends nothing twice.",
+    scopes: MANAGERS,
+    errors: ["webhook_not_found", "webhook_unsubscribed"],
+    request: { id: webhook.id },
+    response: { replay_id: samples.replay.id, matched: samples.replay.matched },
+  })
+    .input(retryDeadInput)
+    .output(replayStarted)
+    .mutation(({ ctx, input }) => retryDead(ctx.replays, input)),
 
   hasten: operation({
     summary: "Make all that waits due now",

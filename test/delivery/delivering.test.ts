@@ -476,8 +476,8 @@ describe("deliveries.retry", () => {
     const id = await publish();
     const [dead] = await finished();
     const { body } = await post("deliveries.retry", { id: dead?.id });
-    expect(body.data).toEqual([expect.objectContaining({ cause: "retry", event_id: id })]);
-    expect(body.data[0].id).not.toBe(dead?.id);
+    expect(body).toMatchObject({ cause: "retry", event_id: id });
+    expect(body.id).not.toBe(dead?.id);
     const requests = await inbox.arrived(2);
     expect(
       requests.map(({ headers }) => [headers["webhook-id"], headers["webhook-attempt"]]),
@@ -498,7 +498,7 @@ describe("deliveries.retry", () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => post("deliveries.retry", { id: dead?.id })),
     );
-    expect(new Set(answers.map(({ body }) => body.data[0].id)).size).toBe(1);
+    expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
   });
 
   test("of a waiting delivery makes it due now", async () => {
@@ -519,19 +519,15 @@ describe("deliveries.retry", () => {
     for (let n = 0; n < 3; n++) await publish({ payload: n });
     await finished(3);
     await post("webhooks.update", { id, paused: true });
-    expect((await post("deliveries.retry", { webhook_id: id, status: "dead" })).body).toEqual({
+    expect((await post("webhooks.retry_dead", { id })).body).toEqual({
       replay_id: expect.stringMatching(/^rpl_/),
       matched: 3,
     });
-    expect((await post("deliveries.retry", { webhook_id: id, status: "dead" })).body.matched).toBe(
-      0,
-    );
+    expect((await post("webhooks.retry_dead", { id })).body.matched).toBe(0);
     await post("webhooks.update", { id, paused: false });
     await inbox.arrived(6);
     await finished(6);
-    expect((await post("deliveries.retry", { webhook_id: id, status: "dead" })).body.matched).toBe(
-      0,
-    );
+    expect((await post("webhooks.retry_dead", { id })).body.matched).toBe(0);
   });
 
   test("on an unsubscribed webhook is 409, of another tenant's delivery 404", async () => {
@@ -547,9 +543,7 @@ describe("deliveries.retry", () => {
     expect((await post("deliveries.retry", { id: dead?.id })).body.code).toBe(
       "webhook_unsubscribed",
     );
-    expect((await post("deliveries.retry", { webhook_id: id, status: "dead" })).body.code).toBe(
-      "webhook_unsubscribed",
-    );
+    expect((await post("webhooks.retry_dead", { id })).body.code).toBe("webhook_unsubscribed");
   });
 
   test("of an event whose payload is gone is 409", async () => {
@@ -564,9 +558,7 @@ describe("deliveries.retry", () => {
   test.each([
     {},
     { id: "dlv_x" },
-    { webhook_id: "3e639566-29fa-450d-a59f-ae3c25d7260f" },
-    { status: "dead" },
-    { webhook_id: "3e639566-29fa-450d-a59f-ae3c25d7260f", status: "delivered" },
+    { webhook_id: "3e639566-29fa-450d-a59f-ae3c25d7260f", status: "dead" },
   ])("refuses %j", async (input) => {
     expect((await post("deliveries.retry", input)).body.code).toBe("invalid_request");
   });

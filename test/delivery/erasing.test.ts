@@ -104,7 +104,7 @@ describe("events.erase of what was delivered", () => {
     await post("events.erase", { id: erased }).expect(200);
     const { status, body } = await post("deliveries.retry", { id: delivery.id });
     expect([status, body.code]).toEqual([409, "payload_gone"]);
-    const many = await post("deliveries.retry", { webhook_id, status: "dead" }).expect(200);
+    const many = await post("webhooks.retry_dead", { id: webhook_id }).expect(200);
     expect(many.body.matched).toBe(1);
   });
 

@@ -375,11 +375,12 @@ test("deliveries that wait for a retry make room for others, up to a thousand", 
 });
 
 describe("all that is dead", () => {
-  const retryDead = async () =>
-    (await post("deliveries.retry", { webhook_id: webhookId, status: "dead" }).expect(200)).body;
+  const retryDead = async (input = {}) =>
+    (await post("webhooks.retry_dead", { id: webhookId, ...input }).expect(200)).body;
 
   test("goes out again once, also pressed twice while it runs and dies meanwhile", async () => {
     await makeHistory(700, "dead");
+    expect(await retryDead({ dry_run: true })).toEqual({ replay_id: null, matched: 700 });
     const first = await retryDead();
     expect(first.matched).toBe(700);
     expect((await retryDead()).matched).toBe(0);

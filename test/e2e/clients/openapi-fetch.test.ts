@@ -57,7 +57,7 @@ await POST("/webhooks.subscribe", { body: { url: "https://example.com", preset: 
 // @ts-expect-error there is no such code
 export const isGone = all.error?.code === "gone";
 const { data: retried } = await POST("/deliveries.retry", { body: { id: "dlv_0" } });
-export const count: number = retried === undefined ? 0 : "matched" in retried ? retried.matched : retried.data.length;
+export const made: number | undefined = retried?.attempts_made;
 const { data: info } = await POST("/deliveries.info", { body: { id: "dlv_0" } });
 export const type: string | undefined = info?.attempts[0]?.response_headers["content-type"];
 `;

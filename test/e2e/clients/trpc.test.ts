@@ -54,7 +54,7 @@ await posthorn.webhooks.subscribe.mutate({ name: "no url" });
 // @ts-expect-error there is no such preset
 await posthorn.webhooks.subscribe.mutate({ url: "https://example.com", preset: "air" });
 const retried = await posthorn.deliveries.retry.mutate({ id: "dlv_0" });
-export const count: number = "matched" in retried ? retried.matched : retried.data.length;
+export const made: number = retried.attempts_made;
 const info = await posthorn.deliveries.info.query({ id: "dlv_0" });
 export const type: string | undefined = info.attempts[0]?.response_headers["content-type"];
 `;
