@@ -65,10 +65,10 @@ create table posthorn.deliveries (
   locked_until timestamp with time zone,
   fence bigint default 0 not null,
   sequence bigint,
+  lane bigint,
   created_at timestamp with time zone not null,
   tenant text collate "C" not null,
   cause text not null,
-  lane bigint,
   constraint deliveries_pkey PRIMARY KEY (bucket, tenant, id)
 ) with (
   fillfactor=70,
@@ -255,16 +255,16 @@ create table posthorn.settings (
 
 create table posthorn.webhook_states (
   bucket smallint default 0 not null,
-  webhook_id bigint not null,
-  not_before timestamp with time zone,
-  tested_at timestamp with time zone[] default '{}'::timestamp with time zone[] not null,
   proven boolean default false not null,
+  hastens boolean default false not null,
+  webhook_id bigint not null,
   last_sequence bigint default 0 not null,
+  not_before timestamp with time zone,
   next_send_at timestamp with time zone,
   version uuid,
   placed_to uuid,
   cancels_before uuid,
-  hastens boolean default false not null,
+  tested_at timestamp with time zone[] default '{}'::timestamp with time zone[] not null,
   constraint webhook_states_pkey PRIMARY KEY (bucket, webhook_id)
 ) with (
   fillfactor=50,
@@ -446,15 +446,12 @@ AS $function$
 declare
   publisher regrole := posthorn.publisher(role);
 begin
-  if tenant is null or tenant !~ '^([a-z0-9_-]{1,64}|[*])$' then
+  if not posthorn.is_tenant(tenant) and tenant is distinct from '*' then
     raise exception using errcode = 'PH400', column = 'tenant',
       message = 'tenant: 1 to 64 of a-z, 0-9, _ and -, or * for every tenant, are needed';
   end if;
   execute format('grant usage on schema posthorn to %I', role);
-  execute format('grant execute on function '
-    'posthorn.publish(text, text, text, text, timestamptz, text), '
-    'posthorn.publish(text, json, text, text, timestamptz, text), '
-    'posthorn.publish(text, jsonb, text, text, timestamptz, text) to %I', role);
+  execute format('grant execute on function %s to %I', posthorn.publish_functions(), role);
   insert into posthorn.publishers (role, tenant) values (publisher, tenant) on conflict do nothing;
 end
 $function$;
@@ -467,7 +464,7 @@ CREATE OR REPLACE FUNCTION posthorn.check_event(tenant text, type text, payload 
  SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
 AS $function$
 begin
-  if tenant is null or tenant !~ '^[a-z0-9_-]{1,64}$' then
+  if not posthorn.is_tenant(tenant) then
     raise exception using errcode = 'PH400', column = 'tenant',
       message = 'tenant: 1 to 64 of a-z, 0-9, _ and - are needed';
   end if;
@@ -565,10 +562,7 @@ begin
   delete from posthorn.publishers as p
   where p.role = publisher and disallow_publish.tenant in (p.tenant, '*');
   if not exists (select from posthorn.publishers as p where p.role = publisher) then
-    execute format('revoke execute on function '
-      'posthorn.publish(text, text, text, text, timestamptz, text), '
-      'posthorn.publish(text, json, text, text, timestamptz, text), '
-      'posthorn.publish(text, jsonb, text, text, timestamptz, text) from %I', role);
+    execute format('revoke execute on function %s from %I', posthorn.publish_functions(), role);
     -- Who may also read, by the views, needs the schema for that.
     if not exists (
       select from pg_catalog.pg_class as c, aclexplode(c.relacl) as given
@@ -755,6 +749,15 @@ BEGIN ATOMIC
 END;
 revoke all on function posthorn.is_deeper(text,integer) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.is_in_bounds(payload text, channel text, "timestamp" timestamp with time zone, idempotency_key text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT (((octet_length(payload) <= 262144) IS TRUE) AND (((length(channel) >= 1) AND (length(channel) <= 255)) IS NOT FALSE) AND ((("timestamp" >= '0001-01-01 00:00:00+00'::timestamp with time zone) AND ("timestamp" <= '9999-12-31 23:59:59.999999+00'::timestamp with time zone)) IS NOT FALSE) AND (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 255)) IS NOT FALSE));
+END;
+revoke all on function posthorn.is_in_bounds(text,text,timestamp with time zone,text) from public;
+
 CREATE OR REPLACE FUNCTION posthorn.is_own_type(type text)
  RETURNS boolean
  LANGUAGE sql
@@ -763,6 +766,15 @@ BEGIN ATOMIC
  SELECT (starts_with(type, 'webhook.'::text) OR starts_with(type, 'delivery.'::text));
 END;
 revoke all on function posthorn.is_own_type(text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.is_tenant(name text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT ((name ~ '^[a-z0-9_-]{1,64}$'::text) IS TRUE);
+END;
+revoke all on function posthorn.is_tenant(text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.lane(delivery_order text, channel text)
  RETURNS bigint
@@ -1035,12 +1047,9 @@ begin
     where t.tenant = any (array[tenant, '*']) and t.name = type
     order by t.tenant = '*' limit 1
   ) as known
-  where tenant ~ '^[a-z0-9_-]{1,64}$'
+  where posthorn.is_tenant(tenant)
     and not posthorn.is_own_type(type)
-    and octet_length(payload) <= 262144
-    and coalesce(length(channel), 1) between 1 and 255
-    and coalesce(length(idempotency_key), 1) between 1 and 255
-    and coalesce("timestamp", at) between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00';
+    and posthorn.is_in_bounds(payload, channel, "timestamp", idempotency_key);
   if cardinality(webhook_ids) > posthorn.fan_out_max() then
     webhook_ids := null;
   end if;
@@ -1078,6 +1087,17 @@ begin
 end
 $function$;
 revoke all on function posthorn.publish(text,text,text,text,timestamp with time zone,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.publish_functions()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT string_agg(((p.oid)::regprocedure)::text, ', '::text) AS string_agg
+    FROM pg_proc p
+   WHERE ((p.pronamespace = ('posthorn'::regnamespace)::oid) AND (p.proname = 'publish'::name));
+END;
+revoke all on function posthorn.publish_functions() from public;
 
 CREATE OR REPLACE FUNCTION posthorn.publisher(role text)
  RETURNS regrole
@@ -1168,7 +1188,7 @@ declare
     where t.tenant = any (array[store_events.tenant, '*']) and t.name = any (types)
   );
   enforced text[] := case when schema_checked then '{}' else posthorn.enforced_types(tenant, types) end;
-  are_fine boolean := not own and coalesce(tenant ~ '^[a-z0-9_-]{1,64}$', false);
+  are_fine boolean := not own and posthorn.is_tenant(tenant);
   ids uuid[];
   -- Filled, since an empty one would begin at the first item that is set, and unnest() beside the others is by place.
   counts integer[] := array_fill(null::integer, array[cardinality(types)]);
@@ -1181,13 +1201,8 @@ begin
   end if;
   -- By what is quick to ask; where the answer is no, the long way says what is wrong. A known type's name needs no look.
   for i in 1 .. cardinality(types) loop
-    are_fine := are_fine and coalesce(
-      types[i] = any (known) and not posthorn.is_own_type(types[i])
-      and octet_length(payloads[i]) <= 262144
-      and (channels[i] is null or length(channels[i]) between 1 and 255)
-      and (idempotency_keys[i] is null or length(idempotency_keys[i]) between 1 and 255)
-      and (timestamps[i] is null
-        or timestamps[i] between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00'), false);
+    are_fine := are_fine and (types[i] = any (known)) is true and not posthorn.is_own_type(types[i])
+      and posthorn.is_in_bounds(payloads[i], channels[i], timestamps[i], idempotency_keys[i]);
     ids[i] := posthorn.uuid_v7_of(head, i - 1, gen_random_uuid());
     has_keys := has_keys or idempotency_keys[i] is not null;
   end loop;

@@ -1,4 +1,5 @@
--- Every table. db/README.md tells what each is for, and why each index is there.
+-- The nouns: what is subscribed, what was published, who may. The queue's tables are in 0002. db/README.md tells what each table
+-- is for, and why each index is there.
 -- Rules that hold throughout, each from a measurement or from Citus, where the same statements have to run:
 --   * `bucket` (a hash of the webhook's id one day, 0 today) comes first in the keys of the big tables;
 --   * no foreign key touches a hot or a partitioned table: it would make dropping a partition fail,
@@ -94,6 +95,12 @@ create unique index webhooks_id on posthorn.webhooks (tenant, id) where deleted_
 create index webhooks_ended on posthorn.webhooks (webhook_id) where status <> 'Subscribed' or deleted_at is not null;
 create index webhooks_to_announce on posthorn.webhooks (webhook_id) where health <> announced_health or health = 'failing';
 create index webhooks_deleted on posthorn.webhooks (deleted_at) where deleted_at is not null;
+-- Where the sweeps begin: the few webhooks that rest, or have a rotated-out key.
+create index webhooks_resting on posthorn.webhooks (webhook_id) where paused or health = 'disabled';
+create index webhooks_old_keys on posthorn.webhooks (previous_key_expires_at) where previous_key_expires_at is not null;
+-- The webhooks whose deliveries the publisher always makes itself, see store_events.
+create index webhooks_ordered on posthorn.webhooks (tenant, webhook_id)
+where delivery_order <> 'none' and status = 'Subscribed' and deleted_at is null;
 create index webhooks_list on posthorn.webhooks (tenant, created_at, webhook_id) where deleted_at is null;
 
 -- What was sent where, for the attempts to point to: one row for each change of what goes out.
@@ -112,15 +119,6 @@ create table posthorn.webhook_versions (
 create unique index webhook_versions_valid on posthorn.webhook_versions (webhook_id) where valid_until is null;
 create index webhook_versions_since on posthorn.webhook_versions (webhook_id, valid_from);
 create index webhook_versions_over on posthorn.webhook_versions (valid_until) where valid_until is not null;
-
--- What the deliveries teach about a webhook, apart from its settings: these rows are written by workers,
--- those are locked by the API's updates.
-create table posthorn.webhook_states (
-  bucket smallint not null default 0,
-  webhook_id bigint not null,
-  not_before timestamptz,
-  primary key (bucket, webhook_id)
-);
 
 -- A subscribed webhook's filter, multiplied out: channel '' is any, type_pattern '*' any but our own events.
 create table posthorn.routes (
@@ -162,105 +160,14 @@ create table posthorn.event_payloads (
   primary key (bucket, tenant, id)
 ) partition by range (id);
 
--- The hot table: pending deliveries only. state: 0 ready, 1 waiting, 2 held (index predicates want a constant).
--- due_at of a held row is when it became held.
--- The lease (locked_until, fence) is in no index and no predicate, so that a claim is a HOT update.
-create table posthorn.deliveries (
-  bucket smallint not null default 0,
-  state smallint not null,
-  attempts_made smallint not null default 0,
-  crashes smallint not null default 0,
-  payload_bytes integer not null,
-  id uuid not null,
+-- Events whose payload and answers were blanked for good. An attempt that was under way then is recorded later, with its
+-- answer: so each is looked at again for a day, seldom and seldomer, until `look_at` is null. The row itself stays, as
+-- the proof of the erasure.
+create table posthorn.erasures (
+  tenant text collate "C" not null,
   event_id uuid not null,
-  webhook_id bigint not null,
-  due_at timestamptz not null,
-  locked_until timestamptz,
-  fence bigint not null default 0,
-  sequence bigint,
-  created_at timestamptz not null,
-  tenant text collate "C" not null,
-  cause text not null,
-  primary key (bucket, tenant, id)
-) with (
-  fillfactor = 70,
-  autovacuum_vacuum_scale_factor = 0.02,
-  autovacuum_vacuum_cost_delay = 0,
-  vacuum_truncate = false
+  erased_at timestamptz not null,
+  look_at timestamptz,
+  primary key (tenant, event_id)
 );
-create index deliveries_ready on posthorn.deliveries (bucket, webhook_id, due_at, id) where state = 0;
-create index deliveries_waiting on posthorn.deliveries (bucket, due_at, id) where state = 1;
-create index deliveries_held on posthorn.deliveries (bucket, webhook_id, due_at, id) where state = 2;
-create index deliveries_webhook on posthorn.deliveries (bucket, webhook_id, id);
-create index deliveries_event on posthorn.deliveries (bucket, event_id, webhook_id);
-
-create table posthorn.finished_deliveries (
-  bucket smallint not null default 0,
-  attempts_made smallint not null,
-  tenant text collate "C" not null,
-  id uuid not null,
-  event_id uuid not null,
-  webhook_id bigint not null,
-  sequence bigint,
-  created_at timestamptz not null,
-  finished_at timestamptz not null,
-  cause text not null,
-  status text not null check (status in ('delivered', 'dead', 'cancelled')),
-  reason text,
-  primary key (bucket, tenant, id)
-) partition by range (id);
-create index finished_deliveries_webhook on posthorn.finished_deliveries (bucket, webhook_id, id);
-create index finished_deliveries_event on posthorn.finished_deliveries (bucket, event_id, webhook_id);
-
-create table posthorn.attempts (
-  bucket smallint not null default 0,
-  number smallint not null,
-  status smallint,
-  duration_ms integer not null,
-  webhook_version uuid not null,
-  key_version integer,
-  webhook_id bigint not null,
-  delivery_id uuid not null,
-  id uuid not null,
-  at timestamptz not null,
-  tenant text collate "C" not null,
-  worker text not null,
-  address text,
-  reason text,
-  error text,
-  body_sha256 bytea,
-  response_headers json,
-  response_body text,
-  resent_at timestamptz,
-  primary key (bucket, delivery_id, id)
-) partition by range (id);
-
--- Totals per webhook, and the run of failures that its health is judged by. Workers append deltas; a sweep folds them,
--- so that no two settles wait for one row. A delta has a key, as every table here has one: what a publication, a subscriber
--- or pg_repack can't tell apart may not be deleted while they look.
-create table posthorn.counters (
-  bucket smallint not null default 0,
-  webhook_id bigint not null,
-  delivered bigint not null default 0,
-  dead bigint not null default 0,
-  last_success_at timestamptz,
-  last_failure_at timestamptz,
-  failures_in_row integer not null default 0,
-  failing_since timestamptz,
-  died_at timestamptz,
-  primary key (bucket, webhook_id)
-);
-create index counters_failing on posthorn.counters (bucket, webhook_id) where failures_in_row > 0;
-create table posthorn.counter_deltas (
-  bucket smallint not null default 0,
-  webhook_id bigint not null,
-  id uuid not null default gen_random_uuid(),
-  delivered integer not null,
-  dead integer not null,
-  last_success_at timestamptz,
-  last_failure_at timestamptz,
-  failures integer not null,
-  first_failure_at timestamptz,
-  died_at timestamptz,
-  primary key (bucket, webhook_id, id)
-);
+create index erasures_to_look_at on posthorn.erasures (look_at) where look_at is not null;

@@ -1,34 +1,4 @@
--- Order, sequence, rate and probation: what the claim needs to know of a webhook, and the lanes of ordered ones.
-
--- A webhook's state row is there from the start: the claim locks it, so that one worker at a time takes of a webhook.
--- `proven`: it has had a success since it was made, released, or last gave no answer in time; else it has one slot.
--- `version`: of the webhook; what an attempt by another one has shown is not learned. Null: it was never changed.
--- `placed_to`: after a change its rows are being put in their places, see place_rows, and this is the last that was; null: all
--- are. Those before `cancels_before` are to be cancelled: an unsubscribe ended them. `hastens`: what waits is to be due now.
-alter table posthorn.webhook_states
-  add column proven boolean not null default false,
-  add column last_sequence bigint not null default 0,
-  add column next_send_at timestamptz,
-  add column version uuid,
-  add column placed_to uuid,
-  add column cancels_before uuid,
-  add column hastens boolean not null default false;
-alter table posthorn.webhook_states set (
-  fillfactor = 50, -- updated by each claim: with room on the page the update is HOT
-  autovacuum_vacuum_scale_factor = 0.02,
-  autovacuum_vacuum_cost_delay = 0
-);
-insert into posthorn.webhook_states as s (webhook_id, proven)
-select w.webhook_id, c.last_success_at is not null
-from posthorn.webhooks as w
-left join posthorn.counters as c on c.bucket = 0 and c.webhook_id = w.webhook_id
-on conflict (bucket, webhook_id) do update set proven = excluded.proven;
-
--- Where the sweeps begin: the few webhooks that rest, or asked to be left alone.
-create index webhooks_resting on posthorn.webhooks (webhook_id) where paused or health = 'disabled';
-create index webhook_states_told on posthorn.webhook_states (bucket, not_before) where not_before is not null;
-create index webhook_states_unplaced on posthorn.webhook_states (bucket, webhook_id) where placed_to is not null;
-create index webhooks_old_keys on posthorn.webhooks (previous_key_expires_at) where previous_key_expires_at is not null;
+-- Where a delivery starts, and the lanes of ordered webhooks.
 
 -- The lane of an ordered webhook's delivery: 0 where all of it is one lane, else its channel's number, 1 for events
 -- without a channel. 52 bits of a hash, so that a JavaScript number holds it; two channels with one number are kept in one
@@ -48,36 +18,6 @@ language sql immutable parallel safe
 begin atomic
   select case when paused or health = 'disabled' then 2 when delivery_order = 'none' then 0 else 3 end::smallint;
 end;
-
-revoke execute on function posthorn.lane(text, text), posthorn.first_state(boolean, text, text) from public;
-
--- State 3 is queued: behind another delivery of its lane, and in no index that the claim reads. A lane's head, the one
--- delivery of it that is ready or waiting, is made so by advance_lanes alone.
-alter table posthorn.deliveries add column lane bigint;
-create index deliveries_queued on posthorn.deliveries (bucket, webhook_id, lane, id) where state = 3;
--- Two heads of one lane would be two requests at once: the database itself refuses them.
-create unique index deliveries_head on posthorn.deliveries (bucket, webhook_id, lane) where state < 2 and lane is not null;
-
--- Statements on the queue are planned while it is empty, when the planner takes any index that begins with the bucket to be
--- as good as the primary key, and then reads all of it for each row (measured: 1.7 s for a claim beside 5,000 rows). So
--- every other index has a predicate, though it may hold for all rows: only who says it is offered the index.
-drop index posthorn.deliveries_webhook;
-drop index posthorn.deliveries_event;
-create index deliveries_webhook on posthorn.deliveries (bucket, webhook_id, id) where webhook_id > 0;
-create index deliveries_event on posthorn.deliveries (bucket, event_id, webhook_id)
-  where event_id > '00000000-0000-0000-0000-000000000000';
-
-create or replace view posthorn.all_deliveries as
-  select true as is_pending, d.bucket, d.tenant, d.id, d.event_id, d.webhook_id, d.cause, 'pending'::text as status,
-    d.attempts_made, d.sequence, d.created_at, null::timestamptz as finished_at, null::text as reason,
-    d.state, d.due_at, d.locked_until
-  from posthorn.deliveries as d
-  where d.webhook_id > 0 and d.event_id > '00000000-0000-0000-0000-000000000000'
-  union all
-  select false, f.bucket, f.tenant, f.id, f.event_id, f.webhook_id, f.cause, f.status,
-    f.attempts_made, f.sequence, f.created_at, f.finished_at, f.reason,
-    null::smallint, null::timestamptz, null::timestamptz
-  from posthorn.finished_deliveries as f;
 
 -- Makes the first delivery of each free lane ready, of the webhook given, from the lane after `after_lane` on, looking at
 -- `lanes_max` lanes. Answers how many it made ready, and the last lane it looked at: null where it came to the end.
@@ -301,7 +241,3 @@ begin
   return next;
 end
 $$;
-revoke execute on function
-  posthorn.advance_lanes(bigint, bigint, integer), posthorn.has_parked(bigint), posthorn.has_misplaced(bigint, text),
-  posthorn.place_anew(bigint[]), posthorn.place_rows(bigint, integer)
-from public;

@@ -1,31 +1,6 @@
 -- The two doors to publish: posthorn.publish(…) for SQL, events.publish over HTTP. Both are faces of store_events. They go by
 -- few statements that are planned once; of a wide fan-out, a worker makes the deliveries.
 
--- An event that matches more webhooks than fan_out_max: their deliveries are made by workers, a thousand at a time.
--- webhook_ids are those that the publish matched, sorted; the first `done` of them have their delivery.
-create table posthorn.expansions (
-  bucket smallint not null default 0,
-  done integer not null default 0,
-  payload_bytes integer not null,
-  event_id uuid not null,
-  created_at timestamptz not null,
-  tenant text collate "C" not null,
-  channel text,
-  webhook_ids bigint[] not null,
-  primary key (bucket, event_id)
-) with (
-  fillfactor = 50, -- updated by each step: with room on the page the update is HOT
-  autovacuum_vacuum_scale_factor = 0.02,
-  autovacuum_vacuum_cost_delay = 0
-);
-
--- Not compressed: of the 12 ms that 10,000 ids took the publisher, 9 were spent on that.
-alter table posthorn.expansions alter column webhook_ids set storage external;
-
--- The webhooks whose deliveries the publisher always makes itself, see store_events.
-create index webhooks_ordered on posthorn.webhooks (tenant, webhook_id)
-where delivery_order <> 'none' and status = 'Subscribed' and deleted_at is null;
-
 -- Matches of one event that the publisher's own transaction makes deliveries of. A thousand take it 14 ms of CPU, as
 -- ten thousand would take 190, in a transaction that is a user's own; to store what ten thousand match takes 3. A call with
 -- a thousand events makes twenty thousand at most: where all would be more, a fiftieth of this for each event.
@@ -119,19 +94,6 @@ begin
 end
 $$;
 
--- Those of the types whose payloads have to fit a schema: the tenant's own of a name goes before the shared one.
-create function posthorn.enforced_types(tenant text, types text[]) returns text[]
-language sql stable
-begin atomic
-  select array(
-    select t.name from posthorn.event_types as t
-    where t.tenant = any (array[enforced_types.tenant, '*']) and t.name = any (types) and t.enforce and t.schema is not null
-      and not (t.tenant = '*' and exists (
-        select from posthorn.event_types as own where own.tenant = enforced_types.tenant and own.name = t.name
-      ))
-  );
-end;
-
 -- Stores events with their deliveries: all of them or, when anything is wrong, none. Answers in the order given.
 -- `schema_checked` says that the caller has judged the payloads: that they are JSON and fit their types' schemas; null,
 -- that they are JSON, and that there should be nothing to fit: else PH412 is raised, for the caller to judge them. `own`
@@ -160,7 +122,7 @@ declare
     where t.tenant = any (array[store_events.tenant, '*']) and t.name = any (types)
   );
   enforced text[] := case when schema_checked then '{}' else posthorn.enforced_types(tenant, types) end;
-  are_fine boolean := not own and coalesce(tenant ~ '^[a-z0-9_-]{1,64}$', false);
+  are_fine boolean := not own and posthorn.is_tenant(tenant);
   ids uuid[];
   -- Filled, since an empty one would begin at the first item that is set, and unnest() beside the others is by place.
   counts integer[] := array_fill(null::integer, array[cardinality(types)]);
@@ -173,13 +135,8 @@ begin
   end if;
   -- By what is quick to ask; where the answer is no, the long way says what is wrong. A known type's name needs no look.
   for i in 1 .. cardinality(types) loop
-    are_fine := are_fine and coalesce(
-      types[i] = any (known) and not posthorn.is_own_type(types[i])
-      and octet_length(payloads[i]) <= 262144
-      and (channels[i] is null or length(channels[i]) between 1 and 255)
-      and (idempotency_keys[i] is null or length(idempotency_keys[i]) between 1 and 255)
-      and (timestamps[i] is null
-        or timestamps[i] between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00'), false);
+    are_fine := are_fine and (types[i] = any (known)) is true and not posthorn.is_own_type(types[i])
+      and posthorn.is_in_bounds(payloads[i], channels[i], timestamps[i], idempotency_keys[i]);
     ids[i] := posthorn.uuid_v7_of(head, i - 1, gen_random_uuid());
     has_keys := has_keys or idempotency_keys[i] is not null;
   end loop;
@@ -340,12 +297,9 @@ begin
     where t.tenant = any (array[tenant, '*']) and t.name = type
     order by t.tenant = '*' limit 1
   ) as known
-  where tenant ~ '^[a-z0-9_-]{1,64}$'
+  where posthorn.is_tenant(tenant)
     and not posthorn.is_own_type(type)
-    and octet_length(payload) <= 262144
-    and coalesce(length(channel), 1) between 1 and 255
-    and coalesce(length(idempotency_key), 1) between 1 and 255
-    and coalesce("timestamp", at) between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00';
+    and posthorn.is_in_bounds(payload, channel, "timestamp", idempotency_key);
   if cardinality(webhook_ids) > posthorn.fan_out_max() then
     webhook_ids := null;
   end if;
@@ -469,14 +423,3 @@ begin
   return made;
 end
 $$;
-
-revoke execute on function
-  posthorn.fan_out_max(), posthorn.enforced_types(text, text[]), posthorn.fingerprint(text, text, timestamptz, text),
-  posthorn.remember_keys(text, text[], uuid[], text[], text[], timestamptz[], text[], timestamptz),
-  posthorn.insert_keys(text, text[], uuid[], bytea[], timestamptz),
-  posthorn.store_events(text, text[], text[], text[], timestamptz[], text[], boolean, boolean),
-  posthorn.ordered_webhooks(text, bigint[]), posthorn.expand(integer),
-  posthorn.publish(text, text, text, text, timestamptz, text),
-  posthorn.publish(text, json, text, text, timestamptz, text),
-  posthorn.publish(text, jsonb, text, text, timestamptz, text)
-from public;

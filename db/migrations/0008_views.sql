@@ -1,42 +1,4 @@
--- Replays: what was sent to a webhook is sent again, fed in little by little behind what is live.
-
--- One row for each replay, and for each retry of all that is dead (cause `retry`). A replay looks at its events once, in
--- order: `position` is where it is, in ids of events or, where it goes by a status, of deliveries.
--- By a status of a webhook with an order, events are looked at where their first delivery stands (`by_first`), since those
--- stand in the order of the events; else at their newest, which alone can have the status.
--- `outstanding` are its own deliveries that have not ended: few, since only so many are fed ahead. What has ended of them
--- is added to the counts, so no count ever reads the history.
--- `pending_then` are the deliveries of other replays that were pending when this one was asked for: what they end as is
--- not its business, or pressing twice would send twice.
--- `counted_to` is where the count of what matches broke off for time; null where it went through.
-create table posthorn.replays (
-  bucket smallint not null default 0,
-  is_fed boolean not null default false,
-  by_first boolean not null,
-  tenant text collate "C" not null,
-  id uuid not null,
-  webhook_id bigint not null,
-  cause text not null check (cause in ('replay', 'retry')),
-  wanted text check (wanted in ('delivered', 'dead', 'cancelled', 'never')),
-  since uuid not null,
-  until uuid not null,
-  position uuid not null,
-  counted_to uuid,
-  matched bigint not null,
-  queued bigint not null default 0,
-  delivered bigint not null default 0,
-  dead bigint not null default 0,
-  cancelled bigint not null default 0,
-  outstanding uuid[] not null default '{}',
-  pending_then uuid[] not null default '{}',
-  status text not null check (status in ('running', 'done', 'cancelled')),
-  created_at timestamptz not null,
-  finished_at timestamptz,
-  primary key (bucket, tenant, id)
-);
-create index replays_webhook on posthorn.replays (bucket, webhook_id, id);
-create index replays_open on posthorn.replays (bucket, id) where finished_at is null;
-create index replays_over on posthorn.replays (bucket, finished_at) where finished_at is not null;
+-- For reading by SQL: these three stay as they are. Ids are the public ones.
 
 -- What holds a pending delivery; null where it is due, or in flight. `next_send_at` is null without a rate; `first_until` is
 -- until when the first of its webhook is in flight.
@@ -74,7 +36,25 @@ begin atomic
   end;
 end;
 
-create or replace view posthorn.v_deliveries as
+-- Pending and finished deliveries as one list, still by internal ids: what the views and the API read.
+create view posthorn.all_deliveries as
+  select true as is_pending, d.bucket, d.tenant, d.id, d.event_id, d.webhook_id, d.cause, 'pending'::text as status,
+    d.attempts_made, d.sequence, d.created_at, null::timestamptz as finished_at, null::text as reason,
+    d.state, d.due_at, d.locked_until
+  from posthorn.deliveries as d
+  where d.webhook_id > 0 and d.event_id > '00000000-0000-0000-0000-000000000000'
+  union all
+  select false, f.bucket, f.tenant, f.id, f.event_id, f.webhook_id, f.cause, f.status,
+    f.attempts_made, f.sequence, f.created_at, f.finished_at, f.reason,
+    null::smallint, null::timestamptz, null::timestamptz
+  from posthorn.finished_deliveries as f;
+
+create view posthorn.v_events as
+  select posthorn.public_id('evt', e.id) as id, e.tenant, e.type, e.channel, e."timestamp", p.payload, e.created_at
+  from posthorn.events as e
+  left join posthorn.event_payloads as p on p.bucket = e.bucket and p.tenant = e.tenant and p.id = e.id;
+
+create view posthorn.v_deliveries as
   select posthorn.public_id('dlv', d.id) as id, d.tenant, posthorn.public_id('evt', d.event_id) as event_id,
     w.id as webhook_id, e.type, d.status, d.cause, d.attempts_made, d.reason,
     posthorn.next_attempt_at(d.state, d.due_at, d.locked_until, w.paused, w.health, s.not_before) as next_attempt_at,
@@ -92,10 +72,17 @@ create or replace view posthorn.v_deliveries as
   left join posthorn.webhook_states as s on s.bucket = 0 and s.webhook_id = d.webhook_id
   left join posthorn.events as e on e.bucket = d.bucket and e.tenant = d.tenant and e.id = d.event_id;
 
--- As those of the other views: called with the reader's rights.
-grant execute on function posthorn.waiting_for(
-  smallint, timestamptz, boolean, text, timestamptz, timestamptz, timestamptz
-) to public;
-grant execute on function posthorn.next_attempt_at(
-  smallint, timestamptz, timestamptz, boolean, text, timestamptz
-) to public;
+-- The preset tells which header carried the signature, and how the body was made of the event.
+create view posthorn.v_attempts as
+  select posthorn.public_id('att', a.id) as id, a.tenant, posthorn.public_id('dlv', a.delivery_id) as delivery_id,
+    w.id as webhook_id, a.number, a.at, a.resent_at, a.duration_ms, a.worker, v.url, v.preset, a.address,
+    v.headers_masked as custom_headers, encode(a.body_sha256, 'hex') as body_sha256, a.key_version,
+    a.status, a.response_headers, a.response_body, a.reason, a.error
+  from posthorn.attempts as a
+  join posthorn.webhooks as w on w.webhook_id = a.webhook_id
+  left join posthorn.webhook_versions as v on v.webhook_id = a.webhook_id and v.version = a.webhook_version;
+
+-- Nobody else calls a function, but those that the views call: a view's tables are read with its owner's rights, its functions
+-- called with the reader's, and USAGE on the schema and SELECT on a view are to be enough.
+revoke execute on all functions in schema posthorn from public;
+grant execute on function posthorn.public_id, posthorn.waiting_for, posthorn.next_attempt_at to public;

@@ -1,7 +1,4 @@
--- What an event has to be, and who may publish it. The doors themselves, and store_events behind both of them, are in 0007.
---
--- PL/pgSQL is read by the rules of whichever session calls it: `standard_conforming_strings` may be off in a user's, so no
--- literal has a backslash, but where it is an E'…'.
+-- What an event has to be.
 
 -- Whether a type is one of the service's own, which nobody else may publish.
 create function posthorn.is_own_type(type text) returns boolean
@@ -57,6 +54,17 @@ begin atomic
     and posthorn.nests_deeper(payload, most);
 end;
 
+-- Whether all but the type of an event is within its bounds: asked of each, where check_event says what is wrong.
+create function posthorn.is_in_bounds(payload text, channel text, "timestamp" timestamptz, idempotency_key text)
+returns boolean
+language sql immutable parallel safe
+begin atomic
+  select (octet_length(payload) <= 262144) is true
+    and (length(channel) between 1 and 255) is not false
+    and ("timestamp" between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00') is not false
+    and (length(idempotency_key) between 1 and 255) is not false;
+end;
+
 -- Raises PH400 where an event can't be taken, with what is wrong and, as the column, the field that it is wrong in.
 -- `own` lets pass the service's own types, which nobody else may publish.
 create function posthorn.check_event(
@@ -66,7 +74,7 @@ language plpgsql stable
 set search_path = pg_catalog, posthorn, pg_temp
 as $$
 begin
-  if tenant is null or tenant !~ '^[a-z0-9_-]{1,64}$' then
+  if not posthorn.is_tenant(tenant) then
     raise exception using errcode = 'PH400', column = 'tenant',
       message = 'tenant: 1 to 64 of a-z, 0-9, _ and - are needed';
   end if;
@@ -158,96 +166,15 @@ begin
 end
 $$;
 
--- Raises 42501 unless the role that called may publish for the tenant: the role of SET ROLE where one is in force,
--- else the session's. Superusers and members of the schema's owner need no row.
-create function posthorn.check_publisher(tenant text) returns void
-language plpgsql stable
-set search_path = pg_catalog, posthorn, pg_temp
-as $$
-declare
-  caller text := coalesce(nullif(current_setting('role'), 'none'), session_user);
-  owner oid := (select nspowner from pg_catalog.pg_namespace where nspname = 'posthorn');
-begin
-  if pg_has_role(caller, owner, 'member') then
-    return;
-  end if;
-  -- A row whose role is gone lets nobody in.
-  if not exists (
-    select from posthorn.publishers as p
-    join pg_catalog.pg_roles as r on r.oid = p.role
-    where p.tenant in (check_publisher.tenant, '*') and pg_has_role(caller, r.oid, 'usage')
-  ) then
-    raise exception using errcode = '42501',
-      message = format('role %s may not publish for tenant %s', caller, tenant),
-      hint = format('the schema''s owner allows it by: select posthorn.allow_publish(%L, %L);', caller, tenant);
-  end if;
-end
-$$;
-
--- The role of a name, where there is one that can be let in.
-create function posthorn.publisher(role text) returns regrole
-language plpgsql stable
-set search_path = pg_catalog, posthorn, pg_temp
-as $$
-begin
-  if role = 'public' then
-    raise exception using errcode = 'PH400', column = 'role',
-      message = 'role: public is everybody; name each role, or one that they are members of';
-  end if;
-  if to_regrole(quote_ident(role)) is null then
-    raise exception using errcode = 'PH400', column = 'role',
-      message = format('role: there is no role %s; create it first', quote_nullable(role));
-  end if;
-  return to_regrole(quote_ident(role));
-end
-$$;
-
--- Lets a role publish for a tenant, or with '*' for every one, and nothing else. For the schema's owner.
-create function posthorn.allow_publish(role text, tenant text default 'default') returns void
-language plpgsql volatile
-set search_path = pg_catalog, posthorn, pg_temp
-as $$
-declare
-  publisher regrole := posthorn.publisher(role);
-begin
-  if tenant is null or tenant !~ '^([a-z0-9_-]{1,64}|[*])$' then
-    raise exception using errcode = 'PH400', column = 'tenant',
-      message = 'tenant: 1 to 64 of a-z, 0-9, _ and -, or * for every tenant, are needed';
-  end if;
-  execute format('grant usage on schema posthorn to %I', role);
-  execute format('grant execute on function '
-    'posthorn.publish(text, text, text, text, timestamptz, text), '
-    'posthorn.publish(text, json, text, text, timestamptz, text), '
-    'posthorn.publish(text, jsonb, text, text, timestamptz, text) to %I', role);
-  insert into posthorn.publishers (role, tenant) values (publisher, tenant) on conflict do nothing;
-end
-$$;
-
--- Takes back what allow_publish gave for a tenant, or with '*' for every one; with a role's last tenant its rights go too.
--- A call that is under way is finished.
-create function posthorn.disallow_publish(role text, tenant text default 'default') returns void
-language plpgsql volatile
-set search_path = pg_catalog, posthorn, pg_temp
-as $$
-declare
-  publisher regrole := posthorn.publisher(role);
-begin
-  delete from posthorn.publishers as p
-  where p.role = publisher and disallow_publish.tenant in (p.tenant, '*');
-  if not exists (select from posthorn.publishers as p where p.role = publisher) then
-    execute format('revoke execute on function '
-      'posthorn.publish(text, text, text, text, timestamptz, text), '
-      'posthorn.publish(text, json, text, text, timestamptz, text), '
-      'posthorn.publish(text, jsonb, text, text, timestamptz, text) from %I', role);
-    -- Who may also read, by the views, needs the schema for that.
-    if not exists (
-      select from pg_catalog.pg_class as c, aclexplode(c.relacl) as given
-      where c.relnamespace = 'posthorn'::regnamespace and given.grantee = publisher
-    ) then
-      execute format('revoke usage on schema posthorn from %I', role);
-    end if;
-  end if;
-end
-$$;
-
-revoke execute on all functions in schema posthorn from public;
+-- Those of the types whose payloads have to fit a schema: the tenant's own of a name goes before the shared one.
+create function posthorn.enforced_types(tenant text, types text[]) returns text[]
+language sql stable
+begin atomic
+  select array(
+    select t.name from posthorn.event_types as t
+    where t.tenant = any (array[enforced_types.tenant, '*']) and t.name = any (types) and t.enforce and t.schema is not null
+      and not (t.tenant = '*' and exists (
+        select from posthorn.event_types as own where own.tenant = enforced_types.tenant and own.name = t.name
+      ))
+  );
+end;
