@@ -1368,8 +1368,8 @@ BEGIN ATOMIC
              WHEN is_paused THEN 'paused'::text
              WHEN (health = 'disabled'::text) THEN 'disabled'::text
              WHEN (state = 3) THEN 'order'::text
-             WHEN ((state = 0) AND (next_send_at > now())) THEN 'rate'::text
              WHEN ((state = 1) OR (not_before > now())) THEN 'retry'::text
+             WHEN ((state = 0) AND (next_send_at > now())) THEN 'rate'::text
              WHEN ((state = 0) AND (first_until > now())) THEN 'cap'::text
              ELSE NULL::text
          END AS "case";

@@ -13,9 +13,9 @@ begin atomic
     when is_paused then 'paused'
     when health = 'disabled' then 'disabled'
     when state = 3 then 'order'
-    when state = 0 and next_send_at > now() then 'rate'
-    -- A webhook told to wait (Retry-After) waits as a whole, its first attempts too.
+    -- A webhook told to wait (Retry-After) waits as a whole, its first attempts too, and whatever its rate would allow.
     when state = 1 or not_before > now() then 'retry'
+    when state = 0 and next_send_at > now() then 'rate'
     when state = 0 and first_until > now() then 'cap'
   end;
 end;

@@ -28,6 +28,11 @@ const REASONS = [
 
 const reason = z.enum(REASONS).nullable();
 
+// Described as a record, which zod's own would answer without a receiver's `__proto__`.
+const headersOfAnyName: z.ZodType<Record<string, string>> = z
+  .any()
+  .meta({ type: "object", additionalProperties: { type: "string" } });
+
 export const attempt = z
   .object({
     id: z.string(),
@@ -50,7 +55,7 @@ export const attempt = z
       .nullable()
       .meta({ description: "Which of the webhook's keys signed, counted from 1." }),
     status: z.int().nullable(),
-    response_headers: z.record(z.string(), z.string()),
+    response_headers: headersOfAnyName,
     response_body: z
       .string()
       .meta({ description: "The first 16 KiB of a failed answer, 1 KiB of a good one." }),

@@ -105,8 +105,11 @@ const CUT: Failure = { reason: "connect", error: "the connection was cut" };
 type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2];
 
 function flatten(headers: Headers): Record<string, string> {
-  const flat: Record<string, string> = {};
-  for (const [name, value = ""] of Object.entries(headers))
-    flat[name] = Array.isArray(value) ? value.join(", ") : value;
-  return flat;
+  // As its own members, whatever they are called: `__proto__` assigned would be lost.
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value = ""]) => [
+      name,
+      Array.isArray(value) ? value.join(", ") : value,
+    ]),
+  );
 }

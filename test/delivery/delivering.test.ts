@@ -44,6 +44,7 @@ type Delivery = {
   reason: string | null;
   attempts_made: number;
   waiting_for: string | null;
+  next_attempt_at: string | null;
   event_id: string;
 };
 const deliveries = async (filter: object = {}): Promise<Delivery[]> =>
@@ -346,6 +347,41 @@ describe("a failed attempt", () => {
     expect(second).toMatchObject({ attempts_made: 0, waiting_for: "retry" });
     await inbox.arrived(3);
     expect(performance.now() - before).toBeGreaterThan(1_000);
+  });
+
+  test.each([
+    { schedule: 3_600, retryAfter: 60 },
+    { schedule: 60, retryAfter: 3_600 },
+  ])(
+    "waits for the longer of its own wait and Retry-After: $schedule s and $retryAfter s",
+    async ({ schedule, retryAfter }) => {
+      inbox.reply = () => ({ status: 503, headers: { "retry-after": String(retryAfter) } });
+      await subscribe({ retry_schedule_s: [schedule] });
+      await publish();
+      const [delivery] = await until(deliveries, ([first]) => first?.attempts_made === 1);
+      expect(delivery).toMatchObject({ status: "pending", waiting_for: "retry" });
+      const waitS = (Date.parse(delivery?.next_attempt_at ?? "") - Date.now()) / 1_000;
+      expect(waitS).toBeGreaterThan(3_600 * 0.89);
+      expect(waitS).toBeLessThan(3_600 * 1.11);
+    },
+  );
+
+  test("is recorded with each header of its answer, whatever its name", async () => {
+    inbox.reply = () => ({
+      status: 500,
+      headers: JSON.parse('{"__proto__":"one","constructor":"two","x-three":"three"}'),
+    });
+    await subscribe({ retry_schedule_s: [], headers: { Authorization: "Bearer of the webhook" } });
+    await publish();
+    const [delivery] = await finished();
+    const { response_headers: headers } = (await attemptsOf(delivery?.id ?? ""))[0];
+    expect(Object.entries(headers)).toEqual(
+      expect.arrayContaining([
+        ["__proto__", "one"],
+        ["constructor", "two"],
+        ["x-three", "three"],
+      ]),
+    );
   });
 
   test("whose answer is binary, with NULs, is recorded all the same", async () => {

@@ -42,7 +42,7 @@ describe("a webhook told to wait", () => {
       (webhook) => webhook.resting_until !== null,
     );
     expect(Date.parse(resting_until) - Date.now()).toBeGreaterThan(7_100_000);
-    // What was ready when the answer came is parked by the next sweep.
+    // But for what was in flight when the first answer came.
     const data = await until(
       async () => (await post("deliveries.list", { webhook_id: id })).body.data,
       (rows: { waiting_for: string | null; next_attempt_at: string }[]) =>
@@ -125,10 +125,11 @@ describe("an answer by an older version", () => {
   });
   const rows = async (statement: string) => (await connection.pool.query(statement)).rows;
 
-  const inFlight = async (): Promise<{ id: string; late: Settlement }> => {
+  const inFlight = async (settings: object = {}): Promise<{ id: string; late: Settlement }> => {
     await rows("delete from posthorn.deliveries");
     await rows("delete from posthorn.routes");
-    const { id } = (await post("webhooks.subscribe", { url: "https://example.com/old" })).body;
+    const url = "https://example.com/old";
+    const { id } = (await post("webhooks.subscribe", { url, ...settings })).body;
     await publishMany(post, 1);
     const [delivery] = (await claim(connection.pool)).deliveries;
     if (!delivery) throw new Error("nothing was claimed");
@@ -201,6 +202,25 @@ describe("an answer by an older version", () => {
     await settling;
     expect(await learned()).toEqual([expect.objectContaining({ not_before: null, proven: false })]);
   });
+
+  test.each([{}, { rate_limit_per_s: 1 }])(
+    "makes all that is pending say so in the same moment, %j",
+    async (settings) => {
+      const { id, late } = await inFlight(settings);
+      await publishMany(post, 3);
+      await settle(connection.pool, [late]);
+      const { data } = (await post("deliveries.list", { webhook_id: id })).body;
+      expect(data).toHaveLength(4);
+      const shown = (
+        await rows("select waiting_for, next_attempt_at from posthorn.v_deliveries")
+      ).map((row) => ({ ...row, next_attempt_at: row.next_attempt_at.toISOString() }));
+      for (const delivery of [...data, ...shown])
+        expect(delivery).toMatchObject({
+          waiting_for: "retry",
+          next_attempt_at: late.webhookNotBefore?.toISOString(),
+        });
+    },
+  );
 
   test("binds what it was asked of: told again by the version that is now, the webhook waits", async () => {
     const { late } = await inFlight();
