@@ -317,6 +317,8 @@ create table posthorn.webhooks (
   timeout_ms integer,
   rate_limit_per_s double precision,
   delivery_order text default 'none'::text not null,
+  external_id text collate "C",
+  metadata jsonb default '{}'::jsonb not null,
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null,
   deleted_at timestamp with time zone,
@@ -327,6 +329,7 @@ create table posthorn.webhooks (
 );
 CREATE INDEX webhooks_deleted ON posthorn.webhooks USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
 CREATE INDEX webhooks_ended ON posthorn.webhooks USING btree (webhook_id) WHERE ((status <> 'Subscribed'::text) OR (deleted_at IS NOT NULL));
+CREATE UNIQUE INDEX webhooks_external_id ON posthorn.webhooks USING btree (tenant, external_id) WHERE ((external_id IS NOT NULL) AND (deleted_at IS NULL));
 CREATE UNIQUE INDEX webhooks_id ON posthorn.webhooks USING btree (tenant, id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_list ON posthorn.webhooks USING btree (tenant, created_at, webhook_id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_old_keys ON posthorn.webhooks USING btree (previous_key_expires_at) WHERE (previous_key_expires_at IS NOT NULL);

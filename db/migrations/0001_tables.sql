@@ -87,11 +87,15 @@ create table posthorn.webhooks (
   timeout_ms integer,
   rate_limit_per_s double precision,
   delivery_order text not null default 'none' check (delivery_order in ('none', 'channel', 'webhook')),
+  external_id text collate "C",
+  metadata jsonb not null default '{}',
   created_at timestamptz not null,
   updated_at timestamptz not null,
   deleted_at timestamptz
 );
 create unique index webhooks_id on posthorn.webhooks (tenant, id) where deleted_at is null;
+create unique index webhooks_external_id on posthorn.webhooks (tenant, external_id)
+  where external_id is not null and deleted_at is null;
 create index webhooks_ended on posthorn.webhooks (webhook_id) where status <> 'Subscribed' or deleted_at is not null;
 create index webhooks_to_announce on posthorn.webhooks (webhook_id) where health <> announced_health or health = 'failing';
 create index webhooks_deleted on posthorn.webhooks (deleted_at) where deleted_at is not null;

@@ -40,6 +40,8 @@ export type WebhooksTable = {
   timeout_ms: number | null;
   rate_limit_per_s: number | null;
   delivery_order: DeliveryOrder;
+  external_id: string | null;
+  metadata: ColumnType<Record<string, string>, string | undefined, string>;
   created_at: Date;
   updated_at: Date;
   deleted_at: Date | null;

@@ -19,6 +19,7 @@ export const ERROR_STATUS = {
   request_timeout: 408,
   idempotency_conflict: 409,
   event_type_exists: 409,
+  external_id_taken: 409,
   webhook_unsubscribed: 409,
   payload_gone: 409,
   too_many_webhooks: 409,

@@ -26,21 +26,23 @@ export function plainText(max: number) {
 }
 
 /**
- * Strings by name. A member called `__proto__` is refused: zod's record would drop it without a word, since an object of
+ * Strings by name, each like `value`. A member called `__proto__` is refused: zod's record would drop it without a word, since an object of
  * JavaScript can't simply be given one.
  */
-export const stringsByName = z.preprocess(
-  (value: Record<string, string>, context) => {
-    if (Object.hasOwn(Object(value) as object, "__proto__"))
-      context.addIssue({
-        code: "custom",
-        path: ["__proto__"],
-        message: "is reserved: no member can have this name; use another",
-      });
-    return value;
-  },
-  z.record(z.string(), z.string()),
-);
+export function stringsByName(value = z.string()) {
+  return z.preprocess(
+    (members: Record<string, string>, context) => {
+      if (Object.hasOwn(Object(members) as object, "__proto__"))
+        context.addIssue({
+          code: "custom",
+          path: ["__proto__"],
+          message: "is reserved: no member can have this name; use another",
+        });
+      return members;
+    },
+    z.record(z.string(), value),
+  );
+}
 
 /** Tenant names, by the contract. */
 export const TENANT_PATTERN = /^[a-z0-9_-]{1,64}$/;

@@ -3,7 +3,7 @@ import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { invalid, PosthornError } from "../kernel/errors.ts";
 import { afterCommit } from "../kernel/faults.ts";
-import { formatId, lowestUuidAt } from "../kernel/ids.ts";
+import { formatId, lowestUuidAt, timeOfUuid } from "../kernel/ids.ts";
 import { readPage } from "../kernel/lists.ts";
 import type { Owner, Shares } from "../kernel/shares.ts";
 import { stepReplay } from "../store/replay-feed.ts";
@@ -155,6 +155,14 @@ async function find(store: TenantStore, id: string): Promise<WebhookRow> {
   return webhook;
 }
 
-function present({ id, ...row }: ReplayRow): Replay {
-  return { id: formatId("rpl", id), ...row };
+function present({ wanted, ...row }: ReplayRow): Replay {
+  return {
+    ...row,
+    id: formatId("rpl", row.id),
+    wanted_status: wanted,
+    since: row.since === ALWAYS ? null : timeOfUuid(row.since).toISOString(),
+    until: timeOfUuid(row.until).toISOString(),
+    created_at: row.created_at.toISOString(),
+    finished_at: row.finished_at?.toISOString() ?? null,
+  };
 }

@@ -1,10 +1,11 @@
 // What a replay is on the wire, and what asking for one takes.
 import { z } from "zod";
 
-import { idInput, instantInput, webhookIdInput } from "../kernel/fields.ts";
+import { idInput, instant, instantInput, webhookIdInput } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 
 const dryRun = z.boolean().default(false).meta({ description: "Only counts; queues nothing." });
+const wantedStatus = z.enum(["delivered", "dead", "cancelled", "never"]);
 
 export const replayInput = z
   .strictObject({
@@ -13,7 +14,7 @@ export const replayInput = z
     until: instantInput
       .optional()
       .meta({ description: "Events created before this; left out, or later than now: up to now." }),
-    status: z.enum(["delivered", "dead", "cancelled", "never"]).optional().meta({
+    status: wantedStatus.optional().meta({
       description:
         "Only events whose newest delivery to this webhook ended so; `never`: that match its filter now and never had one. Left out: all that match its filter now, whatever became of them.",
     }),
@@ -51,6 +52,18 @@ export const replay = z
     status: z.enum(["running", "done", "cancelled"]).meta({
       description: "`done` once all is queued and each of its deliveries has ended.",
     }),
+    cause: z.enum(["replay", "retry"]).meta({
+      description: "`retry`: of all that was dead at `created_at`.",
+    }),
+    wanted_status: wantedStatus
+      .nullable()
+      .meta({ description: "The `status` that was asked for; null: whatever became of them." }),
+    since: instant
+      .nullable()
+      .meta({ description: "Of events created at or after this; null: from the first on." }),
+    until: instant.meta({ description: "Of events created before this." }),
+    created_at: instant,
+    finished_at: instant.nullable(),
   })
   .meta({ id: "Replay" });
 

@@ -28,7 +28,12 @@ export const replaysRouter = router({
     errors: ["replay_not_found"],
     locks: "id",
     request: { id: replay.id },
-    response: { ...replay, cancelled: 20, status: "cancelled" },
+    response: {
+      ...replay,
+      cancelled: 20,
+      status: "cancelled",
+      finished_at: "2026-01-31T12:14:00.000Z",
+    },
   })
     .input(schema.replayIdInput)
     .output(schema.replay)

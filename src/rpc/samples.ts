@@ -19,6 +19,8 @@ const webhook = {
   timeout_ms: null,
   rate_limit_per_s: null,
   order: "none",
+  external_id: "customer-4711",
+  metadata: { plan: "pro" },
   resting_until: null,
   created_at: "2026-01-31T12:00:00.000Z",
   updated_at: "2026-01-31T12:00:00.000Z",
@@ -102,6 +104,12 @@ const replay = {
   dead: 2,
   cancelled: 0,
   status: "running",
+  cause: "replay",
+  wanted_status: "dead",
+  since: "2026-01-31T00:00:00.000Z",
+  until: "2026-01-31T12:13:28.352Z",
+  created_at: "2026-01-31T12:13:28.352Z",
+  finished_at: null,
 };
 
 const page = <T>(item: T) => ({

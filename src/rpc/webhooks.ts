@@ -19,7 +19,7 @@ export const webhooksRouter = router({
     description:
       "Without `id` creates a webhook. With `id` creates one or fully replaces it and subscribes it again: what is left out returns to its default, except the signature key, which stays (`null` removes it).",
     scopes: MANAGERS,
-    errors: ["too_many_webhooks"],
+    errors: ["too_many_webhooks", "external_id_taken"],
     locks: "tenant",
     whenUnsure:
       "with an id of your own send it again, it is one webhook; else look with webhooks.list first, and rotate a key that was generated and that you have not seen",
@@ -28,6 +28,8 @@ export const webhooksRouter = router({
       name: webhook.name,
       events: webhook.events,
       signature_key: "a secret of your own",
+      external_id: webhook.external_id,
+      metadata: webhook.metadata,
     },
     response: { ...webhook, created: true, warnings: [] },
   })
@@ -54,7 +56,7 @@ export const webhooksRouter = router({
     description:
       "A patch: left out keeps, a value sets, null clears. The next attempt uses the new settings.",
     scopes: MANAGERS,
-    errors: ["webhook_not_found"],
+    errors: ["webhook_not_found", "external_id_taken"],
     locks: "id",
     request: { id: webhook.id, events: ["message.*"], paused: false },
     response: { ...webhook, events: ["message.*"], warnings: [] },
@@ -143,7 +145,7 @@ export const webhooksRouter = router({
 
   list: operation({
     summary: "List webhooks",
-    description: "Newest first, unsubscribed ones too.",
+    description: "Newest first, unsubscribed ones too; those that all filters given take in.",
     scopes: READERS,
     request: { status: "Subscribed", page_size: 50 },
     response: page(webhook),

@@ -25,6 +25,14 @@ export type ReplayRow = {
   dead: number;
   cancelled: number;
   status: ReplayStatus;
+  cause: WantedReplay["cause"];
+  /** Null: whatever became of the events. */
+  wanted: WantedReplay["wanted"];
+  /** Bounds of the events' ids. */
+  since: string;
+  until: string;
+  created_at: Date;
+  finished_at: Date | null;
 };
 
 /** The moment of a call, by the database's clock, and what was on its way to the webhook then. */
@@ -150,7 +158,8 @@ export async function listReplays(
     filter.before !== undefined && sql`r.id < ${filter.before}`,
   ].filter((condition) => condition !== false);
   const { rows } = await sql<ReplayRow & { outstanding: string[] }>`
-    select r.id, w.id as webhook_id, r.matched, r.queued, r.status, r.delivered, r.dead, r.cancelled, r.outstanding
+    select r.id, w.id as webhook_id, r.matched, r.queued, r.status, r.delivered, r.dead, r.cancelled, r.outstanding,
+      r.cause, r.wanted, r.since, r.until, r.created_at, r.finished_at
     from posthorn.replays as r
     join posthorn.webhooks as w on w.webhook_id = r.webhook_id
     where ${sql.join(conditions, sql` and `)}

@@ -21,6 +21,18 @@ export function findWebhook(db: Db, tenant: string, id: string): Promise<Webhook
   return living(db, tenant, id).executeTakeFirst();
 }
 
+/** The public id of the tenant's living webhook that has this external id. */
+export async function findIdByExternalId(
+  db: Db,
+  tenant: string,
+  externalId: string,
+): Promise<string | undefined> {
+  const { rows } = await sql<{ id: string }>`
+    select id from posthorn.webhooks
+    where tenant = ${tenant} and external_id = ${externalId} and deleted_at is null`.execute(db);
+  return rows[0]?.id;
+}
+
 /** A webhook by its internal id, deleted ones too. */
 export function findWebhookById(db: Db, webhookId: number): Promise<WebhookRow | undefined> {
   return db
@@ -126,8 +138,8 @@ export async function replaceRoutes(
 }
 
 /**
- * Lets one subscribe of a tenant at a time pass, until its transaction ends: those at once would each count the webhooks
- * without the others'. To be taken before any row is locked, or two would wait for each other.
+ * Lets one subscribe of a tenant at a time pass, and whatever else gives a webhook an external id, until its transaction ends:
+ * those at once would each count the webhooks, and look for who has the id, without the others'. To be taken before any row is locked, or two would wait for each other.
  */
 export async function awaitTurn(trx: Transaction<Schema>, tenant: string): Promise<void> {
   await lock(trx, lockOf(`subscribe ${tenant}`));
@@ -157,6 +169,8 @@ export async function listWebhooks(
     status?: WebhookStatus | undefined;
     health?: WebhookHealth | undefined;
     channel?: string | undefined;
+    external_id?: string | undefined;
+    metadata?: Record<string, string> | undefined;
   },
 ): Promise<(ListedWebhook & Sized)[]> {
   const { after } = page;
@@ -175,10 +189,14 @@ export async function listWebhooks(
   if (page.health) query = query.where("health", "=", page.health);
   if (page.channel !== undefined)
     query = query.where(sql<boolean>`${page.channel} = any (channels)`);
+  if (page.external_id !== undefined) query = query.where("external_id", "=", page.external_id);
+  if (page.metadata)
+    query = query.where(sql<boolean>`metadata @> ${JSON.stringify(page.metadata)}::jsonb`);
   const ordered = query.orderBy("created_at", "desc").orderBy("webhook_id", "desc");
   const order = sql`created_at desc, webhook_id desc`;
   const within = withinBytes(sql`${ordered.limit(page.limit)}`, {
-    size: sql`coalesce(octet_length(headers_sealed), 0) + pg_column_size(events) + pg_column_size(channels)`,
+    size: sql`coalesce(octet_length(headers_sealed), 0) + pg_column_size(events) + pg_column_size(channels)
+      + pg_column_size(metadata)`,
     order,
     bytesMax: page.bytesMax,
   });

@@ -144,21 +144,19 @@ export async function remove(context: WebhooksContext, id: string): Promise<Reco
 
 export function list(context: WebhooksContext, input: ListInput) {
   const { store, scope } = context;
-  const { status, health, channel, ...page } = input;
+  const { cursor, page_size, ...filter } = input;
   return readPage(
     store,
-    { tenant: store.tenant, list: "webhooks", filter: [status, health, channel] },
-    page,
+    { tenant: store.tenant, list: "webhooks", filter },
+    { cursor, page_size },
     async ({ after, limit, bytesMax }) =>
       withResting(
         store.db,
         await listWebhooks(store.db, store.tenant, {
+          ...filter,
           after: after === null ? null : positionOf(after),
           limit,
           bytesMax,
-          status,
-          health,
-          channel,
         }),
       ),
     (row) => `${row.created_us} ${row.webhook_id}`,
@@ -228,9 +226,10 @@ async function change(
   { store }: WebhooksContext,
   id: string,
   settings: (current: WebhookRow) => Settings,
-  input: Parameters<typeof keyChange>[0] & Pick<UpdateInput, "status">,
+  input: Parameters<typeof keyChange>[0] & Pick<UpdateInput, "status" | "external_id">,
 ): Promise<Saved> {
   const saved = await store.db.transaction().execute(async (trx) => {
+    if (input.external_id) await awaitTurn(trx, store.tenant);
     const current = await lockWebhook(trx, store.tenant, id);
     if (!current) throw notFound(id);
     const saved = await changeWebhook(store, trx, current, {

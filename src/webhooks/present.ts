@@ -30,6 +30,8 @@ export function presentWebhook(
     timeout_ms: row.timeout_ms,
     rate_limit_per_s: row.rate_limit_per_s,
     order: row.delivery_order,
+    external_id: row.external_id,
+    metadata: row.metadata,
     resting_until: row.resting_until?.toISOString() ?? null,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),

@@ -20,6 +20,7 @@ import {
   type WebhookRow,
 } from "../store/webhooks.ts";
 import { checkKey } from "./check.ts";
+import { refuseTaken } from "./labels.ts";
 import { maskHeaders } from "./present.ts";
 import type { KeyChange, Settings } from "./settings.ts";
 import { keepVersion } from "./versions.ts";
@@ -39,6 +40,7 @@ export async function createWebhook(
       `this tenant has ${wanted.webhooksMax} webhooks, as many as it may; delete some, or raise POSTHORN_WEBHOOKS_MAX`,
     );
   const id = wanted.id ?? randomUUID();
+  await refuseTaken(trx, store.tenant, { id, externalId: wanted.settings.external_id });
   const key = resolveKey(null, wanted.key, wanted.settings.preset);
   const row = await insertWebhook(trx, {
     tenant: store.tenant,
@@ -80,6 +82,8 @@ export async function changeWebhook(
   const isRelease = released.released_at !== undefined;
   if (!setsKey && !isRelease && isDeepStrictEqual(settings, settingsOf(current)))
     return { row: current, generatedKey: undefined };
+  if (settings.external_id !== current.external_id)
+    await refuseTaken(trx, store.tenant, { id: current.id, externalId: settings.external_id });
   const hasMoved = current.url !== settings.url;
   const row = await updateWebhook(trx, current.webhook_id, {
     ...columns(store, current, settings),
@@ -121,6 +125,8 @@ export function settingsOf(row: WebhookRow): Settings {
     timeout_ms: row.timeout_ms,
     rate_limit_per_s: row.rate_limit_per_s,
     order: row.delivery_order,
+    external_id: row.external_id,
+    metadata: row.metadata,
   };
 }
 
@@ -160,10 +166,11 @@ function withKeptHeaders(store: TenantStore, row: WebhookRow, settings: Settings
 }
 
 function columns(store: TenantStore, where: { tenant: string; id: string }, settings: Settings) {
-  const { order, headers, ...same } = settings;
+  const { order, headers, metadata, ...same } = settings;
   return {
     ...same,
     delivery_order: order,
+    metadata: JSON.stringify(metadata),
     ...(headers !== "kept" && { headers_sealed: sealHeaders(store.sealer, where, headers) }),
   };
 }

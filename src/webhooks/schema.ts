@@ -11,6 +11,7 @@ import {
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { MASK } from "../kernel/mask.ts";
 import { PRESET_NAMES } from "../presets/index.ts";
+import { externalId, labels, metadata } from "./labels.ts";
 
 const NAME_MAX = 200;
 const URL_MAX = 2_048;
@@ -32,7 +33,7 @@ const health = z.enum(["ok", "failing", "disabled"]);
 const fields = {
   url: z.string().min(1).max(URL_MAX).meta({ description: "Where to send: http or https." }),
   name: plainText(NAME_MAX).nullable().meta({ description: "For people." }),
-  headers: stringsByName
+  headers: stringsByName()
     .nullable()
     .meta({ description: "Sent with every attempt. Values are encrypted at rest." }),
   signature_key: z.string().min(1).max(SIGNATURE_KEY_MAX).nullable().meta({
@@ -66,13 +67,22 @@ const fields = {
     description: "Requests a second at most; null: no limit.",
   }),
   order: order.nullable().meta({ description: "`none` unless another is named." }),
+  ...labels,
 };
 
 const { url, ...others } = fields;
 const optional = z.object(others).partial().shape;
 
 export const subscribeInput = z
-  .strictObject({ url, id: webhookIdField.optional(), ...optional })
+  .strictObject({
+    url,
+    id: webhookIdField.optional(),
+    ...optional,
+    paused: z
+      .boolean()
+      .optional()
+      .meta({ description: "Hold what is published for it until it is no longer paused." }),
+  })
   .meta({ id: "SubscribeRequest" });
 
 export const updateInput = z
@@ -133,6 +143,10 @@ export const listInput = z
     status: status.optional(),
     health: health.optional(),
     channel: plainText(CHANNEL_MAX).min(1).optional(),
+    external_id: externalId.optional(),
+    metadata: metadata
+      .optional()
+      .meta({ description: "Those whose metadata has each of these entries." }),
     ...pageInput,
   })
   .meta({ id: "ListWebhooksRequest" });
@@ -157,6 +171,8 @@ export const webhook = z
     timeout_ms: z.int().nullable(),
     rate_limit_per_s: z.number().nullable(),
     order,
+    external_id: z.string().nullable(),
+    metadata: z.record(z.string(), z.string()),
     resting_until: instant
       .nullable()
       .meta({ description: "Until when its receiver asked to be left alone (Retry-After)." }),

@@ -17,6 +17,8 @@ export type Settings = {
   timeout_ms: number | null;
   rate_limit_per_s: number | null;
   order: DeliveryOrder;
+  external_id: string | null;
+  metadata: Record<string, string>;
 };
 
 /** What becomes of the signature key. */
@@ -35,6 +37,8 @@ const DEFAULTS: Omit<Settings, "url"> = {
   timeout_ms: null,
   rate_limit_per_s: null,
   order: "none",
+  external_id: null,
+  metadata: {},
 };
 
 /** The settings that a subscribe asks for: what it leaves out has its default. */
@@ -68,6 +72,8 @@ export function patchedSettings(
     timeout_ms: field("timeout_ms", input.timeout_ms),
     rate_limit_per_s: field("rate_limit_per_s", input.rate_limit_per_s),
     order: field("order", input.order),
+    external_id: field("external_id", input.external_id),
+    metadata: field("metadata", input.metadata),
   };
 }
 

@@ -64,6 +64,12 @@ test("sends the events of a span again, under their ids and numbers, and tells h
     dead: 0,
     cancelled: 0,
     status: "done",
+    cause: "replay",
+    wanted_status: null,
+    since: SINCE,
+    until: expect.any(String),
+    created_at: expect.any(String),
+    finished_at: expect.any(String),
   });
   expect(arrived()).toEqual([...ids, ...ids]);
   const sequences = inbox.requests.map(({ headers }) => headers["webhook-sequence"]);
@@ -221,6 +227,32 @@ describe("is refused", () => {
     expect(await codes("publish")).toEqual([403, 403, 403, 403]);
     expect(await codes("manage")).toEqual([200, 200, 200, 200]);
   });
+});
+
+test("a replay tells what was asked of it, and when it was asked for and ended", async () => {
+  const id = await subscribe();
+  await publishMany(2);
+  await nonePending();
+  await post("webhooks.update", { id, paused: true });
+  const before = new Date().toISOString();
+  const asked = { since: SINCE, until: before, status: "delivered" };
+  const { replay_id } = (await post("webhooks.replay", { id, ...asked })).body;
+  const running = (await post("replays.info", { id: replay_id })).body;
+  const { created_at } = running;
+  expect(running).toMatchObject({
+    since: SINCE,
+    until: before,
+    wanted_status: "delivered",
+    cause: "replay",
+  });
+  expect([running.status, running.finished_at]).toEqual(["running", null]);
+  await post("replays.cancel", { id: replay_id });
+  const ended = await until(
+    async () => (await post("replays.info", { id: replay_id })).body,
+    ({ finished_at }) => finished_at !== null,
+  );
+  expect(ended).toMatchObject({ created_at, since: SINCE, until: before, status: "cancelled" });
+  expect(Date.parse(ended.finished_at)).toBeGreaterThanOrEqual(Date.parse(created_at));
 });
 
 test("replays are listed newest first, page by page, and by webhook", async () => {

@@ -37,6 +37,8 @@ describe("webhooks.subscribe", () => {
       timeout_ms: null,
       rate_limit_per_s: null,
       order: "none",
+      external_id: null,
+      metadata: {},
       resting_until: null,
       created: true,
       warnings: [],
