@@ -18,7 +18,7 @@ import { writeCatalogue } from "./event-types/catalogue/write.ts";
 import { createJudging } from "./event-types/judging/index.ts";
 import { createPublishes } from "./events/publishes.ts";
 import { createApp, createWorkerApp } from "./http/app.ts";
-import { listen } from "./http/listen.ts";
+import { listen, probeAddress } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
 import { monotonic } from "./kernel/clock.ts";
 import { createCursors } from "./kernel/cursor.ts";
@@ -56,6 +56,7 @@ export async function startService(role: Role, config: Config, log: Log): Promis
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
+    await probeAddress(config.HOST, config.PORT); // before a database is made or migrated for nothing
     const settings = {
       unknownTypes: config.POSTHORN_UNKNOWN_TYPES,
       idempotencyH: config.POSTHORN_IDEMPOTENCY_H,

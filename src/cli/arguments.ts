@@ -1,7 +1,12 @@
 // Arguments of the command line, read: what a wrong one is told. For commander, which says which one it was.
 import { InvalidArgumentError } from "commander";
 
+import { DAY, HOUR, MINUTE } from "../kernel/duration.ts";
 import { instantInput, TENANT_PATTERN } from "../kernel/fields.ts";
+import { parseId } from "../kernel/ids.ts";
+
+const UNITS_MS: Record<string, number> = { m: MINUTE, h: HOUR, d: DAY };
+const SPAN_MS_MAX = 36_500 * DAY; // a century: whoever means for ever leaves it out
 
 /** A text that is more than white space. */
 export function nonEmpty(text: string): string {
@@ -28,6 +33,21 @@ export function integer(min: number, max: number) {
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`a whole number from ${min} to ${max} is needed.`);
   };
+}
+
+/** The id of an API key, read into the UUID that the store knows. */
+export function keyId(text: string): string {
+  const uuid = parseId("key", text);
+  if (uuid !== undefined) return uuid;
+  throw new InvalidArgumentError("an id like key_ and 32 lower-case hex digits is needed.");
+}
+
+/** An instant as long from now as the text says: `90d`, `12h`, `30m`. */
+export function fromNow(text: string): Date {
+  const [, count = "", unit = ""] = /^(\d+)([mhd])$/.exec(text) ?? [];
+  const spanMs = Number(count) * (UNITS_MS[unit] ?? 0);
+  if (spanMs > 0 && spanMs <= SPAN_MS_MAX) return new Date(Date.now() + spanMs);
+  throw new InvalidArgumentError("a span like 90d, 12h or 30m is needed, 36500d at most.");
 }
 
 /** An instant: ISO 8601 with Z or an offset. */

@@ -1,19 +1,23 @@
 #!/usr/bin/env node
-// The command line: `posthorn serve`, `api`, `worker`, `migrate`, `openapi`, `keys create`, `secrets rotate`, `secrets abandon`, `listen`.
+// The command line: `posthorn serve`, `api`, `worker`, `migrate`, `openapi`, `keys`, `secrets`, `listen`.
 import { Command, Option } from "commander";
 
 import { StartError } from "../kernel/errors.ts";
 import { KEY_SCOPES } from "../kernel/scopes.ts";
 import { VERSION } from "../kernel/version.ts";
 import { PRESET_NAMES } from "../presets/index.ts";
-import { collect, instant, integer, nonEmpty, tenantName } from "./arguments.ts";
-import { createApiKey } from "./keys.ts";
+import { collect, fromNow, instant, integer, keyId, nonEmpty, tenantName } from "./arguments.ts";
+import { createApiKey, listApiKeys, revokeApiKey } from "./keys.ts";
 import { receiveHere } from "./listen.ts";
 import { migrateDatabase } from "./migrate.ts";
 import { printOpenapi } from "./openapi.ts";
-import { say } from "./process.ts";
+import { outliveReaders, say, UsageError } from "./process.ts";
 import { abandonLostKey, rotateKeys } from "./secrets.ts";
 import { run } from "./serve.ts";
+
+const WRONG_USAGE = 2; // the exit code, as other programs have it; what fails otherwise ends with 1
+
+outliveReaders();
 
 const program = new Command("posthorn")
   .description("Webhooks sent out of your Postgres.")
@@ -22,6 +26,7 @@ const program = new Command("posthorn")
   .configureOutput({
     outputError: (text, write) => write(text.replace("error:", "posthorn:").replace("\n(", " (")),
   })
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : WRONG_USAGE))
   .addHelpText(
     "after",
     "\nSettings come from the environment, and from a file .env beside you; .env.example lists them.",
@@ -51,9 +56,8 @@ program
   .option("--output <file>", "write it to a file instead")
   .action(printOpenapi);
 
-program
-  .command("keys")
-  .description("API keys")
+const keys = program.command("keys").description("API keys");
+keys
   .command("create")
   .description("make an API key, and print it this once")
   .requiredOption("--name <name>", "what it is for", nonEmpty)
@@ -65,12 +69,24 @@ program
     "the tenant it belongs to (default: default; an admin key has every tenant)",
     tenantName,
   )
-  .option(
-    "--expires-at <time>",
-    "ISO 8601 with Z or an offset, in the future; never, unless given",
-    instant,
+  .addOption(
+    new Option("--expires-in <span>", "how long it is taken: 90d, 12h, 30m; for ever, unless given")
+      .argParser(fromNow)
+      .conflicts("expiresAt"),
   )
+  .option("--expires-at <time>", "until when instead: ISO 8601 with Z or an offset", instant)
   .action(createApiKey);
+keys
+  .command("list")
+  .description("list API keys, newest first: never the keys themselves")
+  .option("--tenant <tenant>", "those of this tenant alone", tenantName)
+  .addOption(new Option("--scope <scope>", "those of this scope alone").choices(KEY_SCOPES))
+  .action(listApiKeys);
+keys
+  .command("revoke")
+  .description("end an API key, at once and everywhere")
+  .argument("<id>", "as posthorn keys list shows it", keyId)
+  .action(revokeApiKey);
 
 const secrets = program.command("secrets").description("what is encrypted at rest");
 secrets
@@ -109,5 +125,5 @@ function fail(error: unknown): void {
       ? `posthorn: ${error.message}`
       : String(error instanceof Error ? error.stack : error),
   );
-  process.exit(1);
+  process.exit(error instanceof UsageError ? WRONG_USAGE : 1);
 }

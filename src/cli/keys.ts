@@ -1,12 +1,17 @@
-// `posthorn keys create`: an API key made beside the database, so that the first one needs no key.
-import { connect } from "../database/connect.ts";
+// `posthorn keys`: API keys made, listed and ended beside the database, so that the first one needs no key.
+import { connect, type Db } from "../database/connect.ts";
 import { openDatabase } from "../database/open.ts";
 import { writeCatalogue } from "../event-types/catalogue/write.ts";
 import { StartError } from "../kernel/errors.ts";
+import { formatId } from "../kernel/ids.ts";
 import { silentLog } from "../kernel/log.ts";
+import { printable } from "../kernel/printable.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
-import { createKey } from "../store/keys.ts";
-import { readConfig } from "./process.ts";
+import { createKey, listKeys, revokeKey, type KeyRow } from "../store/keys.ts";
+import { readConfig, say, UsageError } from "./process.ts";
+
+const PAGE_SIZE = 200;
+const HEADING = ["ID", "SCOPE", "CREATED", "EXPIRES", "REVOKED", "TENANT", "NAME"];
 
 /** Makes an API key and prints it, this once. */
 export async function createApiKey(options: {
@@ -14,22 +19,67 @@ export async function createApiKey(options: {
   scope: KeyScope;
   tenant?: string;
   expiresAt?: Date;
+  expiresIn?: Date;
 }): Promise<void> {
-  const { name, scope, expiresAt = null } = options;
+  const { name, scope } = options;
+  const expiresAt = options.expiresAt ?? options.expiresIn ?? null;
   if (scope === "admin" && options.tenant !== undefined)
-    throw new StartError("--tenant: an admin key has every tenant; leave it out");
+    throw new UsageError("--tenant: an admin key has every tenant; leave it out");
   const tenant = scope === "admin" ? null : (options.tenant ?? "default");
+  await withDatabase(async (db) => {
+    const made = await createKey(db, { name, scope, tenant, expiresAt });
+    if (!made) throw new UsageError("--expires-at: this is past; a time in the future is needed");
+    process.stdout.write(`${made.key}\n`);
+  });
+}
+
+/** Prints the API keys there are, newest first, a line each; never the keys themselves. */
+export async function listApiKeys(filter: { tenant?: string; scope?: KeyScope }): Promise<void> {
+  await withDatabase(async (db) => {
+    let rows: KeyRow[] = [];
+    let lines = [HEADING];
+    do {
+      rows = await listKeys(db, { ...filter, before: rows.at(-1)?.id, limit: PAGE_SIZE });
+      lines.push(...rows.map(cells));
+      process.stdout.write(aligned(lines));
+      lines = [];
+    } while (rows.length === PAGE_SIZE);
+  });
+}
+
+/** Ends an API key: no process takes it from now on. */
+export async function revokeApiKey(id: string): Promise<void> {
+  await withDatabase(async (db) => {
+    const row = await revokeKey(db, id);
+    if (!row)
+      throw new StartError(
+        `no API key has the id ${formatId("key", id)}; posthorn keys list shows those there are`,
+      );
+    say(`${formatId("key", id)} (${printable(row.name)}) is revoked.`);
+  });
+}
+
+async function withDatabase(work: (db: Db) => Promise<void>): Promise<void> {
   const database = await openDatabase(readConfig(), silentLog, {
     share: true,
     seed: writeCatalogue,
   });
   const connection = connect(database.url, { name: "keys", max: 1, log: silentLog });
   try {
-    const made = await createKey(connection.db, { name, scope, tenant, expiresAt });
-    if (!made) throw new StartError("--expires-at: this is past; a time in the future is needed");
-    process.stdout.write(`${made.key}\n`);
+    await work(connection.db);
   } finally {
     await connection.close();
     await database.close();
   }
+}
+
+function cells({ id, scope, created_at, expires_at, revoked_at, tenant, name }: KeyRow): string[] {
+  const times = [created_at, expires_at, revoked_at].map((time) => time?.toISOString() ?? "-");
+  return [formatId("key", id), scope, ...times, tenant ?? "*", printable(name)];
+}
+
+function aligned(lines: readonly string[][]): string {
+  const widths = HEADING.map((_, n) => Math.max(...lines.map((line) => line[n]?.length ?? 0)));
+  const pad = (cell: string, n: number) => cell.padEnd(widths[n] ?? 0);
+  return lines.map((line) => `${line.map(pad).join("  ").trimEnd()}\n`).join("");
 }

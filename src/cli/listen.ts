@@ -2,11 +2,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { listen } from "../http/listen.ts";
-import { StartError } from "../kernel/errors.ts";
 import { PRESETS, type PresetName } from "../presets/index.ts";
 import { printDelivery } from "../receiver/print.ts";
 import { receive, type Expectation } from "../receiver/receive.ts";
-import { aborted, endSignal } from "./process.ts";
+import { aborted, endSignal, readerGone, UsageError } from "./process.ts";
 
 export type ListenOptions = {
   host: string;
@@ -20,7 +19,7 @@ export type ListenOptions = {
 /** Where it prints, and whether colours are seen there. */
 export type Page = { write(text: string): unknown; colours: boolean };
 
-/** Receives until SIGINT or SIGTERM, and ends the process. */
+/** Receives until SIGINT or SIGTERM, or until nobody reads what it prints, and ends the process. */
 export async function receiveHere({
   key,
   ...options
@@ -31,9 +30,9 @@ export async function receiveHere({
     colours: stdout.isTTY && stdout.hasColors(),
   };
   const receiver = await startReceiver({ ...options, keys: key }, page, () => new Date());
-  await aborted(endSignal());
+  await aborted(AbortSignal.any([endSignal(), readerGone]));
   await receiver.close();
-  process.exit(0);
+  process.exit();
 }
 
 /** Listens for deliveries and prints each. Answers where, and how to end it. Throws a StartError where it can't. */
@@ -77,7 +76,7 @@ function checkKeys({ keys, preset }: ListenOptions): void {
   if (preset === undefined) return;
   for (const key of keys) {
     const wrong = PRESETS[preset].checkKey(key);
-    if (wrong !== null) throw new StartError(`--key: ${wrong}`);
+    if (wrong !== null) throw new UsageError(`--key: ${wrong}`);
   }
 }
 

@@ -2,6 +2,29 @@
 import { existsSync } from "node:fs";
 
 import { loadConfig, type Config } from "../config.ts";
+import { StartError } from "../kernel/errors.ts";
+
+/** A command line that can't be meant: told in one line, as every end of a start is, with an exit code of its own. */
+export class UsageError extends StartError {}
+
+const unread = new AbortController();
+
+/** Aborts when nothing more can be printed, mostly since whoever read it has enough. */
+export const readerGone: AbortSignal = unread.signal;
+
+/**
+ * Sees to it that a reader who goes (`| head -1`) ends nothing half-way: what is still printed is dropped, and a command
+ * comes to its own end.
+ */
+export function outliveReaders(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    unread.abort();
+    if (error.code === "EPIPE") return;
+    say(`posthorn: what it has to say can't be written: ${error.message}`);
+    process.exitCode = 1;
+  });
+  process.stderr.on("error", () => {}); // of this nobody can be told
+}
 
 /** The settings of the environment, and of a file .env beside the person. Throws a StartError of one line for a bad one. */
 export function readConfig(): Config {

@@ -1,6 +1,6 @@
 // Listening, and ending it without cutting a request off.
 import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import net, { type AddressInfo } from "node:net";
 
 import { answerBelowExpress, demandingHost } from "./below-express.ts";
 import { SECOND } from "../kernel/duration.ts";
@@ -16,13 +16,23 @@ export type Server = { address: AddressInfo; url: string; close(): Promise<void>
 
 /** What the settings are called, for the error that names one. */
 export type SettingNames = { host: string; port: string };
+const SETTINGS: SettingNames = { host: "HOST", port: "PORT" };
+
+/** Throws the StartError that `listen` would, before anything is done for whoever comes there. */
+export async function probeAddress(host: string, port: number): Promise<void> {
+  const probe = net.createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    probe.once("error", (error) => reject(startError(error, host, port, SETTINGS)));
+    probe.listen(port, host, () => probe.close(() => resolve()));
+  });
+}
 
 /** Listens, or throws the StartError that says why it can't. */
 export function listen(
   app: RequestListener,
   host: string,
   port: number,
-  names: SettingNames = { host: "HOST", port: "PORT" },
+  names: SettingNames = SETTINGS,
   unreadMs = UNREAD_MS,
 ): Promise<Server> {
   const server = createServer(
@@ -77,6 +87,10 @@ function startError(
         `${names.port}: ${port} may not be listened on by this user; choose one above 1023`,
         { cause: error },
       );
+    case "EAI_AGAIN":
+      return new StartError(`${names.host}: ${host} can't be looked up: no name server answers`, {
+        cause: error,
+      });
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
       return new StartError(`${names.host}: ${host} is not an address of this machine`, {

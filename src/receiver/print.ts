@@ -2,12 +2,12 @@
 import { styleText } from "node:util";
 
 import { depthExceeds } from "../kernel/json.ts";
+import { printable } from "../kernel/printable.ts";
 import { PRESETS, type Preset } from "../presets/index.ts";
 import type { Received, Verdict } from "./receive.ts";
 
 const LINES_MAX = 40; // a screen; what is longer is read in deliveries.info
 const LINE_LENGTH_MAX = 400;
-const VALUE_LENGTH_MAX = 200; // of an id or a type
 const DEPTH_MAX = 50; // indented further, a small payload prints as megabytes
 
 type Style = Parameters<typeof styleText>[0];
@@ -83,15 +83,6 @@ function bounded(text: string): string[] {
   const shown = lines.slice(0, LINES_MAX).map((line) => `  ${printable(line, LINE_LENGTH_MAX)}`);
   const more = lines.length - shown.length;
   return more > 0 ? [...shown, `  … and ${more} more lines`] : shown;
-}
-
-// What a stranger sends must not command the terminal, nor turn the order of what is read.
-function printable(text: string, lengthMax = VALUE_LENGTH_MAX): string {
-  const cut = text.length > lengthMax ? `${text.slice(0, lengthMax)}…` : text;
-  return cut.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
 }
 
 function textOf(value: string | string[] | undefined): string | undefined {

@@ -1,10 +1,11 @@
 // The posthorn command as a person meets it: real processes, their output, and how they end.
 import { createHmac, randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import net, { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 
@@ -23,6 +24,7 @@ import {
   afterwards,
   makeDataDir,
   posthorn,
+  posthornProgram,
   readyPosthorn,
   run,
   type Running,
@@ -34,6 +36,8 @@ const ADMIN_KEY = `test_${randomBytes(16).toString("hex")}`;
 const SECRETS_KEY = randomBytes(32).toString("base64");
 const PASSWORD = "pa55word-in-a-url";
 
+const testWithGit = testWith({ git: ["--version"] });
+const testWithBash = testWith({ bash: ["--version"] });
 const testWithCurl = testWith({ bash: ["--version"], curl: ["--version"] });
 
 let seed: string; // a data folder that has been used before: initdb is most of a first start
@@ -49,6 +53,12 @@ const database = async (): Promise<string> => {
   const { url, drop } = await createTestDatabase();
   afterwards(drop);
   return url;
+};
+const emptyDatabase = async (): Promise<string> => {
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  await query(testServerUrl(), `create database ${name}`);
+  afterwards(() => query(testServerUrl(), `drop database ${name} with (force)`));
+  return databaseUrl(testServerUrl(), name);
 };
 const onDatabase = async () => ({
   DATABASE_URL: await database(),
@@ -83,10 +93,12 @@ const logOf = ({ stdout }: Running) =>
       return JSON.parse(line) as { level: string; msg: string };
     });
 
+const WRONG_USAGE = 2;
+
 /** Runs a command that can't go on, and answers the one line that it says of it. */
-async function refusal(args: string[], env: Record<string, string>): Promise<string> {
+async function refusal(args: string[], env: Record<string, string>, code = 1): Promise<string> {
   const running = await posthorn(args, env);
-  expect(await running.exited).toEqual({ code: 1, signal: null });
+  expect(await running.exited).toEqual({ code, signal: null });
   expect(running.stderr).toMatch(/^posthorn: .+\n$/);
   expect(running.stderr).not.toMatch(/\n\s+at /);
   for (const secret of [PASSWORD, ADMIN_KEY, SECRETS_KEY])
@@ -209,19 +221,53 @@ describe("posthorn serve", () => {
     expect(new Set(idsOf(inbox)).size).toBe(60);
   });
 
-  test("gives the database up again where it can't listen", async () => {
-    const { POSTHORN_DATA_DIR: dataDir, ...env } = await onFolder();
+  test("makes no database where it can't listen", async () => {
+    const dataDir = await makeDataDir();
     const taken = net.createServer().listen(0, "127.0.0.1");
     afterwards(async () => once(taken.close(), "close"));
     await once(taken, "listening");
     const { port } = taken.address() as AddressInfo;
-    const settings = { ...env, POSTHORN_DATA_DIR: dataDir, LOG_LEVEL: "error" };
-    expect(await refusal(["serve"], { ...settings, PORT: String(port) })).toBe(
+    const env = { POSTHORN_DATA_DIR: dataDir };
+    expect(await refusal(["serve"], { ...env, PORT: String(port) })).toBe(
       `PORT: ${port} on 127.0.0.1 is in use; choose another, or 0 for any that is free`,
     );
+    for (const host of ["192.0.2.1", "no.such.host.invalid"])
+      expect(await refusal(["serve"], { ...env, HOST: host })).toMatch(/^HOST: /);
+    expect(existsSync(dataDir)).toBe(false);
+  });
+
+  test("leaves the schema as it is where it can't listen", async () => {
+    const url = await emptyDatabase();
+    const env = { DATABASE_URL: url, POSTHORN_SECRETS_KEY: SECRETS_KEY, HOST: "192.0.2.1" };
+    for (const role of ["serve", "api", "worker"])
+      expect(await refusal([role], env)).toMatch(/^HOST: 192\.0\.2\.1 is not an address/);
+    const [found] = await query(url, "select to_regnamespace('posthorn') as schema");
+    expect(found?.["schema"]).toBeNull();
+  });
+
+  test("gives the database up again where the start goes no further", async () => {
+    const { POSTHORN_DATA_DIR: dataDir, ...env } = await onFolder();
+    const settings = { ...env, POSTHORN_DATA_DIR: dataDir, LOG_LEVEL: "error" };
+    const first = await readyPosthorn(["serve"], settings);
+    expect(await first.stop()).toEqual({ code: 0, signal: null });
+    const other = { ...settings, POSTHORN_SECRETS_KEY: SECRETS_KEY };
+    expect(await refusal(["serve"], other)).toMatch(/^POSTHORN_SECRETS_KEY: not the key /);
     const { adopted, stop } = await startEmbedded({ dataDir, durable: false, log: silentLog });
     await stop();
     expect(adopted).toBe(false);
+  });
+
+  testWithGit("keeps its data folder out of the git repository that it lies in", async () => {
+    const dataDir = await makeDataDir();
+    const git = async (...args: string[]) => {
+      const running = run("git", args, { cwd: dirname(dataDir) });
+      expect(await running.exited).toEqual({ code: 0, signal: null });
+      return running.stdout;
+    };
+    await git("init", "--quiet");
+    const command = await posthorn(["migrate"], { POSTHORN_DATA_DIR: dataDir });
+    expect(await command.exited).toEqual({ code: 0, signal: null });
+    expect(await git("status", "--porcelain", "--untracked-files=all")).toBe("");
   });
 });
 
@@ -291,10 +337,7 @@ describe("posthorn api and posthorn worker", () => {
 
 describe("posthorn migrate", () => {
   test("may be run six times at once on an empty database: all succeed, and the schema is made once", async () => {
-    const name = `test_${randomBytes(8).toString("hex")}`;
-    await query(testServerUrl(), `create database ${name}`);
-    afterwards(() => query(testServerUrl(), `drop database ${name} with (force)`));
-    const url = databaseUrl(testServerUrl(), name);
+    const url = await emptyDatabase();
     const env = { DATABASE_URL: url, POSTHORN_SECRETS_KEY: SECRETS_KEY };
     const all = await Promise.all(Array.from({ length: 6 }, () => posthorn(["migrate"], env)));
     for (const each of all) {
@@ -350,19 +393,159 @@ describe("posthorn keys create", () => {
       ["--name", "x", "--scope", "admin", "--tenant", "t"],
       /--tenant: an admin key has every tenant/,
     ],
+    [
+      ["--name", "x", "--scope", "read", "--expires-in", "9y"],
+      /--expires-in.*a span like 90d, 12h or 30m is needed/,
+    ],
+    [
+      [
+        "--name",
+        "x",
+        "--scope",
+        "read",
+        "--expires-in",
+        "1d",
+        "--expires-at",
+        "2999-01-31T12:00:00Z",
+      ],
+      /--expires-in.* cannot be used with option '--expires-at/,
+    ],
     ...["soon", "2999-01-31", "2999-01-31T12:00:00"].map((time): [string[], RegExp] => [
       ["--name", "x", "--scope", "read", "--expires-at", time],
       /--expires-at.*Z or an offset is needed, like 2026-01-31T12:00:00Z/,
     ]),
   ])("refuses %j in one line", async (args, said) => {
-    expect(await refusal(["keys", "create", ...args], {})).toMatch(said);
+    expect(await refusal(["keys", "create", ...args], {}, WRONG_USAGE)).toMatch(said);
+  });
+
+  test("makes a key that expires as long from now as is said", async () => {
+    const env = { DATABASE_URL: await database(), POSTHORN_SECRETS_KEY: SECRETS_KEY };
+    const args = ["--name", "x", "--scope", "read", "--expires-in", "90d"];
+    const command = await posthorn(["keys", "create", ...args], env);
+    expect(await command.exited).toEqual({ code: 0, signal: null });
+    const [kept] = await query(
+      env.DATABASE_URL,
+      "select extract(epoch from expires_at - created_at)::float8 as s from posthorn.keys",
+    );
+    expect(Math.abs((kept?.["s"] as number) - 90 * 86_400)).toBeLessThan(60);
   });
 
   test("refuses an expiry that is past, by the database's clock", async () => {
     const env = { DATABASE_URL: await database(), POSTHORN_SECRETS_KEY: SECRETS_KEY };
     const args = ["--name", "x", "--scope", "read", "--expires-at", "2020-01-31T12:00:00Z"];
-    expect(await refusal(["keys", "create", ...args], env)).toMatch(/^--expires-at: this is past/);
+    expect(await refusal(["keys", "create", ...args], env, WRONG_USAGE)).toMatch(
+      /^--expires-at: this is past/,
+    );
   });
+});
+
+describe("posthorn keys list and revoke", () => {
+  const made = async (env: Record<string, string>, ...args: string[]) => {
+    const command = await posthorn(["keys", "create", ...args], env);
+    expect(await command.exited).toEqual({ code: 0, signal: null });
+    return command.stdout.trim();
+  };
+  const listed = async (env: Record<string, string>, ...args: string[]) => {
+    const command = await posthorn(["keys", "list", ...args], env);
+    expect([await command.exited, command.stderr]).toEqual([{ code: 0, signal: null }, ""]);
+    const [heading = "", ...lines] = command.stdout.trimEnd().split("\n");
+    expect(heading).toMatch(/^ID +SCOPE +CREATED +EXPIRES +REVOKED +TENANT +NAME$/);
+    return lines;
+  };
+
+  test("list shows each key but the key itself, newest first, and revoke ends one for every process", async () => {
+    const env = { DATABASE_URL: await database(), POSTHORN_SECRETS_KEY: SECRETS_KEY };
+    const service = await startTestService(env, { role: "api" });
+    afterwards(() => service.stop());
+    const key = await made(env, "--name", "my back end", "--scope", "read", "--tenant", "acme");
+    const hostile = "two\nlines \u001b[31m";
+    const expiry = ["--expires-at", "2999-01-31T12:00:00Z"];
+    await made(env, "--name", hostile, "--scope", "admin", ...expiry);
+
+    const [admin = "", reader = ""] = await listed(env);
+    expect(admin).toMatch(
+      /^key_[0-9a-f]{32} {2}admin +\S+Z {2}2999-01-31T12:00:00\.000Z {2}- +\* +two\\u\{a\}lines \\u\{1b\}\[31m$/,
+    );
+    expect(reader).toMatch(/^key_[0-9a-f]{32} {2}read +\S+Z {2}- +- +acme +my back end$/);
+    expect(await listed(env, "--tenant", "acme", "--scope", "read")).toEqual([
+      expect.stringMatching(/my back end$/),
+    ]);
+    expect(await listed(env, "--scope", "publish")).toEqual([]);
+
+    const post = as(service.url, key);
+    await post("webhooks.list").expect(200);
+    const [id = ""] = reader.split(" ");
+    const command = await posthorn(["keys", "revoke", id], env);
+    expect(await command.exited).toEqual({ code: 0, signal: null });
+    expect([command.stdout, command.stderr]).toEqual(["", `${id} (my back end) is revoked.\n`]);
+    await post("webhooks.list").expect(401);
+    expect((await listed(env, "--tenant", "acme"))[0]).toMatch(/ {2}- +\d{4}-\S+Z +acme /);
+  });
+
+  test("list shows more keys than one statement reads", async () => {
+    const env = { DATABASE_URL: await database(), POSTHORN_SECRETS_KEY: SECRETS_KEY };
+    await made(env, "--name", "the first", "--scope", "read");
+    await query(
+      env.DATABASE_URL,
+      `insert into posthorn.keys (id, name, scope, tenant, hash, created_at)
+       select posthorn.uuid_v7(clock_timestamp(), n), 'one of many', 'read', 'default', sha256(n::text::bytea), now()
+       from generate_series(1, 450) as n`,
+    );
+    const lines = await listed(env);
+    expect(new Set(lines.map((line) => line.split(" ")[0])).size).toBe(451);
+    expect(lines.at(-1)).toMatch(/the first$/);
+  });
+
+  test("revoke says of an unknown id that there is none, and of a text that it is no id", async () => {
+    const env = { DATABASE_URL: await database(), POSTHORN_SECRETS_KEY: SECRETS_KEY };
+    const unknown = `key_${"0".repeat(32)}`;
+    expect(await refusal(["keys", "revoke", unknown], env)).toMatch(
+      /^no API key has the id key_0+; posthorn keys list shows/,
+    );
+    expect(await refusal(["keys", "revoke", "mine"], env, WRONG_USAGE)).toMatch(/an id like key_/);
+  });
+});
+
+describe("a reader who has enough ends a command quietly, in order and with 0:", () => {
+  const pipedInto = async (reader: string, args: string[], env: Record<string, string> = {}) => {
+    const line = `set -o pipefail; "$0" "$@" | ${reader}`;
+    const program = await posthornProgram();
+    return run("bash", ["-c", line, process.execPath, program, ...args], { env });
+  };
+
+  testWithBash("posthorn openapi | head -1", async () => {
+    const shell = await pipedInto("head -1", ["openapi"]);
+    expect(await shell.exited).toEqual({ code: 0, signal: null });
+    expect([shell.stdout, shell.stderr]).toEqual(["openapi: 3.1.0\n", ""]);
+  });
+
+  testWithBash("posthorn keys list | true, on a database that it has started itself", async () => {
+    const { POSTHORN_DATA_DIR: dataDir, ...env } = await onFolder();
+    const settings = { ...env, POSTHORN_DATA_DIR: dataDir };
+    const shell = await pipedInto("true", ["keys", "list"], settings);
+    expect(await shell.exited).toEqual({ code: 0, signal: null });
+    expect([shell.stdout, shell.stderr]).toEqual(["", ""]);
+    const { adopted, stop } = await startEmbedded({ dataDir, durable: false, log: silentLog });
+    await stop();
+    expect(adopted).toBe(false);
+  });
+
+  testWithBash("posthorn listen | head -1, at the next delivery", async () => {
+    const shell = await pipedInto("head -1", ["listen", "--port", "0"]);
+    const [, at = ""] = /^Receiving on (\S+) /.exec(await shell.line(/^Receiving on/)) ?? [];
+    // The first may still find head at its reading.
+    const deliver = () => fetch(at, { method: "POST", body: "{}" }).then(Boolean, () => false);
+    while (await deliver());
+    expect(await shell.exited).toEqual({ code: 0, signal: null });
+    expect(shell.stderr).toBe("");
+  });
+});
+
+testWithBash("what can't be written is told in one line, and the exit code is 1", async () => {
+  const line = '"$0" "$@" > /dev/full';
+  const shell = run("bash", ["-c", line, process.execPath, await posthornProgram(), "openapi"]);
+  expect(await shell.exited).toEqual({ code: 1, signal: null });
+  expect(shell.stderr).toMatch(/^posthorn: what it has to say can't be written: ENOSPC[^\n]*\n$/);
 });
 
 describe("a start that can't go on says why in one line, with nothing secret in it, and exits with 1:", () => {
@@ -418,12 +601,7 @@ describe("a start that can't go on says why in one line, with nothing secret in 
       /^DATABASE_URL: the database can't be connected to: connect ECONNREFUSED 127\.0\.0\.1:1$/,
     ],
   ])("%s", async (_what, env, said) => {
-    // Neither may get as far as making a data folder where the test does not look.
-    const dataDir =
-      env["HOST"] === undefined
-        ? {}
-        : { POSTHORN_DATA_DIR: await makeDataDir(seed), LOG_LEVEL: "error" };
-    expect(await refusal(["serve"], { ...dataDir, ...env })).toMatch(said);
+    expect(await refusal(["serve"], env)).toMatch(said);
   });
 
   test("DATABASE_URL names no database", async () => {
@@ -474,15 +652,25 @@ describe("a start that can't go on says why in one line, with nothing secret in 
       /^the database's schema is at version 9999, newer than this program's \d+: start the newer posthorn/,
     );
   });
+});
 
-  test("there is no such command", async () => {
-    expect(await refusal(["srve"], {})).toMatch(
-      /^unknown command 'srve' \(Did you mean serve\?\)$/,
-    );
+describe("a command line that can't be meant is told in one line, and ends with 2:", () => {
+  test.each<[string[], RegExp]>([
+    [["srve"], /^unknown command 'srve' \(Did you mean serve\?\)$/],
+    [["keys", "revok"], /^unknown command 'revok' \(Did you mean revoke\?\)$/],
+    [["serve", "--prot", "80"], /^unknown option '--prot'/],
+    [["serve", "now"], /^too many arguments for 'serve'/],
+    [["openapi", "--output"], /--output.*argument missing/],
+    [["keys", "revoke"], /^missing required argument 'id'$/],
+  ])("%j", async (args, said) => {
+    expect(await refusal(args, {}, WRONG_USAGE)).toMatch(said);
   });
 
-  test("there is no such option", async () => {
-    expect(await refusal(["serve", "--prot", "80"], {})).toMatch(/^unknown option '--prot'/);
+  test.each([[[]], [["keys"]]])("%j: with no command, the help", async (args: string[]) => {
+    const running = await posthorn(args);
+    expect(await running.exited).toEqual({ code: WRONG_USAGE, signal: null });
+    expect(running.stdout).toBe("");
+    expect(running.stderr).toMatch(/^Usage: posthorn .*\[command\]\n/);
   });
 });
 
@@ -496,6 +684,8 @@ test("each command tells what it does with --help, and the program its version",
     ["openapi"],
     ["keys"],
     ["keys", "create"],
+    ["keys", "list"],
+    ["keys", "revoke"],
     ["listen"],
   ];
   const running = await Promise.all(commands.map((command) => posthorn([...command, "--help"])));

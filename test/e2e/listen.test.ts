@@ -128,22 +128,26 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s ends it with 0", async (signal) =>
   expect(await receiver.exited).toEqual({ code: 0, signal: null });
 });
 
-describe("a start that can't go on says why in one line, and exits with 1:", () => {
+describe("a start that can't go on says why in one line:", () => {
   test.each([
-    [["--status", "99"], /^posthorn: .*--status.*a whole number from 200 to 599 is needed\.$/],
-    [["--port", "65536"], /^posthorn: .*--port.*a whole number from 0 to 65535 is needed\.$/],
-    [["--preset", "air"], /^posthorn: .*--preset.*airy, standard/],
-    [["--preset", "standard", "--key", "s3cret"], /^posthorn: --key: is not the base64 of 24 /],
-    [["--host", "192.0.2.1"], /^posthorn: --host: 192\.0\.2\.1 is not an address of this machine$/],
-  ])("listen %j", async (args, said) => {
+    [2, ["--status", "99"], /^posthorn: .*--status.*a whole number from 200 to 599 is needed\.$/],
+    [2, ["--port", "65536"], /^posthorn: .*--port.*a whole number from 0 to 65535 is needed\.$/],
+    [2, ["--preset", "air"], /^posthorn: .*--preset.*airy, standard/],
+    [2, ["--preset", "standard", "--key", "s3cret"], /^posthorn: --key: is not the base64 of 24 /],
+    [
+      1,
+      ["--host", "192.0.2.1"],
+      /^posthorn: --host: 192\.0\.2\.1 is not an address of this machine$/,
+    ],
+  ])("and exits with %d: listen %j", async (code, args, said) => {
     const receiver = await posthorn(["listen", "--port", "0", ...args]);
-    expect(await receiver.exited).toEqual({ code: 1, signal: null });
+    expect(await receiver.exited).toEqual({ code, signal: null });
     expect(receiver.stderr.trimEnd()).toMatch(said);
     expect(receiver.stderr.trimEnd().split("\n")).toHaveLength(1);
     expect(receiver.stderr).not.toContain("s3cret");
   });
 
-  test("the port is taken", async () => {
+  test("and exits with 1: the port is taken", async () => {
     const { port } = new URL((await listening()).url);
     const second = await posthorn(["listen", "--port", port]);
     expect(await second.exited).toEqual({ code: 1, signal: null });

@@ -127,9 +127,13 @@ export async function posthorn(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<Running> {
-  program ??= bundle();
   const settings = { PORT: "0", NODE_ENV: "test", ...env };
-  return run(process.execPath, [await program, ...args], { env: settings });
+  return run(process.execPath, [await posthornProgram(), ...args], { env: settings });
+}
+
+/** The file that Node runs as the command. */
+export function posthornProgram(): Promise<string> {
+  return (program ??= bundle());
 }
 
 /** The same, as soon as it says that it is ready; `url` is where it listens. */

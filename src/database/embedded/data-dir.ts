@@ -1,5 +1,14 @@
 // The data folder: ours alone, except that root lets the server's user pass through to the cluster.
-import { access, chmod, chown, constants, mkdir, realpath, stat } from "node:fs/promises";
+import {
+  access,
+  chmod,
+  chown,
+  constants,
+  mkdir,
+  realpath,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 
 import { StartError } from "../../kernel/errors.ts";
@@ -16,8 +25,10 @@ export const clusterIn = (dataDir: string) => join(dataDir, "postgres");
 
 /** Makes the data folder where it is missing and answers its real path; throws one line where nobody could use it. */
 export async function prepareDataDir(path: string, user: ServerUser | undefined): Promise<string> {
-  await makeFolders(resolve(path), user ? CROSSABLE : PRIVATE);
+  const isNew = await makeFolders(resolve(path), user ? CROSSABLE : PRIVATE);
   const dataDir = await realpath(path);
+  // In somebody's project it is none of the project's files. A folder that was there is as its owner wants it.
+  if (isNew) await writeFile(join(dataDir, ".gitignore"), "*\n");
   if (Buffer.byteLength(clusterIn(dataDir)) > CLUSTER_PATH_BYTES_MAX)
     throw new StartError(`the path of the data folder ${dataDir} is too long for PostgreSQL`);
   if (user) await letThrough(dataDir, user);
@@ -25,11 +36,15 @@ export async function prepareDataDir(path: string, user: ServerUser | undefined)
   return dataDir;
 }
 
-/** mkdir -p with a mode that the umask can't narrow: under 077 root's new folders would lock the server's user out. */
-async function makeFolders(path: string, mode: number): Promise<void> {
+/**
+ * mkdir -p with a mode that the umask can't narrow: under 077 root's new folders would lock the server's user out.
+ * Answers whether there was anything to make.
+ */
+async function makeFolders(path: string, mode: number): Promise<boolean> {
   const first = await mkdir(path, { recursive: true, mode });
-  if (first === undefined) return;
+  if (first === undefined) return false;
   for (let made = path; made.length >= first.length; made = dirname(made)) await chmod(made, mode);
+  return true;
 }
 
 async function letThrough(dataDir: string, user: ServerUser): Promise<void> {
