@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { hasSpan, NO_SPAN, idInput, instant, spanInput, webhookIdInput } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { request } from "../kernel/request.ts";
 
 const status = z.enum(["pending", "delivered", "dead", "cancelled"]);
 
@@ -94,16 +95,15 @@ export const deliveryInfo = delivery
   })
   .meta({ id: "DeliveryInfo" });
 export const deliveryPage = pageOutput(delivery).meta({ id: "DeliveryPage" });
-export const deliveryIdInput = z.strictObject({ id: idInput("dlv") }).meta({ id: "DeliveryId" });
+export const deliveryIdInput = request({ id: idInput("dlv") }).meta({ id: "DeliveryId" });
 
-export const listDeliveriesInput = z
-  .strictObject({
-    webhook_id: webhookIdInput.optional(),
-    event_id: idInput("evt").optional(),
-    status: status.optional(),
-    ...spanInput,
-    ...pageInput,
-  })
+export const listDeliveriesInput = request({
+  webhook_id: webhookIdInput.optional(),
+  event_id: idInput("evt").optional(),
+  status: status.optional(),
+  ...spanInput,
+  ...pageInput,
+})
   .refine(hasSpan, NO_SPAN)
   .meta({ id: "ListDeliveriesRequest" });
 

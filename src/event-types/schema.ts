@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { instant, plainText } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { request } from "../kernel/request.ts";
 import { depthExceeds, holdsInfinity } from "../kernel/json.ts";
 import { isReservedType, TYPE_NAME_MAX, TYPE_PATTERN } from "./names.ts";
 
@@ -49,14 +50,12 @@ const fields = {
   }),
 };
 
-export const createInput = z
-  .strictObject({ name: newName, ...fields })
-  .meta({ id: "CreateEventTypeRequest" });
-export const updateInput = z
-  .strictObject({ name, ...fields })
-  .meta({ id: "UpdateEventTypeRequest" });
-export const nameInput = z.strictObject({ name }).meta({ id: "EventTypeName" });
-export const listInput = z.strictObject({ ...pageInput }).meta({ id: "ListEventTypesRequest" });
+export const createInput = request({ name: newName, ...fields }).meta({
+  id: "CreateEventTypeRequest",
+});
+export const updateInput = request({ name, ...fields }).meta({ id: "UpdateEventTypeRequest" });
+export const nameInput = request({ name }).meta({ id: "EventTypeName" });
+export const listInput = request({ ...pageInput }).meta({ id: "ListEventTypesRequest" });
 
 export const eventType = z
   .object({

@@ -17,6 +17,7 @@ import {
   spanInput,
 } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { request } from "../kernel/request.ts";
 
 const CHANNEL_MAX = 255;
 const IDEMPOTENCY_KEY_MAX = 255;
@@ -39,27 +40,22 @@ const channel = plainText(CHANNEL_MAX).min(1).meta({
   description: "The line, account or inbox that the event belongs to.",
 });
 
-export const publishInput = z
-  .strictObject({
-    type,
-    payload: z
-      .unknown()
-      .refine((value) => value !== undefined, "a JSON value is needed")
-      .meta({ description: "Any JSON value, 256 KiB at most." }),
-    channel: channel.optional(),
-    timestamp: instantInput
-      .optional()
-      .meta({ description: "When it happened; now, unless given." }),
-    idempotency_key: plainText(IDEMPOTENCY_KEY_MAX).min(1).optional().meta({
-      description:
-        "The same key with the same event answers the first one's id and stores nothing.",
-    }),
-  })
-  .meta({ id: "PublishRequest" });
+export const publishInput = request({
+  type,
+  payload: z
+    .unknown()
+    .refine((value) => value !== undefined, "a JSON value is needed")
+    .meta({ description: "Any JSON value, 256 KiB at most." }),
+  channel: channel.optional(),
+  timestamp: instantInput.optional().meta({ description: "When it happened; now, unless given." }),
+  idempotency_key: plainText(IDEMPOTENCY_KEY_MAX).min(1).optional().meta({
+    description: "The same key with the same event answers the first one's id and stores nothing.",
+  }),
+}).meta({ id: "PublishRequest" });
 
-export const publishManyInput = z
-  .strictObject({ events: z.array(publishInput).min(1).max(PUBLISH_MANY_MAX) })
-  .meta({ id: "PublishManyRequest" });
+export const publishManyInput = request({
+  events: z.array(publishInput).min(1).max(PUBLISH_MANY_MAX),
+}).meta({ id: "PublishManyRequest" });
 
 export const published = z
   .object({
@@ -92,27 +88,26 @@ export const listedEvent = event
   .partial({ payload: true, payload_text: true })
   .meta({ id: "ListedEvent" });
 
-export const eventIdInput = z.strictObject({ id: idInput("evt") }).meta({ id: "EventId" });
+export const eventIdInput = request({ id: idInput("evt") }).meta({ id: "EventId" });
 
-export const listEventsInput = z
-  .strictObject({
-    type: z
-      .string()
-      .max(TYPE_NAME_MAX)
-      .refine(
-        (text) => TYPE_PATTERN.test(text) || PREFIX_PATTERN.test(text),
-        "a type, or a prefix ending in .*, is needed, like message.created or message.*",
-      )
-      .optional()
-      .meta({ description: "A type, or a prefix ending in `.*`." }),
-    channel: channel.optional(),
-    with_payload: z.boolean().default(false).meta({
-      description:
-        "Answer payloads too. They are large: the page may then end before `page_size`, and `next_cursor` goes on.",
-    }),
-    ...spanInput,
-    ...pageInput,
-  })
+export const listEventsInput = request({
+  type: z
+    .string()
+    .max(TYPE_NAME_MAX)
+    .refine(
+      (text) => TYPE_PATTERN.test(text) || PREFIX_PATTERN.test(text),
+      "a type, or a prefix ending in .*, is needed, like message.created or message.*",
+    )
+    .optional()
+    .meta({ description: "A type, or a prefix ending in `.*`." }),
+  channel: channel.optional(),
+  with_payload: z.boolean().default(false).meta({
+    description:
+      "Answer payloads too. They are large: the page may then end before `page_size`, and `next_cursor` goes on.",
+  }),
+  ...spanInput,
+  ...pageInput,
+})
   .refine(hasSpan, NO_SPAN)
   .meta({ id: "ListEventsRequest" });
 

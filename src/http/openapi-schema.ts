@@ -20,10 +20,10 @@ export function describeSchema(
     override: ({ jsonSchema }) => forGenerators(jsonSchema, io),
   }) as JsonObject & { $defs?: JsonObject };
   const text = JSON.stringify({ root, $defs }).replaceAll('"#/$defs/', '"#/components/schemas/');
-  const relocated = JSON.parse(text, (_key, value: unknown) => withNullInType(value)) as {
-    root: JsonObject;
-    $defs: JsonObject;
-  };
+  const relocated = JSON.parse(text, (_key, value: unknown) => {
+    const typed = withNullInType(value);
+    return io === "output" ? openEnum(typed) : nullIsLeftOut(typed);
+  }) as { root: JsonObject; $defs: JsonObject };
   for (const [id, definition] of Object.entries(relocated.$defs))
     components[id] = withoutId(definition as JsonObject);
   const id = relocated.root["id"];
@@ -58,8 +58,52 @@ function withNullInType(value: unknown): unknown {
   if (!Array.isArray(anyOf) || anyOf.length !== 2) return value;
   const [{ type, ...schema }, nothing] = anyOf as [JsonObject, JsonObject];
   if (typeof type !== "string" || nothing["type"] !== "null") return value;
-  const choices = schema["enum"] as unknown[] | undefined;
-  return { ...schema, ...rest, type: [type, "null"], ...(choices && { enum: [...choices, null] }) };
+  return {
+    ...orNull({ ...schema, type }),
+    ...describedBy(rest["description"], schema["description"]),
+  };
+}
+
+/** A request's object, in which null may stand for what is left out. */
+function nullIsLeftOut(value: unknown): unknown {
+  const { properties, required = [] } = Object(value) as {
+    properties?: unknown;
+    required?: string[];
+  };
+  if (typeof properties !== "object" || properties === null) return value;
+  const fields = Object.entries(properties as Record<string, JsonObject>).map(([name, field]) => [
+    name,
+    required.includes(name) ? field : orNull(field),
+  ]);
+  return { ...(value as JsonObject), properties: Object.fromEntries(fields) as JsonObject };
+}
+
+function orNull(schema: JsonObject): JsonObject {
+  const { type, enum: choices } = schema;
+  if (typeof type !== "string") return schema; // any type there is, or null among them
+  return {
+    ...schema,
+    type: [type, "null"],
+    ...(Array.isArray(choices) && { enum: [...(choices as unknown[]), null] }),
+  };
+}
+
+/** What an answer may choose from as a string with the values that are known now: clients refuse what no enum of theirs has. */
+function openEnum(value: unknown): unknown {
+  const { enum: choices, description, ...schema } = Object(value) as JsonObject;
+  if (!Array.isArray(choices) || !("type" in schema)) return value;
+  const known = choices.filter((choice) => choice !== null) as string[];
+  const list = known.map((choice) => `\`${choice}\``).join(", ");
+  return {
+    ...schema,
+    examples: known,
+    ...describedBy(description, `One of ${list}; a later version may have more.`),
+  };
+}
+
+function describedBy(...texts: unknown[]): JsonObject {
+  const description = texts.filter((text) => typeof text === "string").join(" ");
+  return description === "" ? {} : { description };
 }
 
 function withoutId({ id: _, ...definition }: JsonObject): JsonObject {

@@ -67,7 +67,7 @@ function openapiDocument(): JsonObject {
       title: "Posthorn",
       version: VERSION,
       description:
-        "Webhooks sent out of your Postgres. Every operation is a POST with a JSON body.",
+        "Webhooks sent out of your Postgres. Every operation is a POST with a JSON body. A field that may be left out may also be null, which is the same, except where null clears: in an update, and as the `signature_key` of a subscribe.",
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/", description: "This service." }],
@@ -177,7 +177,11 @@ function errorSchema(): JsonObject {
     required: ["message", "code"],
     properties: {
       message: { type: "string", description: "What was found, and what to do." },
-      code: { type: "string", enum: Object.keys(ERROR_STATUS) },
+      code: {
+        type: "string",
+        description: "What went wrong; a later version may have more of these.",
+        examples: Object.keys(ERROR_STATUS),
+      },
       issues: {
         type: "array",
         items: { $ref: "#/components/schemas/Issue" },

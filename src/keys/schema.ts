@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { idInput, instant, instantInput, plainText, tenantInput } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { request } from "../kernel/request.ts";
 import { KEY_SCOPES } from "../kernel/scopes.ts";
 
 const NAME_MAX = 200;
@@ -12,26 +13,26 @@ const name = plainText(NAME_MAX)
   .meta({ description: "What it is for." });
 const scope = z.enum(KEY_SCOPES);
 
-export const createInput = z
-  .strictObject({
-    name,
-    scope,
-    tenant: tenantInput.optional().meta({
-      description:
-        "The tenant it belongs to; that of the request (`X-Tenant`) unless given. An `admin` key has every tenant.",
-    }),
-    expires_at: instantInput
-      .nullable()
-      .optional()
-      .meta({ description: "From when on it is refused, in the future; never, unless given." }),
-  })
-  .meta({ id: "CreateKeyRequest" });
+export const createInput = request({
+  name,
+  scope,
+  tenant: tenantInput.optional().meta({
+    description:
+      "The tenant it belongs to; that of the request (`X-Tenant`) unless given. An `admin` key has every tenant.",
+  }),
+  expires_at: instantInput
+    .nullable()
+    .optional()
+    .meta({ description: "From when on it is refused, in the future; never, unless given." }),
+}).meta({ id: "CreateKeyRequest" });
 
-export const keyIdInput = z.strictObject({ id: idInput("key") }).meta({ id: "KeyId" });
+export const keyIdInput = request({ id: idInput("key") }).meta({ id: "KeyId" });
 
-export const listInput = z
-  .strictObject({ tenant: tenantInput.optional(), scope: scope.optional(), ...pageInput })
-  .meta({ id: "ListKeysRequest" });
+export const listInput = request({
+  tenant: tenantInput.optional(),
+  scope: scope.optional(),
+  ...pageInput,
+}).meta({ id: "ListKeysRequest" });
 
 export const apiKey = z
   .object({

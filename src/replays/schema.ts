@@ -3,32 +3,32 @@ import { z } from "zod";
 
 import { idInput, instant, instantInput, webhookIdInput } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { request } from "../kernel/request.ts";
 
 const dryRun = z.boolean().default(false).meta({ description: "Only counts; queues nothing." });
 const wantedStatus = z.enum(["delivered", "dead", "cancelled", "never"]);
 
-export const replayInput = z
-  .strictObject({
-    id: webhookIdInput,
-    since: instantInput.meta({ description: "Events created at or after this." }),
-    until: instantInput
-      .optional()
-      .meta({ description: "Events created before this; left out, or later than now: up to now." }),
-    status: wantedStatus.optional().meta({
-      description:
-        "Only events whose newest delivery to this webhook ended so; `never`: that match its filter now and never had one. Left out: all that match its filter now, whatever became of them.",
-    }),
-    dry_run: dryRun,
-  })
+export const replayInput = request({
+  id: webhookIdInput,
+  since: instantInput.meta({ description: "Events created at or after this." }),
+  until: instantInput
+    .optional()
+    .meta({ description: "Events created before this; left out, or later than now: up to now." }),
+  status: wantedStatus.optional().meta({
+    description:
+      "Only events whose newest delivery to this webhook ended so; `never`: that match its filter now and never had one. Left out: all that match its filter now, whatever became of them.",
+  }),
+  dry_run: dryRun,
+})
   .refine(({ since, until }) => until === undefined || until > since, {
     path: ["until"],
     message: "a time after `since` is needed",
   })
   .meta({ id: "ReplayRequest" });
 
-export const retryDeadInput = z
-  .strictObject({ id: webhookIdInput, dry_run: dryRun })
-  .meta({ id: "RetryDeadRequest" });
+export const retryDeadInput = request({ id: webhookIdInput, dry_run: dryRun }).meta({
+  id: "RetryDeadRequest",
+});
 
 export const replayStarted = z
   .object({
@@ -67,11 +67,12 @@ export const replay = z
   })
   .meta({ id: "Replay" });
 
-export const replayIdInput = z.strictObject({ id: idInput("rpl") }).meta({ id: "ReplayId" });
+export const replayIdInput = request({ id: idInput("rpl") }).meta({ id: "ReplayId" });
 
-export const listReplaysInput = z
-  .strictObject({ webhook_id: webhookIdInput.optional(), ...pageInput })
-  .meta({ id: "ListReplaysRequest" });
+export const listReplaysInput = request({
+  webhook_id: webhookIdInput.optional(),
+  ...pageInput,
+}).meta({ id: "ListReplaysRequest" });
 
 export const replayPage = pageOutput(replay).meta({ id: "ReplayPage" });
 

@@ -9,6 +9,7 @@ import {
   webhookIdInput as webhookIdField,
 } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { request } from "../kernel/request.ts";
 import { MASK } from "../kernel/mask.ts";
 import { PRESET_NAMES } from "../presets/index.ts";
 import { externalId, labels, metadata } from "./labels.ts";
@@ -73,64 +74,54 @@ const fields = {
 const { url, ...others } = fields;
 const optional = z.object(others).partial().shape;
 
-export const subscribeInput = z
-  .strictObject({
-    url,
-    id: webhookIdField.optional(),
-    ...optional,
-    paused: z
-      .boolean()
-      .optional()
-      .meta({ description: "Hold what is published for it until it is no longer paused." }),
-  })
-  .meta({ id: "SubscribeRequest" });
+export const subscribeInput = request({
+  url,
+  id: webhookIdField.optional(),
+  ...optional,
+  paused: z
+    .boolean()
+    .optional()
+    .meta({ description: "Hold what is published for it until it is no longer paused." }),
+}).meta({ id: "SubscribeRequest" });
 
-export const updateInput = z
-  .strictObject({
-    id: webhookIdField,
-    url: url.nullable().optional(),
-    ...optional,
-    status: status.optional(),
-    paused: z.boolean().optional(),
-  })
-  .meta({ id: "UpdateRequest" });
+export const updateInput = request({
+  id: webhookIdField,
+  url: url.nullable().optional(),
+  ...optional,
+  status: status.optional(),
+  paused: z.boolean().optional(),
+}).meta({ id: "UpdateRequest" });
 
-export const webhookIdInput = z.strictObject({ id: webhookIdField }).meta({ id: "WebhookId" });
+export const webhookIdInput = request({ id: webhookIdField }).meta({ id: "WebhookId" });
 
-export const rotateKeyInput = z
-  .strictObject({
-    id: webhookIdField,
-    signature_key: z.string().min(1).max(SIGNATURE_KEY_MAX).optional().meta({
-      description: "The new key; left out, one is made, and the answer shows it, this once.",
-    }),
-    overlap_s: z.int().min(0).max(OVERLAP_MAX_S).optional().meta({
+export const rotateKeyInput = request({
+  id: webhookIdField,
+  signature_key: z.string().min(1).max(SIGNATURE_KEY_MAX).optional().meta({
+    description: "The new key; left out, one is made, and the answer shows it, this once.",
+  }),
+  overlap_s: z.int().min(0).max(OVERLAP_MAX_S).optional().meta({
+    description:
+      "How long the old key signs beside the new one, in seconds. Only for presets whose header carries two signatures; those overlap a day unless told otherwise.",
+  }),
+}).meta({ id: "RotateKeyRequest" });
+
+export const testInput = request({
+  id: webhookIdField,
+  type: z
+    .string()
+    .max(TYPE_NAME_MAX)
+    .regex(TYPE_PATTERN, "words joined by dots are needed, like message.created")
+    .optional()
+    .meta({
       description:
-        "How long the old key signs beside the new one, in seconds. Only for presets whose header carries two signatures; those overlap a day unless told otherwise.",
+        "Whose example to send; left out, the first type that the webhook's `events` take in.",
     }),
-  })
-  .meta({ id: "RotateKeyRequest" });
+}).meta({ id: "TestRequest" });
 
-export const testInput = z
-  .strictObject({
-    id: webhookIdField,
-    type: z
-      .string()
-      .max(TYPE_NAME_MAX)
-      .regex(TYPE_PATTERN, "words joined by dots are needed, like message.created")
-      .optional()
-      .meta({
-        description:
-          "Whose example to send; left out, the first type that the webhook's `events` take in.",
-      }),
-  })
-  .meta({ id: "TestRequest" });
-
-export const hastenInput = z
-  .strictObject({
-    id: webhookIdField,
-    dry_run: z.boolean().optional().meta({ description: "Only count." }),
-  })
-  .meta({ id: "HastenRequest" });
+export const hastenInput = request({
+  id: webhookIdField,
+  dry_run: z.boolean().optional().meta({ description: "Only count." }),
+}).meta({ id: "HastenRequest" });
 
 export const hastened = z
   .object({
@@ -138,18 +129,16 @@ export const hastened = z
   })
   .meta({ id: "Hastened" });
 
-export const listInput = z
-  .strictObject({
-    status: status.optional(),
-    health: health.optional(),
-    channel: plainText(CHANNEL_MAX).min(1).optional(),
-    external_id: externalId.optional(),
-    metadata: metadata
-      .optional()
-      .meta({ description: "Those whose metadata has each of these entries." }),
-    ...pageInput,
-  })
-  .meta({ id: "ListWebhooksRequest" });
+export const listInput = request({
+  status: status.optional(),
+  health: health.optional(),
+  channel: plainText(CHANNEL_MAX).min(1).optional(),
+  external_id: externalId.optional(),
+  metadata: metadata
+    .optional()
+    .meta({ description: "Those whose metadata has each of these entries." }),
+  ...pageInput,
+}).meta({ id: "ListWebhooksRequest" });
 
 export const webhook = z
   .object({

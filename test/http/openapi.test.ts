@@ -32,6 +32,16 @@ function resolve($ref: string): unknown {
     .reduce<unknown>((node, name) => (node as Schema)[name], document);
 }
 
+test("no answer is limited to the values that are known today: each is listed as an example of an open string", () => {
+  const closed = schemasOfAnswers().filter(([, schema]) => "enum" in schema || "const" in schema);
+  expect(closed.map(([where]) => where)).toEqual([]);
+  const open = schemasOfAnswers().filter(([, { examples }]) => Array.isArray(examples));
+  const ends = new Set(open.map(([where]) => where.split(".").at(-1)));
+  expect([...ends]).toEqual(
+    expect.arrayContaining(["status", "preset", "health", "order", "code", "reason", "scope"]),
+  );
+});
+
 test("no answer is one of several shapes: what may be null says so in its type", () => {
   const unions = schemasOfAnswers().filter(
     ([, schema]) => "anyOf" in schema || "oneOf" in schema || "allOf" in schema,

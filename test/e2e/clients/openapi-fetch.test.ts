@@ -54,8 +54,8 @@ await POST("/webhooks.subscribes", { body: { url: "https://example.com" } });
 await POST("/webhooks.subscribe", { body: { name: "no url" } });
 // @ts-expect-error there is no such preset
 await POST("/webhooks.subscribe", { body: { url: "https://example.com", preset: "air" } });
-// @ts-expect-error there is no such code
-export const isGone = all.error?.code === "gone";
+// A later version may have this code, and this preset.
+export const isGone = all.error?.code === "gone" || all.data?.data[0]?.preset === "later";
 const { data: retried } = await POST("/deliveries.retry", { body: { id: "dlv_0" } });
 export const made: number | undefined = retried?.attempts_made;
 const { data: info } = await POST("/deliveries.info", { body: { id: "dlv_0" } });

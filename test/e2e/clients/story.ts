@@ -37,7 +37,7 @@ export async function playStory(play: (env: Environment) => Promise<string>): Pr
   }
 }
 
-/** The same against a version to come, whose answers have fields that this client can't know. */
+/** The same against a version to come, whose answers have fields and values that this client can't know. */
 export async function playStoryWithNextVersion(
   play: (env: Environment) => Promise<string>,
 ): Promise<void> {
@@ -62,7 +62,7 @@ function judge(printed: string): [eventId: string] {
   return [eventId];
 }
 
-/** Stands before the service and adds a field to every object that it answers. */
+/** Stands before the service, adds a field to every object that it answers, and has new values where there are a few. */
 async function startNextVersion(url: string): Promise<{ url: string; close(): Promise<void> }> {
   const server = http.createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -74,7 +74,7 @@ async function startNextVersion(url: string): Promise<{ url: string; close(): Pr
       body: Buffer.concat(chunks),
     });
     const body = JSON.stringify(await answer.json(), (key, value: unknown) =>
-      isOpen(key, value) ? { ...value, a_later_field: "unheard of" } : value,
+      isOpen(key, value) ? { ...value, a_later_field: "unheard of", ...laterValues(value) } : value,
     );
     response.writeHead(answer.status, { "content-type": "application/json" }).end(body);
   });
@@ -87,6 +87,11 @@ async function startNextVersion(url: string): Promise<{ url: string; close(): Pr
         server.closeAllConnections();
       }),
   };
+}
+
+function laterValues(value: object): object {
+  const known = ["status", "preset", "health", "order"].filter((name) => name in value);
+  return Object.fromEntries(known.map((name) => [name, "a_later_value"]));
 }
 
 // Headers are a map from names to strings, and stay one.
