@@ -25,11 +25,14 @@ export type Database = {
 
 export async function startDatabase(): Promise<Database> {
   const folder = mkdtempSync(join(tmpdir(), "posthorn-bench-"));
-  const { url, version, stop } = await startEmbedded({ dataDir: folder, log: silentLog });
+  const { url, stop } = await startEmbedded({ dataDir: folder, log: silentLog });
   const sql = new pg.Client({ connectionString: url });
   await sql.connect();
-  const { rows } = await sql.query<{ pid: number }>("select pg_backend_pid() as pid");
-  const postmaster = parentOf(rows[0]?.pid ?? 0);
+  const { rows } = await sql.query<{ pid: number; version: number }>(
+    "select pg_backend_pid() as pid, current_setting('server_version_num')::integer / 10000 as version",
+  );
+  const { pid, version } = rows[0] ?? { pid: 0, version: 0 };
+  const postmaster = parentOf(pid);
   const drop = async (name: string) => {
     await sql.query(`drop database if exists ${name} with (force)`);
   };

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { SUPERUSER } from "../src/database/embedded/cluster.ts";
-import { clusterIn } from "../src/database/embedded/data-dir.ts";
+import { clusterIn } from "../src/database/embedded/place.ts";
 import { findPostmaster } from "../src/database/embedded/postmaster.ts";
 import { SOCKET_PORT } from "../src/database/embedded/socket-dir.ts";
-import { stopServer } from "../src/database/embedded/stop-server.ts";
+import { stopServer } from "../src/database/embedded/server.ts";
 import { startPostgres, type Postgres } from "../test/helpers/postgres.ts";
 
 export type Database = {

@@ -21,6 +21,11 @@ async function dump(url: string): Promise<string> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
+    const { rows: server } = await client.query<{ version: number }>(
+      "select current_setting('server_version_num')::integer / 10000 as version",
+    );
+    if (server[0]?.version !== SERVER_VERSION)
+      throw new Error(`PostgreSQL ${SERVER_VERSION} is needed: npm ci brings it along`);
     await client.query("set search_path = ''"); // every name is told with its schema
     const parts: string[] = [HEADER];
     for (const query of [TABLES, FUNCTIONS, VIEWS]) {
@@ -99,8 +104,6 @@ const VIEWS = `
 const dataDir = await mkdtemp(join(tmpdir(), "posthorn-schema-"));
 const database = await startEmbedded({ dataDir, durable: false, log: silentLog });
 try {
-  if (database.version !== SERVER_VERSION)
-    throw new Error(`PostgreSQL ${SERVER_VERSION} is needed: npm ci brings it along`);
   await migrate(database.url, { daysAhead: 0 });
   writeOrCompare("db/schema.sql", await dump(database.url), "npm run schema");
 } finally {

@@ -3,21 +3,18 @@ import { monotonic } from "../kernel/clock.ts";
 import { MINUTE } from "../kernel/duration.ts";
 import { StartError } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
-import { enterServer } from "./embedded/enter.ts";
 import { interruptible } from "./embedded/interrupt.ts";
-import { leaveAsGuest, ownUntilStopped } from "./embedded/leave.ts";
-import { preparePlace, type Place } from "./embedded/place.ts";
-import type { Reopen } from "./embedded/keep-ownership.ts";
-import { ensureServer } from "./embedded/running-server.ts";
-import { openSession, serverMajor, socketUrl } from "./embedded/session.ts";
+import { preparePlace } from "./embedded/place.ts";
+import { enterServer, leaveServer, socketUrl } from "./embedded/session.ts";
+import { supervise } from "./embedded/supervise.ts";
 
-/** A running database. `version` is PostgreSQL's major one, `adopted` tells that it was running already. */
+/** A running database. `adopted` tells that it was running already. */
 export type EmbeddedDatabase = {
   url: string;
-  version: number;
   adopted: boolean;
-  /** Resolves where the server has ended, and can't be started again; null for a guest. */
+  /** Resolves where the server has ended, and can't be started again; null where it is shared. */
   lost: Promise<Error> | null;
+  /** Leaves it, and stops it unless somebody else is still there. */
   stop(): Promise<void>;
 };
 
@@ -25,9 +22,9 @@ export type EmbeddedOptions = {
   dataDir: string;
   /** False switches fsync and its like off: for tests. */
   durable?: boolean;
-  /** Joins a service's database beside it, or starts one for as long as this takes; else a second one is refused. */
+  /** Joins a service's database beside it, or starts one; else a second one is refused. */
   share?: boolean;
-  /** The folder of the PostgreSQL programs to run, in place of those that would be found. */
+  /** The folder of the PostgreSQL programs to run, in place of those of the npm package. */
   binDir?: string;
   log: Log;
 };
@@ -51,39 +48,46 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedD
 }
 
 async function start(options: EmbeddedOptions, signal: AbortSignal): Promise<EmbeddedDatabase> {
-  const { share = false, log } = options;
+  const { dataDir, share = false, binDir, durable = true, log } = options;
   const startedAt = monotonic();
-  const place = await preparePlace({ ...options, readyBy: startedAt + READY_MS_MAX });
-  const { dataDir, clusterDir } = place;
-  const { session, socketDir, launched } = await enterServer(place, share, signal);
-  const version = await serverMajor(session);
+  const place = await preparePlace(dataDir, { binDir, durable });
+  const enter = (how: { signal: AbortSignal; started: () => void; socketDir?: string }) =>
+    enterServer(place, share, { readyBy: monotonic() + READY_MS_MAX, ...how });
+  let starts = 0;
+  const started = () => {
+    starts += 1;
+  };
+  const { session, socketDir } = await enter({ signal, started }).catch(async (error: unknown) => {
+    if (starts > 0) await leaveServer(place);
+    throw error;
+  });
+  const adopted = starts === 0;
   const tookMs = Math.round(monotonic() - startedAt);
-  log.info({ dataDir, version, tookMs }, launched ? "database started" : "database adopted");
+  log.info({ dataDir: place.dataDir, tookMs }, adopted ? "database adopted" : "database started");
 
-  const { lost, stop } = share
-    ? { lost: null, stop: () => leaveAsGuest(session, { clusterDir, launched, log }) }
-    : ownUntilStopped(session, { clusterDir, reopen: reopening(place, socketDir, log), log });
+  const stopping = new AbortController();
+  const reenter = async (restarted: () => void) => {
+    const again = await enter({ signal: stopping.signal, started: restarted, socketDir });
+    if (again.socketDir === socketDir) return again.session;
+    await leaveServer(place, again.session);
+    throw new StartError(
+      "the embedded PostgreSQL ended, and another posthorn started it elsewhere: start this one again",
+    );
+  };
+  const held = share
+    ? Promise.resolve(session)
+    : supervise(session, reenter, { stopping: stopping.signal, log });
+  const never = () => new Promise<never>(() => {});
   let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    stopping.abort();
+    if (!(await leaveServer(place, await held.catch(() => undefined))))
+      log.error({ clusterDir: place.clusterDir }, "PostgreSQL did not stop");
+  };
   return {
     url: socketUrl(socketDir),
-    version,
-    adopted: !launched,
-    lost,
+    adopted,
+    lost: share ? null : held.then(never, (error: Error) => error),
     stop: () => (stopped ??= stop()),
-  };
-}
-
-// At the socket that the service's connections know.
-function reopening(place: Place, socketDir: string, log: Log): Reopen {
-  return async (signal, started) => {
-    const again = { ...place, socketDir, readyBy: monotonic() + READY_MS_MAX };
-    const { postmaster } = await ensureServer(again, signal, () => {
-      log.warn("the embedded PostgreSQL had ended, and was started again");
-      started();
-    });
-    if (postmaster.socketDir === socketDir) return openSession(socketDir);
-    throw new StartError(
-      `the embedded PostgreSQL ended, and runs for another posthorn now (pid ${postmaster.pid}): start this one again`,
-    );
   };
 }

@@ -16,6 +16,7 @@ import {
   report,
   spawnChild,
   start,
+  watchHold,
 } from "../helpers/embedded.ts";
 
 afterEach(cleanUp);
@@ -58,18 +59,16 @@ test("a server killed with -9 has every acknowledged row at the next start", asy
 
 test("a server killed with -9 is started again under its service: where it was, held, with every acknowledged row", async () => {
   const dataDir = await makeUsedDataDir();
-  const { url } = await start(dataDir, { durable: true });
+  const { log, heldAgain } = watchHold();
+  const { url } = await start(dataDir, { durable: true, log });
   await query(url, "create table kept as select generate_series(1, 1000) as n");
   const killed = await serverPid(dataDir);
   process.kill(killed, "SIGKILL");
   const count = () => query(url, "select count(*)::int as n from kept").catch(() => undefined); // until it is back
   expect(await until(count, (rows) => rows !== undefined)).toEqual([{ n: 1000 }]);
   expect(await serverPid(dataDir)).not.toBe(killed);
-  const another = await until(
-    () => refusal(start(dataDir)),
-    (message) => message !== "",
-  );
-  expect(another).toContain("another posthorn is running on the data folder");
+  await heldAgain;
+  expect(await refusal(start(dataDir))).toContain("another posthorn is running on the data folder");
 });
 
 test("a server that ends again and again is told to its service once", async () => {
@@ -141,7 +140,7 @@ test("of two services that start at once on a fresh folder one has it and the ot
   expect(refused[0]?.error).toContain("another posthorn is running on the data folder");
   const { url } = reports.find(({ error }) => error === undefined) ?? { url: "" };
   expect(await query(url, "select 1 as n")).toEqual([{ n: 1 }]);
-  expect(await readdir(dataDir)).toEqual(["postgres", "postgres.log"]);
+  expect(await readdir(dataDir)).toEqual([".gitignore", "postgres", "postgres.log"]);
   for (const child of both) child.process.kill("SIGTERM");
   await Promise.all(both.map(({ exited }) => exited));
 });

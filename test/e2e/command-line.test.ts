@@ -641,7 +641,7 @@ describe("a start that can't go on says why in one line, with nothing secret in 
     const { POSTHORN_DATA_DIR: dataDir, ...env } = await onFolder();
     await writeFile(join(dataDir, "postgres/PG_VERSION"), "14\n");
     expect(await refusal(["serve"], { ...env, POSTHORN_DATA_DIR: dataDir })).toMatch(
-      /was made by PostgreSQL 14, and the PostgreSQL found in .+ is \d\d: install PostgreSQL 14 again, or bring the data over/,
+      /was made by PostgreSQL 14, and the one in .+ is \d\d, .*start the posthorn that made it, or bring the data over/,
     );
   });
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 import { expect, test } from "@jest/globals";
 
-import { clusterIn } from "../../src/database/embedded/data-dir.ts";
+import { clusterIn } from "../../src/database/embedded/place.ts";
 import { caller, until } from "../helpers/api.ts";
 import { createTestDatabase } from "../helpers/database.ts";
 import { afterwards, makeDataDir, posthorn, readyPosthorn, ROOT, run } from "../helpers/process.ts";

@@ -10,8 +10,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import pg from "pg";
+import pino from "pino";
 
-import { silentLog } from "../../src/kernel/log.ts";
+import { silentLog, type Log } from "../../src/kernel/log.ts";
 import { startEmbedded, type EmbeddedOptions } from "../../src/database/embedded.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -65,6 +66,16 @@ export async function start(dataDir: string, options: Partial<EmbeddedOptions> =
   });
   cleanups.push(() => database.stop());
   return database;
+}
+
+/** A service's log, and when it says that the service holds its data folder again. */
+export function watchHold(): { log: Log; heldAgain: Promise<void> } {
+  let held = () => {};
+  const heldAgain = new Promise<void>((resolve) => (held = resolve));
+  const write = (line: string) => {
+    if (line.includes("held again")) held();
+  };
+  return { log: pino({}, { write }), heldAgain };
 }
 
 /** The message that a start is refused with. */

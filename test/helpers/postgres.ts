@@ -8,11 +8,9 @@ import { join } from "node:path";
 import { silentLog } from "../../src/kernel/log.ts";
 import { startEmbedded } from "../../src/database/embedded.ts";
 import { findBinaries } from "../../src/database/embedded/binaries.ts";
-import { clusterMajor } from "../../src/database/embedded/cluster.ts";
-import { clusterIn } from "../../src/database/embedded/data-dir.ts";
+import { preparePlace } from "../../src/database/embedded/place.ts";
 import { findPostmaster } from "../../src/database/embedded/postmaster.ts";
 import { SERVER_ENV } from "../../src/database/embedded/run.ts";
-import { findServerUser } from "../../src/database/embedded/server-user.ts";
 import { socketUrl } from "../../src/database/embedded/session.ts";
 import { serverArguments } from "../../src/database/embedded/settings.ts";
 import { makeSocketDir, removeSocketDir } from "../../src/database/embedded/socket-dir.ts";
@@ -53,12 +51,9 @@ export async function startPostgres({
   });
   await made.stop();
 
-  const clusterDir = clusterIn(dataDir);
-  const user = await findServerUser(clusterDir);
-  const major = (await clusterMajor(clusterDir)) ?? 0;
-  const copiesDir = join(dataDir, "postgres-binaries");
-  const cluster = { dir: clusterDir, major };
-  const binaries = await findBinaries({ binDir, copiesDir, cluster, user });
+  const place = await preparePlace(dataDir, { binDir, durable: true });
+  const { clusterDir, user } = place;
+  const { major, binDir: programs } = await findBinaries(place);
   const socketDir = await makeSocketDir(user);
   const args = serverArguments({ clusterDir, socketDir, durable: true, major });
   for (const [name, value] of Object.entries({ ...(!durable && { fsync: "off" }), ...settings }))
@@ -66,7 +61,7 @@ export async function startPostgres({
   let server: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    const child = spawn(join(binaries.binDir, "postgres"), args, {
+    const child = spawn(join(programs, "postgres"), args, {
       cwd: "/",
       env: SERVER_ENV,
       stdio: "ignore",

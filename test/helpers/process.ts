@@ -9,8 +9,8 @@ import { promisify } from "node:util";
 import { afterAll, afterEach } from "@jest/globals";
 import { build } from "esbuild";
 
-import { clusterIn } from "../../src/database/embedded/data-dir.ts";
-import { stopServer } from "../../src/database/embedded/stop-server.ts";
+import { clusterIn } from "../../src/database/embedded/place.ts";
+import { stopServer } from "../../src/database/embedded/server.ts";
 
 /** The project's folder. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));

