@@ -44,8 +44,8 @@ with old as materialized (
     on webhook.place = 1 + n % (select count(*) from posthorn.webhooks)
 ),
 event as (
-  insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
-  select 'wide', event_id, 'message.created', null, at, at, true from old
+  insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked)
+  select 'wide', event_id, 'message.created', null, at, at, 1, true from old
 ),
 payload as (
   insert into posthorn.event_payloads (tenant, id, payload)

@@ -122,9 +122,12 @@ create table posthorn.events (
   channel text,
   "timestamp" timestamp with time zone not null,
   created_at timestamp with time zone not null,
+  matched integer not null,
   schema_checked boolean not null,
+  idempotency_key text,
   constraint events_pkey PRIMARY KEY (bucket, tenant, id)
 ) partition by RANGE (id);
+CREATE INDEX events_unmatched ON ONLY posthorn.events USING btree (bucket, tenant, id) WHERE (matched = 0);
 
 create table posthorn.expansions (
   bucket smallint default 0 not null,
@@ -253,6 +256,29 @@ create table posthorn.settings (
   constraint settings_pkey PRIMARY KEY (name)
 );
 
+create table posthorn.webhook_changes (
+  webhook_id bigint not null,
+  change integer not null,
+  tenant text collate "C" not null,
+  version uuid not null,
+  valid_from timestamp with time zone not null,
+  valid_until timestamp with time zone,
+  seen_until timestamp with time zone,
+  made_by uuid,
+  made_by_name text,
+  is_deleted boolean not null,
+  paused boolean not null,
+  status text not null,
+  health text not null,
+  health_reason text,
+  events text[] not null,
+  channels text[] not null,
+  settings json not null,
+  constraint webhook_changes_pkey PRIMARY KEY (webhook_id, change)
+);
+CREATE INDEX webhook_changes_over ON posthorn.webhook_changes USING btree (valid_until) WHERE (valid_until IS NOT NULL);
+CREATE INDEX webhook_changes_unseen ON posthorn.webhook_changes USING btree (webhook_id) WHERE ((valid_until IS NOT NULL) AND (seen_until IS NULL));
+
 create table posthorn.webhook_states (
   bucket smallint default 0 not null,
   proven boolean default false not null,
@@ -330,6 +356,7 @@ create table posthorn.webhooks (
 CREATE INDEX webhooks_deleted ON posthorn.webhooks USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
 CREATE INDEX webhooks_ended ON posthorn.webhooks USING btree (webhook_id) WHERE ((status <> 'Subscribed'::text) OR (deleted_at IS NOT NULL));
 CREATE UNIQUE INDEX webhooks_external_id ON posthorn.webhooks USING btree (tenant, external_id) WHERE ((external_id IS NOT NULL) AND (deleted_at IS NULL));
+CREATE INDEX webhooks_gone ON posthorn.webhooks USING btree (tenant, created_at, webhook_id) WHERE (deleted_at IS NOT NULL);
 CREATE UNIQUE INDEX webhooks_id ON posthorn.webhooks USING btree (tenant, id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_list ON posthorn.webhooks USING btree (tenant, created_at, webhook_id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_old_keys ON posthorn.webhooks USING btree (previous_key_expires_at) WHERE (previous_key_expires_at IS NOT NULL);
@@ -779,6 +806,38 @@ BEGIN ATOMIC
 END;
 revoke all on function posthorn.is_tenant(text) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.keep_change(webhook_id bigint, made_by uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+declare
+  at timestamptz := clock_timestamp();
+  before posthorn.webhook_changes;
+begin
+  select c.* into before from posthorn.webhook_changes as c
+  where c.webhook_id = keep_change.webhook_id order by c.change desc limit 1;
+  -- A clock may be set back; what came later stays later.
+  at := greatest(at, before.valid_from);
+  update posthorn.webhook_changes as c set valid_until = at
+  where c.webhook_id = keep_change.webhook_id and c.change = before.change;
+  insert into posthorn.webhook_changes (
+    webhook_id, change, tenant, version, valid_from, made_by, made_by_name, is_deleted, paused, status, health, health_reason,
+    events, channels, settings
+  )
+  select w.webhook_id, coalesce(before.change, 0) + 1, w.tenant, w.version, at, keep_change.made_by,
+    (select k.name from posthorn.keys as k where k.id = keep_change.made_by),
+    w.deleted_at is not null, w.paused, w.status, w.health, w.health_reason, w.events, w.channels,
+    json_build_object(
+      'name', w.name, 'key_version', w.signature_key_version, 'retry_schedule_s', w.retry_schedule_s,
+      'timeout_ms', w.timeout_ms, 'rate_limit_per_s', w.rate_limit_per_s, 'order', w.delivery_order,
+      'external_id', w.external_id, 'metadata', w.metadata
+    )
+  from posthorn.webhooks as w where w.webhook_id = keep_change.webhook_id;
+end
+$function$;
+revoke all on function posthorn.keep_change(bigint,uuid) from public;
+
 CREATE OR REPLACE FUNCTION posthorn.lane(delivery_order text, channel text)
  RETURNS bigint
  LANGUAGE sql
@@ -1076,8 +1135,11 @@ begin
     );
   end if;
 
-  insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
-  values (tenant, event_id, type, channel, coalesce("timestamp", at), at, not is_enforced);
+  insert into posthorn.events
+    (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key)
+  values (
+    tenant, event_id, type, channel, coalesce("timestamp", at), at, cardinality(webhook_ids), not is_enforced, idempotency_key
+  );
   insert into posthorn.event_payloads (tenant, id, payload) values (tenant, event_id, payload);
   if cardinality(webhook_ids) > 0 then
     insert into posthorn.deliveries
@@ -1234,10 +1296,6 @@ begin
     end loop;
   end if;
 
-  insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
-  select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", at), at, u.type <> all (enforced)
-  from unnest(ids, types, channels, timestamps, counts) as u (id, type, channel, "timestamp", count)
-  where u.count is null;
   insert into posthorn.event_payloads (tenant, id, payload)
   select store_events.tenant, u.id, u.payload
   from unnest(ids, payloads, counts) as u (id, payload, count)
@@ -1302,6 +1360,14 @@ begin
       counts[kept.items[i]] := cardinality(kept.webhook_ids);
     end loop;
   end loop;
+
+  insert into posthorn.events
+    (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key)
+  select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", at), at, u.count, u.type <> all (enforced),
+    u.idempotency_key
+  from unnest(ids, types, channels, timestamps, counts, idempotency_keys)
+    as u (id, type, channel, "timestamp", count, idempotency_key)
+  where u.count >= 0;
 
   created_at := at;
   for i in 1 .. cardinality(types) loop
@@ -1424,7 +1490,9 @@ create view posthorn.v_events as
     e.channel,
     e."timestamp",
     p.payload,
-    e.created_at
+    e.created_at,
+    e.idempotency_key,
+    e.matched
    FROM (posthorn.events e
      LEFT JOIN posthorn.event_payloads p ON (((p.bucket = e.bucket) AND (p.tenant = e.tenant) AND (p.id = e.id))));
 

@@ -118,9 +118,10 @@ function createParts(
   let isStopping = false;
 
   const createContext = (caller: Context["caller"]): Context => {
-    const { tenant } = caller;
-    const store = { db: calls.db, pool: calls.pool, tenant, sealer, cursors, room: wholeRoom() };
-    const owner = { tenant, key: caller.keyId };
+    const { tenant, keyId } = caller;
+    const { db, pool } = calls;
+    const store = { db, pool, tenant, keyId, sealer, cursors, room: wholeRoom() };
+    const owner = { tenant, key: keyId };
     const share: Context["share"] = (work, subject) =>
       calls.shares.take({ ...owner, subject }, work);
     return {

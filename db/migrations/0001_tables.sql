@@ -106,6 +106,7 @@ create index webhooks_old_keys on posthorn.webhooks (previous_key_expires_at) wh
 create index webhooks_ordered on posthorn.webhooks (tenant, webhook_id)
 where delivery_order <> 'none' and status = 'Subscribed' and deleted_at is null;
 create index webhooks_list on posthorn.webhooks (tenant, created_at, webhook_id) where deleted_at is null;
+create index webhooks_gone on posthorn.webhooks (tenant, created_at, webhook_id) where deleted_at is not null;
 
 -- What was sent where, for the attempts to point to: one row for each change of what goes out.
 -- Header values stand here as asterisks. `valid_until` is null in the one that is valid now.
@@ -123,6 +124,65 @@ create table posthorn.webhook_versions (
 create unique index webhook_versions_valid on posthorn.webhook_versions (webhook_id) where valid_until is null;
 create index webhook_versions_since on posthorn.webhook_versions (webhook_id, valid_from);
 create index webhook_versions_over on posthorn.webhook_versions (valid_until) where valid_until is not null;
+
+-- What a webhook was, change by change, whoever made it: what an event met when it was published, and who changed what. `change`
+-- counts each webhook's; what goes out by it is its `version`. `made_by` is the key of the
+-- request, without an id where it is the configuration's; without a name too, the service did it itself.
+-- A change's commit comes after its time: what was published up to `seen_until` may have met what it has ended. Null: who ended
+-- it has not committed, or not yet said so. Written by keep_change alone.
+create table posthorn.webhook_changes (
+  webhook_id bigint not null,
+  change integer not null,
+  tenant text collate "C" not null,
+  version uuid not null,
+  valid_from timestamptz not null,
+  valid_until timestamptz,
+  seen_until timestamptz,
+  made_by uuid,
+  made_by_name text,
+  is_deleted boolean not null,
+  paused boolean not null,
+  status text not null,
+  health text not null,
+  health_reason text,
+  events text[] not null,
+  channels text[] not null,
+  settings json not null,
+  primary key (webhook_id, change)
+);
+create index webhook_changes_over on posthorn.webhook_changes (valid_until) where valid_until is not null;
+create index webhook_changes_unseen on posthorn.webhook_changes (webhook_id) where valid_until is not null and seen_until is null;
+
+-- Keeps what a webhook has become, at the end of the transaction that has locked and changed it.
+create function posthorn.keep_change(webhook_id bigint, made_by uuid, made_by_name text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, posthorn, pg_temp
+as $$
+declare
+  at timestamptz := clock_timestamp();
+  before posthorn.webhook_changes;
+begin
+  select c.* into before from posthorn.webhook_changes as c
+  where c.webhook_id = keep_change.webhook_id order by c.change desc limit 1;
+  -- A clock may be set back; what came later stays later.
+  at := greatest(at, before.valid_from);
+  update posthorn.webhook_changes as c set valid_until = at
+  where c.webhook_id = keep_change.webhook_id and c.change = before.change;
+  insert into posthorn.webhook_changes (
+    webhook_id, change, tenant, version, valid_from, made_by, made_by_name, is_deleted, paused, status, health, health_reason,
+    events, channels, settings
+  )
+  select w.webhook_id, coalesce(before.change, 0) + 1, w.tenant, w.version, at, keep_change.made_by,
+    coalesce((select k.name from posthorn.keys as k where k.id = keep_change.made_by), keep_change.made_by_name),
+    w.deleted_at is not null, w.paused, w.status, w.health, w.health_reason, w.events, w.channels,
+    json_build_object(
+      'name', w.name, 'key_version', w.signature_key_version, 'retry_schedule_s', w.retry_schedule_s,
+      'timeout_ms', w.timeout_ms, 'rate_limit_per_s', w.rate_limit_per_s, 'order', w.delivery_order,
+      'external_id', w.external_id, 'metadata', w.metadata
+    )
+  from posthorn.webhooks as w where w.webhook_id = keep_change.webhook_id;
+end
+$$;
 
 -- A subscribed webhook's filter, multiplied out: channel '' is any, type_pattern '*' any but our own events.
 create table posthorn.routes (
@@ -144,6 +204,7 @@ create table posthorn.idempotency_keys (
 );
 create index idempotency_keys_age on posthorn.idempotency_keys (created_at);
 
+-- `matched` is how many webhooks the publish found: who got it, the deliveries tell.
 create table posthorn.events (
   bucket smallint not null default 0,
   tenant text collate "C" not null,
@@ -152,9 +213,12 @@ create table posthorn.events (
   channel text,
   "timestamp" timestamptz not null,
   created_at timestamptz not null,
+  matched integer not null,
   schema_checked boolean not null,
+  idempotency_key text,
   primary key (bucket, tenant, id)
 ) partition by range (id);
+create index events_unmatched on posthorn.events (bucket, tenant, id) where matched = 0;
 
 create table posthorn.event_payloads (
   bucket smallint not null default 0,

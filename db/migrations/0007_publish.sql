@@ -165,10 +165,6 @@ begin
     end loop;
   end if;
 
-  insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
-  select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", at), at, u.type <> all (enforced)
-  from unnest(ids, types, channels, timestamps, counts) as u (id, type, channel, "timestamp", count)
-  where u.count is null;
   insert into posthorn.event_payloads (tenant, id, payload)
   select store_events.tenant, u.id, u.payload
   from unnest(ids, payloads, counts) as u (id, payload, count)
@@ -233,6 +229,14 @@ begin
       counts[kept.items[i]] := cardinality(kept.webhook_ids);
     end loop;
   end loop;
+
+  insert into posthorn.events
+    (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key)
+  select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", at), at, u.count, u.type <> all (enforced),
+    u.idempotency_key
+  from unnest(ids, types, channels, timestamps, counts, idempotency_keys)
+    as u (id, type, channel, "timestamp", count, idempotency_key)
+  where u.count >= 0;
 
   created_at := at;
   for i in 1 .. cardinality(types) loop
@@ -323,8 +327,11 @@ begin
     );
   end if;
 
-  insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
-  values (tenant, event_id, type, channel, coalesce("timestamp", at), at, not is_enforced);
+  insert into posthorn.events
+    (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key)
+  values (
+    tenant, event_id, type, channel, coalesce("timestamp", at), at, cardinality(webhook_ids), not is_enforced, idempotency_key
+  );
   insert into posthorn.event_payloads (tenant, id, payload) values (tenant, event_id, payload);
   if cardinality(webhook_ids) > 0 then
     insert into posthorn.deliveries

@@ -20,6 +20,7 @@ import { SWEEP_ROWS_MAX } from "../queue/move.ts";
 import { createPlacing } from "../queue/places.ts";
 import { wipeOldKeys } from "../store/old-keys.ts";
 import { forgetOld } from "../store/old-rows.ts";
+import { markSeen } from "../store/webhook-changes.ts";
 import { createReplayFeed } from "../store/replay-feed.ts";
 import { createEndedSweep, forgetKeys, stageDue } from "../queue/sweep.ts";
 import { createAlarm, type Alarm } from "./alarm.ts";
@@ -170,6 +171,7 @@ export function startSweeper(options: {
     { name: "forget", everyMs: FORGET_MS, run: () => forgetKeys(pool, idempotencyH) },
     { name: "totals", everyMs: MINUTE, run: options.tellTotals },
     { name: "wipe", everyMs: MINUTE, run: () => wipeOldKeys(pool) },
+    { name: "changes", everyMs: MINUTE, run: () => markSeen(pool) },
     { name: "forget old", everyMs: HOUR, run: () => forgetOld(pool, retentionD) },
   ];
   // By itself, since it may wait behind strangers' transactions.

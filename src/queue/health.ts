@@ -101,17 +101,28 @@ export async function listFailing(pool: pg.Pool, after: number): Promise<HealthF
 export type ChangedWebhook = { tenant: string; id: string };
 
 /** Changes a webhook's health, if it is still what it was judged to change from. Answers the webhook where it was. */
-export async function setHealth(
+export function setHealth(
   pool: pg.Pool,
   webhookId: number,
   change: { from: WebhookHealth; to: WebhookHealth; reason: string | null },
 ): Promise<ChangedWebhook | undefined> {
-  const { rows } = await pool.query<ChangedWebhook>(
-    `update posthorn.webhooks set health = $3, health_reason = $4 where webhook_id = $1 and health = $2
-     returning tenant, id`,
-    [webhookId, change.from, change.to, change.reason],
+  return inTransaction(pool, async (client) => {
+    const { rows } = await client.query<ChangedWebhook>(
+      `update posthorn.webhooks set health = $3, health_reason = $4 where webhook_id = $1 and health = $2
+       returning tenant, id`,
+      [webhookId, change.from, change.to, change.reason],
+    );
+    if (rows[0]) await keepHealth(client, [webhookId]);
+    return rows[0];
+  });
+}
+
+// A change of a webhook as any other, made by nobody.
+async function keepHealth(client: pg.ClientBase, webhookIds: readonly number[]): Promise<void> {
+  await client.query(
+    "select posthorn.keep_change(changed.webhook_id, null, null) from unnest($1::bigint[]) as changed (webhook_id)",
+    [webhookIds],
   );
-  return rows[0];
 }
 
 /** A webhook that is disabled now, and what its health was before. */
@@ -141,6 +152,12 @@ export async function disableGone(
      select webhook_id, health as was, tenant, id from locked`,
     [gone.map(({ webhook_id }) => webhook_id), gone.map(({ webhook_version }) => webhook_version)],
   );
+  const changed = rows.filter(({ was }) => was !== "disabled");
+  if (changed.length > 0)
+    await keepHealth(
+      client,
+      changed.map(({ webhook_id }) => webhook_id),
+    );
   return new Map(rows.map((row) => [row.webhook_id, row]));
 }
 

@@ -34,8 +34,18 @@ const WEBHOOKS = `
   counts as (delete from posthorn.counters where bucket = 0 and webhook_id = any (array(select webhook_id from gone))),
   deltas as (delete from posthorn.counter_deltas where bucket = 0 and webhook_id = any (array(select webhook_id from gone))),
   replays as (delete from posthorn.replays where bucket = 0 and webhook_id = any (array(select webhook_id from gone))),
-  versions as (delete from posthorn.webhook_versions where webhook_id = any (array(select webhook_id from gone)))
+  versions as (delete from posthorn.webhook_versions where webhook_id = any (array(select webhook_id from gone))),
+  changes as (delete from posthorn.webhook_changes where webhook_id = any (array(select webhook_id from gone)))
   select from gone`;
+
+// Before the versions, since they point to them.
+const CHANGES = `
+  with ${OVER}
+  delete from posthorn.webhook_changes where (webhook_id, change) in (
+    select webhook_id, change from posthorn.webhook_changes
+    where valid_until < (select before from over)
+    order by valid_until limit $1 for update skip locked
+  )`;
 
 const VERSIONS = `
   with ${OVER}
@@ -67,7 +77,7 @@ const ERASURES = `
  */
 export async function forgetOld(pool: pg.Pool, retentionD: number): Promise<number> {
   const counts: number[] = [];
-  for (const [name, text] of Object.entries({ WEBHOOKS, VERSIONS, REPLAYS, ERASURES }))
+  for (const [name, text] of Object.entries({ WEBHOOKS, CHANGES, VERSIONS, REPLAYS, ERASURES }))
     counts.push(await move(pool, `forget old ${name.toLowerCase()}`, text, retentionD));
   return Math.max(...counts);
 }

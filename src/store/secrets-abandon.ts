@@ -3,6 +3,7 @@ import { sql } from "kysely";
 
 import type { Db } from "../database/connect.ts";
 import { renewSecretsMark, type Sealer } from "../database/sealed.ts";
+import { keepOwnChange } from "./webhook-changes.ts";
 import { listSealed, unreadableOf, type SealedRow } from "./secrets-rotation.ts";
 
 export type AbandonEnd = {
@@ -55,11 +56,14 @@ export function tellAbandon({ lost, paused }: AbandonEnd): string {
 }
 
 // Unless it was given new ones in this moment.
-async function pause(db: Db, row: SealedRow): Promise<number> {
-  const { numAffectedRows } = await sql`
-    update posthorn.webhooks set paused = true, updated_at = now()
-    where webhook_id = ${row.webhook_id} and not paused and deleted_at is null
-      and headers_sealed is not distinct from ${row.headers_sealed}
-      and signature_key_sealed is not distinct from ${row.signature_key_sealed}`.execute(db);
-  return Number(numAffectedRows);
+function pause(db: Db, row: SealedRow): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    const { numAffectedRows } = await sql`
+      update posthorn.webhooks set paused = true, updated_at = now()
+      where webhook_id = ${row.webhook_id} and not paused and deleted_at is null
+        and headers_sealed is not distinct from ${row.headers_sealed}
+        and signature_key_sealed is not distinct from ${row.signature_key_sealed}`.execute(trx);
+    if (numAffectedRows) await keepOwnChange(trx, row.webhook_id);
+    return Number(numAffectedRows);
+  });
 }

@@ -7,6 +7,8 @@ import type { Sealer } from "../database/sealed.ts";
 /** A tenant's side of the store; every statement made with it names the tenant. */
 export type TenantStore = Pick<Connection, "db" | "pool"> & {
   tenant: string;
+  /** The key of whoever asks: what it changes is kept under it. */
+  keyId: string;
   sealer: Sealer;
   cursors: Cursors;
   /** Of the answer that is being made. */

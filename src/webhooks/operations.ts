@@ -22,6 +22,7 @@ import { checkEvents, checkInput, checkUrl, type UrlPolicy } from "./check.ts";
 import { presentWebhook } from "./present.ts";
 import { changeKey } from "./rotate.ts";
 import { changeWebhook, createWebhook, settingsOf, type Saved } from "./save.ts";
+import { keepChange, markSeen } from "../store/webhook-changes.ts";
 import { changeState, countWaiting, withResting } from "../store/webhook-states.ts";
 import type {
   Hastened,
@@ -134,6 +135,7 @@ export async function remove(context: WebhooksContext, id: string): Promise<Reco
     const current = await lockWebhook(trx, store.tenant, id);
     if (!current) throw notFound(id);
     await deleteWebhookRow(trx, current.webhook_id);
+    await keepChange(trx, store, current.webhook_id);
     await stopReplaysOf(trx, current.webhook_id);
     await changeState(trx, current, { cancels: true });
     return current;
@@ -248,6 +250,7 @@ async function change(
 // the database is away now: the change itself is stored.
 async function moveRows({ pool }: TenantStore, webhookId: number): Promise<void> {
   try {
+    await markSeen(pool, webhookId);
     await placeSome(pool, webhookId);
     await unparkOf(pool, webhookId);
   } catch (error) {

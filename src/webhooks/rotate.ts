@@ -49,7 +49,7 @@ export async function changeKey(
     }),
     ...previousKey(store, current, old ?? null, overlapS),
   });
-  await keepVersion(trx, { before: current, after: row }, "kept");
+  await keepVersion(store, trx, { before: current, after: row }, "kept");
   await changeState(trx, row, { forgetsRest: key !== old });
   return { row, generatedKey: input.signature_key === undefined ? key : undefined };
 }

@@ -53,7 +53,7 @@ export async function createWebhook(
     previous_key_expires_at: null,
   });
   if (!row) return undefined;
-  await writeAround(trx, { before: null, after: row }, wanted.settings);
+  await writeAround(store, trx, { before: null, after: row }, wanted.settings);
   return { row, generatedKey: key.generated };
 }
 
@@ -97,7 +97,7 @@ export async function changeWebhook(
       previous_key_expires_at: null,
     }),
   });
-  await writeAround(trx, { before: current, after: row }, settings);
+  await writeAround(store, trx, { before: current, after: row }, settings);
   await changeState(trx, row, {
     unproves: hasMoved || isRelease,
     hastens: hasMoved,
@@ -176,11 +176,13 @@ function columns(store: TenantStore, where: { tenant: string; id: string }, sett
 }
 
 async function writeAround(
+  store: TenantStore,
   trx: Transaction<Schema>,
   change: { before: WebhookRow | null; after: WebhookRow },
   settings: Settings,
 ): Promise<void> {
   await keepVersion(
+    store,
     trx,
     change,
     settings.headers === "kept" ? "kept" : maskHeaders(settings.headers),

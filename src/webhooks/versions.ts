@@ -3,6 +3,8 @@ import type { Transaction } from "kysely";
 
 import type { Schema } from "../database/schema.ts";
 import { PosthornError } from "../kernel/errors.ts";
+import type { TenantStore } from "../store/tenant.ts";
+import { keepChange } from "../store/webhook-changes.ts";
 import { findDayOfChanges, insertVersion } from "../store/webhook-versions.ts";
 import type { WebhookRow } from "../store/webhooks.ts";
 
@@ -13,6 +15,7 @@ const VERSIONS_PER_DAY_MAX = 1_000; // of one webhook: a change each minute and 
  * back is counted.
  */
 export async function keepVersion(
+  store: TenantStore,
   trx: Transaction<Schema>,
   { before, after }: { before: WebhookRow | null; after: WebhookRow },
   headersMasked: Record<string, string> | "kept",
@@ -27,6 +30,7 @@ export async function keepVersion(
       );
   }
   await insertVersion(trx, after, headersMasked);
+  await keepChange(trx, store, after.webhook_id);
 }
 
 function stops(before: WebhookRow, after: WebhookRow): boolean {

@@ -91,8 +91,8 @@ const makeEvent = async (daysAgo: number) => {
   const [made] = await rows(
     `with made as materialized (select posthorn.uuid_v7($1::timestamptz, 0) as id),
      payload as (insert into posthorn.event_payloads (tenant, id, payload) select 'default', id, '1' from made)
-     insert into posthorn.events (tenant, id, type, "timestamp", created_at, schema_checked)
-     select 'default', id, 'message.created', $1, $1, true from made returning id`,
+     insert into posthorn.events (tenant, id, type, "timestamp", created_at, matched, schema_checked)
+     select 'default', id, 'message.created', $1, $1, 0, true from made returning id`,
     [at],
   );
   return made?.["id"] ?? "";

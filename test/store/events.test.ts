@@ -37,8 +37,8 @@ async function pagesRead(): Promise<number> {
 test("events of a claim are found by a few pages each, beside 30,000 of other tenants that day", async () => {
   await rows(`
     with stored as (
-      insert into posthorn.events (tenant, id, type, "timestamp", created_at, schema_checked)
-      select 'tenant-' || n, posthorn.uuid_v7(now(), n % 4096), 'message.created', now(), now(), true
+      insert into posthorn.events (tenant, id, type, "timestamp", created_at, matched, schema_checked)
+      select 'tenant-' || n, posthorn.uuid_v7(now(), n % 4096), 'message.created', now(), now(), 0, true
       from generate_series(1, 30000) as n
       returning tenant, id
     )

@@ -64,8 +64,8 @@ beforeAll(async () => {
        from (select now() - n * interval '1 day' as at from generate_series(10, ${DAYS_KEPT - 10}, 10) as n) as days
      ),
      event as (
-       insert into posthorn.events (tenant, id, type, "timestamp", created_at, schema_checked)
-       select 'default', id, 'message.created', at, at, true from made
+       insert into posthorn.events (tenant, id, type, "timestamp", created_at, matched, schema_checked)
+       select 'default', id, 'message.created', at, at, 1, true from made
      ),
      payload as (insert into posthorn.event_payloads (tenant, id, payload) select 'default', id, '1' from made),
      attempt as (

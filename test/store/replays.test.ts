@@ -62,8 +62,8 @@ const makeHistory = (count: number, status = "delivered") =>
        cross join lateral (select now() - interval '1 hour' + n * interval '1 ms' as at) as clock
      ),
      event as (
-       insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, schema_checked)
-       select $1, event_id, 'message.created', 'line ' || n % 2, at, at, true from made
+       insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked)
+       select $1, event_id, 'message.created', 'line ' || n % 2, at, at, 1, true from made
      ),
      payload as (insert into posthorn.event_payloads (tenant, id, payload) select $1, event_id, '1' from made)
      insert into posthorn.finished_deliveries
