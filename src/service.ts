@@ -120,7 +120,7 @@ function createParts(
   const createContext = (caller: Context["caller"]): Context => {
     const { tenant, keyId } = caller;
     const { db, pool } = calls;
-    const store = { db, pool, tenant, keyId, sealer, cursors, room: wholeRoom() };
+    const store = { db, pool, tenant, keyId, sealer, cursors, monotonic, room: wholeRoom() };
     const owner = { tenant, key: keyId };
     const share: Context["share"] = (work, subject) =>
       calls.shares.take({ ...owner, subject }, work);
@@ -135,7 +135,14 @@ function createParts(
         share,
         sendSample: (...sample) => sendSample({ ...sending, sealer, log }, ...sample),
       },
-      events: { store, owner, publishes, judging, published: () => wake() },
+      events: {
+        store,
+        owner,
+        publishes,
+        judging,
+        holdH: config.POSTHORN_HOLD_H,
+        published: () => wake(),
+      },
       deliveries: { store, owner, monotonic, counts, queued: () => wake() },
       replays: { store, owner, monotonic, counts },
       keys: store,

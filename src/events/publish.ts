@@ -23,6 +23,8 @@ export type PublishContext = {
   owner: Owner;
   publishes: Publishes;
   judging: Judging;
+  /** How many hours a delivery may be held. */
+  holdH: number;
   published: () => void;
 };
 

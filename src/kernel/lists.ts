@@ -65,6 +65,9 @@ export type Span = { after: string | null; limit: number; bytesMax: number };
 /** Where bytes may end the rows, each says how many bytes there are up to it, and whether another would have come. */
 export type Sized = { bytes_to_here: number; is_followed: boolean };
 
+/** Rows that were looked for, and where the looking stopped before the end, since it took too long. */
+export type Found<Row> = { rows: Row[]; stoppedAt: string | null };
+
 /**
  * Reads one page, which ends early where there is no more room. `read` is asked for one row more than the page holds, by
  * which a further page is known; `position` names a row's place in the order.
@@ -73,20 +76,22 @@ export async function readPage<Row, Item>(
   { cursors, room }: { cursors: Cursors; room: Room },
   scope: PageScope,
   page: { cursor?: string | undefined; page_size: number },
-  read: (span: Span) => Promise<Row[]>,
+  read: (span: Span) => Promise<Row[] | Found<Row>>,
   position: (row: Row) => string,
   present: (row: Row) => Item,
 ) {
   const key = JSON.stringify([scope.tenant, scope.list, scope.filter ?? null]);
   const after = page.cursor === undefined ? null : cursors.open(key, page.cursor);
-  const rows = await read({ after, limit: page.page_size + 1, bytesMax: room.bytes });
+  const found = await read({ after, limit: page.page_size + 1, bytesMax: room.bytes });
+  const { rows, stoppedAt } = Array.isArray(found) ? { rows: found, stoppedAt: null } : found;
   const data = await takeWhatFits(room, rows.slice(0, page.page_size), present);
   const last = rows[data.length - 1];
-  const goesOn = rows.length > data.length || endsEarly(rows);
+  const isCut = rows.length > data.length || endsEarly(rows);
+  const end = isCut && last ? position(last) : stoppedAt;
   return {
     data,
     pagination_data: {
-      next_cursor: goesOn && last ? cursors.seal(key, position(last)) : null,
+      next_cursor: end === null ? null : cursors.seal(key, end),
       previous_cursor: null,
       total: null,
     },

@@ -2,12 +2,13 @@
 import { erase } from "../events/erase.ts";
 import { keepPayloadAsText, publish, publishMany } from "../events/publish.ts";
 import * as events from "../events/read.ts";
+import { whyNot } from "../events/why-not.ts";
 import * as schema from "../events/schema.ts";
 import { MANAGERS, PUBLISHERS, READERS } from "../kernel/scopes.ts";
 import { samples } from "./samples.ts";
 import { operation, router } from "./trpc.ts";
 
-const { event, listedEvent, page } = samples;
+const { event, listedEvent, notSent, page } = samples;
 const published = { id: event.id, deliveries: 1, duplicate: false };
 const whenUnsure =
   "where it had an idempotency_key send it again as it was, it is stored once; else look with events.list first";
@@ -65,6 +66,19 @@ export const eventsRouter = router({
     .input(schema.eventIdInput)
     .output(schema.event)
     .query(({ ctx, input }) => events.info(ctx.events.store, input.id)),
+
+  why_not: operation({
+    summary: "Why an event did not go to webhooks",
+    description:
+      "Each webhook that it did not go to, newest first, and why: judged by what the webhook was when the event was published, by the history that is kept for as long as the retention. Webhooks that were there then and are deleted now are listed too. Those that it went to have a delivery: look with `deliveries.list`. Beside many webhooks that got it a page may end before `page_size`; `next_cursor` goes on.",
+    scopes: READERS,
+    errors: ["event_not_found", "webhook_not_found"],
+    request: { id: event.id },
+    response: page(notSent),
+  })
+    .input(schema.whyNotInput)
+    .output(schema.whyNotPage)
+    .query(({ ctx, input }) => whyNot(ctx.events, input)),
 
   erase: operation({
     summary: "Erase an event",

@@ -37,6 +37,16 @@ const event = {
 };
 const { payload: _payload, payload_text: _text, ...listedEvent } = event;
 
+const notSent = {
+  webhook_id: webhook.id,
+  webhook_name: webhook.name,
+  reason: "other_type",
+  since: "2026-01-30T09:00:00.000Z",
+  held_until: null,
+  delivery_id: null,
+  now: "would_match",
+};
+
 const delivery = {
   id: "dlv_019c13f8d2007a1f8000a2f4c6e81b07",
   event_id: event.id,
@@ -121,6 +131,7 @@ export const samples = {
   webhook,
   event,
   listedEvent,
+  notSent,
   delivery,
   attempt,
   eventType,

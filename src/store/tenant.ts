@@ -1,4 +1,5 @@
 // The store as one tenant sees it: what the operations of the domain work with.
+import type { MonotonicClock } from "../kernel/clock.ts";
 import type { Cursors } from "../kernel/cursor.ts";
 import type { Room } from "../kernel/lists.ts";
 import type { Connection } from "../database/connect.ts";
@@ -11,6 +12,7 @@ export type TenantStore = Pick<Connection, "db" | "pool"> & {
   keyId: string;
   sealer: Sealer;
   cursors: Cursors;
+  monotonic: MonotonicClock;
   /** Of the answer that is being made. */
   room: Room;
 };
