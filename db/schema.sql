@@ -28,13 +28,18 @@ create table posthorn.counter_deltas (
   bucket smallint default 0 not null,
   webhook_id bigint not null,
   id uuid default gen_random_uuid() not null,
+  minute timestamp with time zone not null,
+  attempts integer not null,
   delivered integer not null,
   dead integer not null,
+  retried integer not null,
+  failures integer not null,
   last_success_at timestamp with time zone,
   last_failure_at timestamp with time zone,
-  failures integer not null,
   first_failure_at timestamp with time zone,
   died_at timestamp with time zone,
+  tenant text collate "C" not null,
+  latencies integer[],
   constraint counter_deltas_pkey PRIMARY KEY (bucket, webhook_id, id)
 );
 
@@ -255,6 +260,32 @@ create table posthorn.settings (
   value text not null,
   constraint settings_pkey PRIMARY KEY (name)
 );
+
+create table posthorn.stats_hours (
+  bucket smallint default 0 not null,
+  webhook_id bigint not null,
+  at timestamp with time zone not null,
+  attempts bigint not null,
+  delivered bigint not null,
+  dead bigint not null,
+  retried bigint not null,
+  tenant text collate "C" not null,
+  latencies bigint[] not null,
+  constraint stats_hours_pkey PRIMARY KEY (bucket, tenant, webhook_id, at)
+) partition by RANGE (at);
+
+create table posthorn.stats_minutes (
+  bucket smallint default 0 not null,
+  webhook_id bigint not null,
+  at timestamp with time zone not null,
+  attempts bigint not null,
+  delivered bigint not null,
+  dead bigint not null,
+  retried bigint not null,
+  tenant text collate "C" not null,
+  latencies bigint[] not null,
+  constraint stats_minutes_pkey PRIMARY KEY (bucket, tenant, webhook_id, at)
+) partition by RANGE (at);
 
 create table posthorn.webhook_changes (
   webhook_id bigint not null,

@@ -146,6 +146,7 @@ function createParts(
       deliveries: { store, owner, monotonic, counts, queued: () => wake() },
       replays: { store, owner, monotonic, counts },
       keys: store,
+      stats: { store },
     };
   };
 

@@ -27,8 +27,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   replays: ["kernel", "database", "store", "webhooks"],
   deliveries: ["kernel", "presets", "database", "store", "webhooks", "replays"],
   keys: ["kernel", "database", "store"],
+  stats: ["kernel", "store", "webhooks"],
   delivery: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],
-  rpc: ["kernel", "webhooks", "events", "event-types", "deliveries", "replays", "keys"],
+  rpc: ["kernel", "webhooks", "events", "event-types", "deliveries", "replays", "keys", "stats"],
   http: ["kernel", "rpc"],
   receiver: ["kernel", "presets", "verify"],
 };

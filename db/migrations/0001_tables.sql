@@ -20,7 +20,7 @@ create table posthorn.locks (
   holder_pid integer,
   holder_start timestamptz
 );
-insert into posthorn.locks (slot) select generate_series(-3, 1023);
+insert into posthorn.locks (slot) select generate_series(-4, 1023);
 
 create table posthorn.keys (
   id uuid primary key,

@@ -132,15 +132,36 @@ create table posthorn.counter_deltas (
   bucket smallint not null default 0,
   webhook_id bigint not null,
   id uuid not null default gen_random_uuid(),
+  minute timestamptz not null, -- in which the attempts ended
+  attempts integer not null,
   delivered integer not null,
   dead integer not null,
+  retried integer not null,
+  failures integer not null,
   last_success_at timestamptz,
   last_failure_at timestamptz,
-  failures integer not null,
   first_failure_at timestamptz,
   died_at timestamptz,
+  tenant text collate "C" not null,
+  latencies integer[], -- the slot of each, see src/queue/latency.ts
   primary key (bucket, webhook_id, id)
 );
+
+-- Statistics: what ended within a minute and within an hour, of each webhook for which something did, and, under 0, of the
+-- tenant as a whole. Of latencies each number is how many times 64, and which slot.
+create table posthorn.stats_minutes (
+  bucket smallint not null default 0,
+  webhook_id bigint not null,
+  at timestamptz not null,
+  attempts bigint not null,
+  delivered bigint not null,
+  dead bigint not null,
+  retried bigint not null,
+  tenant text collate "C" not null,
+  latencies bigint[] not null,
+  primary key (bucket, tenant, webhook_id, at)
+) partition by range (at);
+create table posthorn.stats_hours (like posthorn.stats_minutes including all) partition by range (at);
 
 -- An event that matches more webhooks than fan_out_max: their deliveries are made by workers, a thousand at a time.
 -- webhook_ids are those that the publish matched, sorted; the first `done` of them have their delivery.

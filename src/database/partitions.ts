@@ -7,14 +7,29 @@ import { LOCK } from "./locks.ts";
 
 /**
  * Without a partition for today `publish` fails in the user's own transaction, even while the service is stopped. Each day
- * is also four tables more for whatever reads without naming days, and for a backup: two weeks, not months.
+ * is also six tables more for whatever reads without naming days, and for a backup: two weeks, not months.
  */
 export const PARTITION_DAYS_AHEAD = 14;
 
 /** What a start waits for: the rest is made while the service runs. */
 export const START_DAYS_AHEAD = 2;
 
-const PARTITIONED = ["events", "event_payloads", "finished_deliveries", "attempts"] as const;
+const byId = (at: Date) => lowestUuidAt(at);
+const byTime = (at: Date) => at.toISOString();
+
+/** The tables that have a partition a day, each with what a day's begin is in its key. */
+export const PARTITIONED = {
+  events: byId,
+  event_payloads: byId,
+  finished_deliveries: byId,
+  attempts: byId,
+  stats_minutes: byTime,
+  stats_hours: byTime,
+} as const;
+
+export type PartitionedTable = keyof typeof PARTITIONED;
+
+const TABLES = Object.keys(PARTITIONED) as PartitionedTable[];
 
 /**
  * Makes the missing partitions from yesterday (a clock may step back over midnight) to `daysAhead` days from now,
@@ -38,7 +53,7 @@ export async function makePartitions(
   const statements: string[] = [];
   for (let day = -1; day <= daysAhead; day++) {
     const from = new Date(state.today.getTime() + day * DAY);
-    for (const table of PARTITIONED) {
+    for (const table of TABLES) {
       const name = table + partitionSuffix(from);
       if (!existing.has(name)) statements.push(partitionSql(table, name, from));
     }
@@ -62,13 +77,18 @@ export async function countDaysAhead(client: pg.ClientBase | pg.Pool): Promise<n
        left join pg_catalog.pg_class as c on c.oid = i.inhrelid and c.relkind = 'r'
        group by t.name
      ) as counted`,
-    [PARTITIONED],
+    [TABLES],
   );
   return rows[0]?.days ?? 0;
 }
 
-function partitionSql(table: string, name: string, from: Date): string {
-  const to = new Date(from.getTime() + DAY);
+/** Attaches a table as the partition of a day. */
+export function attachSql(table: PartitionedTable, name: string, from: Date): string {
+  const [begin, end] = [from, new Date(from.getTime() + DAY)].map(PARTITIONED[table]);
+  return `alter table posthorn.${table} attach partition posthorn.${name} for values from ('${begin}') to ('${end}')`;
+}
+
+function partitionSql(table: PartitionedTable, name: string, from: Date): string {
   // Looked for again under the lock, since another process may have been quicker.
   return `
     do $$ begin
@@ -77,7 +97,6 @@ function partitionSql(table: string, name: string, from: Date): string {
         return;
       end if;
       create table if not exists posthorn.${name} (like posthorn.${table} including all);
-      alter table posthorn.${table} attach partition posthorn.${name}
-        for values from ('${lowestUuidAt(from)}') to ('${lowestUuidAt(to)}');
+      ${attachSql(table, name, from)};
     end $$`;
 }

@@ -10,11 +10,11 @@ import { expandSome } from "../queue/expansions.ts";
 import {
   announceDropping,
   announceHealth,
-  foldCounters,
   listFailing,
   setHealth,
   type HealthFacts,
 } from "../queue/health.ts";
+import { FOLD_ROWS_MAX, foldDeltas } from "../queue/fold.ts";
 import { cancelHeldTooLong, park, unpark, unparkTold } from "../queue/hold.ts";
 import { SWEEP_ROWS_MAX } from "../queue/move.ts";
 import { createPlacing } from "../queue/places.ts";
@@ -51,7 +51,8 @@ type Task = {
   name: string;
   everyMs: number;
   quietMs?: number;
-  /** Answers how many rows it moved. */
+  /** Answers how many rows it moved; so many where it has left some. */
+  rowsMax?: number;
   run: () => Promise<number>;
   /** Where a run tells it: how long it is until there is work again. */
   dueInMs?: () => number;
@@ -153,7 +154,13 @@ export function startSweeper(options: {
       run: () => waking(placeRows()),
     },
     sweep("erase", () => eraseLate(pool)),
-    { name: "fold", everyMs: FOLD_MS, quietMs: QUIET_SWEEP_MS, run: () => fold() },
+    {
+      name: "fold",
+      everyMs: FOLD_MS,
+      quietMs: QUIET_SWEEP_MS,
+      rowsMax: FOLD_ROWS_MAX,
+      run: () => fold(),
+    },
     {
       name: "announce",
       everyMs: ANNOUNCE_MS,
@@ -180,7 +187,7 @@ export function startSweeper(options: {
   ];
 
   async function fold(): Promise<number> {
-    const { taken, facts } = await foldCounters(pool);
+    const { taken, facts } = await foldDeltas(pool);
     await judge(facts);
     return taken;
   }
@@ -225,12 +232,12 @@ export function startSweeper(options: {
   }
 
   async function runTask(task: Task): Promise<Next> {
-    const { name, everyMs, quietMs = everyMs, run } = task;
+    const { name, everyMs, quietMs = everyMs, rowsMax = SWEEP_ROWS_MAX, run } = task;
     try {
       const done = await run();
       const now = monotonic();
       if (done > 0) stir();
-      if (done === SWEEP_ROWS_MAX) return { at: now, quietAt: now }; // it has left some for the next, which need not wait
+      if (done === rowsMax) return { at: now, quietAt: now }; // it has left some for the next, which need not wait
       const restMs = Math.max(everyMs, Math.min(quietMs, task.dueInMs?.() ?? quietMs));
       return { at: now + everyMs, quietAt: now + restMs };
     } catch (err) {

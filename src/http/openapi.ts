@@ -44,6 +44,7 @@ const NOUNS: Record<string, string> = {
   deliveries: "Events on their way to webhooks, with every attempt.",
   keys: "API keys: what each may do, for which tenant, and until when.",
   replays: "Sending again what was published, as it goes on.",
+  stats: "What became of deliveries, by time: counts and latencies.",
 };
 
 /** The description of the API as YAML, OpenAPI 3.1. */

@@ -40,6 +40,8 @@ export type ClaimedDelivery = {
   sequence: number;
   /** Null where the webhook has no order; else it is its lane's one head. */
   lane: number | null;
+  /** From when on a first attempt could be made; null where it is none, or waited for an order, a rate or what is live. */
+  startable_at: Date | null;
 };
 
 /** How many deliveries a worker can take, in all and of each webhook. */
@@ -104,7 +106,7 @@ visited as (
   from scan left join lateral (
     select webhook.*, row.*
     from (
-      select w.version, ${PACE} as rate, w.delivery_order, s.proven, s.last_sequence,
+      select w.version, ${PACE} as rate, w.delivery_order, s.proven, s.last_sequence, s.next_send_at as paced_until,
         greatest(s.next_send_at, now()) as next_send_at,
         coalesce(
           ($2::jsonb -> scan.webhook_id::text ->> case when s.proven then 0 else 1 end)::integer,
@@ -176,7 +178,10 @@ claimed as (
   from picked as p
   where d.ctid = p.place_of_row
   returning d.id, d.fence, d.tenant, d.event_id, d.webhook_id, p.version as webhook_version, p.proven,
-    d.attempts_made, d.crashes, d.sequence, d.lane, d.payload_bytes, p.place
+    d.attempts_made, d.crashes, d.sequence, d.lane, d.payload_bytes, p.place,
+    case when d.attempts_made = 0 and d.cause = 'publish' and d.lane is null
+      and (p.rate is null or p.paced_until is null or p.paced_until <= greatest(d.created_at, d.due_at))
+      then greatest(d.created_at, d.due_at) end as startable_at
 )
 select claimed.*, case when row_number() over (order by claimed.place) = 1 then whole.facts end as whole
 from (

@@ -1,4 +1,4 @@
-// What is known of webhooks' health, and its changes: folded from the settles' deltas, judged by the loop, announced once.
+// What is known of webhooks' health, and its changes: judged by the loop from what the fold has added up, announced once.
 import type pg from "pg";
 
 import { storeOwnEvents } from "./own-events.ts";
@@ -22,64 +22,10 @@ export type HealthFacts = {
   released_at: Date | null;
 };
 
-const FACTS = `
+/** In SQL: the facts of counters `c` and webhooks `w`. */
+export const FACTS = `
   select c.webhook_id, w.health, c.failures_in_row, c.failing_since, c.last_failure_at, c.last_success_at, c.died_at,
     w.released_at`;
-
-/**
- * Folds the deltas into the sums, in the webhooks' order, so that two workers can't deadlock. Answers how many deltas it
- * took, and the facts of the webhooks that they speak of and that are not simply well.
- */
-export async function foldCounters(
-  pool: pg.Pool,
-): Promise<{ taken: number; facts: HealthFacts[] }> {
-  const { rows } = await pool.query<{ taken: number } & (HealthFacts | { webhook_id: null })>({
-    name: "fold counters",
-    text: `
-      with taken as (
-        delete from posthorn.counter_deltas where ctid = any (array(
-          select ctid from posthorn.counter_deltas where bucket = 0 limit $1 for update skip locked
-        ))
-        returning *
-      ),
-      run as (
-        select *, max(last_success_at) over (partition by webhook_id) as success_at from taken
-      ),
-      summed as (
-        select webhook_id, sum(delivered) as delivered, sum(dead) as dead, max(last_success_at) as last_success_at,
-          max(last_failure_at) as last_failure_at, max(died_at) as died_at,
-          -- Failures before the last success are over.
-          coalesce(sum(failures) filter (where success_at is null or first_failure_at > success_at), 0) as failures,
-          min(first_failure_at) filter (where success_at is null or first_failure_at > success_at) as first_failure_at
-        from run group by webhook_id
-      ),
-      folded as (
-        insert into posthorn.counters as c
-          (webhook_id, delivered, dead, last_success_at, last_failure_at, failures_in_row, failing_since, died_at)
-        select webhook_id, delivered, dead, last_success_at, last_failure_at, failures, first_failure_at, died_at
-        from summed order by webhook_id
-        on conflict (bucket, webhook_id) do update set
-          delivered = c.delivered + excluded.delivered,
-          dead = c.dead + excluded.dead,
-          last_success_at = greatest(c.last_success_at, excluded.last_success_at),
-          last_failure_at = greatest(c.last_failure_at, excluded.last_failure_at),
-          failures_in_row = excluded.failures_in_row
-            + case when excluded.last_success_at is null then c.failures_in_row else 0 end,
-          failing_since = case when excluded.last_success_at is null
-            then coalesce(c.failing_since, excluded.failing_since) else excluded.failing_since end,
-          died_at = greatest(c.died_at, excluded.died_at)
-        returning *
-      )
-      select facts.*, (select count(*) from taken)::integer as taken
-      from (select) as always
-      left join (
-        ${FACTS} from folded as c join posthorn.webhooks as w on w.webhook_id = c.webhook_id
-        where c.failures_in_row > 0 or w.health <> 'ok'
-      ) as facts on true`,
-    values: [ROWS_MAX],
-  });
-  return { taken: rows[0]?.taken ?? 0, facts: rows.filter((row) => row.webhook_id !== null) };
-}
 
 /**
  * The facts of the webhooks after `after` whose last attempt failed, and that are sent to: for when they were folded and not

@@ -1,13 +1,13 @@
 // Lets go of the days that are past their retention: whole partitions, so that nothing is deleted row by row.
 import type pg from "pg";
 
-import { partsForth } from "../database/days.ts";
 import { LOCK, tryHold } from "../database/locks.ts";
-import { PARTITION_DAYS_AHEAD } from "../database/partitions.ts";
+import { attachSql, PARTITION_DAYS_AHEAD, type PartitionedTable } from "../database/partitions.ts";
 import { DAY, SECOND } from "../kernel/duration.ts";
 import { databaseError } from "../kernel/faults.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
+import { isNeeded, type DayOfTable, type Session } from "./needed-days.ts";
 
 /** Whatever holds a lock for longer is a stranger's open transaction: the next run tries again. */
 const LOCK_WAIT_MS = 2 * SECOND;
@@ -19,8 +19,18 @@ const STATEMENT_MAX_MS = 60 * SECOND;
 const SILENCE_MAX_MS = STATEMENT_MAX_MS + 5 * SECOND; // the server's own limit has passed, and nothing came of it
 
 // Finished deliveries first: an event stays for as long as a delivery can be read that points to it.
-const TABLES = ["attempts", "finished_deliveries", "event_payloads", "events"] as const;
-type Table = (typeof TABLES)[number];
+const TABLES: readonly PartitionedTable[] = [
+  "attempts",
+  "finished_deliveries",
+  "event_payloads",
+  "events",
+  "stats_minutes",
+  "stats_hours",
+];
+type Table = PartitionedTable;
+
+/** For how long there are statistics by the minute; from then on by the hour. */
+export const STATS_MINUTES_D = 2;
 
 export type RetentionOptions = {
   pool: pg.Pool;
@@ -34,13 +44,9 @@ export type RetentionOptions = {
 /** What a run did: the partitions that are gone, and those that somebody's open transaction kept. */
 export type Retired = { dropped: string[]; postponed: string[] };
 
-type Partition = {
-  table: Table;
+type Partition = DayOfTable & {
   name: string;
-  from: string;
-  to: string;
-  /** Behind the last day there may be. */
-  end: string;
+  day: Date;
   state: "attached" | "detaching" | "detached";
   isPast: boolean;
   isMarked: boolean;
@@ -74,10 +80,6 @@ export async function retirePartitions(options: RetentionOptions): Promise<Retir
     ended();
   }
 }
-
-type Session = {
-  query<R extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<R>>;
-};
 
 // Who is told to end does not wait for a database that is silent.
 async function connectUntil(signal: AbortSignal, pool: pg.Pool): Promise<pg.PoolClient> {
@@ -158,10 +160,16 @@ async function listPastRetention(
   return rows.flatMap(({ now, table, day, name, state, is_marked: isMarked }) => {
     const from = new Date(day.replace(/(....)(..)(..)/, "$1-$2-$3T00:00:00Z"));
     const to = new Date(from.getTime() + DAY);
-    const days = table === "event_payloads" ? payloadRetentionD : retentionD;
+    const own = { event_payloads: payloadRetentionD, stats_minutes: STATS_MINUTES_D };
+    const days = table in own ? own[table as keyof typeof own] : retentionD;
     const isPast = to.getTime() <= now.getTime() - days * DAY;
     const end = new Date(now.getTime() + (PARTITION_DAYS_AHEAD + 2) * DAY);
-    const span = { from: lowestUuidAt(from), to: lowestUuidAt(to), end: lowestUuidAt(end) };
+    const span = {
+      day: from,
+      from: lowestUuidAt(from),
+      to: lowestUuidAt(to),
+      end: lowestUuidAt(end),
+    };
     const isOurs = state === "detaching" || isMarked || (state === "attached" && isPast);
     return isOurs ? [{ table, name, state, isPast, isMarked, ...span }] : [];
   });
@@ -198,9 +206,9 @@ async function retireOne(client: Session, partition: Partition): Promise<boolean
 
 // An erasure meanwhile did not find what this day holds: whatever was erased since the day ended is looked at again. All
 // or nothing: statements sent together are one transaction.
-async function attach(client: Session, { table, name, from, to }: Partition): Promise<void> {
+async function attach(client: Session, { table, name, day, to }: Partition): Promise<void> {
   await client.query(
-    `alter table posthorn.${table} attach partition posthorn.${name} for values from ('${from}') to ('${to}');
+    `${attachSql(table, name, day)};
      comment on table posthorn.${name} is null;
      update posthorn.erasures set look_at = now()
      where event_id < '${to}' and posthorn.lowest_uuid_at(erased_at) >= '${to}'`,
@@ -234,55 +242,4 @@ async function detach(client: Session, { table, name }: Partition): Promise<void
       await client.query(`set lock_timeout = ${LOCK_WAIT_MS}`);
     }
   }
-}
-
-// What is not sent yet, or not yet fanned out, needs its event and payload; and, so that its story stays whole, the attempts and the finished
-// deliveries of that event. Each is a look into an index for a span of a day.
-const PENDING_EVENT = `exists (
-  select from posthorn.deliveries as d where d.bucket = 0 and d.event_id >= $1 and d.event_id < $2) or exists (
-  select from posthorn.expansions as x where x.bucket = 0 and x.event_id >= $1 and x.event_id < $2)`;
-
-// A delivery that ends is kept under its own id, which a retry, a replay or a late fan-out made on a later day than its
-// event's: without that day's partition it could never end. By the webhooks, since by id alone no index leads to it.
-const PENDING_OF_DAY = `exists (
-    select from posthorn.webhooks as w
-    where exists (
-      select from posthorn.deliveries as d
-      where d.bucket = 0 and d.webhook_id = w.webhook_id and d.webhook_id > 0 and d.id >= $1 and d.id < $2
-      offset 0
-    ))`;
-
-const NEEDED: Record<Table, string> = {
-  events: PENDING_EVENT, // and what is finished of them, which is looked at after it
-  event_payloads: PENDING_EVENT,
-  attempts: `${PENDING_EVENT} or exists (
-    select from posthorn.deliveries as d
-    join posthorn.attempts as a on a.bucket = d.bucket and a.delivery_id = d.id and a.id >= $1 and a.id < $2
-    where d.bucket = 0 and d.event_id < $2)`,
-  finished_deliveries: `${PENDING_EVENT} or exists (
-    select from posthorn.deliveries as d
-    join posthorn.finished_deliveries as f
-      on f.bucket = d.bucket and f.event_id = d.event_id and f.id >= $1 and f.id < $2
-    where d.bucket = 0 and d.event_id < $2) or ${PENDING_OF_DAY}`,
-};
-
-async function isNeeded(client: Session, partition: Partition): Promise<boolean> {
-  const { table, from, to } = partition;
-  if (await isTrue(client, NEEDED[table], [from, to])) return true;
-  return table === "events" && (await isFinishedLater(client, partition));
-}
-
-// An event's finished deliveries stand on any day since its own. What was pending before is finished by now, or still pending.
-async function isFinishedLater(client: Session, { from, to, end }: Partition): Promise<boolean> {
-  const finished = `exists (
-    select from posthorn.finished_deliveries as f
-    where f.bucket = 0 and f.event_id >= $1 and f.event_id < $2 and f.id >= $3 and f.id < $4)`;
-  for (const part of partsForth({ from, until: end }))
-    if (await isTrue(client, finished, [from, to, part.from, part.until])) return true;
-  return false;
-}
-
-async function isTrue(client: Session, condition: string, values: unknown[]): Promise<boolean> {
-  const { rows } = await client.query<{ is: boolean }>(`select ${condition} as is`, values);
-  return rows[0]?.is === true;
 }

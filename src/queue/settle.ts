@@ -4,6 +4,7 @@ import type pg from "pg";
 import { attemptUuid } from "../kernel/ids.ts";
 import { plainArray } from "../database/array-literal.ts";
 import type { ClaimedDelivery } from "./claim.ts";
+import { slotSql } from "./latency.ts";
 
 /** What an attempt leaves behind for the audit. */
 export type AttemptRecord = {
@@ -44,22 +45,25 @@ const RECEIVERS_REASONS = "'{dns,connect,tls,timeout,status,redirect}'::text[]";
 // stays as it is now, and the attempt is recorded all the same, for it did happen.
 const SETTLE = `
 with outcome as (
-  select * from unnest(
+  select *, at + duration_ms * interval '1 millisecond' as ended_at from unnest(
     $1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::bigint[], $7::uuid[],
     $8::smallint[], $9::timestamptz[], $10::integer[], $11::text[], $12::integer[], $13::text[], $14::smallint[],
-    $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[], $24::boolean[], $25::timestamptz[]
+    $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[], $24::boolean[], $25::timestamptz[],
+    $27::timestamptz[]
   ) as o (
     id, fence, verdict, due_at, tenant, webhook_id, webhook_version,
     number, at, duration_ms, worker, key_version, address, status,
-    reason, error, body_sha256, response_headers, response_body, attempt_id, is_held, resent_at
+    reason, error, body_sha256, response_headers, response_body, attempt_id, is_held, resent_at, startable_at
   )
 ),
--- By the primary key, row by row, whatever the planner thinks of an empty queue: decision 0007.
+-- By the primary key, row by row, whatever the planner thinks of an empty queue: decision 0007. One that waits by this very
+-- attempt is not found again: a settle that is repeated counts nothing twice.
 found as materialized (
   select o.*, row.place_of_row, coalesce(w.version <> o.webhook_version, false) as is_outdated from outcome as o
   cross join lateral (
     select d.ctid as place_of_row from posthorn.deliveries as d
     where d.bucket = 0 and d.tenant = o.tenant and d.id = o.id and d.fence = o.fence
+      and d.attempts_made < o.number
     offset 0
   ) as row
   left join lateral (
@@ -70,7 +74,7 @@ gone as (
   delete from posthorn.deliveries as d using found as o
   where d.ctid = o.place_of_row and d.fence = o.fence and o.verdict <> 'retry'
   returning d.tenant, d.id, d.event_id, d.webhook_id, d.sequence, d.created_at, d.cause,
-    o.number, o.verdict, o.reason, o.at, o.at + o.duration_ms * interval '1 millisecond' as finished_at
+    o.number, o.verdict, o.reason, o.at, o.ended_at as finished_at, o.startable_at
 ),
 kept as (
   update posthorn.deliveries as d
@@ -80,6 +84,7 @@ kept as (
     attempts_made = o.number, crashes = 0, locked_until = null
   from found as o
   where d.ctid = o.place_of_row and d.fence = o.fence and o.verdict = 'retry'
+  returning d.tenant, d.webhook_id, o.at, o.ended_at, o.startable_at
 ),
 finished as (
   insert into posthorn.finished_deliveries
@@ -87,31 +92,59 @@ finished as (
   select tenant, id, event_id, webhook_id, sequence, created_at, cause, number, verdict,
     case when verdict = 'dead' then reason end, finished_at
   from gone
-),
+)`;
+
+// The id follows from the lease: a settle that is repeated because its answer was lost records nothing twice.
+const RECORD = `,
+happened as (
+  insert into posthorn.attempts
+    (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address,
+     status, reason, error, body_sha256, response_headers, response_body, resent_at)
+  select attempt_id, tenant, id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version,
+    address, status, reason, error, decode(body_sha256, 'hex'), response_headers::json, response_body, resent_at
+  from outcome
+  on conflict do nothing
+  returning tenant, webhook_id, at, at + duration_ms * interval '1 millisecond' as ended_at, duration_ms, reason
+)`;
+
+const LEAVE_UNRECORDED = `,
+happened as (select tenant, webhook_id, at, ended_at, duration_ms, reason from outcome)`;
+
+const STARTED = slotSql("start", "extract(epoch from at - startable_at) * 1000");
+
+// Health, totals and statistics go by what was written.
+const LEARN = `,
 -- Only what the receiver answered, or failed to, tells of its health; not our own keys, schemas and rules.
 answered as (
-  select *, verdict = 'delivered' as is_success, coalesce(reason = any (${RECEIVERS_REASONS}), false) as is_failure,
-    max(at) filter (where verdict = 'delivered') over (partition by webhook_id) as success_at
-  from outcome
+  select *, reason is null as is_success, coalesce(reason = any (${RECEIVERS_REASONS}), false) as is_failure,
+    max(at) filter (where reason is null) over (partition by webhook_id) as success_at
+  from happened
 ),
--- Added up rather than joined: a join of the two would be a nested loop, since the worker's plans are pinned.
+-- Added up rather than joined: a join of the three would be a nested loop, since the worker's plans are pinned.
 learned as (
-  select webhook_id, 0 as delivered, 0 as dead,
+  select tenant, webhook_id, ended_at, 1 as attempts, 0 as delivered, 0 as dead, 0 as retried,
+    case when is_success or is_failure then ${slotSql("attempt", "duration_ms")} end as latency,
     case when is_success then at end as success_at, case when not is_success then at end as failure_at,
     case when is_failure and at >= coalesce(success_at, at) then at end as failed_since, null::timestamptz as died_at
   from answered
   union all
-  select webhook_id, case when verdict = 'delivered' then 1 else 0 end, case when verdict = 'dead' then 1 else 0 end,
+  select tenant, webhook_id, finished_at, 0, case when verdict = 'delivered' then 1 else 0 end,
+    case when verdict = 'dead' then 1 else 0 end, 0, ${STARTED},
     null, null, null, case when verdict = 'dead' and reason = any (${RECEIVERS_REASONS}) then at end
   from gone
+  union all
+  select tenant, webhook_id, ended_at, 0, 0, 0, 1, ${STARTED}, null, null, null, null
+  from kept
 ),
 counted as (
   insert into posthorn.counter_deltas
-    (webhook_id, delivered, dead, last_success_at, last_failure_at, failures, first_failure_at, died_at)
-  select webhook_id, sum(delivered), sum(dead), max(success_at), max(failure_at), count(failed_since), min(failed_since),
-    max(died_at)
+    (tenant, webhook_id, minute, attempts, delivered, dead, retried, latencies,
+     last_success_at, last_failure_at, failures, first_failure_at, died_at)
+  select tenant, webhook_id, date_trunc('minute', ended_at), sum(attempts), sum(delivered), sum(dead), sum(retried),
+    array_agg(latency) filter (where latency is not null),
+    max(success_at), max(failure_at), count(failed_since), min(failed_since), max(died_at)
   from learned
-  group by webhook_id
+  group by tenant, webhook_id, date_trunc('minute', ended_at)
 ),
 -- Given and so locked in one order: two workers never wait for each other in a ring.
 -- A change that commits while its row is waited for is seen: then what older versions have shown is not learned.
@@ -129,18 +162,6 @@ taught as (
   update posthorn.webhook_states as s
   set proven = coalesce(k.proven, s.proven), not_before = greatest(s.not_before, k.not_before)
   from known as k where s.bucket = k.bucket and s.webhook_id = k.webhook_id
-)`;
-
-// The id follows from the lease: a settle that is repeated because its answer was lost records nothing twice.
-const RECORD = `,
-recorded as (
-  insert into posthorn.attempts
-    (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address,
-     status, reason, error, body_sha256, response_headers, response_body, resent_at)
-  select attempt_id, tenant, id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version,
-    address, status, reason, error, decode(body_sha256, 'hex'), response_headers::json, response_body, resent_at
-  from outcome
-  on conflict do nothing
 )`;
 
 const ANSWER_DEAD = `
@@ -182,7 +203,7 @@ export async function settle(
   const lessons = lessonsOf(settlements);
   const { rows } = await client.query<DeadDelivery>({
     name: recorded ? "settle" : "settle unrecorded",
-    text: SETTLE + (recorded ? RECORD : "") + ANSWER_DEAD,
+    text: SETTLE + (recorded ? RECORD : LEAVE_UNRECORDED) + LEARN + ANSWER_DEAD,
     values: [
       plain((s) => s.delivery.id),
       plain((s) => s.delivery.fence),
@@ -210,6 +231,7 @@ export async function settle(
       plain((s) => isGone(s) && disabled.has(s.delivery.webhook_id)),
       plain((s) => s.attempt.resentAt),
       lessons.map(({ version }) => version),
+      plain((s) => s.delivery.startable_at),
     ],
   });
   return rows;

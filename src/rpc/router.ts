@@ -6,6 +6,7 @@ import { eventTypesRouter } from "./event-types.ts";
 import { eventsRouter } from "./events.ts";
 import { keysRouter } from "./keys.ts";
 import { replaysRouter } from "./replays.ts";
+import { statsRouter } from "./stats.ts";
 import { router, type OperationMeta } from "./trpc.ts";
 import { webhooksRouter } from "./webhooks.ts";
 
@@ -16,6 +17,7 @@ export const appRouter = router({
   deliveries: deliveriesRouter,
   keys: keysRouter,
   replays: replaysRouter,
+  stats: statsRouter,
 });
 
 export type AppRouter = typeof appRouter;

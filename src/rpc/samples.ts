@@ -1,4 +1,5 @@
 // The values that the operations' examples share.
+import { LATENCY_BOUNDS_MS, LATENCY_SLOTS } from "../kernel/latency.ts";
 import { userAgent } from "../kernel/request-headers.ts";
 import { VERSION } from "../kernel/version.ts";
 
@@ -122,6 +123,38 @@ const replay = {
   finished_at: null,
 };
 
+const latency = (slots: Record<number, number>, [p50_ms, p95_ms, p99_ms]: readonly number[]) => ({
+  p50_ms,
+  p95_ms,
+  p99_ms,
+  counts: Array.from({ length: LATENCY_SLOTS }, (_, slot) => slots[slot] ?? 0),
+});
+const sums = {
+  attempts: 124,
+  delivered: 120,
+  retried: 3,
+  dead: 1,
+  attempt_latency: latency({ 10: 100, 11: 20, 12: 4 }, [38.1, 53.8, 76.1]),
+  start_latency: latency({ 4: 115, 5: 6 }, [4.8, 4.8, 6.7]),
+};
+const stats = {
+  frame: {
+    since: "2026-01-31T12:00:00.000Z",
+    until: "2026-01-31T13:00:00.000Z",
+    bucket_s: 3_600,
+    latency_error: 0.19,
+    latency_bounds_ms: LATENCY_BOUNDS_MS.map((ms) => Math.round(ms * 100) / 100),
+  },
+  totals: sums,
+  bucket: { at: "2026-01-31T12:00:00.000Z", ...sums },
+  point: {
+    at: "2026-01-31T12:00:00.000Z",
+    ...sums,
+    attempt_latency: { p50_ms: 38.1, p95_ms: 53.8, p99_ms: 76.1 },
+    start_latency: { p50_ms: 4.8, p95_ms: 4.8, p99_ms: 6.7 },
+  },
+};
+
 const page = <T>(item: T) => ({
   data: [item],
   pagination_data: { next_cursor: null, previous_cursor: null, total: null },
@@ -137,5 +170,6 @@ export const samples = {
   eventType,
   key,
   replay,
+  stats,
   page,
 };

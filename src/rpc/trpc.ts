@@ -7,6 +7,7 @@ import { PosthornError, type ErrorCode } from "../kernel/errors.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import type { KeysContext } from "../keys/operations.ts";
 import type { ReplaysContext } from "../replays/operations.ts";
+import type { StatsContext } from "../stats/operations.ts";
 import type { WebhooksContext } from "../webhooks/operations.ts";
 import type { TestContext } from "../webhooks/send-test.ts";
 import { asTrpcError, callerError } from "./errors.ts";
@@ -24,6 +25,7 @@ export type Context = {
   deliveries: DeliveriesContext;
   keys: KeysContext;
   replays: ReplaysContext;
+  stats: StatsContext;
 };
 
 /** What is said of an operation beside its schemas; openapi.yaml and the POST face are made from it. */

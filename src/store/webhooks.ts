@@ -42,6 +42,22 @@ export function findWebhookById(db: Db, webhookId: number): Promise<WebhookRow |
     .executeTakeFirst();
 }
 
+/** The internal ids of those that live of the given webhooks, by their public ones. */
+export async function findWebhookIds(
+  db: Db,
+  tenant: string,
+  ids: readonly string[],
+): Promise<Map<string, number>> {
+  const rows = await db
+    .selectFrom("posthorn.webhooks")
+    .select(["id", "webhook_id"])
+    .where("tenant", "=", tenant)
+    .where("id", "in", ids)
+    .where("deleted_at", "is", null)
+    .execute();
+  return new Map(rows.map(({ id, webhook_id }) => [id, webhook_id]));
+}
+
 /** The webhooks that claimed deliveries go to. */
 export function loadWebhooks(db: Db, webhookIds: readonly number[]): Promise<WebhookRow[]> {
   return db

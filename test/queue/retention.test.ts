@@ -14,13 +14,14 @@ import { connect, type Connection } from "../../src/database/connect.ts";
 import { eraseLate } from "../../src/store/erase.ts";
 import { queueMatches } from "../../src/store/replay-queue.ts";
 import { horizonAt } from "../../src/store/replays.ts";
-import { makePartitions } from "../../src/database/partitions.ts";
+import { attachSql, makePartitions, type PartitionedTable } from "../../src/database/partitions.ts";
 import { retirePartitions } from "../../src/queue/retention.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { createTestDatabase } from "../helpers/database.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
-const TABLES = ["attempts", "event_payloads", "events", "finished_deliveries"];
+const TABLES: PartitionedTable[] = ["attempts", "event_payloads", "events", "finished_deliveries"];
+const STATISTICS: PartitionedTable[] = ["stats_hours", "stats_minutes"];
 
 let service: TestService; // an api alone: nothing moves but by the tests
 let connection: Connection;
@@ -67,14 +68,14 @@ const dayBefore = (daysAgo: number) => {
 };
 
 /** Makes the partitions of a day gone by. */
-const makeDay = async (daysAgo: number) => {
+const makeDay = async (daysAgo: number, tables = TABLES) => {
   const { from, suffix } = dayBefore(daysAgo);
-  for (const table of TABLES)
+  for (const table of tables) {
+    const name = `${table}_p${suffix}`;
     await rows(`
-      create table posthorn.${table}_p${suffix} (like posthorn.${table} including all);
-      alter table posthorn.${table} attach partition posthorn.${table}_p${suffix}
-        for values from (posthorn.lowest_uuid_at('${from.toISOString()}'))
-        to (posthorn.lowest_uuid_at('${new Date(from.getTime() + DAY).toISOString()}'))`);
+      create table posthorn.${name} (like posthorn.${table} including all);
+      ${attachSql(table, name, from)}`);
+  }
 };
 const daysLeft = async (daysAgo: number) =>
   (
@@ -122,7 +123,14 @@ test("whole days past the retention go, payloads after their own, and younger da
   // Of this day the evening is not 30 days ago.
   expect(await daysLeft(30)).toEqual(["attempts", "events", "finished_deliveries"]);
   expect(await daysLeft(8)).toEqual(["attempts", "events", "finished_deliveries"]);
-  expect(await daysLeft(0)).toEqual(TABLES);
+  expect(await daysLeft(0)).toEqual([...TABLES, ...STATISTICS]);
+});
+
+test("statistics by the minute go after two days, those by the hour with the rest", async () => {
+  for (const day of [2, 3, 30, 31]) await makeDay(day, STATISTICS);
+  await retire(30, 30);
+  const left = [2, 3, 30, 31].map(daysLeft);
+  expect(await Promise.all(left)).toEqual([STATISTICS, ["stats_hours"], ["stats_hours"], []]);
 });
 
 test("the day of an event with a pending delivery stays whole, until that has ended", async () => {

@@ -1,0 +1,81 @@
+// Statistics as they are read: rows by the minute or by the hour that the fold has written, added up to buckets of time.
+import { sql } from "kysely";
+
+import type { Db } from "../database/connect.ts";
+import { partsForth } from "../database/days.ts";
+import { DAY, HOUR, SECOND } from "../kernel/duration.ts";
+import { lowestUuidAt, timeOfUuid } from "../kernel/ids.ts";
+import { readLatencies, type Latencies } from "../queue/latency.ts";
+import { STATS_MINUTES_D } from "../queue/retention.ts";
+import { BUCKET } from "./tenant.ts";
+
+/** Under which the sum over all webhooks of a tenant is kept, those deleted too. */
+export const WHOLE_TENANT = 0;
+
+/** For how long what is shorter than an hour can be told apart. */
+export const MINUTES_KEPT_MS = STATS_MINUTES_D * DAY;
+
+/** What ended in a bucket of time, of a webhook or of the whole tenant. */
+export type StatsRow = Latencies & {
+  webhook_id: number;
+  at: Date;
+  attempts: number;
+  delivered: number;
+  dead: number;
+  retried: number;
+};
+
+/** Whole buckets of `bucketS` seconds: `since` included, `until` not. */
+export type StatsSpan = { since: Date; until: Date; bucketS: number };
+
+/** The time by the one clock that all processes share. */
+export async function readNow(db: Db): Promise<Date> {
+  const { rows } = await sql<{ now: Date }>`select now() as now`.execute(db);
+  if (!rows[0]) throw new Error("the database's clock answered nothing");
+  return rows[0].now;
+}
+
+/** The buckets in which something ended, by webhook and time. */
+export async function readStats(
+  db: Db,
+  tenant: string,
+  webhookIds: readonly number[],
+  span: StatsSpan,
+): Promise<StatsRow[]> {
+  const rows: StatsRow[] = [];
+  for (const part of daysOf(span)) {
+    const ofPart = await readPart(db, tenant, webhookIds, { ...part, bucketS: span.bucketS });
+    rows.push(...ofPart);
+  }
+  return rows;
+}
+
+// A bucket is at most a day, and parts are whole days: none is in two parts.
+async function readPart(
+  db: Db,
+  tenant: string,
+  webhookIds: readonly number[],
+  { since, until, bucketS }: StatsSpan,
+): Promise<StatsRow[]> {
+  const table = sql.table(`posthorn.stats_${bucketS * SECOND < HOUR ? "minutes" : "hours"}`);
+  const { rows } = await sql<Omit<StatsRow, keyof Latencies> & { latencies: string }>`
+    select webhook_id, date_bin(${bucketS} * interval '1 second', at, 'epoch') as at,
+      sum(attempts)::bigint as attempts, sum(delivered)::bigint as delivered, sum(dead)::bigint as dead,
+      sum(retried)::bigint as retried, string_agg(nullif(array_to_string(latencies, ','), ''), ',') as latencies
+    from ${table}
+    where bucket = ${BUCKET} and tenant = ${tenant} and webhook_id = any (${webhookIds}::bigint[])
+      and at >= ${since} and at < ${until}
+    group by 1, 2 order by 1, 2`.execute(db);
+  return rows.map(({ latencies, ...row }) => ({
+    ...row,
+    ...readLatencies(latencies ? latencies.split(",").map(Number) : []),
+  }));
+}
+
+function daysOf({ since, until }: StatsSpan): { since: Date; until: Date }[] {
+  const ids = { from: lowestUuidAt(since), until: lowestUuidAt(until) };
+  return partsForth(ids).map((part) => ({
+    since: timeOfUuid(part.from),
+    until: timeOfUuid(part.until),
+  }));
+}
