@@ -62,6 +62,8 @@ create table posthorn.deliveries (
   state smallint not null,
   attempts_made smallint default 0 not null,
   crashes smallint default 0 not null,
+  last_status smallint,
+  last_duration_ms integer,
   payload_bytes integer not null,
   id uuid not null,
   event_id uuid not null,
@@ -72,8 +74,10 @@ create table posthorn.deliveries (
   sequence bigint,
   lane bigint,
   created_at timestamp with time zone not null,
+  last_at timestamp with time zone,
   tenant text collate "C" not null,
   cause text not null,
+  last_reason text,
   constraint deliveries_pkey PRIMARY KEY (bucket, tenant, id)
 ) with (
   fillfactor=70,
@@ -153,6 +157,8 @@ create table posthorn.expansions (
 create table posthorn.finished_deliveries (
   bucket smallint default 0 not null,
   attempts_made smallint not null,
+  last_status smallint,
+  last_duration_ms integer,
   tenant text collate "C" not null,
   id uuid not null,
   event_id uuid not null,
@@ -160,9 +166,11 @@ create table posthorn.finished_deliveries (
   sequence bigint,
   created_at timestamp with time zone not null,
   finished_at timestamp with time zone not null,
+  last_at timestamp with time zone,
   cause text not null,
   status text not null,
   reason text,
+  last_reason text,
   constraint finished_deliveries_pkey PRIMARY KEY (bucket, tenant, id),
   constraint finished_deliveries_status_check CHECK ((status = ANY (ARRAY['delivered'::text, 'dead'::text, 'cancelled'::text])))
 ) partition by RANGE (id);
@@ -1049,8 +1057,10 @@ begin
   ),
   finished as (
     insert into posthorn.finished_deliveries
-      (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
-    select g.tenant, g.id, g.event_id, g.webhook_id, g.sequence, g.created_at, g.cause, g.attempts_made, 'cancelled',
+      (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, last_at, last_status, last_reason,
+       last_duration_ms, status, reason, finished_at)
+    select g.tenant, g.id, g.event_id, g.webhook_id, g.sequence, g.created_at, g.cause, g.attempts_made, g.last_at,
+      g.last_status, g.last_reason, g.last_duration_ms, 'cancelled',
       coalesce(end_reason, 'unsubscribed'), now()
     from gone as g
   ),
@@ -1500,6 +1510,10 @@ create view posthorn.all_deliveries as
     d.created_at,
     NULL::timestamp with time zone AS finished_at,
     NULL::text AS reason,
+    d.last_at,
+    d.last_status,
+    d.last_reason,
+    d.last_duration_ms,
     d.state,
     d.due_at,
     d.locked_until
@@ -1519,6 +1533,10 @@ UNION ALL
     f.created_at,
     f.finished_at,
     f.reason,
+    f.last_at,
+    f.last_status,
+    f.last_reason,
+    f.last_duration_ms,
     NULL::smallint AS state,
     NULL::timestamp with time zone AS due_at,
     NULL::timestamp with time zone AS locked_until
@@ -1558,7 +1576,14 @@ create view posthorn.v_deliveries as
            FROM posthorn.deliveries first
           WHERE ((first.bucket = 0) AND (first.state = 0) AND (first.webhook_id = d.webhook_id))
           ORDER BY first.due_at, first.id
-         LIMIT 1)) AS waiting_for
+         LIMIT 1)) AS waiting_for,
+    w.name AS webhook_name,
+    e.channel,
+    d.sequence,
+    d.last_at,
+    d.last_status,
+    d.last_reason,
+    d.last_duration_ms
    FROM (((posthorn.all_deliveries d
      JOIN posthorn.webhooks w ON ((w.webhook_id = d.webhook_id)))
      LEFT JOIN posthorn.webhook_states s ON (((s.bucket = 0) AND (s.webhook_id = d.webhook_id))))

@@ -37,11 +37,14 @@ create index webhook_states_unplaced on posthorn.webhook_states (bucket, webhook
 -- due_at of a parked row is when it became held. A queued one is behind another delivery of its lane, and in no index that
 -- the claim reads; a lane's head, the one delivery of it that is ready or waiting, is made so by advance_lanes alone.
 -- The lease (locked_until, fence) is in no index and no predicate, so that a claim is a HOT update.
+-- last_*: its last attempt, of one that has failed; null before, so that they cost nothing.
 create table posthorn.deliveries (
   bucket smallint not null default 0,
   state smallint not null,
   attempts_made smallint not null default 0,
   crashes smallint not null default 0,
+  last_status smallint,
+  last_duration_ms integer,
   payload_bytes integer not null,
   id uuid not null,
   event_id uuid not null,
@@ -52,8 +55,10 @@ create table posthorn.deliveries (
   sequence bigint,
   lane bigint,
   created_at timestamptz not null,
+  last_at timestamptz,
   tenant text collate "C" not null,
   cause text not null,
+  last_reason text,
   primary key (bucket, tenant, id)
 ) with (
   fillfactor = 70,
@@ -71,9 +76,13 @@ create index deliveries_webhook on posthorn.deliveries (bucket, webhook_id, id) 
 create index deliveries_event on posthorn.deliveries (bucket, event_id, webhook_id)
   where event_id > '00000000-0000-0000-0000-000000000000';
 
+-- last_*: its last attempt, so that no list has to look for one; null where none was made. What ended while an attempt was
+-- under way ended without it.
 create table posthorn.finished_deliveries (
   bucket smallint not null default 0,
   attempts_made smallint not null,
+  last_status smallint,
+  last_duration_ms integer,
   tenant text collate "C" not null,
   id uuid not null,
   event_id uuid not null,
@@ -81,9 +90,11 @@ create table posthorn.finished_deliveries (
   sequence bigint,
   created_at timestamptz not null,
   finished_at timestamptz not null,
+  last_at timestamptz,
   cause text not null,
   status text not null check (status in ('delivered', 'dead', 'cancelled')),
   reason text,
+  last_reason text,
   primary key (bucket, tenant, id)
 ) partition by range (id);
 create index finished_deliveries_webhook on posthorn.finished_deliveries (bucket, webhook_id, id);

@@ -201,8 +201,10 @@ begin
   ),
   finished as (
     insert into posthorn.finished_deliveries
-      (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
-    select g.tenant, g.id, g.event_id, g.webhook_id, g.sequence, g.created_at, g.cause, g.attempts_made, 'cancelled',
+      (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, last_at, last_status, last_reason,
+       last_duration_ms, status, reason, finished_at)
+    select g.tenant, g.id, g.event_id, g.webhook_id, g.sequence, g.created_at, g.cause, g.attempts_made, g.last_at,
+      g.last_status, g.last_reason, g.last_duration_ms, 'cancelled',
       coalesce(end_reason, 'unsubscribed'), now()
     from gone as g
   ),

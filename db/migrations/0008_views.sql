@@ -40,13 +40,13 @@ end;
 create view posthorn.all_deliveries as
   select true as is_pending, d.bucket, d.tenant, d.id, d.event_id, d.webhook_id, d.cause, 'pending'::text as status,
     d.attempts_made, d.sequence, d.created_at, null::timestamptz as finished_at, null::text as reason,
-    d.state, d.due_at, d.locked_until
+    d.last_at, d.last_status, d.last_reason, d.last_duration_ms, d.state, d.due_at, d.locked_until
   from posthorn.deliveries as d
   where d.webhook_id > 0 and d.event_id > '00000000-0000-0000-0000-000000000000'
   union all
   select false, f.bucket, f.tenant, f.id, f.event_id, f.webhook_id, f.cause, f.status,
     f.attempts_made, f.sequence, f.created_at, f.finished_at, f.reason,
-    null::smallint, null::timestamptz, null::timestamptz
+    f.last_at, f.last_status, f.last_reason, f.last_duration_ms, null::smallint, null::timestamptz, null::timestamptz
   from posthorn.finished_deliveries as f;
 
 create view posthorn.v_events as
@@ -67,7 +67,8 @@ create view posthorn.v_deliveries as
         where first.bucket = 0 and first.state = 0 and first.webhook_id = d.webhook_id
         order by first.due_at, first.id limit 1
       )
-    ) as waiting_for
+    ) as waiting_for,
+    w.name as webhook_name, e.channel, d.sequence, d.last_at, d.last_status, d.last_reason, d.last_duration_ms
   from posthorn.all_deliveries as d
   join posthorn.webhooks as w on w.webhook_id = d.webhook_id
   left join posthorn.webhook_states as s on s.bucket = 0 and s.webhook_id = d.webhook_id

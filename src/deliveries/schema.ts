@@ -65,16 +65,33 @@ export const attempt = z
   })
   .meta({ id: "Attempt" });
 
+const lastAttempt = z.object({
+  at: instant,
+  status: z.int().nullable(),
+  reason,
+  duration_ms: z.int(),
+});
+
 export const delivery = z
   .object({
     id: z.string(),
     event_id: z.string(),
     webhook_id: z.uuid(),
+    webhook_name: z.string().nullable().meta({ description: "What the webhook is called now." }),
     type: z.string(),
+    channel: z.string().nullable(),
+    sequence: z
+      .int()
+      .nullable()
+      .meta({ description: "As in `Webhook-Sequence`; null until it is first sent." }),
     status,
     cause: z.enum(["publish", "retry", "replay", "reconcile"]),
     attempts_made: z.int(),
     next_attempt_at: instant.nullable(),
+    last_attempt: lastAttempt.nullable().meta({
+      description:
+        "Null before the first. One that was under way when its delivery was cancelled is told by deliveries.info alone.",
+    }),
     waiting_for: z.enum(["retry", "rate", "order", "paused", "disabled", "cap"]).nullable().meta({
       description:
         "What holds a pending delivery; null where it is due, or in flight. `cap`: it is due, and others of its webhook that go first are in flight.",
@@ -100,7 +117,12 @@ export const deliveryIdInput = request({ id: idInput("dlv") }).meta({ id: "Deliv
 export const listDeliveriesInput = request({
   webhook_id: webhookIdInput.optional(),
   event_id: idInput("evt").optional(),
-  status: status.optional(),
+  status: z
+    .union([status, z.array(status).min(1).max(status.options.length)])
+    .transform((one) => (Array.isArray(one) ? one : [one]))
+    .optional()
+    .meta({ description: "One, or several: those of any of them." }),
+  reason: z.enum(REASONS).optional().meta({ description: "Why it ended undelivered." }),
   ...spanInput,
   ...pageInput,
 })

@@ -1,6 +1,7 @@
 // Rows follow their webhook's state: what is paused, disabled or told to wait is parked, and comes back from there.
 import type pg from "pg";
 
+import { cancelGone } from "./cancelled.ts";
 import { move, webhooksWith } from "./move.ts";
 
 /** A statement's head: the webhooks that have parked rows, as `having_rows`. */
@@ -127,10 +128,7 @@ export function cancelHeldTooLong(pool: pg.Pool, holdH: number): Promise<number>
        where d.ctid = o.place_of_row
        returning d.*
      )
-     insert into posthorn.finished_deliveries
-       (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
-     select tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, 'cancelled', 'held_too_long', now()
-     from gone`,
+     ${cancelGone("held_too_long")}`,
     holdH,
   );
 }

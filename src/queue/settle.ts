@@ -74,23 +74,25 @@ gone as (
   delete from posthorn.deliveries as d using found as o
   where d.ctid = o.place_of_row and d.fence = o.fence and o.verdict <> 'retry'
   returning d.tenant, d.id, d.event_id, d.webhook_id, d.sequence, d.created_at, d.cause,
-    o.number, o.verdict, o.reason, o.at, o.ended_at as finished_at, o.startable_at
+    o.number, o.verdict, o.reason, o.at, o.status, o.duration_ms, o.ended_at as finished_at, o.startable_at
 ),
 kept as (
   update posthorn.deliveries as d
   -- Where a 410 disables the webhook, what it was the answer to is held with the rest, that step spent.
   -- What failed by an older version is due at once by the new one.
   set state = case when o.is_held then 2 else 1 end, due_at = case when o.is_held or o.is_outdated then o.at else o.due_at end,
-    attempts_made = o.number, crashes = 0, locked_until = null
+    attempts_made = o.number, crashes = 0, locked_until = null,
+    last_at = o.at, last_status = o.status, last_reason = o.reason, last_duration_ms = o.duration_ms
   from found as o
   where d.ctid = o.place_of_row and d.fence = o.fence and o.verdict = 'retry'
   returning d.tenant, d.webhook_id, o.at, o.ended_at, o.startable_at
 ),
 finished as (
   insert into posthorn.finished_deliveries
-    (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
-  select tenant, id, event_id, webhook_id, sequence, created_at, cause, number, verdict,
-    case when verdict = 'dead' then reason end, finished_at
+    (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, last_at, last_status, last_reason,
+     last_duration_ms, status, reason, finished_at)
+  select tenant, id, event_id, webhook_id, sequence, created_at, cause, number, at, status, reason,
+    duration_ms, verdict, case when verdict = 'dead' then reason end, finished_at
   from gone
 )`;
 

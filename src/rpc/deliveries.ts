@@ -13,7 +13,7 @@ export const deliveriesRouter = router({
     description: "Newest first, pending and finished.",
     scopes: READERS,
     errors: ["webhook_not_found"],
-    request: { webhook_id: delivery.webhook_id, status: "dead" },
+    request: { webhook_id: delivery.webhook_id, status: ["dead", "cancelled"] },
     response: page(delivery),
   })
     .input(schema.listDeliveriesInput.prefault({}))
@@ -45,6 +45,7 @@ export const deliveriesRouter = router({
       status: "pending",
       cause: "retry",
       attempts_made: 0,
+      last_attempt: null,
       finished_at: null,
       next_attempt_at: "2026-01-31T12:00:05.000Z",
     },

@@ -25,10 +25,16 @@ export type DeliveryRow = {
   event_id: string;
   webhook_id: string;
   webhook_internal_id: number;
+  webhook_name: string | null;
   type: string;
+  channel: string | null;
   status: "pending" | FinalStatus;
   cause: DeliveryCause;
   attempts_made: number;
+  last_at: Date | null;
+  last_status: number | null;
+  last_reason: string | null;
+  last_duration_ms: number | null;
   reason: string | null;
   created_at: Date;
   finished_at: Date | null;
@@ -41,7 +47,8 @@ export type DeliveryFilter = {
   id?: string | undefined;
   webhookId?: number | undefined;
   eventId?: string | undefined;
-  status?: DeliveryRow["status"] | undefined;
+  status?: readonly DeliveryRow["status"][] | undefined;
+  reason?: string | undefined;
   since?: Date | undefined;
   until?: Date | undefined;
   before?: string | undefined;
@@ -57,8 +64,8 @@ export async function listDeliveries(
   const rows = await readParts(await partsOf(db, filter), filter, (part, limit) =>
     readPart(db, tenant, { ...filter, limit }, part),
   );
-  const types = await readTypes(db, tenant, rows);
-  return rows.map((row) => ({ ...row, type: types.get(row.event_id) ?? "" }));
+  const events = await readEvents(db, tenant, rows);
+  return rows.map((row) => ({ ...row, ...(events.get(row.event_id) ?? GONE) }));
 }
 
 async function partsOf(db: Db, filter: DeliveryFilter): Promise<Span[]> {
@@ -74,7 +81,8 @@ async function readPart(
   tenant: string,
   filter: DeliveryFilter,
   { from, until }: Span,
-): Promise<Omit<DeliveryRow, "type">[]> {
+): Promise<Omit<DeliveryRow, keyof OfEvent>[]> {
+  const { status } = filter;
   const conditions = [
     sql`bucket = ${BUCKET}`,
     sql`tenant = ${tenant}`,
@@ -83,12 +91,15 @@ async function readPart(
     filter.webhookId !== undefined && sql`webhook_id = ${filter.webhookId}`,
     filter.eventId !== undefined && sql`event_id = ${filter.eventId}`,
     // `is_pending` is a constant in each half of the view, so the planner leaves the other half out.
-    filter.status !== undefined &&
-      sql`status = ${filter.status} and is_pending = ${filter.status === "pending"}`,
-  ].filter((condition) => condition !== false);
-  const { rows } = await sql<Omit<DeliveryRow, "type">>`
+    status && sql`status = any (${status}::text[])`,
+    status && !status.includes("pending") && sql`not is_pending`,
+    status?.every((each) => each === "pending") && sql`is_pending`,
+    filter.reason !== undefined && sql`reason = ${filter.reason} and not is_pending`,
+  ].filter((condition) => condition !== false && condition !== undefined);
+  const { rows } = await sql<Omit<DeliveryRow, keyof OfEvent>>`
     select d.id, d.event_id, w.id as webhook_id, d.webhook_id as webhook_internal_id,
-      d.status, d.cause, d.attempts_made, d.sequence, d.reason, d.created_at, d.finished_at,
+      w.name as webhook_name, d.status, d.cause, d.attempts_made, d.sequence, d.last_at, d.last_status, d.last_reason,
+      d.last_duration_ms, d.reason, d.created_at, d.finished_at,
       posthorn.next_attempt_at(d.state, d.due_at, d.locked_until, w.paused, w.health, s.not_before) as next_attempt_at,
       posthorn.waiting_for(
         d.state, d.locked_until, w.paused, w.health, case when w.rate_limit_per_s is not null then s.next_send_at end, s.not_before,
@@ -109,19 +120,22 @@ async function readPart(
   return rows;
 }
 
-async function readTypes(
+type OfEvent = Pick<DeliveryRow, "type" | "channel">;
+const GONE: OfEvent = { type: "", channel: null }; // retention keeps an event for as long as its deliveries
+
+async function readEvents(
   db: Db,
   tenant: string,
   deliveries: readonly { event_id: string }[],
-): Promise<Map<string, string>> {
-  const types = new Map<string, string>();
+): Promise<Map<string, OfEvent>> {
+  const events = new Map<string, OfEvent>();
   for (const ids of groupsOfDays(deliveries.map(({ event_id }) => event_id))) {
-    const { rows } = await sql<{ id: string; type: string }>`
-      select id, type from posthorn.events
+    const { rows } = await sql<OfEvent & { id: string }>`
+      select id, type, channel from posthorn.events
       where bucket = ${BUCKET} and tenant = ${tenant} and id = any (${ids}::uuid[])`.execute(db);
-    for (const { id, type } of rows) types.set(id, type);
+    for (const { id, ...event } of rows) events.set(id, event);
   }
-  return types;
+  return events;
 }
 
 /** One of the tenant's deliveries, or undefined. */

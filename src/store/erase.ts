@@ -3,6 +3,7 @@ import type pg from "pg";
 
 import { afterCommit } from "../kernel/faults.ts";
 import { partsForth, spanOf, type Span } from "../database/days.ts";
+import { cancelGone } from "../queue/cancelled.ts";
 
 const ROWS_MAX = 1_000; // deliveries of one statement
 const LOOKS_MAX = 100; // events of one run, of some milliseconds each
@@ -89,10 +90,7 @@ const CANCEL = (ids: string) => `
     delete from posthorn.deliveries where bucket = 0 and tenant = $1 and id = any (${ids})
     returning *
   )
-  insert into posthorn.finished_deliveries
-    (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
-  select tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, 'cancelled', 'erased', now()
-  from gone`;
+  ${cancelGone("erased")}`;
 
 // Many at a time those that are free; then one by one those that a claim or a settle has locked, since two statements
 // that wait for several of each other's rows would deadlock.

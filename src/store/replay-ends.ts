@@ -4,6 +4,7 @@ import type pg from "pg";
 import type { Read } from "../database/read.ts";
 import type { FinalStatus } from "../database/schema.ts";
 import { groupsOfDays } from "../database/days.ts";
+import { cancelGone } from "../queue/cancelled.ts";
 
 /** How many deliveries came to which end. */
 export type Ended = Record<FinalStatus, number>;
@@ -72,10 +73,7 @@ export async function cancelOutstanding(
        where d.ctid = o.place_of_row
        returning d.*
      )
-     insert into posthorn.finished_deliveries
-       (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
-     select tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, 'cancelled', 'cancelled', now()
-     from gone`,
+     ${cancelGone("cancelled")}`,
     [tenant, ofDays],
   );
 }

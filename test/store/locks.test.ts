@@ -128,7 +128,7 @@ function counting(inner: pg.Client) {
 const listed: [string, () => Promise<unknown[]>][] = [
   ["deliveries.list", () => listDeliveries(db, "default", { limit: 200 })],
   ["of a webhook", () => listDeliveries(db, "default", { limit: 200, webhookId: webhook })],
-  ["of a status", () => listDeliveries(db, "default", { limit: 200, status: "dead" })],
+  ["of a status", () => listDeliveries(db, "default", { limit: 200, status: ["dead"] })],
   ["events.list", () => listEvents(db, "default", { limit: 200, bytesMax: 1e6 })],
 ];
 test.each(listed)(
@@ -186,7 +186,7 @@ test("a page goes on where the one before ended, over all the days", async () =>
 });
 
 test("an old delivery, its event, its attempts and a retry of it lock few things, and are found", async () => {
-  const oldest = (await listDeliveries(db, "default", { limit: 200, status: "dead" })).at(-1);
+  const oldest = (await listDeliveries(db, "default", { limit: 200, status: ["dead"] })).at(-1);
   const { id = "", event_id = "" } = oldest ?? {};
   const row = await findDelivery(db, "default", id);
   expect(row).toEqual(oldest);

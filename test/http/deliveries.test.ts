@@ -1,0 +1,101 @@
+// Deliveries as an integration reads them: what each tells by itself.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+
+import { caller, until, type Call } from "../helpers/api.ts";
+import { startInbox, type Inbox } from "../helpers/inbox.ts";
+import { startTestService, type TestService } from "../helpers/service.ts";
+
+let service: TestService;
+let inbox: Inbox;
+let post: Call;
+let tenants = 0;
+
+beforeAll(async () => {
+  service = await startTestService();
+});
+afterAll(() => service.stop());
+beforeEach(async () => {
+  inbox = await startInbox();
+  post = caller(service, { "X-Tenant": `tenant-${++tenants}` });
+});
+afterEach(() => inbox.close());
+
+type Delivery = Record<string, unknown> & { id: string; status: string };
+
+const NEVER_AGAIN = { retry_schedule_s: [] };
+const LATER = { retry_schedule_s: [3_600] };
+
+const subscribe = async (settings: object = {}): Promise<string> =>
+  (await post("webhooks.subscribe", { url: inbox.url, ...settings }).expect(200)).body.id;
+const publish = async (event: object = {}): Promise<string> =>
+  (await post("events.publish", { type: "message.created", payload: 1, ...event }).expect(200)).body
+    .id;
+const list = async (filter: object = {}): Promise<Delivery[]> =>
+  (await post("deliveries.list", filter).expect(200)).body.data;
+const idsOf = (deliveries: Delivery[]) => deliveries.map(({ id }) => id);
+/** The newest delivery, as soon as it is as wanted. */
+const newest = async (isWanted: (delivery: Delivery) => boolean): Promise<Delivery> => {
+  const [first] = await until(list, ([delivery]) => delivery !== undefined && isWanted(delivery));
+  return first as Delivery;
+};
+const ended = () => newest(({ status }) => status !== "pending");
+
+test("a delivery tells its webhook's name, its channel, its number and its last attempt", async () => {
+  await subscribe({ name: "Customer X" });
+  await publish({ channel: "+15551234567" });
+  expect(await ended()).toMatchObject({
+    webhook_name: "Customer X",
+    type: "message.created",
+    channel: "+15551234567",
+    sequence: 1,
+    status: "delivered",
+    last_attempt: {
+      at: expect.any(String),
+      status: 200,
+      reason: null,
+      duration_ms: expect.any(Number),
+    },
+  });
+});
+
+test("a delivery that waits, and one that was cancelled while it did, tell of the attempt that failed", async () => {
+  inbox.reply = () => ({ status: 503 });
+  const id = await subscribe(LATER);
+  await publish();
+  const failed = { status: 503, reason: "status" };
+  const waiting = await newest(({ attempts_made }) => attempts_made === 1);
+  expect(waiting).toMatchObject({ waiting_for: "retry", last_attempt: failed });
+  await post("webhooks.unsubscribe", { id }).expect(200);
+  const { last_attempt } = waiting;
+  expect(await ended()).toMatchObject({ reason: "unsubscribed", last_attempt });
+});
+
+test("a delivery that was never sent has no last attempt", async () => {
+  const id = await subscribe({ paused: true });
+  await publish();
+  const held = { last_attempt: null, sequence: null, channel: null, webhook_name: null };
+  expect(await list()).toMatchObject([{ ...held, status: "pending", waiting_for: "paused" }]);
+  await post("webhooks.unsubscribe", { id }).expect(200);
+  expect(await ended()).toMatchObject({ ...held, status: "cancelled" });
+});
+
+test("deliveries are found by several statuses at once, and by the reason of their end", async () => {
+  inbox.reply = (_, number) => ({ status: number === 0 ? 200 : 500 });
+  await subscribe(NEVER_AGAIN);
+  await publish();
+  const delivered = await ended();
+  await publish();
+  const dead = await newest(({ status }) => status === "dead");
+  await subscribe({ paused: true });
+  await publish();
+  const [, held] = await until(
+    () => list({ page_size: 2 }),
+    (found) => found.some(({ status }) => status === "dead"),
+  ).then((found) => found.sort((a, b) => a.status.localeCompare(b.status)));
+  expect(idsOf(await list({ status: "delivered" }))).toEqual([delivered.id]);
+  expect(idsOf(await list({ status: ["delivered", "pending"] }))).toEqual([held?.id, delivered.id]);
+  expect(idsOf(await list({ reason: "status" }))).toHaveLength(2);
+  expect(idsOf(await list({ reason: "status" }))).toContain(dead.id);
+  expect(await list({ reason: "tls" })).toEqual([]);
+  expect(await list({ reason: "status", status: ["pending", "delivered"] })).toEqual([]);
+});
