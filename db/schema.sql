@@ -187,6 +187,18 @@ create table posthorn.idempotency_keys (
 );
 CREATE INDEX idempotency_keys_age ON posthorn.idempotency_keys USING btree (created_at);
 
+create table posthorn.kept_answers (
+  tenant text collate "C" not null,
+  caller text collate "C" not null,
+  key text collate "C" not null,
+  shows text collate "C",
+  sealed bytea,
+  created_at timestamp with time zone not null,
+  constraint kept_answers_pkey PRIMARY KEY (tenant, caller, key)
+);
+CREATE INDEX kept_answers_age ON posthorn.kept_answers USING btree (created_at);
+CREATE INDEX kept_answers_shows ON posthorn.kept_answers USING btree (shows) WHERE (shows IS NOT NULL);
+
 create table posthorn.keys (
   id uuid not null,
   name text not null,

@@ -129,6 +129,7 @@ function createParts(
       share,
       webhooks: {
         store,
+        owner,
         scope: caller.scope,
         urlPolicy: { addresses, http: config.POSTHORN_HTTP },
         webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
@@ -145,8 +146,8 @@ function createParts(
       },
       deliveries: { store, owner, monotonic, counts, queued: () => wake() },
       replays: { store, owner, monotonic, counts },
-      keys: store,
       stats: { store },
+      keys: { ...store, owner },
     };
   };
 

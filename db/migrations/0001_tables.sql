@@ -214,6 +214,20 @@ create table posthorn.idempotency_keys (
 );
 create index idempotency_keys_age on posthorn.idempotency_keys (created_at);
 
+-- What was answered to a request that made something under an idempotency key, for a day: `sealed` is null once the secret of
+-- what it shows (a webhook's number, an API key's id) is another or no more.
+create table posthorn.kept_answers (
+  tenant text collate "C" not null,
+  caller text collate "C" not null,
+  key text collate "C" not null,
+  shows text collate "C",
+  sealed bytea,
+  created_at timestamptz not null,
+  primary key (tenant, caller, key)
+);
+create index kept_answers_shows on posthorn.kept_answers (shows) where shows is not null;
+create index kept_answers_age on posthorn.kept_answers (created_at);
+
 -- `matched` is how many webhooks the publish found: who got it, the deliveries tell.
 create table posthorn.events (
   bucket smallint not null default 0,

@@ -13,8 +13,9 @@ const HEADER_BYTES = 1 + KEY_ID_BYTES + NONCE_BYTES + TAG_BYTES;
 /** Where a sealed value stands: it opens there and nowhere else, so that rows can't be swapped. */
 export type SealedPlace = {
   tenant: string;
-  webhookId: string;
-  field: "signature_key" | "previous_key" | "headers" | "check";
+  /** Which of the tenant's: a webhook's id, or what else names it. */
+  row: string;
+  field: "signature_key" | "previous_key" | "headers" | "answer" | "check";
 };
 
 /** A value is sealed with a key that this process does not have; another, of a rotation under way, may. */
@@ -69,7 +70,7 @@ export function createSealer(keys: readonly [Buffer, ...Buffer[]]): Sealer {
 }
 
 const MARK = "secrets_check";
-const MARK_PLACE: SealedPlace = { tenant: "", webhookId: "", field: "check" };
+const MARK_PLACE: SealedPlace = { tenant: "", row: "", field: "check" };
 
 function sealMark(sealer: Sealer): string {
   return sealer.seal("posthorn", MARK_PLACE).toString("base64");
@@ -118,7 +119,5 @@ function keyId(key: Buffer): Buffer {
 }
 
 function additionalData(id: Buffer, place: SealedPlace): Buffer {
-  return Buffer.from(
-    JSON.stringify([id.toString("hex"), place.tenant, place.webhookId, place.field]),
-  );
+  return Buffer.from(JSON.stringify([id.toString("hex"), place.tenant, place.row, place.field]));
 }

@@ -18,6 +18,7 @@ import { FOLD_ROWS_MAX, foldDeltas } from "../queue/fold.ts";
 import { cancelHeldTooLong, park, unpark, unparkTold } from "../queue/hold.ts";
 import { SWEEP_ROWS_MAX } from "../queue/move.ts";
 import { createPlacing } from "../queue/places.ts";
+import { forgetAnswers } from "../store/kept-answers.ts";
 import { wipeOldKeys } from "../store/old-keys.ts";
 import { forgetOld } from "../store/old-rows.ts";
 import { markSeen } from "../store/webhook-changes.ts";
@@ -176,6 +177,7 @@ export function startSweeper(options: {
       run: createTransactionWatch({ pool, monotonic, log }),
     },
     { name: "forget", everyMs: FORGET_MS, run: () => forgetKeys(pool, idempotencyH) },
+    { name: "forget answers", everyMs: FORGET_MS, run: () => forgetAnswers(pool) },
     { name: "totals", everyMs: MINUTE, run: options.tellTotals },
     { name: "wipe", everyMs: MINUTE, run: () => wipeOldKeys(pool) },
     { name: "changes", everyMs: MINUTE, run: () => markSeen(pool) },

@@ -10,6 +10,7 @@ import {
 import {
   hasSpan,
   NO_SPAN,
+  idempotencyKey,
   idInput,
   instant,
   instantInput,
@@ -21,7 +22,6 @@ import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { request } from "../kernel/request.ts";
 
 const CHANNEL_MAX = 255;
-const IDEMPOTENCY_KEY_MAX = 255;
 export const PUBLISH_MANY_MAX = 1_000;
 
 const type = z
@@ -49,7 +49,7 @@ export const publishInput = request({
     .meta({ description: "Any JSON value, 256 KiB at most." }),
   channel: channel.optional(),
   timestamp: instantInput.optional().meta({ description: "When it happened; now, unless given." }),
-  idempotency_key: plainText(IDEMPOTENCY_KEY_MAX).min(1).optional().meta({
+  idempotency_key: idempotencyKey.optional().meta({
     description: "The same key with the same event answers the first one's id and stores nothing.",
   }),
 }).meta({ id: "PublishRequest" });

@@ -25,6 +25,17 @@ export function plainText(max: number) {
     .refine((value) => !/[\0\p{Cs}]/u.test(value), "holds a NUL or half a surrogate pair");
 }
 
+const IDEMPOTENCY_KEY_MAX = 255;
+
+/** What the caller calls one request, so that it can be sent again. */
+export const idempotencyKey = plainText(IDEMPOTENCY_KEY_MAX).min(1);
+
+/** The same, of a request that makes something. */
+export const makersKey = idempotencyKey.optional().meta({
+  description:
+    "The same request again within 24 hours, under the same API key, does nothing and gets the same answer, secrets included.",
+});
+
 /**
  * Strings by name, each like `value`. A member called `__proto__` is refused: zod's record would drop it without a word, since an object of
  * JavaScript can't simply be given one.

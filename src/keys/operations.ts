@@ -2,25 +2,35 @@
 import { invalid, PosthornError } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
 import { readPage } from "../kernel/lists.ts";
+import type { Owner } from "../kernel/shares.ts";
+import { answerOnce } from "../store/answer-once.ts";
 import { createKey, listKeys, revokeKey, type KeyRow } from "../store/keys.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import type { ApiKey, CreateInput, ListInput } from "./schema.ts";
 
 /** The store, and the tenant that a key gets where the request names none. */
-export type KeysContext = Pick<TenantStore, "db" | "cursors" | "room" | "tenant">;
+export type KeysContext = Pick<TenantStore, "db" | "sealer" | "cursors" | "room" | "tenant"> & {
+  owner: Owner;
+};
 
 /** Makes a key; the answer is the only place where it can be read. */
-export async function create(
-  { db, tenant: tenantOfRequest }: KeysContext,
+export function create(
+  context: KeysContext,
   input: CreateInput,
 ): Promise<ApiKey & { key: string }> {
   const { name, scope, tenant, expires_at: expiresAt = null } = input;
-  if (scope === "admin" && tenant !== undefined)
-    throw invalid("tenant", "an admin key has every tenant; leave it out");
-  const owner = scope === "admin" ? null : (tenant ?? tenantOfRequest);
-  const made = await createKey(db, { name, scope, tenant: owner, expiresAt });
-  if (!made) throw invalid("expires_at", "this is past; a time in the future is needed");
-  return { ...present(made.row), key: made.key };
+  const asked = { store: context, owner: context.owner, operation: "keys.create", input };
+  return answerOnce<ApiKey & { key: string }>(asked, async (transact) => {
+    if (scope === "admin" && tenant !== undefined)
+      throw invalid("tenant", "an admin key has every tenant; leave it out");
+    const owner = scope === "admin" ? null : (tenant ?? context.tenant);
+    const { answer } = await transact(async (trx) => {
+      const made = await createKey(trx, { name, scope, tenant: owner, expiresAt });
+      if (!made) throw invalid("expires_at", "this is past; a time in the future is needed");
+      return { answer: { ...present(made.row), key: made.key }, shows: made.row.id };
+    });
+    return answer;
+  });
 }
 
 export function list(store: KeysContext, input: ListInput) {

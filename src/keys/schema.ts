@@ -1,7 +1,14 @@
 // What an API key is on the wire, and what making one takes.
 import { z } from "zod";
 
-import { idInput, instant, instantInput, plainText, tenantInput } from "../kernel/fields.ts";
+import {
+  idInput,
+  instant,
+  instantInput,
+  makersKey,
+  plainText,
+  tenantInput,
+} from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { request } from "../kernel/request.ts";
 import { KEY_SCOPES } from "../kernel/scopes.ts";
@@ -24,6 +31,7 @@ export const createInput = request({
     .nullable()
     .optional()
     .meta({ description: "From when on it is refused, in the future; never, unless given." }),
+  idempotency_key: makersKey,
 }).meta({ id: "CreateKeyRequest" });
 
 export const keyIdInput = request({ id: idInput("key") }).meta({ id: "KeyId" });

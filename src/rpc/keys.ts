@@ -13,8 +13,9 @@ export const keysRouter = router({
     summary: "Make an API key",
     description: "The answer shows the key, this once; only its SHA-256 is kept.",
     scopes: ADMINS,
+    errors: ["idempotency_conflict"],
     whenUnsure:
-      "keys.list shows whether there is one that nobody has seen: revoke it, and make another",
+      "with the same idempotency_key send it again, and the answer shows the key; else keys.list shows whether there is one that nobody has seen: revoke it, and make another",
     request: { name, scope, tenant, expires_at },
     response: { ...key, key: "phk_publish_Zm9yIHRoZSBleGFtcGxlIG9ubHku" },
   })

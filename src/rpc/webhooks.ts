@@ -6,6 +6,7 @@ import { MANAGERS, READERS } from "../kernel/scopes.ts";
 import { replay, retryDead } from "../replays/operations.ts";
 import { replayInput, replayStarted, retryDeadInput } from "../replays/schema.ts";
 import * as webhooks from "../webhooks/operations.ts";
+import * as reading from "../webhooks/read.ts";
 import * as schema from "../webhooks/schema.ts";
 import { sendTest } from "../webhooks/send-test.ts";
 import { samples } from "./samples.ts";
@@ -19,10 +20,10 @@ export const webhooksRouter = router({
     description:
       "Without `id` creates a webhook. With `id` creates one or fully replaces it and subscribes it again: what is left out returns to its default, except the signature key, which stays (`null` removes it).",
     scopes: MANAGERS,
-    errors: ["too_many_webhooks", "external_id_taken"],
+    errors: ["too_many_webhooks", "external_id_taken", "idempotency_conflict"],
     locks: "tenant",
     whenUnsure:
-      "with an id of your own send it again, it is one webhook; else look with webhooks.list first, and rotate a key that was generated and that you have not seen",
+      "with the same idempotency_key send it again, and the answer is the one that was lost; with an id of your own send it again, it is one webhook; else look with webhooks.list first, and rotate a key that was generated and that you have not seen",
     request: {
       url: webhook.url,
       name: webhook.name,
@@ -56,7 +57,9 @@ export const webhooksRouter = router({
     description:
       "A patch: left out keeps, a value sets, null clears. The next attempt uses the new settings.",
     scopes: MANAGERS,
-    errors: ["webhook_not_found", "external_id_taken"],
+    errors: ["webhook_not_found", "external_id_taken", "idempotency_conflict"],
+    whenUnsure:
+      "send it again: done twice, it is as done once; where it generates a key, with the same idempotency_key, else it makes another",
     locks: "id",
     request: { id: webhook.id, events: ["message.*"], paused: false },
     response: { ...webhook, events: ["message.*"], warnings: [] },
@@ -70,10 +73,11 @@ export const webhooksRouter = router({
     description:
       "The new key signs at once. Where the preset's header can carry two signatures (`standard`), the old one signs beside it for `overlap_s`, a day unless told otherwise.",
     scopes: MANAGERS,
-    errors: ["webhook_not_found"],
-    whenUnsure: "rotate it again: a key that was generated and that nobody has seen may sign now",
+    errors: ["webhook_not_found", "idempotency_conflict"],
+    whenUnsure:
+      "with the same idempotency_key send it again, and the answer shows the key that signs now; else rotate it again: a key that was generated and that nobody has seen may sign",
     locks: "id",
-    request: { id: webhook.id },
+    request: { id: webhook.id, idempotency_key: "rotation-2026-02" },
     response: { ...webhook, signature_key: "whsec_c2FtcGxlIHNhbXBsZSBzYW1wbGUgc2FtcGxlIHM=" },
   })
     .input(schema.rotateKeyInput)
@@ -152,7 +156,7 @@ export const webhooksRouter = router({
   })
     .input(schema.listInput.prefault({}))
     .output(schema.webhookPage)
-    .query(({ ctx, input }) => webhooks.list(ctx.webhooks, input)),
+    .query(({ ctx, input }) => reading.list(ctx.webhooks, input)),
 
   info: operation({
     summary: "Show a webhook",
@@ -173,7 +177,7 @@ export const webhooksRouter = router({
   })
     .input(schema.webhookIdInput)
     .output(schema.webhookInfo)
-    .query(({ ctx, input }) => webhooks.info(ctx.webhooks, input.id)),
+    .query(({ ctx, input }) => reading.info(ctx.webhooks, input.id)),
 
   delete: operation({
     summary: "Delete a webhook",

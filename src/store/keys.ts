@@ -6,6 +6,7 @@ import { sql } from "kysely";
 import type { Db } from "../database/connect.ts";
 import { lock, LOCK } from "../database/locks.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
+import { dropAnswers } from "./kept-answers.ts";
 
 export type KeyRow = {
   id: string;
@@ -66,6 +67,7 @@ export async function listKeys(
 
 /** Ends a key, and answers it; the first time that it was ended stays. Undefined where there is none. */
 export async function revokeKey(db: Db, id: string): Promise<KeyRow | undefined> {
+  await dropAnswers(db, id);
   const { rows } = await sql<KeyRow>`
     update posthorn.keys set revoked_at = coalesce(revoked_at, now()) where id = ${id}
     returning ${COLUMNS}`.execute(db);

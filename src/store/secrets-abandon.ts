@@ -3,6 +3,7 @@ import { sql } from "kysely";
 
 import type { Db } from "../database/connect.ts";
 import { renewSecretsMark, type Sealer } from "../database/sealed.ts";
+import { isReadable, sealedAnswers } from "./kept-answers-rotation.ts";
 import { keepOwnChange } from "./webhook-changes.ts";
 import { listSealed, unreadableOf, type SealedRow } from "./secrets-rotation.ts";
 
@@ -11,6 +12,8 @@ export type AbandonEnd = {
   lost: number;
   /** Of these, how many were paused now. */
   paused: number;
+  /** Answers kept for an idempotency key that no key given opens. */
+  lostAnswers: number;
 };
 
 /**
@@ -22,7 +25,7 @@ export async function abandonSecrets(
   sealer: Sealer,
   tell: (line: string) => void,
 ): Promise<AbandonEnd> {
-  const end: AbandonEnd = { lost: 0, paused: 0 };
+  const end: AbandonEnd = { lost: 0, paused: 0, lostAnswers: 0 };
   let after = 0;
   for (
     let rows = await listSealed(db, after);
@@ -40,18 +43,23 @@ export async function abandonSecrets(
       );
     }
   }
+  for await (const answer of sealedAnswers(db)) if (!isReadable(sealer, answer)) end.lostAnswers++;
   await renewSecretsMark(db, sealer);
   return end;
 }
 
 /** The last lines: what was done, and what is left to do. */
-export function tellAbandon({ lost, paused }: AbandonEnd): string {
+export function tellAbandon({ lost, paused, lostAnswers }: AbandonEnd): string {
+  const answers = `${lostAnswers} answers of the last day, kept for an idempotency_key, can't be given again: rotate or revoke what nobody has seen.`;
   if (lost === 0)
-    return "Nothing is lost: the keys given open everything. Services start with them.";
+    return lostAnswers > 0
+      ? `No webhook's secrets are lost. Services start again. ${answers}`
+      : "Nothing is lost: the keys given open everything. Services start with them.";
   return [
     `${lost} webhooks have secrets that no key given opens; ${paused} of them were paused now. Services start again.`,
     "For each: webhooks.update with a new signature_key and all of its headers, tell its receiver the new key, then paused: false.",
     "What is published meanwhile is held for them, for POSTHORN_HOLD_H hours.",
+    ...(lostAnswers > 0 ? [answers] : []),
   ].join("\n");
 }
 

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 
 import type { Db } from "../database/connect.ts";
 import { renewSecretsMark, type Sealer, type SealedPlace } from "../database/sealed.ts";
+import { rotateAnswer, sealedAnswers } from "./kept-answers-rotation.ts";
 
 const BATCH_ROWS = 500; // a progress line, and at most so many rows of some hundred bytes in memory
 const TRIES_MAX = 10; // for one webhook that others change in the same moments
@@ -65,6 +66,16 @@ export async function rotateSecrets(
       }
       lookedAt += rows.length;
       if (pass === 1) tell(`${lookedAt} webhooks looked at, ${end.resealed} values sealed anew`);
+    }
+    for await (const answer of sealedAnswers(db)) {
+      if (signal.aborted) return { ...end, isInterrupted: true };
+      const became = await rotateAnswer(db, sealer, answer);
+      if (became === "resealed") end.resealed++;
+      if (became === "lost") end.unreadable++;
+      if (became === "lost" && pass === 1)
+        tell(
+          `an answer kept for an idempotency_key of tenant ${answer.tenant}: no key given opens it`,
+        );
     }
     const changed = end.resealed + end.wiped - before;
     if (changed === 0) break; // what came in behind the pass before is done too
@@ -129,7 +140,7 @@ function changesOf(sealer: Sealer, row: SealedRow) {
   for (const column of COLUMNS) {
     const sealed = row[column];
     if (sealed === null || column in changes) continue;
-    const place = { tenant: row.tenant, webhookId: row.id, field: FIELDS[column] };
+    const place = { tenant: row.tenant, row: row.id, field: FIELDS[column] };
     try {
       const plain = sealer.open(sealed, place); // also what is sealed with the newest: it may be damaged
       if (sealer.isNewest(sealed)) continue;

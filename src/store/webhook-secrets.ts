@@ -56,5 +56,5 @@ export function sealPreviousKey(sealer: Sealer, where: Place, key: string): Buff
 }
 
 function place(where: Place, field: SealedPlace["field"]): SealedPlace {
-  return { tenant: where.tenant, webhookId: where.id, field };
+  return { tenant: where.tenant, row: where.id, field };
 }

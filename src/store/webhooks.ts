@@ -5,6 +5,7 @@ import type { Sized } from "../kernel/lists.ts";
 import type { Db } from "../database/connect.ts";
 import { lock, lockOf } from "../database/locks.ts";
 import type { Schema, WebhookHealth, WebhooksTable, WebhookStatus } from "../database/schema.ts";
+import { dropAnswers } from "./kept-answers.ts";
 import { BUCKET } from "./tenant.ts";
 import { withinBytes } from "./within-bytes.ts";
 import { endVersion } from "./webhook-versions.ts";
@@ -100,11 +101,12 @@ export async function insertWebhook(
 }
 
 /** Writes changes to a webhook; it gets a version that none has had, so that workers read it anew. */
-export function updateWebhook(
+export async function updateWebhook(
   trx: Transaction<Schema>,
   webhookId: number,
   changes: WebhookChanges,
 ): Promise<WebhookRow> {
+  if ("signature_key_sealed" in changes) await dropAnswers(trx, webhookId);
   return trx
     .updateTable("posthorn.webhooks")
     .set({ ...changes, version: sql<string>`gen_random_uuid()`, updated_at: sql<Date>`now()` })
@@ -117,6 +119,7 @@ export function updateWebhook(
 export async function deleteWebhookRow(trx: Transaction<Schema>, webhookId: number): Promise<void> {
   await trx.deleteFrom("posthorn.routes").where("webhook_id", "=", webhookId).execute();
   await endVersion(trx, webhookId);
+  await dropAnswers(trx, webhookId);
   await trx
     .updateTable("posthorn.webhooks")
     .set({

@@ -1,8 +1,12 @@
 // What can be done with webhooks. Each change is one transaction; cancelling what is queued follows it.
+import type { Transaction } from "kysely";
+
 import { PosthornError } from "../kernel/errors.ts";
 import { isDatabaseAway } from "../kernel/faults.ts";
-import { readPage } from "../kernel/lists.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
+import type { Owner } from "../kernel/shares.ts";
+import type { Schema } from "../database/schema.ts";
+import { answerOnce, type Made } from "../store/answer-once.ts";
 import { stopReplaysOf } from "../store/replays.ts";
 import { unparkOf } from "../queue/hold.ts";
 import { placeSome } from "../queue/places.ts";
@@ -12,10 +16,7 @@ import {
   awaitTurn,
   deleteWebhookRow,
   isTenantKnown,
-  findWebhook,
-  listWebhooks,
   lockWebhook,
-  readCounters,
   type WebhookRow,
 } from "../store/webhooks.ts";
 import { checkEvents, checkInput, checkUrl, type UrlPolicy } from "./check.ts";
@@ -27,7 +28,6 @@ import { changeState, countWaiting, withResting } from "../store/webhook-states.
 import type {
   Hastened,
   HastenInput,
-  ListInput,
   RotateKeyInput,
   SavedWebhook,
   SubscribedWebhook,
@@ -35,97 +35,91 @@ import type {
   UpdatedWebhook,
   UpdateInput,
   Webhook,
-  WebhookInfo,
 } from "./schema.ts";
 import { keyChange, patchedSettings, subscribedSettings, type Settings } from "./settings.ts";
 
 /** What the operations need: the tenant's store, who asks, and the operator's rules. */
 export type WebhooksContext = {
   store: TenantStore;
+  owner: Owner;
   scope: KeyScope;
   urlPolicy: UrlPolicy;
   webhooksMax: number;
 };
 
 /** Creates a webhook or, with an id that lives, replaces it whole; only its signature key stays. */
-export async function subscribe(
+export function subscribe(
   context: WebhooksContext,
   input: SubscribeInput,
 ): Promise<SubscribedWebhook> {
   const { store } = context;
-  checkInput(input);
-  const { settings, warnings } = await checked(context, subscribedSettings(input));
-  const wanted = {
-    id: input.id,
-    settings,
-    key: keyChange(input),
-    webhooksMax: context.webhooksMax,
-  };
-  const saved = await store.db.transaction().execute(async (trx) => {
-    await awaitTurn(trx, store.tenant);
-    const change = async (id: string) => {
-      const current = await lockWebhook(trx, store.tenant, id);
-      return current && changeWebhook(store, trx, current, { ...wanted, endsDisablement: true });
-    };
-    // Where others subscribe and delete the same id meanwhile, what was not there is, and is not again: look until it is either.
-    for (;;) {
-      const replaced = input.id === undefined ? undefined : await change(input.id);
-      if (replaced) return { ...replaced, created: false };
-      const made = await createWebhook(store, trx, wanted);
-      if (made) return { ...made, created: true };
-    }
+  const asked = { ...context, operation: "webhooks.subscribe", input };
+  return answerOnce<SubscribedWebhook>(asked, async (transact) => {
+    checkInput(input);
+    const { settings, warnings } = await checked(context, subscribedSettings(input));
+    const { answer, shows } = await transact(async (trx) => {
+      await awaitTurn(trx, store.tenant);
+      const { created, ...saved } = await createOrReplace(context, trx, input, settings);
+      return shown(saved, { ...(await present(context, trx, saved)), created, warnings });
+    });
+    await moveRows(store, shows);
+    return answer;
   });
-  await moveRows(store, saved.row.webhook_id);
-  return { ...(await present(context, saved)), created: saved.created, warnings };
 }
 
 /** Changes what the request names; the next attempt uses it. */
-export async function update(
-  context: WebhooksContext,
-  input: UpdateInput,
-): Promise<UpdatedWebhook> {
-  checkInput(input);
-  // Before the transaction: within it, this would wait for a second connection while it holds one.
-  const warnings = input.events ? await checkEvents(context.store, { events: input.events }) : [];
-  const patch = (current: WebhookRow): Settings => {
-    const before = settingsOf(current);
-    const after = patchedSettings(before, input);
-    // What stays is not judged again: a rule that has changed since must not stop a pause.
-    if (after.url !== before.url || after.preset !== before.preset)
-      after.url = checkUrl(after.url, after.preset, context.urlPolicy);
-    return after;
-  };
-  return { ...(await present(context, await change(context, input.id, patch, input))), warnings };
+export function update(context: WebhooksContext, input: UpdateInput): Promise<UpdatedWebhook> {
+  const { store } = context;
+  const asked = { ...context, operation: "webhooks.update", input };
+  return answerOnce<UpdatedWebhook>(asked, async (transact) => {
+    checkInput(input);
+    // Before the transaction: within it, this would wait for a second connection while it holds one.
+    const warnings = input.events ? await checkEvents(store, { events: input.events }) : [];
+    const patch = (current: WebhookRow): Settings => {
+      const before = settingsOf(current);
+      const after = patchedSettings(before, input);
+      // What stays is not judged again: a rule that has changed since must not stop a pause.
+      if (after.url !== before.url || after.preset !== before.preset)
+        after.url = checkUrl(after.url, after.preset, context.urlPolicy);
+      return after;
+    };
+    const { answer, shows } = await transact(async (trx) => {
+      if (input.external_id) await awaitTurn(trx, store.tenant);
+      const saved = await change(context, trx, input, patch);
+      return shown(saved, { ...(await present(context, trx, saved)), warnings });
+    });
+    await moveRows(store, shows);
+    return answer;
+  });
 }
 
 /** Ends a subscription: its pending deliveries are cancelled. Saying it twice is saying it once. */
 export async function unsubscribe(context: WebhooksContext, id: string): Promise<Webhook> {
-  return present(
-    context,
-    await change(
-      context,
-      id,
-      (current) => ({
-        ...settingsOf(current),
-        status: "Unsubscribed",
-      }),
-      {},
-    ),
-  );
+  const { store } = context;
+  const { answer, shows } = await store.db.transaction().execute(async (trx) => {
+    const saved = await change(context, trx, { id }, (current) => ({
+      ...settingsOf(current),
+      status: "Unsubscribed",
+    }));
+    return shown(saved, await present(context, trx, saved));
+  });
+  await moveRows(store, shows);
+  return answer;
 }
 
 /** Gives a webhook a new key; the old one signs beside it for a while where the preset can carry two. */
-export async function rotateKey(
-  context: WebhooksContext,
-  input: RotateKeyInput,
-): Promise<SavedWebhook> {
+export function rotateKey(context: WebhooksContext, input: RotateKeyInput): Promise<SavedWebhook> {
   const { store } = context;
-  const saved = await store.db.transaction().execute(async (trx) => {
-    const current = await lockWebhook(trx, store.tenant, input.id);
-    if (!current) throw notFound(input.id);
-    return changeKey(store, trx, current, input);
+  const asked = { ...context, operation: "webhooks.rotate_key", input };
+  return answerOnce<SavedWebhook>(asked, async (transact) => {
+    const { answer } = await transact(async (trx) => {
+      const current = await lockWebhook(trx, store.tenant, input.id);
+      if (!current) throw notFound(input.id);
+      const saved = await changeKey(store, trx, current, input);
+      return shown(saved, await present(context, trx, saved));
+    });
+    return answer;
   });
-  return present(context, saved);
 }
 
 /** Deletes a webhook: its id is unknown at once, its history stays readable by delivery and event. */
@@ -142,33 +136,6 @@ export async function remove(context: WebhooksContext, id: string): Promise<Reco
   });
   await moveRows(store, row.webhook_id);
   return {};
-}
-
-export function list(context: WebhooksContext, input: ListInput) {
-  const { store, scope } = context;
-  const { cursor, page_size, ...filter } = input;
-  return readPage(
-    store,
-    { tenant: store.tenant, list: "webhooks", filter },
-    { cursor, page_size },
-    async ({ after, limit, bytesMax }) =>
-      withResting(
-        store.db,
-        await listWebhooks(store.db, store.tenant, {
-          ...filter,
-          after: after === null ? null : positionOf(after),
-          limit,
-          bytesMax,
-        }),
-      ),
-    (row) => `${row.created_us} ${row.webhook_id}`,
-    (row) => presentWebhook(store, scope, row),
-  );
-}
-
-function positionOf(cursor: string) {
-  const [created_us = 0, webhook_id = 0] = cursor.split(" ").map(Number);
-  return { created_us, webhook_id };
 }
 
 /**
@@ -191,23 +158,6 @@ export async function hasten(
   return { matched: hastened.matched };
 }
 
-/** The webhook with what has become of its deliveries. */
-export async function info(context: WebhooksContext, id: string): Promise<WebhookInfo> {
-  const { store, scope } = context;
-  const row = await findWebhook(store.db, store.tenant, id);
-  if (!row) throw notFound(id);
-  const counters = await readCounters(store.db, row.webhook_id);
-  const [shown = row] = await withResting(store.db, [row]);
-  return {
-    ...presentWebhook(store, scope, shown),
-    counters: {
-      ...counters,
-      last_success_at: counters.last_success_at?.toISOString() ?? null,
-      last_failure_at: counters.last_failure_at?.toISOString() ?? null,
-    },
-  };
-}
-
 /** The 404 of a webhook; another tenant's answers the same. */
 export function notFound(id: string): PosthornError {
   return new PosthornError(
@@ -224,25 +174,39 @@ export function unsubscribed(id: string): PosthornError {
   );
 }
 
+async function createOrReplace(
+  { store, webhooksMax }: WebhooksContext,
+  trx: Transaction<Schema>,
+  input: SubscribeInput,
+  settings: Settings,
+): Promise<Saved & { created: boolean }> {
+  const wanted = { id: input.id, settings, key: keyChange(input), webhooksMax };
+  // Where others subscribe and delete the same id meanwhile, what was not there is, and is not again: look until it is either.
+  for (;;) {
+    const current = input.id && (await lockWebhook(trx, store.tenant, input.id));
+    if (current) {
+      const replaced = { ...wanted, endsDisablement: true };
+      return { ...(await changeWebhook(store, trx, current, replaced)), created: false };
+    }
+    const made = await createWebhook(store, trx, wanted);
+    if (made) return { ...made, created: true };
+  }
+}
+
 async function change(
   { store }: WebhooksContext,
-  id: string,
+  trx: Transaction<Schema>,
+  input: { id: string } & Parameters<typeof keyChange>[0] & Pick<UpdateInput, "status">,
   settings: (current: WebhookRow) => Settings,
-  input: Parameters<typeof keyChange>[0] & Pick<UpdateInput, "status" | "external_id">,
 ): Promise<Saved> {
-  const saved = await store.db.transaction().execute(async (trx) => {
-    if (input.external_id) await awaitTurn(trx, store.tenant);
-    const current = await lockWebhook(trx, store.tenant, id);
-    if (!current) throw notFound(id);
-    const saved = await changeWebhook(store, trx, current, {
-      settings: settings(current),
-      key: keyChange(input),
-      endsDisablement: input.status === "Subscribed",
-    });
-    if (saved.row.status !== "Subscribed") await stopReplaysOf(trx, saved.row.webhook_id);
-    return saved;
+  const current = await lockWebhook(trx, store.tenant, input.id);
+  if (!current) throw notFound(input.id);
+  const saved = await changeWebhook(store, trx, current, {
+    settings: settings(current),
+    key: keyChange(input),
+    endsDisablement: input.status === "Subscribed",
   });
-  await moveRows(store, saved.row.webhook_id);
+  if (saved.row.status !== "Subscribed") await stopReplaysOf(trx, saved.row.webhook_id);
   return saved;
 }
 
@@ -274,8 +238,18 @@ async function checked(
   return { settings: { ...settings, url }, warnings };
 }
 
-async function present({ store, scope }: WebhooksContext, saved: Saved): Promise<SavedWebhook> {
-  const [row = saved.row] = await withResting(store.db, [saved.row]);
-  const shown = presentWebhook(store, scope, row);
-  return saved.generatedKey === undefined ? shown : { ...shown, signature_key: saved.generatedKey };
+async function present(
+  { store, scope }: WebhooksContext,
+  trx: Transaction<Schema>,
+  saved: Saved,
+): Promise<SavedWebhook> {
+  const [row = saved.row] = await withResting(trx, [saved.row]);
+  const webhook = presentWebhook(store, scope, row);
+  return saved.generatedKey === undefined
+    ? webhook
+    : { ...webhook, signature_key: saved.generatedKey };
+}
+
+function shown<T>({ row }: Saved, answer: T): Made<T, number> {
+  return { answer, shows: row.webhook_id };
 }

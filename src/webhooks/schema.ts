@@ -4,6 +4,7 @@ import { z } from "zod";
 import { TYPE_NAME_MAX, TYPE_PATTERN } from "../event-types/names.ts";
 import {
   instant,
+  makersKey,
   plainText,
   stringsByName,
   webhookIdInput as webhookIdField,
@@ -82,6 +83,7 @@ export const subscribeInput = request({
     .boolean()
     .optional()
     .meta({ description: "Hold what is published for it until it is no longer paused." }),
+  idempotency_key: makersKey,
 }).meta({ id: "SubscribeRequest" });
 
 export const updateInput = request({
@@ -90,6 +92,7 @@ export const updateInput = request({
   ...optional,
   status: status.optional(),
   paused: z.boolean().optional(),
+  idempotency_key: makersKey,
 }).meta({ id: "UpdateRequest" });
 
 export const webhookIdInput = request({ id: webhookIdField }).meta({ id: "WebhookId" });
@@ -103,6 +106,7 @@ export const rotateKeyInput = request({
     description:
       "How long the old key signs beside the new one, in seconds. Only for presets whose header carries two signatures; those overlap a day unless told otherwise.",
   }),
+  idempotency_key: makersKey,
 }).meta({ id: "RotateKeyRequest" });
 
 export const testInput = request({

@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 
 import { createSealer, type SealedPlace } from "../../src/database/sealed.ts";
 
-const PLACE: SealedPlace = { tenant: "a", webhookId: "one", field: "signature_key" };
+const PLACE: SealedPlace = { tenant: "a", row: "one", field: "signature_key" };
 
 test("a sealed value opens in its own place alone", () => {
   const sealer = createSealer([Buffer.alloc(32, 7)]);
@@ -10,9 +10,9 @@ test("a sealed value opens in its own place alone", () => {
   expect(sealer.open(sealed, PLACE)).toBe("secret");
   const others: Partial<SealedPlace>[] = [
     { tenant: "b" },
-    { webhookId: "two" },
+    { row: "two" },
     { field: "headers" },
-    { tenant: "ao", webhookId: "ne" },
+    { tenant: "ao", row: "ne" },
   ];
   for (const other of others) expect(() => sealer.open(sealed, { ...PLACE, ...other })).toThrow();
 });

@@ -36,6 +36,24 @@ test("posthorn migrate needs no secrets key", async () => {
   expect(command.stderr).toBe("The database is up to date.\n");
 });
 
+test("where the secrets key is lost, a kept answer is lost with it: abandoning tells so, and nothing is made twice", async () => {
+  const subscribe = (service: TestService) =>
+    caller(service)("webhooks.subscribe", { url: "http://127.0.0.1:9/", idempotency_key: "once" });
+  const before = await start(makeKey());
+  await subscribe(before).expect(200);
+  await before.stop();
+  const key = makeKey();
+  expect(await abandon(key)).toBe(
+    "No webhook's secrets are lost. Services start again. 1 answers of the last day, kept for an idempotency_key, can't be given again: rotate or revoke what nobody has seen.\n",
+  );
+  const service = await start(key);
+  expect((await subscribe(service).expect(409)).body).toMatchObject({
+    code: "idempotency_conflict",
+    message: expect.stringContaining("can't be decrypted"),
+  });
+  expect((await caller(service)("webhooks.list")).body.data).toHaveLength(1);
+});
+
 test("where the secrets key is lost, abandoning it pauses and lists what it sealed; the rest goes on, and all can be mended", async () => {
   const inbox = await startInbox();
   afterwards(() => inbox.close());

@@ -69,7 +69,7 @@ const opened = async (id: string, sealer = newSealer) => {
   const [row] = await rows("select * from posthorn.webhooks where id = $1", [id]);
   return sealer.open(row.signature_key_sealed, {
     tenant: "default",
-    webhookId: id,
+    row: id,
     field: "signature_key",
   });
 };
@@ -176,7 +176,7 @@ test("a value that no key opens is told and counted, and the others are sealed a
 test("a rotated-out key is wiped once its overlap has ended, one that still signs is sealed anew", async () => {
   const ids = await insert(2);
   const previous = ids.map((id) =>
-    oldSealer.seal("previous", { tenant: "default", webhookId: id, field: "previous_key" }),
+    oldSealer.seal("previous", { tenant: "default", row: id, field: "previous_key" }),
   );
   await rows(
     `update posthorn.webhooks as w set previous_key_sealed = u.key, previous_key_expires_at = now() + u.remains::interval
@@ -189,8 +189,35 @@ test("a rotated-out key is wiped once its overlap has ended, one that still sign
   );
   expect(over).toMatchObject({ key: null, until: null });
   expect(
-    newSealer.open(during.key, { tenant: "default", webhookId: during.id, field: "previous_key" }),
+    newSealer.open(during.key, { tenant: "default", row: during.id, field: "previous_key" }),
   ).toBe("previous");
+});
+
+test("an answer kept for an idempotency key is sealed anew, and given again by a service with the newest key alone", async () => {
+  const create = { name: "mine", scope: "read", idempotency_key: "once" };
+  const settings = { POSTHORN_ADMIN_KEY: "the-admin-key-of-both-services" };
+  const start = (key: string) =>
+    startTestService(
+      { DATABASE_URL: database.url, POSTHORN_SECRETS_KEY: key, ...settings },
+      { role: "api" },
+    );
+  const before = await start(text(OLD));
+  const { body } = await caller(before)("keys.create", create).expect(200);
+  await before.stop();
+  await rows(
+    "insert into posthorn.kept_answers (tenant, caller, key, sealed, created_at) values ('default', 'x', 'y', $1, now())",
+    [oldSealer.seal("of another place", { tenant: "", row: "", field: "check" })],
+  );
+  expect(await rotate()).toMatchObject({ resealed: 1, unreadable: 1, left: 0 });
+  expect(lines).toContain(
+    "an answer kept for an idempotency_key of tenant default: no key given opens it",
+  );
+  const after = await start(text(NEW));
+  try {
+    expect((await caller(after)("keys.create", create).expect(200)).body).toEqual(body);
+  } finally {
+    await after.stop();
+  }
 });
 
 test("nothing else of a webhook changes: workers need not read it anew", async () => {
