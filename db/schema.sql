@@ -322,6 +322,7 @@ create table posthorn.webhook_changes (
   status text not null,
   health text not null,
   health_reason text,
+  headers_set integer not null,
   events text[] not null,
   channels text[] not null,
   settings json not null,
@@ -857,7 +858,7 @@ BEGIN ATOMIC
 END;
 revoke all on function posthorn.is_tenant(text) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.keep_change(webhook_id bigint, made_by uuid, made_by_name text)
+CREATE OR REPLACE FUNCTION posthorn.keep_change(webhook_id bigint, made_by uuid, made_by_name text, headers_kept boolean DEFAULT true)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
@@ -884,11 +885,12 @@ begin
   where c.webhook_id = keep_change.webhook_id and c.change = before.change;
   insert into posthorn.webhook_changes (
     webhook_id, change, tenant, version, valid_from, made_by, made_by_name, is_deleted, paused, status, health, health_reason,
-    events, channels, settings
+    headers_set, events, channels, settings
   )
   select w.webhook_id, coalesce(before.change, 0) + 1, w.tenant, w.version, at, keep_change.made_by,
     coalesce((select k.name from posthorn.keys as k where k.id = keep_change.made_by), keep_change.made_by_name),
-    w.deleted_at is not null, w.paused, w.status, w.health, w.health_reason, w.events, w.channels,
+    w.deleted_at is not null, w.paused, w.status, w.health, w.health_reason,
+    case when headers_kept then coalesce(before.headers_set, 1) else coalesce(before.change, 0) + 1 end, w.events, w.channels,
     json_build_object(
       'name', w.name, 'key_version', w.signature_key_version, 'retry_schedule_s', w.retry_schedule_s,
       'timeout_ms', w.timeout_ms, 'rate_limit_per_s', w.rate_limit_per_s, 'order', w.delivery_order,
@@ -897,7 +899,7 @@ begin
   from posthorn.webhooks as w where w.webhook_id = keep_change.webhook_id;
 end
 $function$;
-revoke all on function posthorn.keep_change(bigint,uuid,text) from public;
+revoke all on function posthorn.keep_change(bigint,uuid,text,boolean) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.lane(delivery_order text, channel text)
  RETURNS bigint

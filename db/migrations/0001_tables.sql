@@ -128,6 +128,7 @@ create index webhook_versions_over on posthorn.webhook_versions (valid_until) wh
 -- What a webhook was, change by change, whoever made it: what an event met when it was published, and who changed what. `change`
 -- counts each webhook's; what goes out by it is its `version`. `made_by` is the key of the
 -- request, without an id where it is the configuration's; without a name too, the service did it itself.
+-- `headers_set` is the change that gave its headers, whose values no version tells.
 -- A change's commit comes after its time: what was published up to `seen_until` may have met what it has ended. Null: who ended
 -- it has not committed, or not yet said so. Written by keep_change alone.
 create table posthorn.webhook_changes (
@@ -145,6 +146,7 @@ create table posthorn.webhook_changes (
   status text not null,
   health text not null,
   health_reason text,
+  headers_set integer not null,
   events text[] not null,
   channels text[] not null,
   settings json not null,
@@ -154,7 +156,9 @@ create index webhook_changes_over on posthorn.webhook_changes (valid_until) wher
 create index webhook_changes_unseen on posthorn.webhook_changes (webhook_id) where valid_until is not null and seen_until is null;
 
 -- Keeps what a webhook has become, at the end of the transaction that has locked and changed it.
-create function posthorn.keep_change(webhook_id bigint, made_by uuid, made_by_name text) returns void
+create function posthorn.keep_change(
+  webhook_id bigint, made_by uuid, made_by_name text, headers_kept boolean default true
+) returns void
 language plpgsql volatile
 set search_path = pg_catalog, posthorn, pg_temp
 as $$
@@ -180,11 +184,12 @@ begin
   where c.webhook_id = keep_change.webhook_id and c.change = before.change;
   insert into posthorn.webhook_changes (
     webhook_id, change, tenant, version, valid_from, made_by, made_by_name, is_deleted, paused, status, health, health_reason,
-    events, channels, settings
+    headers_set, events, channels, settings
   )
   select w.webhook_id, coalesce(before.change, 0) + 1, w.tenant, w.version, at, keep_change.made_by,
     coalesce((select k.name from posthorn.keys as k where k.id = keep_change.made_by), keep_change.made_by_name),
-    w.deleted_at is not null, w.paused, w.status, w.health, w.health_reason, w.events, w.channels,
+    w.deleted_at is not null, w.paused, w.status, w.health, w.health_reason,
+    case when headers_kept then coalesce(before.headers_set, 1) else coalesce(before.change, 0) + 1 end, w.events, w.channels,
     json_build_object(
       'name', w.name, 'key_version', w.signature_key_version, 'retry_schedule_s', w.retry_schedule_s,
       'timeout_ms', w.timeout_ms, 'rate_limit_per_s', w.rate_limit_per_s, 'order', w.delivery_order,

@@ -27,6 +27,13 @@ const webhook = {
   updated_at: "2026-01-31T12:00:00.000Z",
 };
 
+const webhookChange = {
+  at: "2026-01-31T12:30:00.000Z",
+  kind: "settings",
+  by: { key_id: "key_019c13f8d2007a1f80000e5b3c9d7a21", name: "my back end" },
+  changes: [{ field: "events", from: ["message.created"], to: ["message.*"] }],
+};
+
 const event = {
   id: "evt_019c13f8d2007a1f80004c1b7a9e22d1",
   type: "message.created",
@@ -171,6 +178,7 @@ const page = <T>(item: T) => ({
 
 export const samples = {
   webhook,
+  webhookChange,
   event,
   listedEvent,
   notSent,

@@ -5,6 +5,7 @@ import { nothing } from "../kernel/fields.ts";
 import { MANAGERS, READERS } from "../kernel/scopes.ts";
 import { replay, retryDead } from "../replays/operations.ts";
 import { replayInput, replayStarted, retryDeadInput } from "../replays/schema.ts";
+import { history } from "../webhooks/history.ts";
 import * as webhooks from "../webhooks/operations.ts";
 import * as reading from "../webhooks/read.ts";
 import * as schema from "../webhooks/schema.ts";
@@ -12,7 +13,7 @@ import { sendTest } from "../webhooks/send-test.ts";
 import { samples } from "./samples.ts";
 import { operation, router } from "./trpc.ts";
 
-const { webhook, attempt, page } = samples;
+const { webhook, webhookChange, attempt, page } = samples;
 
 export const webhooksRouter = router({
   subscribe: operation({
@@ -157,6 +158,19 @@ export const webhooksRouter = router({
     .input(schema.listInput.prefault({}))
     .output(schema.webhookPage)
     .query(({ ctx, input }) => reading.list(ctx.webhooks, input)),
+
+  history: operation({
+    summary: "Show what was changed of a webhook",
+    description:
+      "Newest first: its settings, its health, when, and by which key or by the service itself. Kept until the retention has passed what followed; of health 1,000 changes a day at most.",
+    scopes: READERS,
+    errors: ["webhook_not_found"],
+    request: { id: webhook.id },
+    response: page(webhookChange),
+  })
+    .input(schema.historyInput)
+    .output(schema.webhookChangePage)
+    .query(({ ctx, input }) => history(ctx.webhooks.store, input)),
 
   info: operation({
     summary: "Show a webhook",

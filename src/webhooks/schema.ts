@@ -213,6 +213,26 @@ export const webhookInfo = webhook
   })
   .meta({ id: "WebhookInfo" });
 
+export const historyInput = request({ id: webhookIdField, ...pageInput }).meta({
+  id: "HistoryRequest",
+});
+
+export const webhookChange = z
+  .object({
+    at: instant,
+    kind: z.enum(["subscribed", "settings", "health", "deleted"]),
+    by: z.object({ key_id: z.string().nullable(), name: z.string() }).nullable().meta({
+      description:
+        "The key of the request, as it was called then, without an id where it is POSTHORN_ADMIN_KEY; null: the service itself.",
+    }),
+    changes: z.array(z.object({ field: z.string(), from: z.unknown(), to: z.unknown() })).meta({
+      description: `Fields of the webhook, and \`key_version\`, which counts its signature keys. Header values read "${MASK}".`,
+    }),
+  })
+  .meta({ id: "WebhookChange" });
+
+export const webhookChangePage = pageOutput(webhookChange).meta({ id: "WebhookChangePage" });
+
 export const webhookPage = pageOutput(webhook).meta({ id: "WebhookPage" });
 
 export type SubscribeInput = z.output<typeof subscribeInput>;
@@ -222,6 +242,8 @@ export type TestInput = z.output<typeof testInput>;
 export type HastenInput = z.output<typeof hastenInput>;
 export type Hastened = z.output<typeof hastened>;
 export type ListInput = z.output<typeof listInput>;
+export type HistoryInput = z.output<typeof historyInput>;
+export type WebhookChange = z.output<typeof webhookChange>;
 export type Webhook = z.output<typeof webhook>;
 export type SavedWebhook = z.output<typeof savedWebhook>;
 export type UpdatedWebhook = z.output<typeof updatedWebhook>;

@@ -30,7 +30,7 @@ export async function keepVersion(
       );
   }
   await insertVersion(trx, after, headersMasked);
-  await keepChange(trx, store, after.webhook_id);
+  await keepChange(trx, store, after.webhook_id, headersMasked === "kept");
 }
 
 function stops(before: WebhookRow, after: WebhookRow): boolean {

@@ -29,9 +29,18 @@ beforeEach(async () => {
 afterEach(async () => {
   await pool.query("delete from posthorn.webhooks");
   await pool.query("delete from posthorn.webhook_versions");
+  await pool.query("delete from posthorn.webhook_changes");
 });
 
-const KINDS = ["webhooks", "webhook_versions", "webhook_states", "counters", "replays", "erasures"];
+const KINDS = [
+  "webhooks",
+  "webhook_versions",
+  "webhook_changes",
+  "webhook_states",
+  "counters",
+  "replays",
+  "erasures",
+];
 const left = async () => {
   const counts: Record<string, number> = {};
   for (const kind of KINDS)
@@ -44,9 +53,10 @@ const age = async (days: number) => {
   await pool.query(
     `update posthorn.webhooks set deleted_at = ${then} where deleted_at is not null`,
   );
-  await pool.query(
-    `update posthorn.webhook_versions set valid_until = ${then} where valid_until is not null`,
-  );
+  for (const table of ["webhook_versions", "webhook_changes"])
+    await pool.query(
+      `update posthorn.${table} set valid_until = ${then} where valid_until is not null`,
+    );
 };
 const publish = () => post("events.publish", { type: "message.created", payload: 1 }).expect(200);
 
@@ -71,7 +81,7 @@ test("a version goes once the retention has passed its end, the one that is vali
   await pool.query("update posthorn.webhook_versions set valid_from = now() - interval '90 days'");
   await age(32);
   await forgetOld(pool, 30);
-  expect(await left()).toMatchObject({ webhooks: 1, webhook_versions: 1 });
+  expect(await left()).toMatchObject({ webhooks: 1, webhook_versions: 1, webhook_changes: 1 });
   await post("webhooks.info", { id }).expect(200);
 });
 
