@@ -1,7 +1,8 @@
 // The claim itself, as a worker makes it, on a connection of its own.
 import { nowMs } from "./clock.ts";
 import { silentLog } from "../src/kernel/log.ts";
-import { claimDue, releaseClaimed, type ClaimLimits } from "../src/queue/claim.ts";
+import { claimDue, type ClaimLimits } from "../src/queue/claim.ts";
+import { releaseClaimed } from "../src/queue/release.ts";
 import { createClaiming } from "../src/delivery/claiming.ts";
 import { connect, type Connection } from "../src/database/connect.ts";
 import { percentiles, type Percentiles } from "./report.ts";

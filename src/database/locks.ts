@@ -6,6 +6,7 @@ import { sql, type Transaction } from "kysely";
 import type pg from "pg";
 
 import type { Schema } from "./schema.ts";
+import type { Session } from "./session.ts";
 
 /** What is locked by itself, below the slots that names are spread over. */
 export const LOCK = { partitions: -1, retention: -2, "first admin key": -3, fold: -4 } as const;
@@ -37,7 +38,7 @@ export async function tryLock(client: pg.ClientBase, slot: number): Promise<bool
 }
 
 /** Takes the lock for as long as the session lives, where no living session has it; answers whether. */
-export async function tryHold(client: pg.ClientBase, slot: number): Promise<boolean> {
+export async function tryHold(client: Session, slot: number): Promise<boolean> {
   const { rowCount } = await client.query(
     `update posthorn.locks as l set holder_pid = own.pid, holder_start = own.backend_start
      from pg_catalog.pg_stat_activity as own

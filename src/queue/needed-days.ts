@@ -1,13 +1,7 @@
 // Days that are past their retention and that something pending needs still.
-import type pg from "pg";
-
 import { partsForth } from "../database/days.ts";
+import type { Session } from "../database/session.ts";
 import type { PartitionedTable } from "../database/partitions.ts";
-
-/** The connection of whoever asks. */
-export type Session = {
-  query<R extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<R>>;
-};
 
 /** A day of a table, as the ids of that day. */
 export type DayOfTable = {

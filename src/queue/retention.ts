@@ -3,11 +3,12 @@ import type pg from "pg";
 
 import { LOCK, tryHold } from "../database/locks.ts";
 import { attachSql, PARTITION_DAYS_AHEAD, type PartitionedTable } from "../database/partitions.ts";
+import { withSession, type Session } from "../database/session.ts";
 import { DAY, SECOND } from "../kernel/duration.ts";
 import { databaseError } from "../kernel/faults.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
-import { isNeeded, type DayOfTable, type Session } from "./needed-days.ts";
+import { isNeeded, type DayOfTable } from "./needed-days.ts";
 
 /** Whatever holds a lock for longer is a stranger's open transaction: the next run tries again. */
 const LOCK_WAIT_MS = 2 * SECOND;
@@ -62,52 +63,12 @@ const MARK = "past its retention";
  */
 export async function retirePartitions(options: RetentionOptions): Promise<Retired> {
   const { pool, signal = new AbortController().signal } = options;
-  signal.throwIfAborted();
-  const client = await connectUntil(signal, pool);
-  const session: Session = {
-    query: (text, values = []) =>
-      client.query({ text, values, query_timeout: SILENCE_MAX_MS } as pg.QueryConfig),
-  };
-  const ended = once(() => client.release(true)); // in the middle of a statement too
-  signal.addEventListener("abort", ended);
-  try {
+  return withSession(pool, { signal, silenceMaxMs: SILENCE_MAX_MS }, async (session) => {
     await session.query(`set statement_timeout = ${STATEMENT_MAX_MS}`);
     await session.query(`set lock_timeout = ${LOCK_WAIT_MS}`);
-    const isAlone = await tryHold(client, LOCK.retention);
+    const isAlone = await tryHold(session, LOCK.retention);
     return isAlone ? await retire(session, options) : { dropped: [], postponed: [] };
-  } finally {
-    signal.removeEventListener("abort", ended);
-    ended();
-  }
-}
-
-// Who is told to end does not wait for a database that is silent.
-async function connectUntil(signal: AbortSignal, pool: pg.Pool): Promise<pg.PoolClient> {
-  const connecting = pool.connect();
-  let abort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason as Error);
   });
-  signal.addEventListener("abort", abort);
-  try {
-    return await Promise.race([connecting, aborted]);
-  } catch (error) {
-    connecting.then(
-      (client) => client.release(true),
-      () => {},
-    );
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
-}
-
-function once(act: () => void): () => void {
-  let isDone = false;
-  return () => {
-    if (!isDone) act();
-    isDone = true;
-  };
 }
 
 async function retire(client: Session, options: RetentionOptions): Promise<Retired> {

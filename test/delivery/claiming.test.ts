@@ -4,7 +4,7 @@ import pg from "pg";
 
 import { createClaiming, type Claiming } from "../../src/delivery/claiming.ts";
 import { silentLog } from "../../src/kernel/log.ts";
-import { releaseClaimed } from "../../src/queue/claim.ts";
+import { releaseClaimed } from "../../src/queue/release.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";

@@ -4,7 +4,8 @@ import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { releaseClaimed, type ClaimedDelivery } from "../../src/queue/claim.ts";
+import { type ClaimedDelivery } from "../../src/queue/claim.ts";
+import { releaseClaimed } from "../../src/queue/release.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { settle, type Settlement } from "../../src/queue/settle.ts";
 import { caller, type Call } from "../helpers/api.ts";

@@ -2,7 +2,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
-import { releaseClaimed, type ClaimedDelivery } from "../../src/queue/claim.ts";
+import { type ClaimedDelivery } from "../../src/queue/claim.ts";
+import { releaseClaimed } from "../../src/queue/release.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { park, unpark, unparkTold } from "../../src/queue/hold.ts";
 import { advanceFreed, advanceSome, FIRST_LANE, type LaneCursor } from "../../src/queue/lanes.ts";

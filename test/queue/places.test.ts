@@ -4,7 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { silentLog } from "../../src/kernel/log.ts";
-import { releaseClaimed, type ClaimedDelivery } from "../../src/queue/claim.ts";
+import { type ClaimedDelivery } from "../../src/queue/claim.ts";
+import { releaseClaimed } from "../../src/queue/release.ts";
 import { park, unpark } from "../../src/queue/hold.ts";
 import { advanceSome, FIRST_LANE } from "../../src/queue/lanes.ts";
 import { createPlacing, placeAnew } from "../../src/queue/places.ts";
