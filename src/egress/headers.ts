@@ -1,5 +1,6 @@
 // Which headers a webhook may add: judged at subscribe and update, since a bad one would fail every attempt.
 import { invalid } from "../kernel/errors.ts";
+import { isTrimmed, WHITE_SPACE_AT_ENDS } from "../kernel/fields.ts";
 
 const HEADERS_MAX = 32;
 const HEADER_BYTES_MAX = 4_096;
@@ -63,6 +64,8 @@ function judgeValue(value: string): string | undefined {
     return `the value has ${value.length} characters; at most ${HEADER_BYTES_MAX} are allowed`;
   if (!VISIBLE_ASCII.test(value))
     return "the value holds a character that is not visible ASCII; encode it (base64, say)";
+  // HTTP drops it on the way (RFC 9110, 5.5), so the receiver would compare another value.
+  if (!isTrimmed(value)) return `the value ${WHITE_SPACE_AT_ENDS}`;
   return undefined;
 }
 

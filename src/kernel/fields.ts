@@ -25,6 +25,19 @@ export function plainText(max: number) {
     .refine((value) => !/[\0\p{Cs}]/u.test(value), "holds a NUL or half a surrogate pair");
 }
 
+export const WHITE_SPACE_AT_ENDS =
+  "begins or ends with white space, which is pasted by mistake as a rule and seen by nobody; give it without";
+
+/** Whether a text neither begins nor ends with white space. */
+export function isTrimmed(text: string): boolean {
+  return text === text.trim();
+}
+
+/** The same text, refused where white space is at its ends: what is compared or signed with must not differ unseen. */
+export function trimmed(text: z.ZodString) {
+  return text.refine(isTrimmed, WHITE_SPACE_AT_ENDS);
+}
+
 const IDEMPOTENCY_KEY_MAX = 255;
 
 /** What the caller calls one request, so that it can be sent again. */

@@ -8,6 +8,7 @@ import {
   makersKey,
   plainText,
   tenantInput,
+  trimmed,
 } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { request } from "../kernel/request.ts";
@@ -15,7 +16,7 @@ import { KEY_SCOPES } from "../kernel/scopes.ts";
 
 const NAME_MAX = 200;
 
-const name = plainText(NAME_MAX)
+const name = trimmed(plainText(NAME_MAX))
   .refine((text) => text.trim() !== "", "a name is needed: what the key is for")
   .meta({ description: "What it is for." });
 const scope = z.enum(KEY_SCOPES);

@@ -33,7 +33,7 @@ const whsecKey: KeyForm = {
 export const standard: Preset = {
   name: "standard",
   httpsOnly: false,
-  generatesKey: false,
+  generatesKey: true,
   success: "2xx",
   timeoutMs: 15_000,
   retryScheduleS: [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],

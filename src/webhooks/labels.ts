@@ -4,7 +4,7 @@ import type { Transaction } from "kysely";
 
 import type { Schema } from "../database/schema.ts";
 import { PosthornError } from "../kernel/errors.ts";
-import { plainText, stringsByName } from "../kernel/fields.ts";
+import { plainText, stringsByName, trimmed } from "../kernel/fields.ts";
 import { findIdByExternalId } from "../store/webhooks.ts";
 
 const EXTERNAL_ID_MAX = 255;
@@ -13,7 +13,7 @@ const ENTRIES_MAX = 50;
 const ENTRY_NAME_MAX = 40;
 const ENTRY_VALUE_MAX = 500;
 
-export const externalId = plainText(EXTERNAL_ID_MAX).min(1);
+export const externalId = trimmed(plainText(EXTERNAL_ID_MAX).min(1));
 
 const entryName = plainText(ENTRY_NAME_MAX).min(1);
 const NAMES = `a name needs 1 to ${ENTRY_NAME_MAX} characters, none of them a NUL or half a surrogate pair`;

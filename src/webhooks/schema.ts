@@ -7,6 +7,7 @@ import {
   makersKey,
   plainText,
   stringsByName,
+  trimmed,
   webhookIdInput as webhookIdField,
 } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
@@ -32,13 +33,15 @@ const order = z.enum(["none", "channel", "webhook"]);
 const preset = z.enum(PRESET_NAMES);
 const health = z.enum(["ok", "failing", "disabled"]);
 
+const signatureKey = trimmed(z.string().min(1).max(SIGNATURE_KEY_MAX));
+
 const fields = {
   url: z.string().min(1).max(URL_MAX).meta({ description: "Where to send: http or https." }),
-  name: plainText(NAME_MAX).nullable().meta({ description: "For people." }),
+  name: trimmed(plainText(NAME_MAX)).nullable().meta({ description: "For people." }),
   headers: stringsByName()
     .nullable()
     .meta({ description: "Sent with every attempt. Values are encrypted at rest." }),
-  signature_key: z.string().min(1).max(SIGNATURE_KEY_MAX).nullable().meta({
+  signature_key: signatureKey.nullable().meta({
     description: "Signs every attempt. Never returned. null removes it.",
   }),
   generate_signature_key: z.boolean().meta({
@@ -99,7 +102,7 @@ export const webhookIdInput = request({ id: webhookIdField }).meta({ id: "Webhoo
 
 export const rotateKeyInput = request({
   id: webhookIdField,
-  signature_key: z.string().min(1).max(SIGNATURE_KEY_MAX).optional().meta({
+  signature_key: signatureKey.optional().meta({
     description: "The new key; left out, one is made, and the answer shows it, this once.",
   }),
   overlap_s: z.int().min(0).max(OVERLAP_MAX_S).optional().meta({

@@ -1,4 +1,6 @@
 // webhooks.*, over HTTP.
+import { randomUUID } from "node:crypto";
+
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import pg from "pg";
 
@@ -110,6 +112,14 @@ describe("webhooks.subscribe", () => {
     expect(generated.body.signature_key).toMatch(/^[0-9a-f]{64}$/);
     const { body } = await post("webhooks.info", { id: generated.body.id });
     expect(JSON.stringify(body)).not.toContain(generated.body.signature_key);
+    for (const preset of ["standard", "messages-dev", "aisoule"]) {
+      const id = randomUUID();
+      const asked = { id, url: "https://example.com/", preset };
+      const first = (await post("webhooks.subscribe", asked).expect(200)).body;
+      expect(first.signature_key).toMatch(preset === "standard" ? /^whsec_/ : /^[0-9a-f]{64}$/);
+      const again = (await post("webhooks.subscribe", asked).expect(200)).body;
+      expect([again.has_signature_key, again.signature_key]).toEqual([true, undefined]);
+    }
     const given = await post("webhooks.subscribe", { url: URL, signature_key: "my own secret" });
     expect(JSON.stringify(given.body)).not.toContain("my own secret");
   });
@@ -132,6 +142,12 @@ describe("webhooks.subscribe", () => {
     [{ url: URL, headers: { "X-A": "a\r\nb" } }, "headers.X-A"],
     [{ url: URL, headers: { "X-A": "********" } }, "headers.X-A"],
     [{ url: URL, signature_key: "" }, "signature_key"],
+    [{ url: URL, signature_key: " secret" }, "signature_key"],
+    [{ url: URL, signature_key: "secret\n" }, "signature_key"],
+    [{ url: URL, headers: { "X-A": "token " } }, "headers.X-A"],
+    [{ url: URL, name: " a" }, "name"],
+    [{ url: URL, external_id: "a\u00a0" }, "external_id"],
+    [{ url: URL, preset: "standard", signature_key: null }, "signature_key"],
     [{ url: URL, signature_key: "a", generate_signature_key: true }, "generate_signature_key"],
     [{ url: URL, preset: "standard", signature_key: "not base64" }, "signature_key"],
     [{ url: URL, retry_schedule_s: [0] }, "retry_schedule_s.0"],
@@ -275,13 +291,15 @@ describe("webhooks.rotate_key", () => {
     [{ preset: "standard" }, { overlap_s: -1 }, "overlap_s"],
     [{ preset: "standard" }, { signature_key: "not base64" }, "signature_key"],
     [{ preset: "airy" }, { signature_key: "" }, "signature_key"],
+    [{ preset: "airy" }, { signature_key: "secret\t" }, "signature_key"],
     [{ preset: "airy" }, { overlap: 60 }, ""],
   ])("on %j refuses %j, names the field, and keeps the key", async (settings, input, path) => {
     const { body: made } = await post("webhooks.subscribe", { url: URL, ...settings });
     const answer = await post("webhooks.rotate_key", { id: made.id, ...input });
     expect([answer.status, answer.body.issues[0].path]).toEqual([400, path]);
-    const { created, warnings, ...webhook } = made;
+    const { created, warnings, signature_key: generated, ...webhook } = made;
     expect([created, warnings]).toEqual([true, []]);
+    expect(typeof generated).toBe(settings.preset === "standard" ? "string" : "undefined");
     expect((await post("webhooks.info", { id: made.id })).body).toMatchObject(webhook);
   });
 

@@ -95,7 +95,7 @@ export const CASES: Record<PresetName, Case> = {
     timestamp: "1969-12-31T23:59:59.999Z",
     policy: {
       httpsOnly: false,
-      generatesKey: false,
+      generatesKey: true,
       success: "2xx",
       timeoutMs: 15_000,
       retryScheduleS: [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
