@@ -22,7 +22,7 @@ import { listen, probeAddress } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
 import { monotonic } from "./kernel/clock.ts";
 import { createCursors } from "./kernel/cursor.ts";
-import { wholeRoom } from "./kernel/lists.ts";
+import { wholeRoom, type Enlarge } from "./kernel/lists.ts";
 import type { Log } from "./kernel/log.ts";
 import { createShares } from "./kernel/shares.ts";
 import type { Context } from "./rpc/trpc.ts";
@@ -117,13 +117,14 @@ function createParts(
   let wake = () => {};
   let isStopping = false;
 
-  const createContext = (caller: Context["caller"]): Context => {
+  const createContext = (caller: Context["caller"], enlarge: Enlarge): Context => {
     const { tenant, keyId } = caller;
-    const { db, pool } = calls;
-    const store = { db, pool, tenant, keyId, sealer, cursors, monotonic, room: wholeRoom() };
     const owner = { tenant, key: keyId };
     const share: Context["share"] = (work, subject) =>
       calls.shares.take({ ...owner, subject }, work);
+    const { db, pool } = calls;
+    const room = wholeRoom(enlarge);
+    const store = { db, pool, tenant, keyId, sealer, cursors, monotonic, share, room };
     return {
       caller,
       share,

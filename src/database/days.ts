@@ -3,7 +3,7 @@
 // of retention, 2,582 at 365.
 import { DAY } from "../kernel/duration.ts";
 import { lowestUuidAt, timeOfUuid } from "../kernel/ids.ts";
-import { endsEarly, type Sized } from "../kernel/lists.ts";
+import { bytesIn, endsEarly } from "../kernel/lists.ts";
 import type { Read } from "./read.ts";
 
 /** What one statement may look at: of finished deliveries, with three indexes, it locks 64 things. */
@@ -99,8 +99,7 @@ export async function readParts<Row>(
     const ofPart = await read(part, limit - rows.length, bytesLeft);
     rows.push(...ofPart);
     if (rows.length >= limit || endsEarly(ofPart)) break;
-    const { bytes_to_here = 0 } = (ofPart.at(-1) ?? {}) as Partial<Sized>;
-    bytesLeft = Math.max(0, bytesLeft - bytes_to_here);
+    bytesLeft = Math.max(0, bytesLeft - bytesIn(ofPart));
   }
   return rows;
 }

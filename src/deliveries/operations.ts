@@ -2,7 +2,7 @@
 import { PosthornError } from "../kernel/errors.ts";
 import { afterCommit } from "../kernel/faults.ts";
 import { formatId } from "../kernel/ids.ts";
-import { endsEarly, readPage, takeWhatFits } from "../kernel/lists.ts";
+import { endsEarly, readPage, smallPart, takeWhatFits } from "../kernel/lists.ts";
 import type { ReplaysContext } from "../replays/operations.ts";
 import { listAttempts } from "../store/attempts.ts";
 import {
@@ -44,14 +44,19 @@ export async function list({ store }: DeliveriesContext, input: ListDeliveriesIn
 }
 
 export async function info({ store }: DeliveriesContext, id: string): Promise<DeliveryInfo> {
-  const row = await find(store, id);
+  const { room, share } = store;
+  const row = await share(() => find(store, id));
   const delivery = presentDelivery(row);
-  const { room } = store;
-  const size = { limit: ATTEMPTS_MAX + 1, bytesMax: room.bytes };
-  const rows = await listAttempts(store.db, store.tenant, row, size);
-  const attempts = await takeWhatFits(room, rows.slice(0, ATTEMPTS_MAX), (attempt) =>
-    presentAttempt(attempt, { event_id: delivery.event_id, sequence: row.sequence }),
-  );
+  const listUpTo = (bytesMax: number) =>
+    share(() => listAttempts(store.db, store.tenant, row, { limit: ATTEMPTS_MAX + 1, bytesMax }));
+  const take = (found: Awaited<ReturnType<typeof listUpTo>>) =>
+    takeWhatFits(room, found.slice(0, ATTEMPTS_MAX), (attempt) =>
+      presentAttempt(attempt, { event_id: delivery.event_id, sequence: row.sequence }),
+    );
+  let rows = await listUpTo(smallPart(room));
+  const attempts = endsEarly(rows)
+    ? await room.enlarge(async () => take((rows = await listUpTo(room.bytes))))
+    : await take(rows);
   return {
     ...delivery,
     attempts: attempts.reverse(),

@@ -77,7 +77,7 @@ export function list(store: TenantStore, input: ListInput) {
     store,
     { tenant: store.tenant, list: "event_types" },
     input,
-    (span) => listEventTypes(store.db, store.tenant, span),
+    (span) => store.share(() => listEventTypes(store.db, store.tenant, span)),
     (row) => row.name,
     present,
   );

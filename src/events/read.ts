@@ -3,7 +3,7 @@ import { OWN_EVENT_TYPES, takesInAny } from "../event-types/names.ts";
 import { PosthornError } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
 import { readPage } from "../kernel/lists.ts";
-import { rawJson } from "../kernel/raw-json.ts";
+import { rawJson, rawString } from "../kernel/raw-json.ts";
 import { findEventType, listEventTypeNames } from "../store/event-types.ts";
 import { findEvent, listEvents, type EventRow } from "../store/events.ts";
 import type { TenantStore } from "../store/tenant.ts";
@@ -16,16 +16,20 @@ export async function list(store: TenantStore, input: ListEventsInput) {
     { tenant: store.tenant, list: "events", filter },
     { cursor, page_size },
     ({ after, limit, bytesMax }) =>
-      listEvents(store.db, store.tenant, {
-        ...filter,
-        before: after ?? undefined,
-        limit,
-        bytesMax: with_payload ? bytesMax : undefined,
-      }),
+      store.share(() =>
+        listEvents(store.db, store.tenant, {
+          ...filter,
+          before: after ?? undefined,
+          limit,
+          bytesMax: with_payload ? bytesMax : undefined,
+        }),
+      ),
     (row) => row.id,
     with_payload ? present : presentListed,
   );
-  if (page.data.length === 0 && filter.type !== undefined) await checkKnown(store, filter.type);
+  const { type } = filter;
+  if (page.data.length === 0 && type !== undefined)
+    await store.share(() => checkKnown(store, type));
   return page;
 }
 
@@ -63,5 +67,9 @@ function presentListed(row: EventRow): ListedEvent {
 }
 
 function present(row: EventRow): Event {
-  return { ...presentListed(row), payload: rawJson(row.payload), payload_text: row.payload };
+  return {
+    ...presentListed(row),
+    payload: rawJson(row.payload),
+    payload_text: rawString(row.payload),
+  };
 }

@@ -68,6 +68,9 @@ export const published = z
 
 export const publishedMany = z.object({ data: z.array(published) }).meta({ id: "PublishedMany" });
 
+// A string that comes printed already: see rawString.
+const textPrinted: z.ZodType<string | null> = z.any();
+
 export const event = z
   .object({
     id: z.string(),
@@ -77,7 +80,8 @@ export const event = z
     payload: z.unknown().meta({
       description: "As it was stored, to the byte; null once erased or past its retention.",
     }),
-    payload_text: z.string().nullable().meta({
+    payload_text: textPrinted.meta({
+      type: ["string", "null"],
       description:
         "The same as text, for readers whose numbers are IEEE doubles: they would read 9007199254740993 as 9007199254740992.",
     }),

@@ -3,12 +3,14 @@ import express, { type Express, type RequestHandler } from "express";
 
 import type { Log } from "../kernel/log.ts";
 import type { Context, Caller } from "../rpc/trpc.ts";
+import type { Enlarge } from "../kernel/lists.ts";
 import type { FindKey } from "../kernel/scopes.ts";
 import { authenticate } from "./auth.ts";
 import { createReadJson } from "./body.ts";
 import { docsEndpoints } from "./docs.ts";
 import { dotEndpoints, type Doors } from "./dot-endpoints.ts";
 import { errorHandler, notFound } from "./errors.ts";
+import { createLargeAnswers } from "./large-answers.ts";
 import { healthEndpoints, type Readiness } from "./health.ts";
 import { createOpenAnswers } from "./open-answers.ts";
 import { openapiYaml } from "./openapi.ts";
@@ -17,7 +19,8 @@ import { securityHeaders } from "./security-headers.ts";
 import { trpcEndpoint } from "./trpc.ts";
 
 export type AppOptions = {
-  createContext(caller: Caller): Context;
+  /** `enlarge` is asked before an answer becomes a large one. */
+  createContext(caller: Caller, enlarge: Enlarge): Context;
   findKey: FindKey;
   /** Requests a second and key; 0 is no limit. */
   ratePerKey: number;
@@ -34,12 +37,16 @@ export function createApp({
   log,
 }: AppOptions): Express {
   const app = bareApp(readiness);
+  const enlarge = createLargeAnswers();
   const doors: Doors = {
     authenticate: (request) => authenticate(request.headers, findKey),
     admit: createAdmit(ratePerKey),
     openAnswer: createOpenAnswers(),
     readJson: createReadJson(),
-    createContext,
+    createContext: (caller, response) => {
+      const { keyId: key, tenant } = caller;
+      return createContext(caller, enlarge({ tenant, key }, response));
+    },
   };
   app.use(docsEndpoints(openapiYaml()));
   app.use("/trpc", noStore, trpcEndpoint(doors, log));

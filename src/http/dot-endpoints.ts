@@ -1,6 +1,6 @@
 // POST /<operation>: the router's procedures as plain JSON over HTTP.
 import { callTRPCProcedure } from "@trpc/server";
-import type { Request, RequestHandler } from "express";
+import type { Request, RequestHandler, Response } from "express";
 
 import { PosthornError } from "../kernel/errors.ts";
 import { unknownOperation } from "../rpc/errors.ts";
@@ -18,7 +18,7 @@ export type Doors = {
   admit: Admit;
   openAnswer: OpenAnswer;
   readJson: ReadJson;
-  createContext(caller: Caller): Context;
+  createContext(caller: Caller, response: Response): Context;
 };
 
 /**
@@ -57,7 +57,7 @@ export function dotEndpoints({
       router: appRouter,
       path: operation.name,
       getRawInput: () => Promise.resolve(body),
-      ctx: createContext(caller),
+      ctx: createContext(caller, response),
       type: operation.type,
       signal: abortedWith(response),
       batchIndex: 0,

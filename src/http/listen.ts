@@ -6,6 +6,7 @@ import { answerBelowExpress, demandingHost } from "./below-express.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { StartError } from "../kernel/errors.ts";
 import { cuttingUnread } from "./unread.ts";
+import { readingUnwantedSlowly } from "./unwanted.ts";
 
 const REQUEST_TIMEOUT_MS = 30 * SECOND; // a body of 16 MiB over a slow line; longer is a client that holds sockets
 const HEADERS_TIMEOUT_MS = 10 * SECOND;
@@ -41,7 +42,7 @@ export function listen(
       headersTimeout: HEADERS_TIMEOUT_MS,
       requireHostHeader: false, // judged by demandingHost, in words
     },
-    demandingHost(cuttingUnread(app, unreadMs)),
+    demandingHost(readingUnwantedSlowly(cuttingUnread(app, unreadMs))),
   );
   answerBelowExpress(server);
   return new Promise((resolve, reject) => {

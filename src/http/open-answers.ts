@@ -4,6 +4,7 @@ import type { Response } from "express";
 import { SECOND } from "../kernel/duration.ts";
 import { PosthornError } from "../kernel/errors.ts";
 import { createTurns } from "../kernel/turns.ts";
+import { closed } from "./answer.ts";
 
 const READS_MAX = 4; // 16 MiB: a page of a dashboard has more calls, but each is made in some milliseconds
 const WRITES_MAX = 512; // their answers are small, and publishers come in hundreds at once
@@ -37,7 +38,7 @@ export function createOpenAnswers(): OpenAnswer {
         if (response.closed)
           reject(tooMany()); // gone while it waited: nothing is read for nobody
         else resolve();
-        return closed(response);
+        return closed(response).then(() => true);
       });
       void turn.then((had) => {
         if (!had) reject(tooMany());
@@ -45,11 +46,6 @@ export function createOpenAnswers(): OpenAnswer {
       });
     });
   };
-}
-
-async function closed(response: Response): Promise<true> {
-  if (!response.closed) await new Promise((resolve) => response.once("close", resolve));
-  return true;
 }
 
 function tooMany(): PosthornError {

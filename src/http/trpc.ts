@@ -11,7 +11,7 @@ import type { Context } from "../rpc/trpc.ts";
 import { abortedWith } from "./answer.ts";
 import type { Doors } from "./dot-endpoints.ts";
 import { parseJson } from "./parse.ts";
-import { levelOf } from "./errors.ts";
+import { beforeRefusal, levelOf } from "./errors.ts";
 import {
   answerCalls,
   failure,
@@ -63,12 +63,13 @@ export function trpcEndpoint(
         envelopes.push(failure(error, name));
       }
     }
+    await beforeRefusal(Math.max(0, ...errors.map(({ status }) => status)));
     await answerCalls(response, asked, envelopes, errors);
   };
 
   async function judge(request: Request, response: Response, asked: Asked): Promise<Judged> {
     const caller = await authenticate(request);
-    const context = createContext(caller);
+    const context = createContext(caller, response);
     const reached = asked.names
       .map((name) => OPERATIONS.get(name))
       .filter((operation) => operation?.meta.scopes.includes(caller.scope));

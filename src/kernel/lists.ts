@@ -9,12 +9,23 @@ const PAGE_SIZE_MAX = 200;
 const PAGE_SIZE_DEFAULT = 20;
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024; // a page of any list in usual use is far below, and twenty callers' are no burden
 
+// What is read, parsed and presented in one go, and how large an answer may be that waits for no other.
+const GROUP_BYTES = 256 * 1024;
+
+/** Does what makes an answer large, when that is its turn. */
+export type Enlarge = <T>(make: () => Promise<T>) => Promise<T>;
+
 /** The bytes that the answer to one request may still grow by: the calls of a batch share them. */
-export type Room = { bytes: number };
+export type Room = { bytes: number; enlarge: Enlarge };
 
 /** The room of an answer of which nothing is made yet. */
-export function wholeRoom(): Room {
-  return { bytes: ANSWER_BYTES_MAX };
+export function wholeRoom(enlarge: Enlarge): Room {
+  return { bytes: ANSWER_BYTES_MAX, enlarge };
+}
+
+/** How much of it may be read before it is known whether the answer is a large one. */
+export function smallPart({ bytes }: Room): number {
+  return Math.min(bytes, GROUP_BYTES);
 }
 
 /** The fields of a list's request; spread them into its schema. */
@@ -70,7 +81,8 @@ export type Found<Row> = { rows: Row[]; stoppedAt: string | null };
 
 /**
  * Reads one page, which ends early where there is no more room. `read` is asked for one row more than the page holds, by
- * which a further page is known; `position` names a row's place in the order.
+ * which a further page is known; `position` names a row's place in the order. What is large is read group by group, and one
+ * page at a time.
  */
 export async function readPage<Row, Item>(
   { cursors, room }: { cursors: Cursors; room: Room },
@@ -82,9 +94,29 @@ export async function readPage<Row, Item>(
 ) {
   const key = JSON.stringify([scope.tenant, scope.list, scope.filter ?? null]);
   const after = page.cursor === undefined ? null : cursors.open(key, page.cursor);
-  const found = await read({ after, limit: page.page_size + 1, bytesMax: room.bytes });
-  const { rows, stoppedAt } = Array.isArray(found) ? { rows: found, stoppedAt: null } : found;
-  const data = await takeWhatFits(room, rows.slice(0, page.page_size), present);
+  const rows: Row[] = [];
+  const data: Item[] = [];
+  let bytesLeft = room.bytes; // to be read: of what is presented without its secrets little may be left
+  let stoppedAt: string | null = null;
+  const readGroup = async () => {
+    const last = rows.at(-1);
+    const found = await read({
+      after: last === undefined ? after : position(last),
+      limit: page.page_size + 1 - rows.length,
+      bytesMax: Math.min(bytesLeft, smallPart(room)),
+    });
+    const group = Array.isArray(found) ? found : found.rows;
+    if (!Array.isArray(found)) ({ stoppedAt } = found);
+    rows.push(...group);
+    bytesLeft -= bytesIn(group);
+    await takeWhatFits(room, group.slice(0, page.page_size - data.length), present, data);
+    const hasRoom = Math.min(bytesLeft, room.bytes) > 0 && data.length < page.page_size;
+    return hasRoom && data.length === rows.length && endsEarly(group);
+  };
+  if (await readGroup())
+    await room.enlarge(async () => {
+      while (await readGroup());
+    });
   const last = rows[data.length - 1];
   const isCut = rows.length > data.length || endsEarly(rows);
   const end = isCut && last ? position(last) : stoppedAt;
@@ -103,13 +135,18 @@ export function endsEarly(rows: readonly unknown[]): boolean {
   return (rows.at(-1) as Partial<Sized> | undefined)?.is_followed ?? false;
 }
 
-/** Presents rows for as long as there is room, the first in any case, so that every page goes on. */
+/** How many bytes these rows hold, where they are `Sized`. */
+export function bytesIn(rows: readonly unknown[]): number {
+  return (rows.at(-1) as Partial<Sized> | undefined)?.bytes_to_here ?? 0;
+}
+
+/** Presents rows, behind the `items` that are there, for as long as there is room; a first in any case, so that every page goes on. */
 export async function takeWhatFits<Row, Item>(
   room: Room,
   rows: readonly Row[],
   present: (row: Row) => Item,
+  items: Item[] = [],
 ): Promise<Item[]> {
-  const items: Item[] = [];
   const rest = sliced();
   for (const row of rows) {
     const item = present(row);

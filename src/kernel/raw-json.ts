@@ -48,3 +48,11 @@ export function bytesOf(pieces: readonly string[]): number {
 export function rawJson(text: string | null): RawJson | null {
   return text === null ? null : new RawJson(text);
 }
+
+/**
+ * A text as a string of an answer, printed now and not again: a page of them all at once would hold the process. It is a string
+ * to whoever reads the answer, and so to the types.
+ */
+export function rawString(text: string | null): string | null {
+  return rawJson(text === null ? null : JSON.stringify(text)) as unknown as string | null;
+}

@@ -1,4 +1,5 @@
 // Places that many share: whoever asks for more than others waits longer, and for none of them does it wait for ever.
+import { monotonic } from "./clock.ts";
 import { SECOND } from "./duration.ts";
 import { PosthornError } from "./errors.ts";
 
@@ -16,6 +17,9 @@ const WAITING_PER_KEY_MAX = 100;
 const WAITING_MAX = 2_000; // of a process, so that many tenants can't fill its memory; looked through in 0.1 ms
 const RETRY_AFTER_S = 1;
 
+/** For how long a place stays empty after work that took so long. */
+export type RestAfter = (tookMs: number) => number;
+
 type Part = { name: string; places: number; waiting: number };
 type Asking = { parts: Part[]; start: () => void };
 
@@ -27,9 +31,14 @@ export function allButOne(places: number): number {
 /**
  * Makes places. A tenant has all but one of them at most, and one key all but one of those, so that there is always one for
  * somebody else. One that comes free goes to whose tenant has the fewest then, among those to whose key has the fewest, and
- * among those to who came first.
+ * among those to who came first. After long work a place may have to rest, so that those who ask for nothing else leave something
+ * of the database to others.
  */
-export function createShares(places: number): Shares {
+export function createShares(
+  places: number,
+  restMs: RestAfter = () => 0,
+  clock = monotonic,
+): Shares {
   const perTenant = allButOne(places);
   const perKey = allButOne(perTenant);
   const taken = new Map<string, number>(); // by the name of a part
@@ -52,9 +61,15 @@ export function createShares(places: number): Shares {
     for (const { name } of parts) add(taken, name, 1);
   }
 
-  function leave(parts: Part[]): void {
-    free++;
+  // Whoever had it may ask for others while the place itself rests.
+  function leave(parts: Part[], restsMs: number): void {
     for (const { name } of parts) add(taken, name, -1);
+    if (restsMs > 0) setTimeout(comeFree, restsMs).unref();
+    else comeFree();
+  }
+
+  function comeFree(): void {
+    free++;
     for (let next = nextOf(); next; next = nextOf()) next.start();
   }
 
@@ -106,10 +121,11 @@ export function createShares(places: number): Shares {
       const parts = partsOf(owner);
       if (fits(parts)) occupy(parts);
       else await wait(parts);
+      const startedAt = clock();
       try {
         return await work();
       } finally {
-        leave(parts);
+        leave(parts, restMs(clock() - startedAt));
       }
     },
   };

@@ -24,6 +24,7 @@ export const deliveriesRouter = router({
     summary: "Show a delivery",
     description: "With every attempt: what was sent where, and what came back.",
     scopes: READERS,
+    sharesItself: true,
     errors: ["delivery_not_found"],
     request: { id: delivery.id },
     response: { ...delivery, attempts: [attempt], attempts_left_out: false },

@@ -49,6 +49,7 @@ export const eventsRouter = router({
     summary: "List events",
     description: "Newest first; without their payloads, unless `with_payload` asks for them.",
     scopes: READERS,
+    sharesItself: true,
     request: { type: event.type, since: "2026-01-31T00:00:00Z" },
     response: page(listedEvent),
   })

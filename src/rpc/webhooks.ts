@@ -152,6 +152,7 @@ export const webhooksRouter = router({
     summary: "List webhooks",
     description: "Newest first, unsubscribed ones too; those that all filters given take in.",
     scopes: READERS,
+    sharesItself: true,
     request: { status: "Subscribed", page_size: 50 },
     response: page(webhook),
   })

@@ -15,6 +15,8 @@ export type TenantStore = Pick<Connection, "db" | "pool"> & {
   monotonic: MonotonicClock;
   /** Of the answer that is being made. */
   room: Room;
+  /** Does the work when the caller has a place for it: for operations that don't have one from their beginning to their end. */
+  share: <T>(work: () => Promise<T>) => Promise<T>;
 };
 
 /** Today's only bucket. Statements name it as a constant, so that each runs unchanged where there are many. */

@@ -15,16 +15,16 @@ export function list(context: ReadContext, input: ListInput) {
     store,
     { tenant: store.tenant, list: "webhooks", filter },
     { cursor, page_size },
-    async ({ after, limit, bytesMax }) =>
-      withResting(
-        store.db,
-        await listWebhooks(store.db, store.tenant, {
+    ({ after, limit, bytesMax }) =>
+      store.share(async () => {
+        const rows = await listWebhooks(store.db, store.tenant, {
           ...filter,
           after: after === null ? null : positionOf(after),
           limit,
           bytesMax,
-        }),
-      ),
+        });
+        return withResting(store.db, rows);
+      }),
     (row) => `${row.created_us} ${row.webhook_id}`,
     (row) => presentWebhook(store, scope, row),
   );

@@ -1,4 +1,6 @@
 // Judging in threads: what strangers wrote may run as long as it likes, and nobody waits for it but they.
+import { readdirSync, readFileSync } from "node:fs";
+
 import { afterAll, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { createJudging, type Judging } from "../../src/event-types/judging/index.ts";
@@ -25,6 +27,12 @@ afterAll(async () => {
 
 let versions = 0;
 const enforced = (schema: unknown) => ({ name: "t", version: `${versions++}`, schema });
+const readNice = (task: string) =>
+  Number(
+    readFileSync(`${task}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ")[16],
+  );
 const EVIL = { pattern: "^(a+)+$" };
 const ENDLESS = JSON.stringify(`${"a".repeat(40)}!`);
 
@@ -49,6 +57,13 @@ test("a schema is checked, a hostile one too, while this process goes on", async
   for (let level = 0; level < 100_000; level++) deep = { not: deep };
   expect(await judging.schema("a", deep)).toMatchObject({ wrong: /nested more than 100/ as never });
 }, 30_000);
+
+test("what takes long runs where all else on the machine goes before it", async () => {
+  await judging.payload("a", enforced(EVIL), ENDLESS);
+  const tasks = readdirSync("/proc/self/task").map((task) => readNice(`/proc/self/task/${task}`));
+  expect(tasks).toContain(19);
+  expect(tasks.filter((nice) => nice === 19).length).toBeLessThan(tasks.length / 2);
+});
 
 test("nobody waits for another tenant's pattern that backtracks, nor does this process", async () => {
   const [evil, plain] = [enforced(EVIL), enforced({ type: "number" })];

@@ -104,6 +104,18 @@ test("a 401 and a 403 go before the 429, and it before what is wrong with the bo
   expect([...new Set(statuses(typed))]).toEqual([415, 429]);
 });
 
+test("who does not heed Retry-After, and asks again at once, gets four answers a second on a connection", async () => {
+  const refused = async () => {
+    const startedAt = performance.now();
+    const { status } = await as(1)("webhooks.list");
+    return { status, tookMs: performance.now() - startedAt };
+  };
+  const answers = await Promise.all(Array.from({ length: 10 }, refused));
+  const late = answers.filter(({ status }) => status === 429);
+  expect(late.length).toBeGreaterThan(0);
+  for (const { tookMs } of late) expect(tookMs).toBeGreaterThan(245);
+});
+
 test("a batch larger than a second's worth is let in by itself", async () => {
   const admit = createAdmit(3);
   await admit("key", 20);

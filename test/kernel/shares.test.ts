@@ -73,3 +73,19 @@ test("what is asked for beyond what may wait is refused at once, and what waits 
   await holding.done;
   expect(await shares.take(owner, () => Promise.resolve("done"))).toBe("done");
 });
+
+test("after long work a place rests as it is told to, and others wait for it; after short work it is free at once", async () => {
+  let now = 0;
+  const restAfter = (tookMs: number) => (tookMs > 20 ? 50 : 0);
+  const shares = createShares(1, restAfter, () => now);
+  const taking = (tookMs: number) =>
+    shares.take({ tenant: "a", key: "k" }, () => Promise.resolve((now += tookMs)));
+  const startedAt = performance.now();
+  await taking(1);
+  await taking(1);
+  expect(performance.now() - startedAt).toBeLessThan(40);
+  await taking(100);
+  const restsFrom = performance.now();
+  await taking(1);
+  expect(performance.now() - restsFrom).toBeGreaterThan(48);
+});

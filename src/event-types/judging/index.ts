@@ -9,7 +9,7 @@ import { checkShape, TOO_LONG_TO_COMPILE } from "../shape.ts";
 import { createBudget } from "./budget.ts";
 import { createLane, type Lane, type Result } from "./lane.ts";
 import type { Finding, Task } from "./messages.ts";
-import { startThread } from "./start-thread.ts";
+import { starting } from "./start-thread.ts";
 
 const QUICK_MS = 25; // the largest honest payload takes 10, and nobody's next one waits longer for it
 const SLOW_MS = SECOND; // what one bad payload may take, of its tenant's budget
@@ -47,9 +47,13 @@ export function createJudging({
   log: Log;
 }): Judging {
   const budget = createBudget(monotonic);
-  const quick = createLane({ startThread, ahead: QUICK_AHEAD, mayBegin: () => 0 });
+  const quick = createLane({
+    startThread: starting({ yields: false }),
+    ahead: QUICK_AHEAD,
+    mayBegin: () => 0,
+  });
   const slow = createLane({
-    startThread,
+    startThread: starting({ yields: true }),
     ahead: SLOW_AHEAD,
     mayBegin: (tenant, task) => budget.waitMs(tenant, versionOf(task)),
   });

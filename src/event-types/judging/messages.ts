@@ -1,6 +1,9 @@
 // What a service asks its judging threads, and what they answer.
 import type { Issue } from "../../kernel/errors.ts";
 
+/** What a thread is started with: whether others of the process go before it. */
+export type ThreadData = { yields: boolean };
+
 /** One thing to judge, within `limitMs`. */
 export type Task = { limitMs: number } & (
   | {

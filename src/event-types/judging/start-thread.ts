@@ -1,7 +1,7 @@
 // Starts a judging thread from the file that lies beside this one: built, bundled, or as source.
 import { Worker } from "node:worker_threads";
 
-import { READY, type Answer, type Question } from "./messages.ts";
+import { READY, type Answer, type Question, type ThreadData } from "./messages.ts";
 
 // Compiled schemas take some tens of MiB at most; what takes more is no honest one.
 const RESOURCES = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
@@ -19,26 +19,30 @@ export type StartThread = (listeners: {
   ended: (error: Error | undefined, wasReady: boolean) => void;
 }) => Thread;
 
-export const startThread: StartThread = ({ answered, ended }) => {
-  const worker = new Worker(new URL(ENTRY, import.meta.url), {
-    name: "judging",
-    resourceLimits: RESOURCES,
-    execArgv: [],
-    env: {}, // no setting is of use to it, and some are secrets
-  });
-  let why: Error | undefined;
-  let wasReady = false;
-  worker.unref();
-  worker.on("message", (said: Answer | typeof READY) => {
-    if (said === READY) wasReady = true;
-    else answered(said);
-  });
-  worker.on("error", (error: Error) => (why = error));
-  worker.on("exit", () => ended(why, wasReady));
-  return {
-    ask: (question) => worker.postMessage(question),
-    end: async () => {
-      await worker.terminate();
-    },
+/** Starts one that takes what others leave of the machine where it `yields`. */
+export const starting =
+  ({ yields }: { yields: boolean }): StartThread =>
+  ({ answered, ended }) => {
+    const worker = new Worker(new URL(ENTRY, import.meta.url), {
+      name: "judging",
+      resourceLimits: RESOURCES,
+      workerData: { yields } satisfies ThreadData,
+      execArgv: [],
+      env: {}, // no setting is of use to it, and some are secrets
+    });
+    let why: Error | undefined;
+    let wasReady = false;
+    worker.unref();
+    worker.on("message", (said: Answer | typeof READY) => {
+      if (said === READY) wasReady = true;
+      else answered(said);
+    });
+    worker.on("error", (error: Error) => (why = error));
+    worker.on("exit", () => ended(why, wasReady));
+    return {
+      ask: (question) => worker.postMessage(question),
+      end: async () => {
+        await worker.terminate();
+      },
+    };
   };
-};

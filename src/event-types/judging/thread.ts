@@ -1,11 +1,23 @@
 // The entry of a judging thread: what strangers wrote runs here, where nobody waits for it but those who asked.
-import { parentPort } from "node:worker_threads";
+import { constants, setPriority } from "node:os";
+import { parentPort, workerData } from "node:worker_threads";
 
 import { monotonic } from "../../kernel/clock.ts";
 import { checkSchema, createJudge } from "../judge.ts";
-import { READY, type Answer, type Finding, type Question, type Task } from "./messages.ts";
+import {
+  READY,
+  type Answer,
+  type Finding,
+  type Question,
+  type Task,
+  type ThreadData,
+} from "./messages.ts";
 
 const RESTS_MS = 1_000; // of a version that ran out of time: what was sent along behind it is not tried
+
+// On Linux a priority is a thread's own; elsewhere it would be the whole process's.
+if ((workerData as ThreadData).yields && process.platform === "linux")
+  setPriority(constants.priority.PRIORITY_LOW);
 
 const judge = createJudge();
 const rests = new Map<string, number>();
