@@ -10,23 +10,23 @@ import { percentiles, type Percentiles } from "./report.ts";
 const TIMES = 200;
 const CLAIMED = 50;
 
-const PLACES: Omit<ClaimLimits, "places" | "afterWebhook"> = {
+const SLOTS: Omit<ClaimLimits, "slots" | "afterWebhook"> = {
   limit: CLAIMED,
-  otherPlaces: { proven: 16, unproven: 1 },
+  otherSlots: { proven: 16, unproven: 1 },
   unprovenMax: 64,
 };
 
-/** Claims 50 of all webhooks and gives them back, 200 times; `full` are webhooks whose places are taken. */
+/** Claims 50 of all webhooks and gives them back, 200 times; `full` are webhooks whose slots are taken. */
 export async function timeClaims(
   databaseUrl: string,
   full: readonly number[] = [],
 ): Promise<Percentiles> {
   const { pool, close } = openWorker(databaseUrl);
-  const places = Object.fromEntries(full.map((id) => [id, [0, 0] as const]));
+  const slots = Object.fromEntries(full.map((id) => [id, [0, 0] as const]));
   const ms: number[] = [];
   while (ms.length < TIMES) {
     const startedAt = nowMs();
-    const { deliveries } = await claimDue(pool, { ...PLACES, places, afterWebhook: 0 });
+    const { deliveries } = await claimDue(pool, { ...SLOTS, slots, afterWebhook: 0 });
     ms.push(nowMs() - startedAt);
     if (deliveries.length < CLAIMED) throw new Error(`${deliveries.length} could be claimed`);
     await releaseClaimed(pool, deliveries);
@@ -47,7 +47,7 @@ export async function timeLoopClaims(
   const claiming = createClaiming(pool, nowMs);
   const timed = async () => {
     const startedAt = nowMs();
-    const { deliveries } = await claiming.claim({ ...PLACES, places: {} });
+    const { deliveries } = await claiming.claim({ ...SLOTS, slots: {} });
     return { count: deliveries.length, ms: nowMs() - startedAt };
   };
   const ms: number[] = [];

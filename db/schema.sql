@@ -349,7 +349,7 @@ create table posthorn.webhook_states (
   autovacuum_vacuum_scale_factor=0.02,
   autovacuum_vacuum_cost_delay=0
 );
-CREATE INDEX webhook_states_told ON posthorn.webhook_states USING btree (bucket, not_before) WHERE (not_before IS NOT NULL);
+CREATE INDEX webhook_states_backing_off ON posthorn.webhook_states USING btree (bucket, not_before) WHERE (not_before IS NOT NULL);
 CREATE INDEX webhook_states_unplaced ON posthorn.webhook_states USING btree (bucket, webhook_id) WHERE (placed_to IS NOT NULL);
 
 create table posthorn.webhook_versions (

@@ -19,7 +19,7 @@ export const bodies: Group = {
   title: "Bodies and fan-out",
   about:
     "CPU time that one delivery takes of the worker and of the database together, from a worker's readiness until all " +
-    "of a backlog is recorded. An event that goes to one webhook has that webhook's 16 places at most.",
+    "of a backlog is recorded. An event that goes to one webhook has that webhook's 16 slots at most.",
   rounds: 1,
   async run(scene) {
     for (const { kb, deliveries } of SIZES) {

@@ -81,7 +81,7 @@ async function besideWaiting(scene: Scene, url: string, sql: pg.Client): Promise
   }
 }
 
-// All of the first webhook, whose places are taken.
+// All of the first webhook, whose slots are taken.
 async function besideQueued(scene: Scene, url: string, sql: pg.Client): Promise<void> {
   await sql.query(INSERT, [0, WEBHOOKS, WEBHOOKS]);
   await sql.query(INSERT, [0, scene.count(QUEUED), 1]);
@@ -89,7 +89,7 @@ async function besideQueued(scene: Scene, url: string, sql: pg.Client): Promise<
     "select min(webhook_id) as id from posthorn.webhooks",
   );
   const { p50, p99 } = await timeClaims(url, [Number(rows[0]?.id)]);
-  const name = `${QUEUED.toLocaleString("en")} ready behind one webhook without a place`;
+  const name = `${QUEUED.toLocaleString("en")} ready behind one webhook without a free slot`;
   scene.note(`${name}: p50`, p50, "ms");
   scene.note(`${name}: p99`, p99, "ms");
 }

@@ -14,10 +14,10 @@ const WINDOW_S = 25; // more than twice the 10 s after which a hanging request i
 const QUEUED = 100_000;
 const [HANGING, NAMELESS, ALL] = [50, 20, 100];
 
-const HANGING_GREAT = 70; // of 100 that have earned many places each
-const EARNING_AT_ONCE = 10; // webhooks: sixteen places of each fit into the 160 up to which a worker gives more than two
-const EARNING_EVENTS = 300; // for each: after 200 the least of them had eleven places
-const EARNING_DELAY_MS = 50; // answers that come at once leave no place in use, and so earn none
+const HANGING_GREAT = 70; // of 100 that have earned many slots each
+const EARNING_AT_ONCE = 10; // webhooks: sixteen slots of each fit into the 160 up to which a worker gives more than two
+const EARNING_EVENTS = 300; // for each: after 200 the least of them had eleven slots
+const EARNING_DELAY_MS = 50; // answers that come at once leave no slot in use, and so earn none
 
 const [HOSTILE, HEALTHY] = [100, 20];
 const HEALTHY_PER_SECOND = 200;
@@ -107,11 +107,11 @@ async function manyGreatOnesHang(scene: Scene): Promise<void> {
   };
   await warmUp(scene, load);
   const before = await publishSteadily(scene, load);
-  const places = await earnPlaces(scene);
+  const slots = await earnPlaces(scene);
   await receiver.behave({ silent: hanging });
   const during = await publishSteadily(scene, load);
-  const name = "30 beside 70 that hang with many places each";
-  scene.note(`${name}: open at once of one before, the least of 100`, places, "");
+  const name = "30 beside 70 that hang with many slots each";
+  scene.note(`${name}: open at once of one before, the least of 100`, slots, "");
   note(scene, name, before, during);
   await receiver.behave({});
   await worker.stop();

@@ -7,14 +7,14 @@ import { BENCH, clear, type Group, type Scene } from "../stage.ts";
 
 const DELIVERIES = 100_000;
 const DELAY_MS = 50;
-const WINDOW = 100; // places of each worker: with 50 ms a request that is 2,000 a second, which two cores can double
+const WINDOW = 100; // slots of each worker: with 50 ms a request that is 2,000 a second, which two cores can double
 const SLOW_DELIVERIES = 90_000;
 
 export const workers: Group = {
   title: "Several workers",
   about:
     `${DELIVERIES.toLocaleString("en")} deliveries by one, two and four workers on the same two cores as all else; and ` +
-    `one and two with ${WINDOW} places each and receivers that take ${DELAY_MS} ms.`,
+    `one and two with ${WINDOW} slots each and receivers that take ${DELAY_MS} ms.`,
   rounds: 1,
   async run(scene) {
     for (const count of [1, 2, 4]) {

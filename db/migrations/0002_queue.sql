@@ -30,7 +30,7 @@ create table posthorn.webhook_states (
   autovacuum_vacuum_cost_delay = 0
 );
 -- Where the sweeps begin: the few webhooks that asked to be left alone, or have rows out of place.
-create index webhook_states_told on posthorn.webhook_states (bucket, not_before) where not_before is not null;
+create index webhook_states_backing_off on posthorn.webhook_states (bucket, not_before) where not_before is not null;
 create index webhook_states_unplaced on posthorn.webhook_states (bucket, webhook_id) where placed_to is not null;
 
 -- The hot table: pending deliveries only. state: 0 ready, 1 waiting, 2 parked, 3 queued (index predicates want a constant).

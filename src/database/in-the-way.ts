@@ -16,7 +16,7 @@ type InTheWay = {
 const NAMED_MAX = 5;
 
 /** Says of the oldest transactions with locks on our tables who they are, and how to end them; empty where there are none. */
-export async function tellInTheWay(client: pg.ClientBase): Promise<string> {
+export async function describeInTheWay(client: pg.ClientBase): Promise<string> {
   const { rows } = await client.query<InTheWay>(
     `select l.pid, p.gid, coalesce(a.usename::text, p.owner::text, 'unknown') as role, a.application_name as application,
        case when a.backend_type = 'autovacuum worker' then 'autovacuum' else a.state end as state,
@@ -31,10 +31,10 @@ export async function tellInTheWay(client: pg.ClientBase): Promise<string> {
      group by l.pid, p.gid, p.owner, p.prepared, a.usename, a.application_name, a.backend_type, a.state, a.xact_start
      order by age_s desc nulls last limit ${NAMED_MAX}`,
   );
-  return rows.map(told).join("; ");
+  return rows.map(described).join("; ");
 }
 
-function told({ pid, gid, role, application, state, age_s, tables }: InTheWay): string {
+function described({ pid, gid, role, application, state, age_s, tables }: InTheWay): string {
   const facts = [role, application, state, age_s !== null && `for ${age_s} s`, `on ${tables}`];
   const who = gid === null ? `pid ${pid}` : `the prepared transaction ${gid}`;
   const end = gid === null ? `select pg_terminate_backend(${pid})` : `rollback prepared '${gid}'`;

@@ -9,17 +9,17 @@ import { StartError } from "../kernel/errors.ts";
 import { databaseError } from "../kernel/faults.ts";
 import { silentLog, type Log } from "../kernel/log.ts";
 import { openClient } from "./client.ts";
-import { tellInTheWay } from "./in-the-way.ts";
+import { describeInTheWay } from "./in-the-way.ts";
 import { refuseSharedSchema } from "./own-schema.ts";
 import { makePartitions, START_DAYS_AHEAD } from "./partitions.ts";
 
 const MIGRATIONS = new URL("../../db/migrations/", import.meta.url);
 const WAIT_MAX_MS = 2 * MINUTE; // what takes longer is looked at by a person
-const TOLD_EVERY_MS = 10 * SECOND;
+const REPORT_EVERY_MS = 10 * SECOND;
 
 // Whoever publishes queues behind a lock that is waited for. So it is not waited for long, but tried for again and again.
 const LOCK_WAIT_MS = 40;
-const REST_MS = 500;
+const RETRY_MS = 500;
 
 const SERVER_VERSION_MIN = 150_000;
 const INSUFFICIENT_PRIVILEGE = "42501";
@@ -130,7 +130,7 @@ async function applyInTime(
   { log = silentLog, waitMaxMs = WAIT_MAX_MS }: MigrateOptions,
 ): Promise<boolean> {
   const startedAt = monotonic();
-  let toldAt = -Infinity;
+  let reportedAt = -Infinity;
   for (;;) {
     try {
       return await apply(client, migration);
@@ -140,18 +140,18 @@ async function applyInTime(
         throw new StartError(`migration ${migration.name} failed: ${(error as Error).message}`, {
           cause: error,
         });
-      const inTheWay = (await tellInTheWay(client)) || "nobody who is still there";
+      const inTheWay = (await describeInTheWay(client)) || "nobody who is still there";
       const waitedMs = monotonic() - startedAt;
       if (waitedMs >= waitMaxMs)
         throw new StartError(
           `migration ${migration.name} got no lock in ${Math.round(waitedMs / SECOND)} s; in its way: ${inTheWay}`,
           { cause: error },
         );
-      if (waitedMs - toldAt >= TOLD_EVERY_MS) {
+      if (waitedMs - reportedAt >= REPORT_EVERY_MS) {
         log.warn({ migration: migration.name, inTheWay }, "a migration waits for its turn");
-        toldAt = waitedMs;
+        reportedAt = waitedMs;
       }
-      await sleep(REST_MS);
+      await sleep(RETRY_MS);
     }
   }
 }

@@ -12,8 +12,8 @@ import { createRotation } from "./rotation.ts";
 const SLOW_MS = 1;
 const SLOW_ROW_MS = 0.01;
 const SLOW_CLAIMS = 3; // more than fast ones, since a busy machine makes one slow now and then
-const REST = 3; // times what a slow claim of all took, until the next: they find what is not known
-const REST_MS_MAX = SECOND;
+const PAUSE = 3; // times what a slow claim of all took, until the next: they find what is not known
+const PAUSE_MS_MAX = SECOND;
 
 export type Claiming = {
   /** Claims within limits. `goesOn`: webhooks are left that this round has not seen. */
@@ -43,7 +43,7 @@ export function createClaiming(
     slowOnes = isSlow ? Math.min(SLOW_CLAIMS, slowOnes + 1) : Math.max(0, slowOnes - 1);
     if (slowOnes < SLOW_CLAIMS) return;
     const endedAt = monotonic();
-    allAgainAt = endedAt + Math.min((endedAt - startedAt) * REST, REST_MS_MAX);
+    allAgainAt = endedAt + Math.min((endedAt - startedAt) * PAUSE, PAUSE_MS_MAX);
   }
 
   return {

@@ -7,7 +7,7 @@ import type { Log } from "../kernel/log.ts";
 import type { EnforcedSchema } from "../store/event-types.ts";
 import type { EventToSend } from "../store/events-to-send.ts";
 
-const PATIENCE_MS = 0.5 * SECOND; // a delivery that is not judged by then leaves its place to others, and comes again
+const PATIENCE_MS = 0.5 * SECOND; // a delivery that is not judged by then leaves its slot to others, and comes again
 const AGAIN_MS = SECOND;
 const REMEMBERED_MAX = 1_000; // verdicts that were slow to find, of some hundred bytes each
 
@@ -66,17 +66,17 @@ export function createLateJudging({
 // One line a minute for each type: a publisher that has it wrong has it wrong each time. What does not fit, which may tell of
 // the payload, stands in the delivery.
 function createTeller(monotonic: MonotonicClock, log: Log): (event: EventToSend) => void {
-  const told = new Map<string, { at: number; since: number }>(); // by tenant and type
+  const logged = new Map<string, { at: number; since: number }>(); // by tenant and type
 
   return ({ id, tenant, type }) => {
     const key = `${tenant} ${type}`;
-    const last = told.get(key);
+    const last = logged.get(key);
     if (last && monotonic() - last.at < MINUTE) {
       last.since += 1;
       return;
     }
-    if (told.size >= REMEMBERED_MAX) told.clear();
-    told.set(key, { at: monotonic(), since: 0 });
+    if (logged.size >= REMEMBERED_MAX) logged.clear();
+    logged.set(key, { at: monotonic(), since: 0 });
     log.warn(
       { tenant, type, event: formatId("evt", id), ...(last && { untold: last.since }) },
       "an event published by SQL does not fit the schema of its type; its deliveries are dead (schema), deliveries.info says why",

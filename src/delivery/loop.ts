@@ -1,4 +1,4 @@
-// The delivery loop: claims what is due into the free places, has it sent, and settles it in batches.
+// The delivery loop: claims what is due into the free slots, has it sent, and settles it in batches.
 import { SECOND } from "../kernel/duration.ts";
 import { isDatabaseAbsent } from "../kernel/faults.ts";
 import type { ClaimedDelivery } from "../queue/claim.ts";
@@ -15,8 +15,8 @@ const POLL_IDLE_MS = 200; // after two seconds without: what is published elsewh
 const BUSY_MS = 2 * SECOND;
 const POLL_SHARE = 1 / 4; // of the time at most: where a claim is slow, one each 10 ms would keep the database busy
 const REFILL_MS = 5; // between claims of a busy worker: one of fifty costs little more than one of one
-const REFILL_AT_ONCE_MAX = 16; // with fewer in flight a place is filled again after 1 ms
-// Of all places, taken by one claim while more is due: what a claim costs by itself is shared by many, and the other half
+const REFILL_AT_ONCE_MAX = 16; // with fewer in flight a slot is filled again after 1 ms
+// Of all slots, taken by one claim while more is due: what a claim costs by itself is shared by many, and the other half
 // keeps this process busy until it is back. With a quarter the database spent a tenth more a delivery; with all that was
 // free, a busy worker stood still in between.
 const REFILL_SHARE = 1 / 2;
@@ -70,7 +70,7 @@ export function startLoop(options: LoopOptions): Loop {
     while (!isStopping) {
       try {
         const hasMore = await fill();
-        if (!hasMore) await rest();
+        if (!hasMore) await idle();
         await letGather(hasMore);
       } catch (err) {
         away(err);
@@ -99,13 +99,13 @@ export function startLoop(options: LoopOptions): Loop {
     if (hasRoom()) room.wake();
   }
 
-  // Until something is due or a place is free again.
-  async function rest(): Promise<void> {
+  // Until something is due or a slot is free again.
+  async function idle(): Promise<void> {
     const pollMs = monotonic() - workedAt < BUSY_MS ? POLL_BUSY_MS : POLL_IDLE_MS;
     await alarm.wait(Math.min(Math.max(pollMs, claiming.tookMs / POLL_SHARE), SECOND));
   }
 
-  // Until others have become due, or, where more is due, until a claim's share of the places is free.
+  // Until others have become due, or, where more is due, until a claim's share of the slots is free.
   async function letGather(hasMore: boolean): Promise<void> {
     for (;;) {
       const apartMs = window.size > REFILL_AT_ONCE_MAX ? REFILL_MS : 1;
@@ -119,7 +119,7 @@ export function startLoop(options: LoopOptions): Loop {
     return window.size > REFILL_AT_ONCE_MAX && options.concurrency - window.size >= claimMax;
   }
 
-  // Claims into the free places. Answers whether there may be more to claim at once.
+  // Claims into the free slots. Answers whether there may be more to claim at once.
   async function fill(): Promise<boolean> {
     const limits = window.limits();
     if (limits.limit === 0 || settler.isBehind || settler.pending > UNSETTLED_MAX) return false;
@@ -135,7 +135,7 @@ export function startLoop(options: LoopOptions): Loop {
   }
 
   // Not waited for: the next claim's way to the database and back is the time in which these are read and started. There
-  // is no more of it than the window has places.
+  // is no more of it than the window has slots.
   function startSoon(deliveries: readonly ClaimedDelivery[], askedAt: number): void {
     workedAt = claimedAt;
     options.working();

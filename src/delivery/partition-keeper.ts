@@ -18,7 +18,7 @@ export function createPartitionKeeper(options: {
   log: Log;
 }): (signal: AbortSignal) => Promise<number> {
   const { pool, log } = options;
-  let isTold = false;
+  let isReported = false;
   let isFirst = true;
 
   async function allowed(work: () => Promise<unknown>): Promise<void> {
@@ -26,9 +26,9 @@ export function createPartitionKeeper(options: {
       await work();
     } catch (err) {
       if (databaseError(err)?.code !== INSUFFICIENT_PRIVILEGE) throw err;
-      if (!isTold)
+      if (!isReported)
         log.warn({ err }, "this role may not make or drop partitions; another process has to");
-      isTold = true;
+      isReported = true;
     }
   }
 

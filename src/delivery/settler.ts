@@ -38,7 +38,7 @@ export function createSettler(
   let flushing: Promise<number> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isBehind = false;
-  let isTold = false;
+  let isReported = false;
   let isDraining = false;
   let batchMax = BATCH_MAX;
 
@@ -67,8 +67,8 @@ export function createSettler(
     batchMax = Math.min(batchMax * 2, BATCH_MAX);
     if (isBehind && waiting.length === 0) {
       isBehind = false;
-      log[isTold ? "info" : "debug"]("all attempts are written down again");
-      isTold = false;
+      log[isReported ? "info" : "debug"]("all attempts are written down again");
+      isReported = false;
     }
     return waiting.length >= batchMax ? 0 : DELAY_MS;
   }
@@ -76,8 +76,8 @@ export function createSettler(
   // Where only one of them can't be written now (a row that somebody has locked), the others need not wait for it: the next
   // batch is smaller, and the one that fails alone goes behind them.
   function retreat(batch: readonly Settlement[], err: unknown): void {
-    const isNews = !isTold && !isDatabaseAbsent(err); // that it is away is said elsewhere, once
-    isTold ||= isNews;
+    const isNews = !isReported && !isDatabaseAbsent(err); // that it is away is said elsewhere, once
+    isReported ||= isNews;
     log[isNews ? "warn" : "debug"](
       { err, waiting: waiting.length },
       "attempts can't be written down now; they are kept until they can, and nothing is claimed meanwhile",
@@ -171,10 +171,10 @@ async function settleAndTell(
   const disabledNow = await inTransaction(pool, async (client) => {
     const disabled = await disableGone(client, gone);
     const dead = await settle(client, batch, { recorded, disabled });
-    const told = dead.filter(({ id }) => !own.has(id));
+    const announced = dead.filter(({ id }) => !own.has(id));
     await storeOwnEvents(
       client,
-      told.map(({ tenant, id, event_id, webhook_id, reason }) => ({
+      announced.map(({ tenant, id, event_id, webhook_id, reason }) => ({
         tenant,
         type: "delivery.dead",
         payload: {

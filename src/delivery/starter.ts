@@ -14,10 +14,10 @@ import { loadSchemas, type SchemaOf } from "./schemas.ts";
 import { CRASHES_MAX, send, type SendContext } from "./send.ts";
 import type { Settler } from "./settler.ts";
 import type { Target, Targets } from "./target.ts";
-import { shownBy, type Place, type Shown, type Window } from "./window.ts";
+import { shownBy, type Slot, type Shown, type Window } from "./window.ts";
 
 const START_WITHIN_MS = 0.9 * SECOND; // a second after an unsubscribe's answer nothing may start: later claims go back
-const LACKING_REST_MS = MINUTE; // of a webhook whose key this worker lacks: a claim given back each time takes of its rate
+const LACKING_BACKOFF_MS = MINUTE; // of a webhook whose key this worker lacks: a claim given back each time takes of its rate
 const DRAIN_MS = 30 * SECOND; // as long as the longest timeout
 
 export type StarterOptions = SendContext & {
@@ -30,7 +30,7 @@ export type StarterOptions = SendContext & {
 
 export type Starter = {
   /**
-   * Takes places for what was claimed, at once, and starts it. `askedAt` is when the claim was asked for, by the monotonic
+   * Takes slots for what was claimed, at once, and starts it. `askedAt` is when the claim was asked for, by the monotonic
    * clock. Rejects where the database does not tell what is needed; then all of it was given back.
    */
   start(deliveries: readonly ClaimedDelivery[], askedAt: number): Promise<void>;
@@ -38,10 +38,10 @@ export type Starter = {
   drain(): Promise<void>;
 };
 
-type Claimed = { delivery: ClaimedDelivery; place: Place };
+type Claimed = { delivery: ClaimedDelivery; slot: Slot };
 type Loaded = Claimed & { target: Target; event: EventToSend };
 
-/** Creates a starter; `left` is called whenever a place is free again, `returned` with what is given back. */
+/** Creates a starter; `left` is called whenever a slot is free again, `returned` with what is given back. */
 export function createStarter(
   options: StarterOptions,
   {
@@ -105,13 +105,13 @@ export function createStarter(
 
   // They may have the key that these are sealed with.
   function leaveToOthers(lacking: readonly Loaded[]): Promise<void> {
-    for (const { target } of lacking) window.rest(target.webhookId, LACKING_REST_MS);
+    for (const { target } of lacking) window.backOff(target.webhookId, LACKING_BACKOFF_MS);
     return giveBack(lacking);
   }
 
-  // Answers what has to be given back, its host having no place left.
+  // Answers what has to be given back, its host having no slot left.
   function startReachable(loaded: readonly Loaded[]): Claimed[] {
-    const [now, tooMany] = split(loaded, ({ place, target }) => window.reach(place, target.host));
+    const [now, tooMany] = split(loaded, ({ slot, target }) => window.reach(slot, target.host));
     for (const each of now) startOne(each, null);
     return tooMany;
   }
@@ -124,24 +124,24 @@ export function createStarter(
     askedAt: number,
   ): Promise<Claimed[]> {
     const tooMany: Claimed[] = [];
-    const resting: (Claimed & { waitMs: number })[] = [];
+    const blocked: (Claimed & { waitMs: number })[] = [];
     const start = async (each: Loaded): Promise<void> => {
       const schema = schemaOf(each.event);
       const verdict = schema ? await judgeLate(each.event, schema) : ({ kind: "fits" } as const);
       if (verdict.kind === "unfit") startOne(each, verdict.why);
-      else if (verdict.kind === "later") resting.push({ ...each, waitMs: verdict.waitMs });
+      else if (verdict.kind === "later") blocked.push({ ...each, waitMs: verdict.waitMs });
       else if (monotonic() - askedAt > START_WITHIN_MS) tooMany.push(each);
       else tooMany.push(...startReachable([each]));
     };
     await Promise.all(unjudged.map(start));
-    if (resting.length > 0) await putOffResting(resting);
+    if (blocked.length > 0) await putOffBlocked(blocked);
     return tooMany;
   }
 
   // An event's day may be out of sight for a moment while retention finds that it is still needed: nothing is said of the
   // delivery then.
   function waitFor(gone: readonly Claimed[]): void {
-    for (const { place } of gone) window.leave(place, "nothing");
+    for (const { slot } of gone) window.leave(slot, "nothing");
     log.warn(
       { count: gone.length },
       "events or webhooks of deliveries are not there; their leases run out",
@@ -159,7 +159,7 @@ export function createStarter(
     return isLate;
   }
 
-  function startOne({ delivery, place, target, event }: Loaded, unfit: string | null): void {
+  function startOne({ delivery, slot, target, event }: Loaded, unfit: string | null): void {
     let shown: Shown = "nothing";
     const finished = send(options, { delivery, target, event, unfit })
       .then((settlement) => {
@@ -170,21 +170,21 @@ export function createStarter(
       .catch((err: unknown) => log.error({ err, delivery: delivery.id }, "an attempt broke off"))
       .finally(() => {
         unfinished.delete(finished);
-        window.leave(place, shown);
+        window.leave(slot, shown);
         left();
       });
     unfinished.set(finished, delivery);
   }
 
-  async function putOffResting(resting: readonly (Claimed & { waitMs: number })[]): Promise<void> {
-    for (const { place } of resting) window.leave(place, "nothing");
-    const deliveries = resting.map(({ delivery, waitMs }) => ({ ...delivery, waitMs }));
+  async function putOffBlocked(blocked: readonly (Claimed & { waitMs: number })[]): Promise<void> {
+    for (const { slot } of blocked) window.leave(slot, "nothing");
+    const deliveries = blocked.map(({ delivery, waitMs }) => ({ ...delivery, waitMs }));
     await putOff(pool, deliveries).catch((err: unknown) => warnOfLeases(err, deliveries.length));
   }
 
-  // What has been started is not among them: its place is left when it ends.
+  // What has been started is not among them: its slot is left when it ends.
   async function giveBack(claimed: readonly Claimed[]): Promise<void> {
-    for (const { place } of claimed) window.leave(place, "nothing");
+    for (const { slot } of claimed) window.leave(slot, "nothing");
     const deliveries = claimed.map(({ delivery }) => delivery);
     await releaseClaimed(pool, deliveries).catch((err: unknown) =>
       warnOfLeases(err, deliveries.length),
@@ -204,7 +204,7 @@ export function createStarter(
       if (deliveries.length === 0) return;
       const claimed = deliveries.map((delivery) => ({
         delivery,
-        place: window.enter(delivery.webhook_id, delivery.proven),
+        slot: window.enter(delivery.webhook_id, delivery.proven),
       }));
       try {
         await startAll(claimed, askedAt);

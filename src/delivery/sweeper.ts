@@ -15,7 +15,7 @@ import {
   type HealthFacts,
 } from "../queue/health.ts";
 import { FOLD_ROWS_MAX, foldDeltas } from "../queue/fold.ts";
-import { cancelHeldTooLong, park, unpark, unparkTold } from "../queue/hold.ts";
+import { cancelHeldTooLong, park, unpark, unparkAfterBackoff } from "../queue/hold.ts";
 import { SWEEP_ROWS_MAX } from "../queue/move.ts";
 import { createPlacing } from "../queue/places.ts";
 import { forgetAnswers } from "../store/kept-answers.ts";
@@ -100,7 +100,7 @@ export function startSweeper(options: {
   const stage = async () => {
     const due = await stageDue(loopPool);
     dueInMs = due.dueInMs ?? Infinity;
-    return Math.max(due.staged, due.isTold ? await unparkTold(loopPool) : 0);
+    return Math.max(due.staged, due.isBackoffOver ? await unparkAfterBackoff(loopPool) : 0);
   };
   const staging: Task[] = [
     {
@@ -240,8 +240,8 @@ export function startSweeper(options: {
       const now = monotonic();
       if (done > 0) stir();
       if (done === rowsMax) return { at: now, quietAt: now }; // it has left some for the next, which need not wait
-      const restMs = Math.max(everyMs, Math.min(quietMs, task.dueInMs?.() ?? quietMs));
-      return { at: now + everyMs, quietAt: now + restMs };
+      const idleMs = Math.max(everyMs, Math.min(quietMs, task.dueInMs?.() ?? quietMs));
+      return { at: now + everyMs, quietAt: now + idleMs };
     } catch (err) {
       if (!stopping.signal.aborted)
         log[isDatabaseAbsent(err) ? "debug" : "warn"](

@@ -3,15 +3,15 @@
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 
-const FIRST_PLACES = 2; // of a proven webhook that this worker knows nothing of; each success that was waited for adds one
-const UNUSED = 1 / 8; // of a place, taken back by each success while less than half of them were in use: some need many for a while
-// However many of those with many places begin to hang at once, an eighth of all is left for others: past this share nobody
-// gets more than the first places. A receiver that answers needs few of them.
+const FIRST_SLOTS = 2; // of a proven webhook that this worker knows nothing of; each success that was waited for adds one
+const UNUSED = 1 / 8; // of a slot, taken back by each success while less than half of them were in use: some need many for a while
+// However many of those with many slots begin to hang at once, an eighth of all is left for others: past this share nobody
+// gets more than the first slots. A receiver that answers needs few of them.
 const MANY_SHARE = 7 / 8;
 const TIGHT_SHARE = 1 / 8; // with less than this below it, such a claim would be small, and the other kind is made
-const PROBATION_SHARE = 1 / 4; // of all places, for webhooks that are not proven, together
+const PROBATION_SHARE = 1 / 4; // of all slots, for webhooks that are not proven, together
 const SILENT_MS = 1 * SECOND; // without an answer: most receivers take far less, and more would only hang as well
-const REMEMBERED_MAX = 1_000; // webhooks without a request; one forgotten begins again with two places
+const REMEMBERED_MAX = 1_000; // webhooks without a request; one forgotten begins again with two slots
 const REMEMBERED_MS = 30 * SECOND; // a receiver may have changed by then
 
 /** What a request has shown of its receiver; `nothing` where none was sent. */
@@ -25,27 +25,27 @@ export function shownBy(reason: string | null): Shown {
   return reason === "status" || reason === "redirect" ? "failure" : "nothing";
 }
 
-/** One delivery's place. */
-export type Place = { webhookId: number; enteredAt: number; host: string | null };
+/** One delivery's slot. */
+export type Slot = { webhookId: number; enteredAt: number; host: string | null };
 
 export type Window = {
   readonly size: number;
-  /** Whether a webhook has used up its places, so that one that is left may be waited for. */
+  /** Whether a webhook has used up its slots, so that one that is left may be waited for. */
   readonly isContended: boolean;
   /** What a claim may take now. */
   limits(): {
     limit: number;
     /** Of the webhooks that are known: where they are proven, and where the database says that they are not. */
-    places: Record<string, [proven: number, unproven: number]>;
-    otherPlaces: { proven: number; unproven: number };
+    slots: Record<string, [proven: number, unproven: number]>;
+    otherSlots: { proven: number; unproven: number };
     unprovenMax: number;
   };
-  enter(webhookId: number, isProven: boolean): Place;
-  /** Names the host that a place's request goes to. False where that host has no place left: then leave. */
-  reach(place: Place, host: string): boolean;
-  leave(place: Place, shown: Shown): void;
+  enter(webhookId: number, isProven: boolean): Slot;
+  /** Names the host that a slot's request goes to. False where that host has no slot left: then leave. */
+  reach(slot: Slot, host: string): boolean;
+  leave(slot: Slot, shown: Shown): void;
   /** Takes nothing of a webhook for so long: others may be able to send to it. */
-  rest(webhookId: number, forMs: number): void;
+  backOff(webhookId: number, forMs: number): void;
 };
 
 export type WindowOptions = {
@@ -57,8 +57,8 @@ export type WindowOptions = {
 };
 
 type Known = {
-  inFlight: Set<Place>; // the oldest first
-  isUsedUp: boolean; // all its places have been in use since it last had none in flight, so that more may wait behind them
+  inFlight: Set<Slot>; // the oldest first
+  isUsedUp: boolean; // all its slots have been in use since it last had none in flight, so that more may wait behind them
   allowed: number;
   isProven: boolean;
   host: string | null;
@@ -72,23 +72,23 @@ export function createWindow(options: WindowOptions): Window {
   const known = new Map<number, Known>(); // the one unused for longest first
   const byHost = new Map<string, number>();
   let size = 0;
-  let onProbation = 0; // places of webhooks that are not proven
+  let onProbation = 0; // slots of webhooks that are not proven
   let isContended = false;
 
   const isHostFull = (host: string | null) =>
     perHost > 0 && host !== null && (byHost.get(host) ?? 0) >= perHost;
 
-  // What may go to webhooks with many places; null where nobody gets more than the first.
+  // What may go to webhooks with many slots; null where nobody gets more than the first.
   function roomForMany(): number | null {
     const room = Math.floor(concurrency * MANY_SHARE) - size;
     return room < concurrency * TIGHT_SHARE ? null : room;
   }
 
-  function placesOf(webhook: Known, now: number, isTight: boolean): number {
+  function slotsOf(webhook: Known, now: number, isTight: boolean): number {
     if (isHostFull(webhook.host) || now < webhook.restsUntil) return 0;
     const [oldest] = webhook.inFlight;
     if (oldest && now - oldest.enteredAt > SILENT_MS) return 0;
-    const most = isTight ? FIRST_PLACES : perWebhook;
+    const most = isTight ? FIRST_SLOTS : perWebhook;
     const allowed = webhook.isProven ? Math.floor(webhook.allowed) : 1;
     return Math.max(0, Math.min(allowed, most, perWebhook) - webhook.inFlight.size);
   }
@@ -99,7 +99,7 @@ export function createWindow(options: WindowOptions): Window {
       if (!webhook.isProven) prove(webhook, true);
       else if (wasFull) webhook.allowed = Math.min(perWebhook, webhook.allowed + 1);
       else if (webhook.inFlight.size < webhook.allowed / 2)
-        webhook.allowed = Math.max(FIRST_PLACES, webhook.allowed - UNUSED);
+        webhook.allowed = Math.max(FIRST_SLOTS, webhook.allowed - UNUSED);
     } else if (shown === "failure") {
       webhook.allowed = Math.max(1, Math.floor(webhook.allowed / 2));
     } else if (shown === "unreachable" || shown === "silence") {
@@ -110,7 +110,7 @@ export function createWindow(options: WindowOptions): Window {
 
   function prove(webhook: Known, isProven: boolean): void {
     webhook.isProven = isProven;
-    webhook.allowed = isProven ? FIRST_PLACES : 1;
+    webhook.allowed = isProven ? FIRST_SLOTS : 1;
     onProbation += isProven ? -webhook.inFlight.size : webhook.inFlight.size;
   }
 
@@ -134,22 +134,22 @@ export function createWindow(options: WindowOptions): Window {
       const now = monotonic();
       forget(now);
       const room = roomForMany();
-      const places: Record<string, [number, number]> = {};
+      const slots: Record<string, [number, number]> = {};
       let unprovenLeft = Math.max(0, unprovenMax - onProbation);
       isContended = size >= concurrency;
       for (const [id, webhook] of known) {
-        const free = placesOf(webhook, now, room === null);
+        const free = slotsOf(webhook, now, room === null);
         const given = webhook.isProven ? free : Math.min(free, unprovenLeft);
         if (!webhook.isProven) unprovenLeft -= given;
         if (given === 0 && now >= webhook.restsUntil) isContended = true;
         // The second is not dealt out here: the claim keeps to what they share, and only among those with something to send.
         const isAlone = webhook.inFlight.size === 0 && free > 0 && unprovenMax > onProbation;
-        places[id] = [given, isAlone ? 1 : 0];
+        slots[id] = [given, isAlone ? 1 : 0];
       }
       return {
         limit: Math.max(0, room ?? concurrency - size),
-        places,
-        otherPlaces: { proven: Math.min(FIRST_PLACES, perWebhook), unproven: 1 },
+        slots,
+        otherSlots: { proven: Math.min(FIRST_SLOTS, perWebhook), unproven: 1 },
         unprovenMax: Math.max(0, unprovenMax - onProbation),
       };
     },
@@ -158,7 +158,7 @@ export function createWindow(options: WindowOptions): Window {
       const webhook = known.get(webhookId) ?? {
         inFlight: new Set(),
         isUsedUp: false,
-        allowed: isProven ? FIRST_PLACES : 1,
+        allowed: isProven ? FIRST_SLOTS : 1,
         isProven,
         host: null,
         usedAt: now,
@@ -166,28 +166,28 @@ export function createWindow(options: WindowOptions): Window {
       };
       // Another worker, or the end of a hold, may have taken the proof away, or given it.
       if (webhook.isProven !== isProven) prove(webhook, isProven);
-      const place: Place = { webhookId, enteredAt: now, host: null };
-      webhook.inFlight.add(place);
+      const slot: Slot = { webhookId, enteredAt: now, host: null };
+      webhook.inFlight.add(slot);
       webhook.usedAt = now;
       known.delete(webhookId);
       known.set(webhookId, webhook);
       size += 1;
       if (!webhook.isProven) onProbation += 1;
-      return place;
+      return slot;
     },
-    reach(place, host) {
-      const webhook = known.get(place.webhookId);
+    reach(slot, host) {
+      const webhook = known.get(slot.webhookId);
       if (webhook) webhook.host = host;
       if (isHostFull(host)) return false;
-      place.host = host;
+      slot.host = host;
       byHost.set(host, (byHost.get(host) ?? 0) + 1);
       return true;
     },
-    leave(place, shown) {
-      const webhook = known.get(place.webhookId);
-      if (!webhook?.inFlight.has(place)) return;
+    leave(slot, shown) {
+      const webhook = known.get(slot.webhookId);
+      if (!webhook?.inFlight.has(slot)) return;
       const wasFull = webhook.inFlight.size >= Math.min(perWebhook, Math.floor(webhook.allowed));
-      webhook.inFlight.delete(place);
+      webhook.inFlight.delete(slot);
       size -= 1;
       webhook.isUsedUp ||= wasFull && webhook.isProven; // on probation one goes after the other, and the next poll does
       if (webhook.isUsedUp && webhook.inFlight.size === 0) {
@@ -195,14 +195,14 @@ export function createWindow(options: WindowOptions): Window {
         isContended = true;
       }
       if (!webhook.isProven) onProbation -= 1;
-      if (place.host !== null) {
-        const left = (byHost.get(place.host) ?? 1) - 1;
-        if (left === 0) byHost.delete(place.host);
-        else byHost.set(place.host, left);
+      if (slot.host !== null) {
+        const left = (byHost.get(slot.host) ?? 1) - 1;
+        if (left === 0) byHost.delete(slot.host);
+        else byHost.set(slot.host, left);
       }
       learn(webhook, shown, wasFull);
     },
-    rest(webhookId, forMs) {
+    backOff(webhookId, forMs) {
       const webhook = known.get(webhookId);
       if (webhook) webhook.restsUntil = monotonic() + forMs;
     },

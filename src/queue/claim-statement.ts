@@ -33,7 +33,7 @@ const SCAN_GIVEN = `
   ) as has`;
 
 // A scan visits each webhook that has ready rows once, and takes from each the first rows that are free: a hundred
-// thousand rows of one webhook cost the others nothing. Webhooks without a place, paused, gone or told to wait are passed
+// thousand rows of one webhook cost the others nothing. Webhooks without a free slot, paused, gone or told to wait are passed
 // by; the sweep moves their rows away. Ready rows are due by definition.
 //   * A webhook's state row is locked first: one worker at a time takes of a webhook, so that its rate and its sequence
 //     hold over all; who finds it locked takes of the others.
@@ -53,7 +53,7 @@ visited as (
         coalesce(
           ($2::jsonb -> scan.webhook_id::text ->> case when s.proven then 0 else 1 end)::integer,
           case when s.proven then $3::integer else $4::integer end
-        ) as places
+        ) as slots
       from posthorn.webhooks as w
       join posthorn.webhook_states as s on s.bucket = 0 and s.webhook_id = w.webhook_id
       where w.webhook_id = scan.webhook_id and w.status = 'Subscribed' and coalesce(w.deleted_at, 'infinity') = 'infinity'
@@ -73,7 +73,7 @@ visited as (
       where d.bucket = 0 and d.state = 0 and d.webhook_id = scan.webhook_id ${within}
         and (d.locked_until is null or d.locked_until < now())
       order by d.due_at, d.id
-      limit case when webhook.rate is null then webhook.places else greatest(0, least(webhook.places, floor(1 + webhook.rate * (
+      limit case when webhook.rate is null then webhook.slots else greatest(0, least(webhook.slots, floor(1 + webhook.rate * (
         greatest(0, least(${BURST_S}, 0.5 - 1 / webhook.rate)) - extract(epoch from webhook.next_send_at - now())::float
       )))) end
       for update skip locked
@@ -89,17 +89,17 @@ visited as (
 picked as (
   select * from (
     select *,
-      count(*) over in_turn as place,
+      count(*) over in_turn as rank,
       sum(payload_bytes) over in_turn - payload_bytes as bytes_before,
       count(*) filter (where sequence is null) over (partition by turn order by due_at, id) as number
     from (
-      select *, count(*) filter (where not proven) over (order by turn, due_at, id) as unproven_place
+      select *, count(*) filter (where not proven) over (order by turn, due_at, id) as unproven_rank
       from visited where id is not null and not is_misplaced
     ) as found
-    where proven or unproven_place <= $5::integer
+    where proven or unproven_rank <= $5::integer
     window in_turn as (order by turn, due_at, id)
   ) as running
-  where place <= $7::integer and bytes_before < $8::integer
+  where rank <= $7::integer and bytes_before < $8::integer
 ),
 taken_of as (
   update posthorn.webhook_states as s
@@ -120,12 +120,12 @@ claimed as (
   from picked as p
   where d.ctid = p.place_of_row
   returning d.id, d.fence, d.tenant, d.event_id, d.webhook_id, p.version as webhook_version, p.proven,
-    d.attempts_made, d.crashes, d.sequence, d.lane, d.payload_bytes, p.place,
+    d.attempts_made, d.crashes, d.sequence, d.lane, d.payload_bytes, p.rank,
     case when d.attempts_made = 0 and d.cause = 'publish' and d.lane is null
       and (p.rate is null or p.paced_until is null or p.paced_until <= greatest(d.created_at, d.due_at))
       then greatest(d.created_at, d.due_at) end as startable_at
 )
-select claimed.*, case when row_number() over (order by claimed.place) = 1 then whole.facts end as whole
+select claimed.*, case when row_number() over (order by claimed.rank) = 1 then whole.facts end as whole
 from (
   select json_build_object(
     'clock', now(), 'took_ms', extract(epoch from clock_timestamp() - now()) * 1000, 'looked_at', count(*), 'last_webhook', max(webhook_id),
@@ -135,7 +135,7 @@ from (
   from visited
 ) as whole
 left join claimed on true
-order by claimed.place`;
+order by claimed.rank`;
 
 /** Looks at each webhook that has ready rows. */
 export const CLAIM = claimSql(SCAN_ALL, "");

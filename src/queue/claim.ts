@@ -42,12 +42,12 @@ export type ClaimedDelivery = {
 export type ClaimLimits = {
   limit: number;
   /**
-   * Places of the webhooks that the worker knows, by id: if the database has it as proven, and if not, which may be news.
+   * Slots of the webhooks that the worker knows, by id: if the database has it as proven, and if not, which may be news.
    * One with none is passed by at the price of a probe.
    */
-  places: Readonly<Record<string, readonly [proven: number, unproven: number]>>;
-  /** Places of each other webhook, by whether it is proven. */
-  otherPlaces: { proven: number; unproven: number };
+  slots: Readonly<Record<string, readonly [proven: number, unproven: number]>>;
+  /** Slots of each other webhook, by whether it is proven. */
+  otherSlots: { proven: number; unproven: number };
   /** How many of unproven webhooks together. */
   unprovenMax: number;
   /** Webhooks with greater ids come first, so that low ones don't win for ever. */
@@ -90,7 +90,7 @@ export type Claim = {
 /** Claims due deliveries, round-robin over webhooks, under a lease of 45 s each. */
 export async function claimDue(pool: pg.Pool, limits: ClaimLimits): Promise<Claim> {
   const limit = Math.min(limits.limit, CLAIM_MAX);
-  const full = Object.values(limits.places).filter(([most, least]) => most + least === 0).length;
+  const full = Object.values(limits.slots).filter(([most, least]) => most + least === 0).length;
   const looksMax = limit + Math.min(full, PASSED_BY_MAX);
   const { afterWebhook, since } = limits;
   const given = [...(since ?? [])].filter(([id]) => id > afterWebhook).sort(([a], [b]) => a - b);
@@ -99,9 +99,9 @@ export async function claimDue(pool: pg.Pool, limits: ClaimLimits): Promise<Clai
     text: since ? CLAIM_SINCE : CLAIM,
     values: [
       since ? plainArray(given.map(([id]) => id)) : afterWebhook,
-      JSON.stringify(limits.places),
-      limits.otherPlaces.proven,
-      limits.otherPlaces.unproven,
+      JSON.stringify(limits.slots),
+      limits.otherSlots.proven,
+      limits.otherSlots.unproven,
       limits.unprovenMax,
       looksMax,
       limit,

@@ -123,13 +123,13 @@ type Announcement = {
 };
 
 /**
- * Announces what webhooks' health has become since it was last told, each at most once in ten minutes; and, a day before
- * a failing one is disabled, that it will be by the first failure from then on. Answers how many it told of.
+ * Announces what webhooks' health has become since it was last announced, each at most once in ten minutes; and, a day before
+ * a failing one is disabled, that it will be by the first failure from then on. Answers how many it announced.
  */
 export function announceHealth(pool: pg.Pool, disableAfterH: number): Promise<number> {
   return inTransaction(pool, async (client) => {
     const { rows } = await client.query<Announcement>(
-      `with told as (
+      `with announced as (
          select w.webhook_id,
            case when $1 > 0 and w.health = 'failing'
              then greatest(c.failing_since + $1::integer * interval '1 hour', w.released_at + $1::integer * interval '1 hour', now())
@@ -143,9 +143,9 @@ export function announceHealth(pool: pg.Pool, disableAfterH: number): Promise<nu
          order by w.webhook_id limit $2 for update of w skip locked
        )
        update posthorn.webhooks as w set announced_health = w.health, announced_at = now(),
-         disabling_announced_at = case when told.disables_at < now() + interval '24 hours' then now() end
-       from told where w.webhook_id = told.webhook_id
-       returning w.webhook_id, w.tenant, w.id, w.health, w.health_reason, told.disables_at`,
+         disabling_announced_at = case when announced.disables_at < now() + interval '24 hours' then now() end
+       from announced where w.webhook_id = announced.webhook_id
+       returning w.webhook_id, w.tenant, w.id, w.health, w.health_reason, announced.disables_at`,
       [disableAfterH, ROWS_MAX],
     );
     const events = rows.map((row) => ({
@@ -165,13 +165,13 @@ export function announceHealth(pool: pg.Pool, disableAfterH: number): Promise<nu
 
 /**
  * Announces, once a hold, that a webhook's held deliveries will be cancelled: a day before the first, or at once where
- * the hold is shorter. Answers how many it told of.
+ * the hold is shorter. Answers how many it announced.
  */
 export function announceDropping(pool: pg.Pool, holdH: number): Promise<number> {
   return inTransaction(pool, async (client) => {
     const { rows } = await client.query<{ tenant: string; id: string; drops_at: Date }>(
       `${HAVING_PARKED},
-       told as (
+       announced as (
          select w.webhook_id, oldest.due_at + $1::integer * interval '1 hour' as drops_at
          from having_rows join posthorn.webhooks as w on w.webhook_id = having_rows.webhook_id
          cross join lateral (
@@ -183,8 +183,8 @@ export function announceDropping(pool: pg.Pool, holdH: number): Promise<number> 
          order by w.webhook_id limit $2 for update of w skip locked
        )
        update posthorn.webhooks as w set dropping_announced_at = now()
-       from told where w.webhook_id = told.webhook_id
-       returning w.tenant, w.id, told.drops_at`,
+       from announced where w.webhook_id = announced.webhook_id
+       returning w.tenant, w.id, announced.drops_at`,
       [holdH, ROWS_MAX],
     );
     const events = rows.map((row) => ({

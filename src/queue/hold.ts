@@ -17,7 +17,7 @@ const HELD = `(
 )`;
 
 // A moment's wait is sat out by the claim, which passes them by.
-const TOLD = `(
+const BACKING_OFF = `(
   select webhook_id, not_before as since from posthorn.webhook_states
   where bucket = 0 and not_before > now() + interval '2 seconds' order by not_before
 )`;
@@ -40,7 +40,7 @@ export function park(pool: pg.Pool): Promise<number> {
     `with resting as (
        ${ready(HELD)}
        union all
-       ${ready(TOLD)}
+       ${ready(BACKING_OFF)}
        union all
        select d.place_of_row, w.since from ${HELD} as w cross join lateral (
          select ctid as place_of_row from posthorn.deliveries
@@ -55,7 +55,7 @@ export function park(pool: pg.Pool): Promise<number> {
 }
 
 // Takes rows back from where they were parked, of those of the `candidates` that rest no more, oldest first. They don't meet
-// the receiver all at once: the end of a hold leaves its webhook unproven, with one place until one has succeeded.
+// the receiver all at once: the end of a hold leaves its webhook unproven, with one slot until one has succeeded.
 const unparkSql = (candidates: string) => `
      ${candidates},
      unparked as (
@@ -82,7 +82,7 @@ const unparkSql = (candidates: string) => `
 
 const UNPARK = unparkSql(HAVING_PARKED);
 const UNPARK_OF = unparkSql("with having_rows as (select $2::bigint as webhook_id)");
-const UNPARK_TOLD = unparkSql(`with having_rows as (
+const UNPARK_AFTER_BACKOFF = unparkSql(`with having_rows as (
        update posthorn.webhook_states as s set not_before = null
        where s.bucket = 0 and s.webhook_id = any (array(
          select webhook_id from posthorn.webhook_states
@@ -102,8 +102,8 @@ export function unparkOf(pool: pg.Pool, webhookId: number): Promise<number> {
 }
 
 /** Takes back the first thousand rows of webhooks whose Retry-After is over; what is more `unpark` takes. Answers how many. */
-export function unparkTold(pool: pg.Pool): Promise<number> {
-  return move(pool, "unpark told", UNPARK_TOLD);
+export function unparkAfterBackoff(pool: pg.Pool): Promise<number> {
+  return move(pool, "unpark after backoff", UNPARK_AFTER_BACKOFF);
 }
 
 /** Cancels rows held longer than `holdH` hours by a webhook that is held now. */

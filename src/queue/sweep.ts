@@ -8,8 +8,8 @@ export type Staged = {
   staged: number;
   /** How long it is until the next wait ends, of a delivery or of a webhook; null where none does. */
   dueInMs: number | null;
-  /** Whether a webhook's Retry-After is over, see unparkTold. */
-  isTold: boolean;
+  /** Whether a webhook's Retry-After is over, see unparkAfterBackoff. */
+  isBackoffOver: boolean;
 };
 
 /** Makes waiting rows ready once they are due. */
@@ -31,14 +31,14 @@ export async function stageDue(pool: pg.Pool): Promise<Staged> {
         select due_at from posthorn.deliveries
         where bucket = 0 and state = 1 and due_at > now() order by due_at, id limit 1
       ),
-      next_told as (
+      next_backoff as (
         select not_before from posthorn.webhook_states
         where bucket = 0 and not_before is not null order by not_before limit 1
       )
       select (select count(*) from staged)::integer as staged,
-        extract(epoch from least((select due_at from next_due), (select not_before from next_told)) - now())::float8 * 1000
+        extract(epoch from least((select due_at from next_due), (select not_before from next_backoff)) - now())::float8 * 1000
           as "dueInMs",
-        coalesce((select not_before from next_told) <= now(), false) as "isTold"`,
+        coalesce((select not_before from next_backoff) <= now(), false) as "isBackoffOver"`,
     values: [SWEEP_ROWS_MAX],
   });
   const [row] = rows;

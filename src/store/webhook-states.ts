@@ -7,7 +7,7 @@ import { BUCKET } from "./tenant.ts";
 
 /** What a change of a webhook makes of what was learned, and of its rows. */
 export type StateChange = {
-  /** One place until its receiver has shown that it answers: after a hold, or at a new URL. */
+  /** One concurrency slot until its receiver has shown that it answers: after a hold, or at a new URL. */
   unproves?: boolean;
   /** The next delivery goes at once: when it may was reckoned by a rate that is no more. */
   forgetsPace?: boolean;

@@ -11,8 +11,8 @@ import { startTestService, type TestService } from "../helpers/service.ts";
 
 const LIMITS = {
   limit: 50,
-  places: {},
-  otherPlaces: { proven: 2, unproven: 2 },
+  slots: {},
+  otherSlots: { proven: 2, unproven: 2 },
   unprovenMax: 50,
 };
 const SLOW_MS = 100; // of a claim by the clock below

@@ -48,7 +48,7 @@ const arrived = (path: string, count: number) =>
     (have) => have >= count,
   );
 
-test("webhooks that give no answer, more than the worker has places, leave the others theirs", async () => {
+test("webhooks that give no answer, more than the worker has slots, leave the others theirs", async () => {
   const hanging = Array.from({ length: 20 }, (_, n) => `hanging-${n}`);
   let giveUp = () => {};
   const hang = new Promise<void>((resolve) => (giveUp = resolve));
@@ -59,7 +59,7 @@ test("webhooks that give no answer, more than the worker has places, leave the o
   for (const path of hanging) await publish(path, 20);
   await until(
     () => Promise.resolve(inbox.requests.length),
-    (have) => have === 1 + 4, // a quarter of the places, for webhooks that have shown nothing yet
+    (have) => have === 1 + 4, // a quarter of the slots, for webhooks that have shown nothing yet
   );
   await publish("healthy", 200);
   await arrived("healthy", 201);
@@ -70,7 +70,7 @@ test("webhooks that give no answer, more than the worker has places, leave the o
   giveUp();
 });
 
-test("a webhook that has answered and then hangs keeps the places it had, and gets no more", async () => {
+test("a webhook that has answered and then hangs keeps the slots it had, and gets no more", async () => {
   let giveUp = () => {};
   const hang = new Promise<void>((resolve) => (giveUp = resolve));
   let isHanging = false;

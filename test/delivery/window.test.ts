@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from "@jest/globals";
 import {
   createWindow,
   shownBy,
-  type Place,
+  type Slot,
   type Shown,
   type Window,
 } from "../../src/delivery/window.ts";
@@ -13,17 +13,17 @@ let now: number;
 let window: Window;
 const create = (options: { concurrency?: number; perWebhook?: number; perHost?: number } = {}) =>
   createWindow({ concurrency: 16, perWebhook: 8, perHost: 0, monotonic: () => now, ...options });
-const fill = (id: number, count: number, isProven = true): Place[] =>
+const fill = (id: number, count: number, isProven = true): Slot[] =>
   Array.from({ length: count }, () => window.enter(id, isProven));
-const free = (id: number) => window.limits().places[id]?.[0];
-const allFree = () => Object.values(window.limits().places).map(([places]) => places);
+const free = (id: number) => window.limits().slots[id]?.[0];
+const allFree = () => Object.values(window.limits().slots).map(([slots]) => slots);
 
-/** Fills a webhook's places, all of them; the first request shows something of the receiver, the others nothing. */
+/** Fills a webhook's slots, all of them; the first request shows something of the receiver, the others nothing. */
 function leaveFull(allowed: number, shown: Shown): void {
   const [first, ...others] = fill(1, allowed);
   expect(free(1)).toBe(0);
-  window.leave(first as Place, shown);
-  for (const place of others) window.leave(place, "nothing");
+  window.leave(first as Slot, shown);
+  for (const slot of others) window.leave(slot, "nothing");
 }
 
 beforeEach(() => {
@@ -32,8 +32,8 @@ beforeEach(() => {
 });
 
 describe("a proven webhook", () => {
-  test("begins with two places, and each success that was waited for adds one, up to the most", () => {
-    expect(window.limits().otherPlaces.proven).toBe(2);
+  test("begins with two slots, and each success that was waited for adds one, up to the most", () => {
+    expect(window.limits().otherSlots.proven).toBe(2);
     for (let allowed = 2; allowed <= 8; allowed++) {
       leaveFull(allowed, "success");
       expect(free(1)).toBe(Math.min(8, allowed + 1));
@@ -41,33 +41,33 @@ describe("a proven webhook", () => {
   });
 
   test("does not gain by successes that nobody waited for", () => {
-    for (let n = 0; n < 10; n++) window.leave(fill(1, 1)[0] as Place, "success");
+    for (let n = 0; n < 10; n++) window.leave(fill(1, 1)[0] as Slot, "success");
     expect(free(1)).toBe(2);
   });
 
-  test("is worth another claim once it has none in flight, where it had used all its places", () => {
-    window.leave(fill(1, 1)[0] as Place, "success");
+  test("is worth another claim once it has none in flight, where it had used all its slots", () => {
+    window.leave(fill(1, 1)[0] as Slot, "success");
     expect(window.isContended).toBe(false);
     const [first, second] = fill(1, 2);
-    window.leave(first as Place, "success");
+    window.leave(first as Slot, "success");
     expect(window.isContended).toBe(false); // a claim of one costs as much as one of all
-    window.leave(second as Place, "success");
+    window.leave(second as Slot, "success");
     expect(window.isContended).toBe(true);
   });
 
   test("that may have one in flight is worth another claim each time", () => {
     window = create({ perWebhook: 1 });
-    window.leave(fill(1, 1)[0] as Place, "success");
+    window.leave(fill(1, 1)[0] as Slot, "success");
     expect(window.isContended).toBe(true);
   });
 
-  test("keeps only the places that it uses: fifty successes, one at a time, leave two of eight", () => {
+  test("keeps only the slots that it uses: fifty successes, one at a time, leave two of eight", () => {
     for (let allowed = 2; allowed < 8; allowed++) leaveFull(allowed, "success");
-    for (let n = 0; n < 50; n++) window.leave(fill(1, 1)[0] as Place, "success");
+    for (let n = 0; n < 50; n++) window.leave(fill(1, 1)[0] as Slot, "success");
     expect(free(1)).toBe(2);
   });
 
-  test("has two places and no more where less than an eighth is left to those with many, and others find an eighth", () => {
+  test("has two slots and no more where less than an eighth is left to those with many, and others find an eighth", () => {
     for (let allowed = 2; allowed < 8; allowed++) leaveFull(allowed, "success");
     const others = fill(2, 12);
     expect(free(1)).toBe(8);
@@ -75,7 +75,7 @@ describe("a proven webhook", () => {
     fill(3, 1);
     expect(free(1)).toBe(2);
     expect(window.limits().limit).toBe(3); // to the last
-    for (const place of others.slice(0, 2)) window.leave(place, "success");
+    for (const slot of others.slice(0, 2)) window.leave(slot, "success");
     expect(free(1)).toBe(8);
   });
 
@@ -85,10 +85,10 @@ describe("a proven webhook", () => {
     ["failure", 2],
     ["unreachable", 1],
     ["silence", 1],
-  ] as const)("with four places has after %s: %i", (shown, places) => {
+  ] as const)("with four slots has after %s: %i", (shown, slots) => {
     for (const allowed of [2, 3]) leaveFull(allowed, "success");
     leaveFull(4, shown);
-    expect(free(1)).toBe(places);
+    expect(free(1)).toBe(slots);
   });
 
   test("gets nothing more while one of its requests has had no answer for a second", () => {
@@ -97,12 +97,12 @@ describe("a proven webhook", () => {
     expect(free(1)).toBe(1);
     now = 1_001;
     expect(free(1)).toBe(0);
-    window.leave(oldest as Place, "success");
+    window.leave(oldest as Slot, "success");
     expect(free(1)).toBeGreaterThan(0);
   });
 
   test("is forgotten after half a minute without a request, and begins again", () => {
-    window.leave(fill(1, 2)[0] as Place, "success");
+    window.leave(fill(1, 2)[0] as Slot, "success");
     window.leave(window.enter(2, true), "success");
     now = 29_999;
     expect(free(2)).toBe(2);
@@ -113,54 +113,54 @@ describe("a proven webhook", () => {
 });
 
 describe("webhooks that have yet to show a success", () => {
-  test("have one place each, and together a quarter of all", () => {
-    expect(window.limits()).toMatchObject({ otherPlaces: { unproven: 1 }, unprovenMax: 4 });
-    const places = [1, 2, 3, 4].flatMap((id) => fill(id, 1, false));
+  test("have one slot each, and together a quarter of all", () => {
+    expect(window.limits()).toMatchObject({ otherSlots: { unproven: 1 }, unprovenMax: 4 });
+    const slots = [1, 2, 3, 4].flatMap((id) => fill(id, 1, false));
     expect(window.limits()).toMatchObject({ limit: 10, unprovenMax: 0 });
     expect(allFree()).toEqual([0, 0, 0, 0]);
-    window.leave(places[0] as Place, "failure");
+    window.leave(slots[0] as Slot, "failure");
     expect(window.limits().unprovenMax).toBe(1);
     expect(allFree()).toEqual([1, 0, 0, 0]);
   });
 
-  test("that wait together for the last place are given it once", () => {
+  test("that wait together for the last slot are given it once", () => {
     for (const id of [1, 2, 3, 4, 5]) window.leave(window.enter(id, false), "failure");
     fill(6, 3, false);
     expect(allFree().sort()).toEqual([0, 0, 0, 0, 0, 1]);
   });
 
-  test("whose proof the database has taken away meanwhile have one place while none is in use", () => {
+  test("whose proof the database has taken away meanwhile have one slot while none is in use", () => {
     window.leave(window.enter(1, true), "success");
-    expect(window.limits().places[1]).toEqual([2, 1]);
+    expect(window.limits().slots[1]).toEqual([2, 1]);
     window.enter(1, true);
-    expect(window.limits().places[1]).toEqual([1, 0]);
+    expect(window.limits().slots[1]).toEqual([1, 0]);
   });
 
-  test("have two places after the first success", () => {
+  test("have two slots after the first success", () => {
     window.leave(window.enter(1, false), "success");
     expect(free(1)).toBe(2);
     expect(window.limits().unprovenMax).toBe(4);
   });
 
   test("are what one becomes that gives no answer in time", () => {
-    const places = fill(1, 2);
-    window.leave(places[0] as Place, "silence");
+    const slots = fill(1, 2);
+    window.leave(slots[0] as Slot, "silence");
     expect(window.limits().unprovenMax).toBe(3); // its other request counts among theirs now
-    window.leave(places[1] as Place, "silence");
-    expect(window.limits()).toMatchObject({ unprovenMax: 4, places: { 1: [1, 1] } });
+    window.leave(slots[1] as Slot, "silence");
+    expect(window.limits()).toMatchObject({ unprovenMax: 4, slots: { 1: [1, 1] } });
   });
 
   test("are what the database says they are: another worker has seen what this one has not", () => {
     window.leave(window.enter(1, true), "success");
     window.enter(1, false);
-    expect(window.limits()).toMatchObject({ unprovenMax: 3, places: { 1: [0, 0] } });
+    expect(window.limits()).toMatchObject({ unprovenMax: 3, slots: { 1: [0, 0] } });
   });
 });
 
 test("a host has no more requests than it may have in all, whichever webhooks lead there", () => {
   window = create({ perHost: 2 });
-  const [a, b, c] = [1, 2, 3].map((id) => window.enter(id, true)) as [Place, Place, Place];
-  expect([a, b, c].map((place) => window.reach(place, "one.example:443"))).toEqual([
+  const [a, b, c] = [1, 2, 3].map((id) => window.enter(id, true)) as [Slot, Slot, Slot];
+  expect([a, b, c].map((slot) => window.reach(slot, "one.example:443"))).toEqual([
     true,
     true,
     false,
@@ -171,10 +171,10 @@ test("a host has no more requests than it may have in all, whichever webhooks le
   expect(allFree()).toEqual([2, 1, 2]);
 });
 
-test("a place is left once, however often that is said", () => {
-  const place = window.enter(1, true);
-  window.leave(place, "success");
-  window.leave(place, "success");
+test("a slot is left once, however often that is said", () => {
+  const slot = window.enter(1, true);
+  window.leave(slot, "success");
+  window.leave(slot, "success");
   expect(window.size).toBe(0);
   expect(window.limits().limit).toBe(14); // an eighth is for those with few
 });
@@ -195,13 +195,13 @@ test.each([
   expect(shownBy(reason)).toBe(shown);
 });
 
-test("a webhook at rest gets no place until its rest is over, and is waited for by nobody", () => {
+test("a webhook at rest gets no slot until its rest is over, and is waited for by nobody", () => {
   const window = create();
   window.leave(window.enter(1, true), "nothing");
-  window.rest(1, 60_000);
+  window.backOff(1, 60_000);
   now += 59_999; // longer than a webhook is remembered otherwise
-  expect(window.limits().places).toEqual({ 1: [0, 0] });
+  expect(window.limits().slots).toEqual({ 1: [0, 0] });
   expect(window.isContended).toBe(false);
   now += 1;
-  expect(window.limits().places[1]).not.toEqual([0, 0]);
+  expect(window.limits().slots[1]).not.toEqual([0, 0]);
 });

@@ -9,8 +9,8 @@ export function claim(
 ): Promise<Claim> {
   return claimDue(pool, {
     limit: 250,
-    places: {},
-    otherPlaces: { proven: each, unproven: each },
+    slots: {},
+    otherSlots: { proven: each, unproven: each },
     unprovenMax: 250,
     afterWebhook: 0,
     ...limits,

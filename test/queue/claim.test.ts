@@ -108,7 +108,7 @@ describe("a claim", () => {
     for (const { webhook_id: id } of first) byWebhook.set(id, (byWebhook.get(id) ?? 0) + 1);
     expect([...byWebhook.values()]).toEqual([3, 3]);
     const [busy, other] = [...byWebhook.keys()] as [number, number];
-    const second = await claim({ limit: 20, each: 3, places: { [busy]: [0, 0] } });
+    const second = await claim({ limit: 20, each: 3, slots: { [busy]: [0, 0] } });
     expect(second.map(({ webhook_id }) => webhook_id)).toEqual([other, other, other]);
   });
 

@@ -1,11 +1,11 @@
-// What the claim keeps over all workers: one head a lane, sequences, rates, and places.
+// What the claim keeps over all workers: one head a lane, sequences, rates, and slots.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
 import { type ClaimedDelivery } from "../../src/queue/claim.ts";
 import { releaseClaimed } from "../../src/queue/release.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
-import { park, unpark, unparkTold } from "../../src/queue/hold.ts";
+import { park, unpark, unparkAfterBackoff } from "../../src/queue/hold.ts";
 import { advanceFreed, advanceSome, FIRST_LANE, type LaneCursor } from "../../src/queue/lanes.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { claim as claimWith } from "../helpers/claims.ts";
@@ -379,14 +379,14 @@ describe("a claim", () => {
     await publish("a");
     const all = await rows("select distinct webhook_id from posthorn.deliveries order by 1");
     const wanted = all.at(-1).webhook_id as number;
-    const places = Object.fromEntries(
+    const slots = Object.fromEntries(
       all.map(({ webhook_id: id }) => [id, id === wanted ? [1, 1] : [0, 0]]),
     );
     let claims = 0;
     for (let after = 0; ; claims++) {
       const { deliveries, cutAfter } = await claimWith(connection.pool, {
         limit: 10,
-        places,
+        slots,
         afterWebhook: after,
       });
       if (deliveries.length > 0) {
@@ -399,7 +399,7 @@ describe("a claim", () => {
     expect(claims).toBeLessThanOrEqual(4);
   });
 
-  test("leaves what has no place to wait for the cap, and says so while the first is in flight", async () => {
+  test("leaves what has no slot to wait for the cap, and says so while the first is in flight", async () => {
     const webhook = await subscribe();
     await publish("a", "a");
     const waiting = async () =>
@@ -422,12 +422,10 @@ describe("a claim", () => {
        where s.webhook_id = w.webhook_id`,
       [`tenant-${tenants}`],
     );
-    const taken = await claim({ otherPlaces: { proven: 2, unproven: 1 }, unprovenMax: 2 });
+    const taken = await claim({ otherSlots: { proven: 2, unproven: 1 }, unprovenMax: 2 });
     expect(taken.filter(({ proven }) => proven)).toHaveLength(6);
     expect(taken.filter(({ proven }) => !proven)).toHaveLength(2);
-    expect(await claim({ otherPlaces: { proven: 2, unproven: 1 }, unprovenMax: 0 })).toHaveLength(
-      0,
-    );
+    expect(await claim({ otherSlots: { proven: 2, unproven: 1 }, unprovenMax: 0 })).toHaveLength(0);
   });
 });
 
@@ -443,6 +441,6 @@ test("a webhook that asked to be left alone has its ready rows put aside until t
   expect(await park(connection.pool)).toBe(2);
   expect(await unpark(connection.pool)).toBe(0);
   await rows("update posthorn.webhook_states set not_before = now() where not_before is not null");
-  expect(await unparkTold(connection.pool)).toBe(2);
+  expect(await unparkAfterBackoff(connection.pool)).toBe(2);
   expect(await claim()).toHaveLength(2);
 });
