@@ -1,4 +1,5 @@
-// Builds what `npm start` runs: dist/ from src/, and the API reference's page from swagger-ui-dist.
+// Builds what `npm start` runs: dist/ from src/, and the API reference's page from swagger-ui-dist. The packages of a
+// receiver and of a client are made of the same dist/.
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -20,3 +21,5 @@ const swagger = dirname(require.resolve("swagger-ui-dist/package.json"));
 mkdirSync(join(root, "dist/swagger-ui"), { recursive: true });
 for (const file of ["swagger-ui.css", "swagger-ui-bundle.js"])
   copyFileSync(join(swagger, file), join(root, "dist/swagger-ui", file));
+
+await import("./packages.mjs");

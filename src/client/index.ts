@@ -1,4 +1,6 @@
 // "posthorn/client": the typed client of the service's /trpc.
+// tRPC's types name `Disposable`, which a project's `lib` may lack:
+/// <reference lib="esnext.disposable" preserve="true" />
 import { createTRPCClient, httpLink, type TRPCClient } from "@trpc/client";
 
 import type { AppRouter } from "../rpc/router.ts";

@@ -5,9 +5,10 @@ import { deliveriesRouter } from "./deliveries.ts";
 import { eventTypesRouter } from "./event-types.ts";
 import { eventsRouter } from "./events.ts";
 import { keysRouter } from "./keys.ts";
+import type { OperationMeta } from "./meta.ts";
 import { replaysRouter } from "./replays.ts";
 import { statsRouter } from "./stats.ts";
-import { router, type OperationMeta } from "./trpc.ts";
+import { router } from "./trpc.ts";
 import { webhooksRouter } from "./webhooks.ts";
 
 export const appRouter = router({

@@ -3,7 +3,7 @@ import { initTRPC } from "@trpc/server";
 
 import type { DeliveriesContext } from "../deliveries/operations.ts";
 import type { PublishContext } from "../events/publish.ts";
-import { PosthornError, type ErrorCode } from "../kernel/errors.ts";
+import { PosthornError } from "../kernel/errors.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import type { KeysContext } from "../keys/operations.ts";
 import type { ReplaysContext } from "../replays/operations.ts";
@@ -11,6 +11,7 @@ import type { StatsContext } from "../stats/operations.ts";
 import type { WebhooksContext } from "../webhooks/operations.ts";
 import type { TestContext } from "../webhooks/send-test.ts";
 import { asTrpcError, callerError } from "./errors.ts";
+import type { OperationMeta } from "./meta.ts";
 
 /** Who calls: the key, what it may do, and the tenant that it acts for. */
 export type Caller = { keyId: string; scope: KeyScope; tenant: string };
@@ -28,35 +29,11 @@ export type Context = {
   stats: StatsContext;
 };
 
-/** What is said of an operation beside its schemas; openapi.yaml and the POST face are made from it. */
-export type OperationMeta = {
-  summary: string;
-  description?: string;
-  scopes: readonly KeyScope[];
-  /** Codes of 404 and 409 that it can answer; those of the other statuses are every operation's. */
-  errors?: readonly ErrorCode[];
-  /** What to do where nobody knows whether it was done, if sending it again is not enough. */
-  whenUnsure?: string;
-  request: unknown;
-  response: unknown;
-  /** What it locks: of those that would wait for each other's lock, one at a time goes to the database. */
-  locks?: "id" | "name" | "tenant";
-  /** Set where it takes places itself, and only for as long as it needs the database. */
-  sharesItself?: true;
-  /**
-   * For a body of up to 16 MiB instead of 1 MiB, by the items of this list, 1 MiB each. `keep` is what is kept of an item
-   * when it is parsed, in place of all that parsing makes of it.
-   */
-  largeBody?: {
-    name: string;
-    itemsMax: number;
-    keep?: (item: unknown, index: number) => unknown;
-  };
-};
-
+// The router's own type leaves the context open: a client's compiler reads that type, and is to learn of the operations
+// without reading the server's parts, and the types of its database driver, which a client has not installed.
 const t = initTRPC
   .meta<OperationMeta>()
-  .context<Context>()
+  .context<object>()
   .create({
     errorFormatter({ shape, error, path }) {
       const { message, code, status, issues } = callerError(error);
@@ -81,9 +58,10 @@ const AGAIN = "send it again: done twice, it is as done once";
 
 /** Begins an operation: judged by scope, done when the caller has a place for it, and its errors translated. */
 export function operation(meta: OperationMeta) {
-  return t.procedure.meta(meta).use(async ({ ctx, next, path, type, getRawInput }) => {
+  return t.procedure.meta(meta).use(async ({ ctx: open, next, path, type, getRawInput }) => {
+    const ctx = open as Context;
     const work = async () => {
-      const result = await next();
+      const result = await next({ ctx });
       if (result.ok) return result;
       throw asTrpcError(result.error, type === "mutation" ? (meta.whenUnsure ?? AGAIN) : undefined);
     };

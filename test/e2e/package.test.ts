@@ -1,11 +1,11 @@
-// The package as somebody installs it: packed from this source, with its dependencies and nothing else.
+// The packages as somebody installs them: packed from this source, each with its dependencies and nothing else.
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 
 import { MINUTE } from "../../src/kernel/duration.ts";
 import { VERSION } from "../../src/kernel/version.ts";
@@ -17,14 +17,17 @@ import { startTestService } from "../helpers/service.ts";
 
 const TSC = join(ROOT, "node_modules/.bin/tsc");
 
+const NAMES = ["posthorn", "posthorn-verify", "posthorn-client"] as const;
+type Name = (typeof NAMES)[number];
+
 let folder: string;
-let app: string; // where the package is installed
+let app: string; // where posthorn is installed; each of the others has a folder of its own
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "posthorn-package-"));
-  app = join(folder, "app");
+  app = appOf("posthorn");
   await pack(join(folder, "source"));
-  await install(join(folder, `posthorn-${VERSION}.tgz`));
+  for (const name of NAMES) await install(name);
 }, 5 * MINUTE);
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -42,8 +45,10 @@ async function run(
   return stdout;
 }
 
-const node = async (code: string, env: Record<string, string> = {}) =>
-  (await run(process.execPath, ["--input-type=module", "--eval", code], app, env)).trim();
+const node = async (code: string, env: Record<string, string> = {}, cwd = app) =>
+  (await run(process.execPath, ["--input-type=module", "--eval", code], cwd, env)).trim();
+
+const appOf = (name: Name) => join(folder, `app-of-${name}`);
 
 // Built beside the project, whose dist/ other tests are using.
 async function pack(source: string): Promise<void> {
@@ -51,23 +56,80 @@ async function pack(source: string): Promise<void> {
   const { files } = JSON.parse(await readFile(manifest, "utf8")) as { files: string[] };
   for (const name of [
     "package.json",
+    "LICENSE",
     "dist/swagger-ui",
+    "packages/verify/package.json",
+    "packages/verify/README.md",
+    "packages/client/package.json",
+    "packages/client/README.md",
     ...files.filter((file) => file !== "dist"),
   ])
     await cp(join(ROOT, name), join(source, name), { recursive: true });
   await run(TSC, ["-p", "tsconfig.build.json", "--outDir", join(source, "dist")], ROOT);
-  await run("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], source);
+  await run(process.execPath, [join(ROOT, "scripts/packages.mjs"), source], ROOT);
+  const sources = [".", "./packages/verify", "./packages/client"];
+  await run("npm", ["pack", "--ignore-scripts", "--pack-destination", folder, ...sources], source);
 }
 
-async function install(tarball: string): Promise<void> {
-  await mkdir(app);
-  await writeFile(join(app, "package.json"), JSON.stringify({ type: "module", private: true }));
+async function install(name: Name): Promise<void> {
+  const cwd = appOf(name);
+  await mkdir(cwd);
+  await writeFile(join(cwd, "package.json"), JSON.stringify({ type: "module", private: true }));
   // The optional dependencies are PostgreSQL itself, which these tests have from elsewhere.
   const options = ["--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"];
-  await run("npm", ["install", "--prefer-offline", ...options, tarball]);
+  const tarball = join(folder, `${name}-${VERSION}.tgz`);
+  await run("npm", ["install", "--prefer-offline", ...options, tarball], cwd);
 }
 
-test("posthorn/verify is there for import and for require, and verifies", async () => {
+/** What lies in a folder's node_modules: the names of the packages, and their bytes. */
+async function installed(name: Name): Promise<{ packages: string[]; bytes: number }> {
+  const modules = join(appOf(name), "node_modules");
+  const lock = JSON.parse(await readFile(join(modules, ".package-lock.json"), "utf8")) as {
+    packages: object;
+  };
+  const packages = Object.keys(lock.packages).map((path) => path.slice("node_modules/".length));
+  const files = await readdir(modules, { recursive: true });
+  const sizes = await Promise.all(files.map((file) => stat(join(modules, file))));
+  const bytes = sizes.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
+  return { packages, bytes };
+}
+
+test("a receiver installs one package of less than 64 KiB", async () => {
+  const { packages, bytes } = await installed("posthorn-verify");
+  expect(packages).toEqual(["posthorn-verify"]);
+  expect(bytes).toBeLessThan(64 * 1024);
+});
+
+test("a client installs tRPC's packages, what they ask for themselves, and less than 128 KiB of ours", async () => {
+  const { packages } = await installed("posthorn-client");
+  const isOfTheCompiler = (name: string) => name.includes("typescript"); // tRPC's packages ask for it
+  expect(packages.filter((name) => !isOfTheCompiler(name))).toEqual([
+    "@trpc/client",
+    "@trpc/server",
+    "posthorn-client",
+  ]);
+  const ours = join(appOf("posthorn-client"), "node_modules/posthorn-client");
+  const files = await readdir(ours, { recursive: true });
+  const sizes = await Promise.all(files.map((file) => stat(join(ours, file))));
+  expect(sizes.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(128 * 1024);
+});
+
+test.each(["verify", "client"])("packages/%s says the same as posthorn itself", async (name) => {
+  const read = async (path: string) =>
+    JSON.parse(await readFile(join(ROOT, path), "utf8")) as Record<string, unknown> & {
+      dependencies?: Record<string, string>;
+    };
+  const posthorn = await read("package.json");
+  const manifest = await read(`packages/${name}/package.json`);
+  for (const field of ["version", "license", "type", "engines"])
+    expect([field, manifest[field]]).toEqual([field, posthorn[field]]);
+  expect(posthorn.dependencies).toMatchObject(manifest.dependencies ?? {});
+});
+
+test.each<[Name, string]>([
+  ["posthorn", "posthorn/verify"],
+  ["posthorn-verify", "posthorn-verify"],
+])("of %s, %s is there for import and for require, and verifies", async (name, specifier) => {
   const body = Buffer.from('{"type":"a.b","timestamp":0,"payload":1}');
   const signature = sign(PRESETS.airy, ["secret"], { id: "", timestamp: "", body });
   const env = { BODY: body.toString(), SIGNATURE: signature };
@@ -78,22 +140,27 @@ test("posthorn/verify is there for import and for require, and verifies", async 
       error instanceof SignatureVerificationError && error.code);
     console.log(event.type, code);`;
   const names = "{ SignatureVerificationError, verifyWebhook }";
-  expect(await node(`import ${names} from "posthorn/verify";${use}`, env)).toBe(
+  const cwd = appOf(name);
+  expect(await node(`import ${names} from "${specifier}";${use}`, env, cwd)).toBe(
     "a.b signature_mismatch",
   );
-  const required = `const ${names} = createRequire(process.cwd() + "/")("posthorn/verify");${use}`;
-  const withRequire = `import { createRequire } from "node:module";${required}`;
-  expect(await node(withRequire, env)).toBe("a.b signature_mismatch");
+  const required = `const ${names} = require("${specifier}");(async () => {${use}})();`;
+  await writeFile(join(cwd, "required.cjs"), required);
+  const said = await run(process.execPath, ["required.cjs"], cwd, env);
+  expect(said.trim()).toBe("a.b signature_mismatch");
 });
 
-test("posthorn/client is there, and calls a service", async () => {
+test.each<[Name, string]>([
+  ["posthorn", "posthorn/client"],
+  ["posthorn-client", "posthorn-client"],
+])("of %s, %s is there, and calls a service", async (name, specifier) => {
   const service = await startTestService({}, { role: "api" });
   const code = `
-    import { createClient } from "posthorn/client";
+    import { createClient } from "${specifier}";
     const posthorn = createClient({ url: process.env.URL, apiKey: process.env.KEY });
     const { data } = await posthorn.event_types.list.query({ page_size: 1 });
     console.log(data[0].name);`;
-  const said = await node(code, { URL: service.url, KEY: service.adminKey });
+  const said = await node(code, { URL: service.url, KEY: service.adminKey }, appOf(name));
   await service.stop();
   expect(said).toBe("campaign.completed");
 });
@@ -103,36 +170,60 @@ test("nothing else of the package can be imported", async () => {
   expect(await node(code)).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED");
 });
 
-test.each(["nodenext", "bundler"])(
-  "its types hold for a strict compiler, resolving as %s",
-  async (how) => {
-    await writeFile(
-      join(app, "app.ts"),
-      `import { createClient, type AppRouter } from "posthorn/client";
-     import { verifyWebhook, type SignatureVerificationCode, type VerifiedEvent } from "posthorn/verify";
-
-     const posthorn = createClient({ url: "http://127.0.0.1:8080", apiKey: "key" });
-     export async function use(body: string, headers: Headers): Promise<number | null> {
-       const event: VerifiedEvent = await verifyWebhook(body, headers, ["new", "old"], { preset: "airy" });
-       const webhook = await posthorn.webhooks.info.query({ id: event.id ?? "" });
-       const since: string | null = webhook.counters.last_success_at;
-       return since === null ? null : (await posthorn.webhooks.test.mutate({ id: webhook.id })).status;
-     }
-     // @ts-expect-error there is no such preset
-     void verifyWebhook("", "", "", { preset: "air" });
-     // @ts-expect-error the URL is missing
-     void posthorn.webhooks.subscribe.mutate({});
-     export const code: SignatureVerificationCode = "signature_mismatch";
-     export type Router = AppRouter;
-    `,
-    );
+describe.each(["nodenext", "bundler"])("for a strict compiler, resolving as %s,", (how) => {
+  /** Compiles what a receiver or a client writes, and all declarations that it reaches: `skipLibCheck` stays off. */
+  async function compile(name: Name, code: string): Promise<void> {
+    const cwd = appOf(name);
+    await writeFile(join(cwd, "app.ts"), code);
     const module = how === "bundler" ? "esnext" : how;
     const resolution = ["--module", module, "--moduleResolution", how, "--target", "es2022"];
     const strict = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"];
-    // The types of packages are theirs to check; whether ours are found is seen by what is expected to fail.
-    await run(TSC, ["--noEmit", "--skipLibCheck", ...resolution, ...strict, "app.ts"]);
-  },
-);
+    await run(TSC, ["--noEmit", ...resolution, ...strict, "app.ts"], cwd);
+  }
+
+  test.each<[Name, string]>([
+    ["posthorn", "posthorn/verify"],
+    ["posthorn-verify", "posthorn-verify"],
+  ])("the types of %s hold as %s", (name, specifier) =>
+    compile(
+      name,
+      `import { verifyWebhook, type SignatureVerificationCode, type VerifiedEvent } from "${specifier}";
+
+       export async function use(body: string, headers: Headers): Promise<string | null> {
+         const event: VerifiedEvent = await verifyWebhook(body, headers, ["new", "old"], { preset: "airy" });
+         return event.id;
+       }
+       // @ts-expect-error there is no such preset
+       void verifyWebhook("", "", "", { preset: "air" });
+       export const code: SignatureVerificationCode = "signature_mismatch";
+      `,
+    ),
+  );
+
+  test.each<[Name, string]>([
+    ["posthorn", "posthorn/client"],
+    ["posthorn-client", "posthorn-client"],
+  ])("the types of %s hold as %s, without a database driver's", (name, specifier) =>
+    compile(
+      name,
+      `import { TRPCClientError } from "@trpc/client";
+       import { createClient, type AppRouter } from "${specifier}";
+
+       const posthorn = createClient({ url: "http://127.0.0.1:8080", apiKey: "key" });
+       export async function use(id: string): Promise<number | null> {
+         const webhook = await posthorn.webhooks.info.query({ id });
+         const since: string | null = webhook.counters.last_success_at;
+         return since === null ? null : (await posthorn.webhooks.test.mutate({ id: webhook.id })).status;
+       }
+       // @ts-expect-error the URL is missing
+       void posthorn.webhooks.subscribe.mutate({});
+       export const codeOf = (error: TRPCClientError<AppRouter>) => error.data?.error_code;
+       // @ts-expect-error there is no such code
+       export const isGone = (error: TRPCClientError<AppRouter>) => codeOf(error) === "gone";
+      `,
+    ),
+  );
+});
 
 test("the command is there, with its migrations and its description", async () => {
   const posthorn = join(app, "node_modules/.bin/posthorn");
