@@ -30,7 +30,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   stats: ["kernel", "store", "webhooks"],
   delivery: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],
   rpc: ["kernel", "webhooks", "events", "event-types", "deliveries", "replays", "keys", "stats"],
-  http: ["kernel", "rpc"],
+  http: ["kernel", "presets", "rpc"], // the presets tell openapi.yaml what receivers get
   receiver: ["kernel", "presets", "verify"],
 };
 

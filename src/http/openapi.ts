@@ -5,6 +5,7 @@ import { ERROR_STATUS, type ErrorCode } from "../kernel/errors.ts";
 import { TENANT_PATTERN } from "../kernel/fields.ts";
 import { VERSION } from "../kernel/version.ts";
 import { OPERATIONS, type Operation } from "../rpc/router.ts";
+import { describeReceivers } from "./openapi-webhooks.ts";
 import { describeSchema } from "./openapi-schema.ts";
 
 type JsonObject = Record<string, unknown>;
@@ -75,6 +76,7 @@ function openapiDocument(): JsonObject {
     security: [{ bearer: [] }, { apiKey: [] }],
     tags: Object.entries(NOUNS).map(([name, description]) => ({ name, description })),
     paths,
+    webhooks: describeReceivers(),
     components: {
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer" },

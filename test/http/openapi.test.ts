@@ -1,13 +1,25 @@
 // What the description of the API promises to the clients that are made from it.
+import { readFileSync } from "node:fs";
+
 import { expect, test } from "@jest/globals";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { parse } from "yaml";
 
 import { openapiYaml } from "../../src/http/openapi.ts";
+import { PRESET_NAMES, type PresetName } from "../../src/presets/index.ts";
+import { verifyWebhook } from "../../src/verify/index.ts";
 
 type Schema = { [key: string]: unknown };
 
 const document = parse(openapiYaml()) as {
   paths: Record<string, { post: { responses: Record<string, Schema> } }>;
+  webhooks: Record<PresetName, { post: Receiver }>;
+};
+
+type Receiver = {
+  description: string;
+  parameters: { name: string; required: boolean; example: string }[];
+  requestBody: { content: { "application/json": { schema: Schema; example: object } } };
 };
 
 /** Every schema that an answer is made of, with where it stands. */
@@ -51,4 +63,44 @@ test("no answer is one of several shapes: what may be null says so in its type",
     ([, { type }]) => Array.isArray(type) && type.includes("null"),
   );
   expect(nullable.length).toBeGreaterThan(100);
+});
+
+test("there is a webhook for each preset", () => {
+  expect(Object.keys(document.webhooks)).toEqual(PRESET_NAMES);
+});
+
+test.each(PRESET_NAMES)(
+  "the example of preset %s is what a receiver gets: verified under the key that stands beside it",
+  async (preset) => {
+    const { description, parameters, requestBody } = document.webhooks[preset].post;
+    const { example } = requestBody.content["application/json"];
+    const [, key = ""] = /the key `([^`]+)`/.exec(description) ?? [];
+    const headers = Object.fromEntries(parameters.map(({ name, example }) => [name, example]));
+    const always = { preset, toleranceS: Number.MAX_SAFE_INTEGER }; // it is of a day long ago
+    const event = await verifyWebhook(JSON.stringify(example), headers, key, always);
+    expect(event).toMatchObject({ type: "message.created", payload: { id: 1 } });
+    const changed = JSON.stringify({ ...example, more: 1 });
+    await expect(verifyWebhook(changed, headers, key, always)).rejects.toThrow();
+  },
+);
+
+type Vector = { preset: PresetName; expect: { body: string; headers: Record<string, string> } };
+const vectors = JSON.parse(
+  readFileSync(new URL("../presets/vectors.json", import.meta.url), "utf8"),
+) as Vector[];
+
+test.each(vectors)("what a receiver of $preset gets is as it is described", (vector) => {
+  const { parameters, requestBody } = document.webhooks[vector.preset].post;
+  const { schema } = requestBody.content["application/json"];
+  const ajv = new Ajv2020({ formats: { int64: true, "date-time": true } });
+  const closed = { ...schema, additionalProperties: false };
+  const body = JSON.parse(vector.expect.body) as object;
+  expect([ajv.validate(closed, body), ajv.errors]).toEqual([true, null]);
+  expect(Object.keys(body)).toEqual(schema["required"]);
+  const names = parameters.map(({ name }) => name.toLowerCase());
+  expect(names).toEqual(
+    expect.arrayContaining(
+      Object.keys(vector.expect.headers).filter((name) => name !== "content-type"),
+    ),
+  );
 });
