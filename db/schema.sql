@@ -171,11 +171,15 @@ create table posthorn.finished_deliveries (
   status text not null,
   reason text,
   last_reason text,
+  constraint finished_deliveries_check CHECK (((status = 'delivered'::text) = (reason IS NULL))),
   constraint finished_deliveries_pkey PRIMARY KEY (bucket, tenant, id),
   constraint finished_deliveries_status_check CHECK ((status = ANY (ARRAY['delivered'::text, 'dead'::text, 'cancelled'::text])))
 ) partition by RANGE (id);
+CREATE INDEX finished_deliveries_cause ON ONLY posthorn.finished_deliveries USING btree (bucket, tenant, cause, id) WHERE (cause <> 'publish'::text);
 CREATE INDEX finished_deliveries_event ON ONLY posthorn.finished_deliveries USING btree (bucket, event_id, webhook_id);
+CREATE INDEX finished_deliveries_reason ON ONLY posthorn.finished_deliveries USING btree (bucket, tenant, reason, id) WHERE (reason IS NOT NULL);
 CREATE INDEX finished_deliveries_webhook ON ONLY posthorn.finished_deliveries USING btree (bucket, webhook_id, id);
+CREATE INDEX finished_deliveries_webhook_reason ON ONLY posthorn.finished_deliveries USING btree (bucket, webhook_id, reason, id) WHERE (reason IS NOT NULL);
 
 create table posthorn.idempotency_keys (
   tenant text collate "C" not null,

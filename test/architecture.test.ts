@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   events: ["kernel", "database", "store", "event-types"],
   webhooks: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],
   replays: ["kernel", "database", "store", "webhooks"],
-  deliveries: ["kernel", "presets", "database", "store", "webhooks", "replays"],
+  deliveries: ["kernel", "presets", "database", "store", "event-types", "webhooks", "replays"],
   keys: ["kernel", "database", "store"],
   stats: ["kernel", "store", "webhooks"],
   delivery: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],

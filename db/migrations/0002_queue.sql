@@ -95,10 +95,16 @@ create table posthorn.finished_deliveries (
   status text not null check (status in ('delivered', 'dead', 'cancelled')),
   reason text,
   last_reason text,
-  primary key (bucket, tenant, id)
+  primary key (bucket, tenant, id),
+  check ((status = 'delivered') = (reason is null)) -- what ended undelivered is found by its reason
 ) partition by range (id);
 create index finished_deliveries_webhook on posthorn.finished_deliveries (bucket, webhook_id, id);
 create index finished_deliveries_event on posthorn.finished_deliveries (bucket, event_id, webhook_id);
+-- Of the few that a list looks for: what ended undelivered, which alone has a reason, and what was sent again.
+create index finished_deliveries_reason on posthorn.finished_deliveries (bucket, tenant, reason, id) where reason is not null;
+create index finished_deliveries_webhook_reason on posthorn.finished_deliveries (bucket, webhook_id, reason, id)
+  where reason is not null;
+create index finished_deliveries_cause on posthorn.finished_deliveries (bucket, tenant, cause, id) where cause <> 'publish';
 
 create table posthorn.attempts (
   bucket smallint not null default 0,

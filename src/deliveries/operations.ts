@@ -1,17 +1,13 @@
 // What can be done with deliveries: read them, and send again.
+import { checkTypeFilter } from "../event-types/filter.ts";
 import { PosthornError } from "../kernel/errors.ts";
 import { afterCommit } from "../kernel/faults.ts";
-import { formatId } from "../kernel/ids.ts";
+import { formatId, timeOfUuid } from "../kernel/ids.ts";
 import { endsEarly, readPage, smallPart, takeWhatFits } from "../kernel/lists.ts";
 import type { ReplaysContext } from "../replays/operations.ts";
 import { listAttempts } from "../store/attempts.ts";
-import {
-  findDelivery,
-  hastenDelivery,
-  listDeliveries,
-  queueRetry,
-  type DeliveryRow,
-} from "../store/deliveries.ts";
+import { findDelivery, hastenDelivery, queueRetry, type DeliveryRow } from "../store/deliveries.ts";
+import { searchDeliveries } from "../store/delivery-search.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { findWebhook, findWebhookById } from "../store/webhooks.ts";
 import { notFound as webhookNotFound, unsubscribed } from "../webhooks/operations.ts";
@@ -24,23 +20,28 @@ const ATTEMPTS_MAX = 200; // a schedule has 20 waits at most; what is above come
 export type DeliveriesContext = ReplaysContext & { queued: () => void };
 
 export async function list({ store }: DeliveriesContext, input: ListDeliveriesInput) {
-  const { cursor, page_size, webhook_id, event_id, ...filter } = input;
+  const { cursor, page_size, webhook_id, event_id, response_status, oldest_first, ...filter } =
+    input;
   const webhookId = webhook_id === undefined ? undefined : await internalId(store, webhook_id);
-  return readPage(
+  const wanted = {
+    ...filter,
+    webhookId,
+    eventId: event_id,
+    responseStatus: response_status,
+    oldestFirst: oldest_first,
+  };
+  const page = await readPage(
     store,
-    { tenant: store.tenant, list: "deliveries", filter: [webhookId, event_id, filter] },
+    { tenant: store.tenant, list: "deliveries", filter: wanted },
     { cursor, page_size },
-    ({ after, limit }) =>
-      listDeliveries(store.db, store.tenant, {
-        ...filter,
-        webhookId,
-        eventId: event_id,
-        before: after ?? undefined,
-        limit,
-      }),
+    (span) => searchDeliveries(store.db, store.tenant, { ...wanted, ...span }, store.monotonic),
     (row) => row.id,
     presentDelivery,
+    timeOfUuid,
   );
+  if (page.data.length === 0 && filter.type !== undefined)
+    await checkTypeFilter(store, filter.type);
+  return page;
 }
 
 export async function info({ store }: DeliveriesContext, id: string): Promise<DeliveryInfo> {

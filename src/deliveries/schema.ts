@@ -1,31 +1,25 @@
 // What deliveries and attempts are on the wire.
 import { z } from "zod";
 
-import { hasSpan, NO_SPAN, idInput, instant, spanInput, webhookIdInput } from "../kernel/fields.ts";
+import { typeFilterInput } from "../event-types/filter.ts";
+import {
+  channelInput,
+  hasSpan,
+  NO_SPAN,
+  idInput,
+  instant,
+  spanInput,
+  webhookIdInput,
+} from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { CANCEL_REASONS, FAILURE_REASONS } from "../kernel/reasons.ts";
 import { request } from "../kernel/request.ts";
 
 const status = z.enum(["pending", "delivered", "dead", "cancelled"]);
 
-/** Why an attempt failed, or a delivery ended undelivered. */
-const REASONS = [
-  "dns",
-  "connect",
-  "tls",
-  "timeout",
-  "status",
-  "redirect",
-  "policy",
-  "body",
-  "key",
-  "schema",
-  "unsubscribed",
-  "deleted",
-  "erased",
-  "cancelled",
-  "held_too_long",
-  "worker_crashed",
-] as const;
+const cause = z.enum(["publish", "retry", "replay", "reconcile"]);
+
+const REASONS = [...FAILURE_REASONS, ...CANCEL_REASONS];
 
 const reason = z.enum(REASONS).nullable();
 
@@ -85,7 +79,7 @@ export const delivery = z
       .nullable()
       .meta({ description: "As in `Webhook-Sequence`; null until it is first sent." }),
     status,
-    cause: z.enum(["publish", "retry", "replay", "reconcile"]),
+    cause,
     attempts_made: z.int(),
     next_attempt_at: instant.nullable(),
     last_attempt: lastAttempt.nullable().meta({
@@ -114,19 +108,42 @@ export const deliveryInfo = delivery
 export const deliveryPage = pageOutput(delivery).meta({ id: "DeliveryPage" });
 export const deliveryIdInput = request({ id: idInput("dlv") }).meta({ id: "DeliveryId" });
 
+const responseStatus = z
+  .string()
+  .regex(/^[1-5](\d\d|xx)$/, "a status like 404, or a class like 5xx, is needed")
+  .transform((text) => ({
+    from: Number(text.replace("xx", "00")),
+    to: Number(text.replace("xx", "99")),
+  }));
+
 export const listDeliveriesInput = request({
   webhook_id: webhookIdInput.optional(),
   event_id: idInput("evt").optional(),
   status: z
     .union([status, z.array(status).min(1).max(status.options.length)])
-    .transform((one) => (Array.isArray(one) ? one : [one]))
+    .transform((some) => [...new Set([some].flat())].sort())
     .optional()
     .meta({ description: "One, or several: those of any of them." }),
+  type: typeFilterInput.optional(),
+  channel: channelInput.optional(),
   reason: z.enum(REASONS).optional().meta({ description: "Why it ended undelivered." }),
+  response_status: responseStatus.optional().meta({
+    description: "What its last attempt was answered: a status (`404`) or a class (`5xx`).",
+  }),
+  cause: cause.optional(),
+  sequence: z.int().min(1).optional().meta({
+    description:
+      "As in `Webhook-Sequence`. Each webhook has its own numbers: give its `webhook_id` too.",
+  }),
   ...spanInput,
+  oldest_first: z.boolean().default(false),
   ...pageInput,
 })
   .refine(hasSpan, NO_SPAN)
+  .refine(({ sequence, webhook_id }) => sequence === undefined || webhook_id !== undefined, {
+    path: ["sequence"],
+    message: "each webhook has its own numbers: give the `webhook_id` too",
+  })
   .meta({ id: "ListDeliveriesRequest" });
 
 export type Attempt = z.output<typeof attempt>;

@@ -1,20 +1,7 @@
 // What an exchange means for its delivery.
 import { DAY, SECOND } from "../kernel/duration.ts";
+import type { FailureReason } from "../kernel/reasons.ts";
 import type { Answered, Exchange } from "../egress/exchange.ts";
-
-/** Why an attempt failed, named by the phase in which it did. */
-export type FailureReason =
-  | "dns"
-  | "connect"
-  | "tls"
-  | "timeout"
-  | "status"
-  | "redirect"
-  | "policy"
-  | "body"
-  | "key"
-  | "schema"
-  | "worker_crashed";
 
 export type Outcome =
   | { kind: "delivered"; exchange: Answered }

@@ -4,6 +4,7 @@ import type pg from "pg";
 import { isReservedType } from "../event-types/names.ts";
 import type { Egress } from "../egress/client.ts";
 import type { Random } from "../kernel/clock.ts";
+import type { FailureReason } from "../kernel/reasons.ts";
 import { isSuccess, type HttpRule } from "../presets/policy.ts";
 import type { ClaimedDelivery } from "../queue/claim.ts";
 import { mayStillSend } from "../queue/look-again.ts";
@@ -11,7 +12,7 @@ import type { EventToSend } from "../store/events-to-send.ts";
 import type { Settlement } from "../queue/settle.ts";
 import { build } from "./build.ts";
 import type { DatabaseClock } from "./database-clock.ts";
-import { judgeExchange, type FailureReason, type Outcome } from "./outcome.ts";
+import { judgeExchange, type Outcome } from "./outcome.ts";
 import { settlementOf } from "./settlement.ts";
 import type { Target } from "./target.ts";
 

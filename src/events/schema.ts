@@ -1,27 +1,22 @@
 // What an event is on the wire, and what publishing one takes.
 import { z } from "zod";
 
+import { typeFilterInput } from "../event-types/filter.ts";
+import { TYPE_NAME_MAX, TYPE_PATTERN, isReservedType } from "../event-types/names.ts";
 import {
-  PREFIX_PATTERN,
-  TYPE_NAME_MAX,
-  TYPE_PATTERN,
-  isReservedType,
-} from "../event-types/names.ts";
-import {
+  channelInput,
   hasSpan,
   NO_SPAN,
   idempotencyKey,
   idInput,
   instant,
   instantInput,
-  plainText,
   spanInput,
   webhookIdInput,
 } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { request } from "../kernel/request.ts";
 
-const CHANNEL_MAX = 255;
 export const PUBLISH_MANY_MAX = 1_000;
 
 const type = z
@@ -37,7 +32,7 @@ const type = z
   )
   .meta({ examples: ["message.created"] });
 
-const channel = plainText(CHANNEL_MAX).min(1).meta({
+const channel = channelInput.meta({
   description: "The line, account or inbox that the event belongs to.",
 });
 
@@ -96,15 +91,7 @@ export const listedEvent = event
 export const eventIdInput = request({ id: idInput("evt") }).meta({ id: "EventId" });
 
 export const listEventsInput = request({
-  type: z
-    .string()
-    .max(TYPE_NAME_MAX)
-    .refine(
-      (text) => TYPE_PATTERN.test(text) || PREFIX_PATTERN.test(text),
-      "a type, or a prefix ending in .*, is needed, like message.created or message.*",
-    )
-    .optional()
-    .meta({ description: "A type, or a prefix ending in `.*`." }),
+  type: typeFilterInput.optional(),
   channel: channel.optional(),
   with_payload: z.boolean().default(false).meta({
     description:

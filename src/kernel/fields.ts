@@ -49,6 +49,11 @@ export const makersKey = idempotencyKey.optional().meta({
     "The same request again within 24 hours, under the same API key, does nothing and gets the same answer, secrets included.",
 });
 
+const CHANNEL_MAX = 255;
+
+/** A channel in a request. */
+export const channelInput = plainText(CHANNEL_MAX).min(1);
+
 /**
  * Strings by name, each like `value`. A member called `__proto__` is refused: zod's record would drop it without a word, since an object of
  * JavaScript can't simply be given one.

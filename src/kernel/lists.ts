@@ -2,6 +2,7 @@
 import { z } from "zod";
 
 import type { Cursors } from "./cursor.ts";
+import { instant } from "./fields.ts";
 import { bytesOf, printPieces } from "./raw-json.ts";
 import { sliced } from "./slices.ts";
 
@@ -59,6 +60,10 @@ export function pageOutput<T extends z.ZodType>(item: T) {
           .int()
           .nullable()
           .meta({ description: "null: counting would read the whole list." }),
+        searched_until: instant.optional().meta({
+          description:
+            "There only where the looking stopped for time: what was made up to here is searched, and `next_cursor` goes on.",
+        }),
       })
       .meta({ id: "Pagination" }),
   });
@@ -81,8 +86,8 @@ export type Found<Row> = { rows: Row[]; stoppedAt: string | null };
 
 /**
  * Reads one page, which ends early where there is no more room. `read` is asked for one row more than the page holds, by
- * which a further page is known; `position` names a row's place in the order. What is large is read group by group, and one
- * page at a time.
+ * which a further page is known; `position` names a row's place in the order, and `timeOf` tells the time of one. What is
+ * large is read group by group, and one page at a time.
  */
 export async function readPage<Row, Item>(
   { cursors, room }: { cursors: Cursors; room: Room },
@@ -91,13 +96,14 @@ export async function readPage<Row, Item>(
   read: (span: Span) => Promise<Row[] | Found<Row>>,
   position: (row: Row) => string,
   present: (row: Row) => Item,
+  timeOf?: (position: string) => Date,
 ) {
   const key = JSON.stringify([scope.tenant, scope.list, scope.filter ?? null]);
   const after = page.cursor === undefined ? null : cursors.open(key, page.cursor);
   const rows: Row[] = [];
   const data: Item[] = [];
   let bytesLeft = room.bytes; // to be read: of what is presented without its secrets little may be left
-  let stoppedAt: string | null = null;
+  let stoppedAt = null as string | null; // written by the group that stopped
   const readGroup = async () => {
     const last = rows.at(-1);
     const found = await read({
@@ -126,6 +132,9 @@ export async function readPage<Row, Item>(
       next_cursor: end === null ? null : cursors.seal(key, end),
       previous_cursor: null,
       total: null,
+      ...(stoppedAt !== null &&
+        end === stoppedAt &&
+        timeOf && { searched_until: timeOf(stoppedAt).toISOString() }),
     },
   };
 }

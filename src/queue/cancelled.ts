@@ -1,7 +1,5 @@
 // Pending deliveries that end as cancelled: what is written down of them.
-
-/** Why a delivery was cancelled, as far as a statement of ours decides it. */
-export type CancelReason = "cancelled" | "erased" | "held_too_long";
+import type { CancelReason } from "../kernel/reasons.ts";
 
 /** The end of a statement that has deleted pending deliveries as `gone`: each is written down as cancelled. */
 export function cancelGone(reason: CancelReason): string {

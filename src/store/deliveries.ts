@@ -7,136 +7,59 @@ import { readBy } from "../database/read.ts";
 import { lock } from "../database/locks.ts";
 import { resendLock } from "./resend-lock.ts";
 import type { DeliveryCause, FinalStatus, Schema } from "../database/schema.ts";
-import {
-  groupsOfDays,
-  partsBack,
-  partsForth,
-  readParts,
-  readSpan,
-  spanOf,
-  within,
-  type Span,
-} from "../database/days.ts";
+import { groupsOfDays, partsForth, readSpan, within } from "../database/days.ts";
+import { ofType } from "./events.ts";
 import { BUCKET } from "./tenant.ts";
 
-/** A delivery, and what it waits for. */
-export type DeliveryRow = {
+export type DeliveryStatus = "pending" | FinalStatus;
+
+/** A delivery as it is stored; what only a pending one has is null in a finished one. */
+export type StoredDelivery = {
   id: string;
   event_id: string;
-  webhook_id: string;
-  webhook_internal_id: number;
-  webhook_name: string | null;
-  type: string;
-  channel: string | null;
-  status: "pending" | FinalStatus;
+  webhook_id: number;
+  status: DeliveryStatus;
   cause: DeliveryCause;
   attempts_made: number;
+  sequence: number | null;
+  reason: string | null;
   last_at: Date | null;
   last_status: number | null;
   last_reason: string | null;
   last_duration_ms: number | null;
-  reason: string | null;
   created_at: Date;
   finished_at: Date | null;
-  sequence: number | null;
-  next_attempt_at: Date | null;
-  waiting_for: "retry" | "rate" | "order" | "paused" | "disabled" | "cap" | null;
+  state: number | null;
+  due_at: Date | null;
+  locked_until: Date | null;
 };
 
-export type DeliveryFilter = {
-  id?: string | undefined;
-  webhookId?: number | undefined;
-  eventId?: string | undefined;
-  status?: readonly DeliveryRow["status"][] | undefined;
-  reason?: string | undefined;
-  since?: Date | undefined;
-  until?: Date | undefined;
-  before?: string | undefined;
-  limit: number;
-};
+const COLUMNS = sql`id, event_id, webhook_id, cause, attempts_made, sequence, created_at, last_at, last_status, last_reason,
+  last_duration_ms`;
 
-/** The tenant's deliveries, newest first: `since` included, `until` not, those before the id `before` only. */
-export async function listDeliveries(
-  db: Db,
-  tenant: string,
-  filter: DeliveryFilter,
-): Promise<DeliveryRow[]> {
-  const rows = await readParts(await partsOf(db, filter), filter, (part, limit) =>
-    readPart(db, tenant, { ...filter, limit }, part),
-  );
-  const events = await readEvents(db, tenant, rows);
-  return rows.map((row) => ({ ...row, ...(events.get(row.event_id) ?? GONE) }));
-}
+/** The pending ones; the predicates are those of the indexes by webhook and by event. */
+export const PENDING = sql`
+  select ${COLUMNS}, 'pending'::text as status, null::text as reason, null::timestamptz as finished_at, state, due_at, locked_until
+  from posthorn.deliveries
+  where webhook_id > 0 and event_id > '00000000-0000-0000-0000-000000000000'`;
+export const FINISHED = sql`
+  select ${COLUMNS}, status, reason, finished_at, null::smallint as state, null::timestamptz as due_at,
+    null::timestamptz as locked_until
+  from posthorn.finished_deliveries
+  where true`;
 
-async function partsOf(db: Db, filter: DeliveryFilter): Promise<Span[]> {
-  if (filter.id !== undefined) return [spanOf(filter.id)];
-  const span = within(await readSpan(readBy(db), "finished_deliveries"), filter);
-  // A delivery is never older than its event.
-  const { eventId } = filter;
-  return partsBack(eventId === undefined ? span : within(span, { since: timeOfUuid(eventId) }));
-}
+/** What its event says of a delivery. */
+export type OfEvent = { type: string; channel: string | null };
 
-async function readPart(
-  db: Db,
-  tenant: string,
-  filter: DeliveryFilter,
-  { from, until }: Span,
-): Promise<Omit<DeliveryRow, keyof OfEvent>[]> {
-  const { status } = filter;
-  const conditions = [
-    sql`bucket = ${BUCKET}`,
-    sql`tenant = ${tenant}`,
-    sql`id >= ${from} and id < ${until}`,
-    filter.id !== undefined && sql`id = ${filter.id}`,
-    filter.webhookId !== undefined && sql`webhook_id = ${filter.webhookId}`,
-    filter.eventId !== undefined && sql`event_id = ${filter.eventId}`,
-    // `is_pending` is a constant in each half of the view, so the planner leaves the other half out.
-    status && sql`status = any (${status}::text[])`,
-    status && !status.includes("pending") && sql`not is_pending`,
-    status?.every((each) => each === "pending") && sql`is_pending`,
-    filter.reason !== undefined && sql`reason = ${filter.reason} and not is_pending`,
-  ].filter((condition) => condition !== false && condition !== undefined);
-  const { rows } = await sql<Omit<DeliveryRow, keyof OfEvent>>`
-    select d.id, d.event_id, w.id as webhook_id, d.webhook_id as webhook_internal_id,
-      w.name as webhook_name, d.status, d.cause, d.attempts_made, d.sequence, d.last_at, d.last_status, d.last_reason,
-      d.last_duration_ms, d.reason, d.created_at, d.finished_at,
-      posthorn.next_attempt_at(d.state, d.due_at, d.locked_until, w.paused, w.health, s.not_before) as next_attempt_at,
-      posthorn.waiting_for(
-        d.state, d.locked_until, w.paused, w.health, case when w.rate_limit_per_s is not null then s.next_send_at end, s.not_before,
-        (
-          select first.locked_until from posthorn.deliveries as first
-          where first.bucket = ${BUCKET} and first.state = 0 and first.webhook_id = d.webhook_id
-          order by first.due_at, first.id limit 1
-        )
-      ) as waiting_for
-    from (
-      select * from posthorn.all_deliveries
-      where ${sql.join(conditions, sql` and `)}
-      order by id desc limit ${filter.limit}
-    ) as d
-    join posthorn.webhooks as w on w.webhook_id = d.webhook_id
-    left join posthorn.webhook_states as s on s.bucket = d.bucket and s.webhook_id = d.webhook_id
-    order by d.id desc`.execute(db);
-  return rows;
-}
-
-type OfEvent = Pick<DeliveryRow, "type" | "channel">;
-const GONE: OfEvent = { type: "", channel: null }; // retention keeps an event for as long as its deliveries
-
-async function readEvents(
-  db: Db,
-  tenant: string,
-  deliveries: readonly { event_id: string }[],
-): Promise<Map<string, OfEvent>> {
-  const events = new Map<string, OfEvent>();
-  for (const ids of groupsOfDays(deliveries.map(({ event_id }) => event_id))) {
-    const { rows } = await sql<OfEvent & { id: string }>`
-      select id, type, channel from posthorn.events
-      where bucket = ${BUCKET} and tenant = ${tenant} and id = any (${ids}::uuid[])`.execute(db);
-    for (const { id, ...event } of rows) events.set(id, event);
-  }
-  return events;
-}
+/** A delivery, and what it waits for. */
+export type DeliveryRow = Omit<StoredDelivery, "webhook_id" | "state" | "due_at" | "locked_until"> &
+  OfEvent & {
+    webhook_id: string;
+    webhook_internal_id: number;
+    webhook_name: string | null;
+    next_attempt_at: Date | null;
+    waiting_for: "retry" | "rate" | "order" | "paused" | "disabled" | "cap" | null;
+  };
 
 /** One of the tenant's deliveries, or undefined. */
 export async function findDelivery(
@@ -144,8 +67,74 @@ export async function findDelivery(
   tenant: string,
   id: string,
 ): Promise<DeliveryRow | undefined> {
-  const [row] = await listDeliveries(db, tenant, { id, limit: 1 });
+  const { rows } = await sql<StoredDelivery>`
+    ${PENDING} and bucket = ${BUCKET} and tenant = ${tenant} and id = ${id}
+    union all
+    ${FINISHED} and bucket = ${BUCKET} and tenant = ${tenant} and id = ${id}`.execute(db);
+  const [row] = await describeDeliveries(db, await withEvents(db, tenant, rows, {}));
   return row;
+}
+
+const GONE: OfEvent = { type: "", channel: null }; // retention keeps an event for as long as its deliveries
+
+/** Adds what their events say, and leaves out those whose events the filter does not take in. */
+export async function withEvents<Row extends { event_id: string }>(
+  db: Db,
+  tenant: string,
+  deliveries: readonly Row[],
+  { type, channel }: { type?: string | undefined; channel?: string | undefined },
+): Promise<(Row & OfEvent)[]> {
+  const isFiltered = type !== undefined || channel !== undefined;
+  const conditions = [
+    sql`bucket = ${BUCKET} and tenant = ${tenant}`,
+    ...(type === undefined ? [] : [ofType(type)]),
+    ...(channel === undefined ? [] : [sql`channel = ${channel}`]),
+  ];
+  const events = new Map<string, OfEvent>();
+  for (const ids of groupsOfDays(deliveries.map(({ event_id }) => event_id))) {
+    const { rows } = await sql<OfEvent & { id: string }>`
+      select id, type, channel from posthorn.events
+      where ${sql.join(conditions, sql` and `)} and id = any (${ids}::uuid[])`.execute(db);
+    for (const { id, ...event } of rows) events.set(id, event);
+  }
+  return deliveries.flatMap((delivery) => {
+    const event = events.get(delivery.event_id) ?? (isFiltered ? undefined : GONE);
+    return event ? [{ ...delivery, ...event }] : [];
+  });
+}
+
+/** Adds what their webhooks are called, and what those that are pending wait for. */
+export async function describeDeliveries(
+  db: Db,
+  deliveries: readonly (StoredDelivery & OfEvent)[],
+): Promise<DeliveryRow[]> {
+  if (deliveries.length === 0) return [];
+  const column = <T>(pick: (row: StoredDelivery) => T): T[] => deliveries.map(pick);
+  const { rows } = await sql<
+    Pick<DeliveryRow, "webhook_id" | "webhook_name" | "next_attempt_at" | "waiting_for">
+  >`
+    select w.id as webhook_id, w.name as webhook_name,
+      posthorn.next_attempt_at(d.state, d.due_at, d.locked_until, w.paused, w.health, s.not_before) as next_attempt_at,
+      posthorn.waiting_for(
+        d.state, d.locked_until, w.paused, w.health, case when w.rate_limit_per_s is not null then s.next_send_at end, s.not_before,
+        (
+          select first.locked_until from posthorn.deliveries as first
+          where first.bucket = ${BUCKET} and first.state = 0 and first.webhook_id = d.webhook_id and d.state = 0
+          order by first.due_at, first.id limit 1
+        )
+      ) as waiting_for
+    from unnest(
+      ${column((row) => row.webhook_id)}::bigint[], ${column((row) => row.state)}::smallint[],
+      ${column((row) => row.due_at)}::timestamptz[], ${column((row) => row.locked_until)}::timestamptz[]
+    ) with ordinality as d (webhook_id, state, due_at, locked_until, place)
+    left join posthorn.webhooks as w on w.webhook_id = d.webhook_id
+    left join posthorn.webhook_states as s on s.bucket = ${BUCKET} and s.webhook_id = d.webhook_id
+    order by d.place`.execute(db);
+  return deliveries.flatMap(({ state: _, due_at: _due, locked_until: _until, ...row }, place) => {
+    const of = rows[place];
+    // A webhook's row outlives its deliveries'.
+    return of?.webhook_id ? [{ ...row, ...of, webhook_internal_id: row.webhook_id }] : [];
+  });
 }
 
 /**

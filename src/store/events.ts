@@ -1,5 +1,5 @@
 // Events: published through the inner function of the database, read by the API and by the delivery loop.
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import type pg from "pg";
 
 import type { Db } from "../database/connect.ts";
@@ -126,6 +126,11 @@ export async function listEvents(
   );
 }
 
+/** The condition of an event's type: to be one, or to stand under a prefix that ends in `.*`. */
+export function ofType(type: string): RawBuilder<unknown> {
+  return type.endsWith(".*") ? sql`starts_with(type, ${type.slice(0, -1)})` : sql`type = ${type}`;
+}
+
 async function readPart(
   db: Db,
   tenant: string,
@@ -136,10 +141,7 @@ async function readPart(
   const conditions = [
     sql`e.bucket = ${BUCKET} and e.tenant = ${tenant} and e.id >= ${from} and e.id < ${until}`,
     filter.id !== undefined && sql`e.id = ${filter.id}`,
-    filter.type !== undefined &&
-      (filter.type.endsWith(".*")
-        ? sql`starts_with(e.type, ${filter.type.slice(0, -1)})`
-        : sql`e.type = ${filter.type}`),
+    filter.type !== undefined && ofType(filter.type),
     filter.channel !== undefined && sql`e.channel = ${filter.channel}`,
   ].filter((condition) => condition !== false);
   const page = sql`

@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { TYPE_NAME_MAX, TYPE_PATTERN } from "../event-types/names.ts";
 import {
+  channelInput,
   instant,
   makersKey,
   plainText,
@@ -19,7 +20,6 @@ import { externalId, labels, metadata } from "./labels.ts";
 const NAME_MAX = 200;
 const URL_MAX = 2_048;
 const FILTER_MAX = 100; // entries of events and of channels: 10,000 routes a webhook at most
-const CHANNEL_MAX = 255;
 const SIGNATURE_KEY_MAX = 256;
 const WAITS_MAX = 20;
 const WAIT_MAX_S = 604_800; // a week
@@ -53,7 +53,7 @@ const fields = {
     .nullable()
     .meta({ description: "Types, or prefixes ending in `.*`; empty is every published type." }),
   channels: z
-    .array(plainText(CHANNEL_MAX).min(1))
+    .array(channelInput)
     .max(FILTER_MAX)
     .nullable()
     .meta({ description: "Only events published with one of these; empty is every event." }),
@@ -139,7 +139,7 @@ export const hastened = z
 export const listInput = request({
   status: status.optional(),
   health: health.optional(),
-  channel: plainText(CHANNEL_MAX).min(1).optional(),
+  channel: channelInput.optional(),
   external_id: externalId.optional(),
   metadata: metadata
     .optional()

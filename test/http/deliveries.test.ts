@@ -99,3 +99,48 @@ test("deliveries are found by several statuses at once, and by the reason of the
   expect(await list({ reason: "tls" })).toEqual([]);
   expect(await list({ reason: "status", status: ["pending", "delivered"] })).toEqual([]);
 });
+
+test("filters are taken together, and one that can't be is named", async () => {
+  inbox.reply = () => ({ status: 404 });
+  const webhook_id = await subscribe(NEVER_AGAIN);
+  await publish({ channel: "+1" });
+  const { id, sequence } = await ended();
+  const all = {
+    ...{ webhook_id, status: "dead", type: "message.*", channel: "+1", reason: "status" },
+    ...{ response_status: "404", cause: "publish", sequence, oldest_first: true },
+  };
+  expect(idsOf(await list(all))).toEqual([id]);
+  expect(idsOf(await list({ response_status: "4xx" }))).toEqual([id]);
+  for (const other of [
+    { channel: "+2" },
+    { type: "message.read" },
+    { response_status: "5xx" },
+    { cause: "retry" },
+    { sequence: 2 },
+  ])
+    expect(await list({ ...all, ...other })).toEqual([]);
+  for (const [field, value] of Object.entries({
+    status: ["done"],
+    reason: "bored",
+    response_status: "600",
+    cause: "boredom",
+    sequence: 1,
+    type: "no.such.type",
+  })) {
+    const { body } = await post("deliveries.list", { [field]: value }).expect(400);
+    expect(body.issues[0].path).toMatch(new RegExp(`^${field}`));
+  }
+});
+
+test("a cursor goes on under the filters that it was given out for, and under no others", async () => {
+  await subscribe();
+  for (let n = 0; n < 3; n++) await publish();
+  const page = (input: object) => post("deliveries.list", { page_size: 2, ...input });
+  const first = (await page({ status: ["pending", "delivered"] }).expect(200)).body;
+  const cursor = first.pagination_data.next_cursor;
+  expect(first.data).toHaveLength(2);
+  const rest = await page({ status: ["delivered", "pending"], cursor }).expect(200);
+  expect(rest.body.data).toHaveLength(1);
+  const { body } = await page({ status: "dead", cursor }).expect(400);
+  expect(body).toMatchObject({ code: "invalid_cursor", issues: [{ path: "cursor" }] });
+});

@@ -101,8 +101,8 @@ const makeEvent = async (daysAgo: number) => {
 const makeFinished = (eventId: string, daysAgo: number) =>
   rows(
     `insert into posthorn.finished_deliveries
-       (attempts_made, tenant, id, event_id, webhook_id, created_at, finished_at, cause, status)
-     select 1, 'default', posthorn.uuid_v7($2::timestamptz, 1), $1, webhook_id, $2, $2, 'publish', 'dead'
+       (attempts_made, tenant, id, event_id, webhook_id, created_at, finished_at, cause, status, reason)
+     select 1, 'default', posthorn.uuid_v7($2::timestamptz, 1), $1, webhook_id, $2, $2, 'publish', 'dead', 'status'
      from posthorn.webhooks returning id`,
     [eventId, new Date(dayBefore(daysAgo).from.getTime() + DAY / 2)],
   );

@@ -67,8 +67,8 @@ const makeHistory = (count: number, status = "delivered") =>
      ),
      payload as (insert into posthorn.event_payloads (tenant, id, payload) select $1, event_id, '1' from made)
      insert into posthorn.finished_deliveries
-       (attempts_made, tenant, id, event_id, webhook_id, sequence, created_at, finished_at, cause, status)
-     select 1, $1, made.id, event_id, w.webhook_id, n, at, at, 'publish', $4
+       (attempts_made, tenant, id, event_id, webhook_id, sequence, created_at, finished_at, cause, status, reason)
+     select 1, $1, made.id, event_id, w.webhook_id, n, at, at, 'publish', $4, case when $4 <> 'delivered' then 'status' end
      from made join posthorn.webhooks as w on w.id = $2`,
     [tenant, webhookId, count, status],
   );
@@ -84,8 +84,9 @@ const finish = (limit: number, status = "delivered") =>
        returning *
      )
      insert into posthorn.finished_deliveries
-       (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, finished_at)
-     select tenant, id, event_id, webhook_id, sequence, created_at, cause, 1, $3, now() from gone
+       (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
+     select tenant, id, event_id, webhook_id, sequence, created_at, cause, 1, $3, case when $3 <> 'delivered' then 'status' end, now()
+     from gone
      returning event_id, cause`,
     [tenant, limit, status],
   );
