@@ -191,9 +191,9 @@ export const commitLate =
 
 /** Each fifth event is refused at its first attempt, so that there are waits to be kept. */
 export const failFirstAttempts =
-  (ms: number): Fault =>
+  (ms: number, of = 5): Fault =>
   async (world) => {
-    await world.inbox.tell("fail_first_of", 5);
+    await world.inbox.tell("fail_first_of", of);
     await sleep(ms);
   };
 

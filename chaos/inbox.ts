@@ -16,8 +16,11 @@ export type Arrivals = {
   /** Why requests were no genuine webhooks. */
   wrong: string[];
   /** When each event was taken with a 200, each time. */
-  events?: { id: string; at: number[] }[];
+  events?: Taken[];
 };
+
+/** An event, by which webhook, and each time that it came. */
+export type Taken = { id: string; path: string; at: number[] };
 
 export type Inbox = {
   url: string;

@@ -1,6 +1,7 @@
 // The set-compare at the end of a row: what was acknowledged, what arrived, and what the database says of both.
 import { SECOND } from "../src/kernel/duration.ts";
 import { now } from "./clock.ts";
+import { findOvertaken } from "./order.ts";
 import { describeFailures, findContradictions } from "./records.ts";
 import { costsOf, type Cost } from "./strikes.ts";
 import { waitFor, type World } from "./world.ts";
@@ -72,7 +73,13 @@ export async function judge(world: World): Promise<Verdict> {
     firstAgainMs: longest(costs.map(({ firstAgainMs }) => firstAgainMs)),
     resumeMs: longest(costs.map(({ resumeMs }) => resumeMs)),
     longestMs: longest(took) ?? 0,
-    wrong: [...world.wrong, ...ledger.wrong, ...wrong, ...(await findContradictions(world))],
+    wrong: [
+      ...world.wrong,
+      ...ledger.wrong,
+      ...wrong,
+      ...(await findContradictions(world)),
+      ...(world.isOrdered ? findOvertaken(events, acknowledged) : []),
+    ],
     background: [...(await describeFailures(world)), ...world.complaints()],
   };
 }

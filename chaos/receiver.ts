@@ -5,13 +5,13 @@ import type { AddressInfo } from "node:net";
 import { verifyWebhook } from "posthorn/verify";
 
 import { now } from "./clock.ts";
-import type { Arrivals, Order } from "./inbox.ts";
+import type { Arrivals, Order, Taken } from "./inbox.ts";
 
 const [key = "", answerMs = "0"] = process.argv.slice(2);
 
 const BACKLOG = 4_096; // connections that wait to be accepted: several workers come at once
 
-const takenAt = new Map<string, number[]>();
+const taken = new Map<string, Taken>();
 const wrong: string[] = [];
 let failsFirstOf = 0;
 
@@ -31,9 +31,10 @@ const server = http.createServer(async (request, response) => {
   const isFirst = request.headers["webhook-attempt"] === "1";
   const { n } = event.payload as { n: number };
   if (isFirst && failsFirstOf > 0 && n % failsFirstOf === 0) return answer(503);
-  const at = takenAt.get(event.id);
-  if (at) at.push(now());
-  else takenAt.set(event.id, [now()]);
+  const { id } = event;
+  const before = taken.get(id);
+  if (before) before.at.push(now());
+  else taken.set(id, { id, path: request.url ?? "", at: [now()] });
   return answer(200);
 });
 server.keepAliveTimeout = 60_000;
@@ -54,12 +55,10 @@ const ORDERS: Record<Order["order"], (order: Order) => Promise<unknown> | undefi
 process.on("message", async (order: Order) => {
   await ORDERS[order.order](order);
   const arrivals: Arrivals = {
-    unique: takenAt.size,
+    unique: taken.size,
     port: (server.address() as AddressInfo | null)?.port ?? 0,
     wrong,
-    ...(order.order === "report" && {
-      events: [...takenAt].map(([id, at]) => ({ id, at })),
-    }),
+    ...(order.order === "report" && { events: [...taken.values()] }),
   };
   process.send?.(arrivals);
 });

@@ -28,6 +28,8 @@ export type Row = {
   setup: Setup;
   /** What is done, one after the other, under load. */
   faults: Fault[];
+  /** How many publishers, where the usual ones are too many. */
+  load?: { http: number; sql: number };
   /** The services have no reason to complain, so that a warning in their logs is a failure. */
   isQuiet?: boolean;
   /** Without publishers beside it, and without other rows at the same time. */
@@ -138,6 +140,19 @@ export function rowsAt(scale: number): Row[] {
       faults: [failFirstAttempts(lasting(20))],
     },
     {
+      name: "order",
+      isQuiet: true,
+      title: "an order by channel: failing heads, late commits, SIGTERM × 2, kill -9",
+      setup: { ...SPLIT, order: "channel" },
+      load: { http: 1, sql: 1 }, // each waits for the one before, so what piles up behind a head takes as long again
+      faults: [
+        failFirstAttempts(lasting(5), 97),
+        commitLate(lasting(8), 5),
+        terminate("worker", times(2)),
+        killAll("worker", 1), // last, so that not all of the load waits behind what a lease holds
+      ],
+    },
+    {
       name: "receiver-down",
       title: "receiver down 60 s, 10,000 due",
       setup: SPLIT,
@@ -179,12 +194,13 @@ export async function diskRow(
 export async function runRow({
   setup,
   faults,
+  load: publishers,
   isAlone = false,
   isQuiet = false,
 }: Row): Promise<Verdict> {
   const world = await createWorld(setup);
   try {
-    const load = isAlone ? undefined : world.load();
+    const load = isAlone ? undefined : world.load(publishers);
     const isWarm = async () => (await world.inbox.tell("count")).unique >= WARM_ARRIVALS;
     if (load && setup.roles.some((role) => role !== "api")) await waitFor(isWarm);
     for (const fault of faults) await fault(world);

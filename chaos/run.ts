@@ -1,4 +1,4 @@
-// npm run chaos: proof that nothing is lost. `-- --short` takes a minute; `-- --only cut,late` names rows; `-- --scale 0.1` shortens.
+// npm run chaos: proof that nothing is lost. `-- --help` says what it takes.
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
@@ -19,8 +19,14 @@ const { values } = parseArgs({
     only: { type: "string" },
     scale: { type: "string", default: "1" },
     jobs: { type: "string", default: "2" }, // most of a row is waiting for a lease or a fault to end
+    help: { type: "boolean", short: "h", default: false },
   },
 });
+
+if (values.help) {
+  process.stdout.write(usage(rowsAt(1)));
+  process.exit(0);
+}
 
 const scale = Number(values.scale);
 const disk = values.short ? undefined : await diskRow(scale);
@@ -51,6 +57,23 @@ try {
   await disk?.unmount();
 }
 process.exit(failed === 0 ? 0 : 1);
+
+function usage(rows: readonly Row[]): string {
+  const lines = [
+    ...rows,
+    { name: "disk", title: "disk full 20 s; skipped where this user may not mount one" },
+  ].map(({ name, title }) => `  ${name.padEnd(16)}${title}`);
+  return `npm run chaos -- [options]: faults on purpose, and what was lost (nothing)
+
+  --short           one of each in one load, about a minute
+  --only cut,late   these rows alone
+  --scale 0.1       smaller counts and durations, or larger
+  --jobs 2          rows at a time
+
+Rows:
+${lines.join("\n")}
+`;
+}
 
 async function leave(): Promise<void> {
   await disk?.unmount();

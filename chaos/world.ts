@@ -29,6 +29,8 @@ export type Setup = {
   settings?: Record<string, string | number>;
   retryScheduleS?: number[];
   webhooks?: number;
+  /** Of all of them; none unless given. */
+  order?: "channel" | "webhook" | undefined;
   /** How long the receiver takes, so that requests are in flight when something is killed. */
   answerMs?: number;
 };
@@ -51,6 +53,8 @@ export type World = {
   directUrl(): string;
   /** How many webhooks there are, each with a channel of its own: 0, 1, 2, … */
   channels: number;
+  /** Whether they have an order, which the row is judged by. */
+  isOrdered: boolean;
   start(role: Role, env?: Record<string, string>): Promise<Service>;
   load(options?: Parameters<typeof startLoad>[1]): Load;
   /** The leases that run, but for those that a fault has struck. */
@@ -103,8 +107,9 @@ export async function createWorld(setup: Setup): Promise<World> {
       await world.start(role, clockOff(setup.clocksOffH?.[index] ?? 0));
     await database.look();
     await world.sql(ORDERS);
-    await subscribe(world.services[0]?.url ?? "", inbox.url, webhooks, retryScheduleS);
-    return Object.assign(world, { end });
+    const { order } = setup;
+    await subscribe(world.services[0]?.url ?? "", inbox.url, webhooks, { retryScheduleS, order });
+    return Object.assign(world, { isOrdered: order !== undefined, end });
   } catch (error) {
     await end();
     throw error;
@@ -221,7 +226,7 @@ async function subscribe(
   apiUrl: string,
   url: string,
   count: number,
-  retryScheduleS: number[],
+  { retryScheduleS, order }: Pick<Setup, "retryScheduleS" | "order">,
 ): Promise<void> {
   for (let n = 0; n < count; n++) {
     const answer = await fetch(`${apiUrl}/webhooks.subscribe`, {
@@ -233,6 +238,7 @@ async function subscribe(
         signature_key: KEY,
         channels: [String(n)],
         retry_schedule_s: retryScheduleS,
+        order,
         timeout_ms: 30_000, // on a crowded machine the receiver is slow, too, and a timeout would look like our repeat
       }),
     });

@@ -1,6 +1,7 @@
 // Hostile callers of the API, in a process of their own: each has a tenant of its own, and does one thing that takes
 // time, memory or connections, again and again, until this process is ended.
 import { connect } from "node:net";
+import { constants, setPriority } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Pool } from "undici";
@@ -67,6 +68,9 @@ const DEEDS = {
 } satisfies Record<string, Deed>;
 
 export type Kind = keyof typeof DEEDS;
+
+// In life they run on machines of their own: here they get what those who are measured leave of this one.
+setPriority(constants.priority.PRIORITY_LOW);
 
 const answers: Answers = {};
 process.once("disconnect", () => process.exit());

@@ -16,13 +16,12 @@ const CALL_LOCK_MS = 1 * SECOND;
 /** Of one statement of a call. A list that reads for longer is to be narrowed: others wait for its connection. */
 const CALL_STATEMENT_MS = 10 * SECOND;
 
-// Calls that take long leave most of the database's time to publishing: each place four fifths of its own. What is made in a
-// moment, as nearly all calls are, costs none.
+// While there are publishes, calls that take long leave most of the database's time to them: each place four fifths of its own.
+// What is made in a moment, as nearly all calls are, costs none.
 const LIGHT_MS = 20;
 const REST_TIMES = 4;
-const REST_MS_MAX = 2 * SECOND;
-const restAfter = (tookMs: number) =>
-  Math.min(REST_MS_MAX, REST_TIMES * Math.max(0, tookMs - LIGHT_MS));
+const REST_MS_MAX = 1 * SECOND;
+const PUBLISHING_MS = 1 * SECOND; // after a publish the next is expected
 
 /** A connection that many callers share: whoever has a place finds one that is free. */
 export type SharedConnection = Pick<Connection, "db" | "pool"> & { shares: Shares };
@@ -56,11 +55,21 @@ export function openPools(url: string, connections: Connections, log: Log): Pool
     isPatient: name === "calls" || name === "upkeep",
   }));
   const { publishing, calls, loop, upkeep } = pools;
+  const publishes = createShares(allButOne(connections.publishing));
+  let publishedAt = -Infinity;
+  const publish: Shares["take"] = (owner, work) => {
+    publishedAt = monotonic();
+    return publishes.take(owner, work);
+  };
+  const restAfter = (tookMs: number) =>
+    monotonic() - publishedAt > PUBLISHING_MS
+      ? 0
+      : Math.min(REST_MS_MAX, REST_TIMES * Math.max(0, tookMs - LIGHT_MS));
   return {
     loop,
     upkeep,
     // One is left to the look at keys, which every call begins with and which takes a millisecond.
-    publishing: { ...publishing, shares: createShares(allButOne(connections.publishing)) },
+    publishing: { ...publishing, shares: { take: publish } },
     calls: { ...calls, shares: createShares(connections.calls, restAfter) },
     fault: createReadiness(parts),
     async close() {
