@@ -39,7 +39,7 @@ create table posthorn.counter_deltas (
   first_failure_at timestamp with time zone,
   died_at timestamp with time zone,
   tenant text collate "C" not null,
-  latencies integer[],
+  latencies smallint[],
   constraint counter_deltas_pkey PRIMARY KEY (bucket, webhook_id, id)
 );
 

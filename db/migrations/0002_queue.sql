@@ -160,12 +160,12 @@ create table posthorn.counter_deltas (
   first_failure_at timestamptz,
   died_at timestamptz,
   tenant text collate "C" not null,
-  latencies integer[], -- the slot of each, see src/queue/latency.ts
+  latencies smallint[], -- a number for each, see src/queue/latency.ts
   primary key (bucket, webhook_id, id)
 );
 
 -- Statistics: what ended within a minute and within an hour, of each webhook for which something did, and, under 0, of the
--- tenant as a whole. Of latencies each number is how many times 64, and which slot.
+-- tenant as a whole. Of latencies each number is how many times 64, and which slot; those of one slot add up.
 create table posthorn.stats_minutes (
   bucket smallint not null default 0,
   webhook_id bigint not null,

@@ -8,8 +8,7 @@ import { FACTS, type HealthFacts } from "./health.ts";
 /** Deltas of one fold: the more, the fewer rows are written, and the longer the one that folds keeps others out. */
 export const FOLD_ROWS_MAX = 5_000;
 
-// One worker at a time: the sums of a tenant are one row, which two would wait for. By the day's begin: what is older than any
-// day that surely has its partition is counted there, as what ended before the database went away for days.
+// One worker at a time: the sums of a tenant are one row, which two would wait for.
 const TAKEN = `
 with turn as materialized (
   select from posthorn.locks where slot = ${LOCK.fold} for update skip locked
@@ -18,7 +17,7 @@ taken as (
   delete from posthorn.counter_deltas where ctid = any (array(
     select d.ctid from turn cross join posthorn.counter_deltas as d where d.bucket = 0 limit $1 for update of d skip locked
   ))
-  returning *, least(now(), greatest(minute, date_trunc('day', now(), 'UTC') - interval '1 day')) as at
+  returning *
 )`;
 
 const TOTALS = `
@@ -51,49 +50,55 @@ folded as (
   returning *
 )`;
 
-// Each slot of a latency is a part of its own until it is counted; then all are one row, by webhook and of the tenant, by
-// minute and by hour. Grouped rather than joined: the plans are pinned.
+// What ended before any day that surely has its partition is counted in the first of them, as where the database was away.
+// A latency is a row of its own until all are one row again. Nothing is joined: the plans are pinned.
 const STATISTICS = `
-parts as (
-  select tenant, webhook_id, at, null::integer as slot, sum(attempts) as attempts, sum(delivered) as delivered,
-    sum(dead) as dead, sum(retried) as retried, 0 as times
-  from taken group by tenant, webhook_id, at
+timed as (
+  select tenant, webhook_id, at as minute, date_trunc('hour', at) as hour, attempts, delivered, dead, retried, latencies
+  from taken cross join lateral (
+    select date_trunc('minute', least(now(), greatest(minute, date_trunc('day', now()) - interval '1 day'))) as at
+  ) as clamped
+),
+parts as materialized (
+  select tenant, webhook_id, minute, hour, attempts, delivered, dead, retried, null::bigint as latency from timed
   union all
-  select tenant, webhook_id, at, slot, 0, 0, 0, 0, count(*)
-  from taken cross join unnest(latencies) as slot group by tenant, webhook_id, at, slot
+  select tenant, webhook_id, minute, hour, 0, 0, 0, 0, latency from timed cross join unnest(latencies) as latency
 ),
-levels as (
-  select tenant, coalesce(webhook_id, 0) as webhook_id, minute, hour, slot, sum(attempts) as attempts,
-    sum(delivered) as delivered, sum(dead) as dead, sum(retried) as retried, sum(times) as times
-  from (select *, date_trunc('minute', at) as minute, date_trunc('hour', at) as hour from parts) as timed
-  group by grouping sets (
-    (tenant, webhook_id, minute, slot), (tenant, minute, slot), (tenant, webhook_id, hour, slot), (tenant, hour, slot)
-  )
-),
-added as materialized (
-  select tenant, webhook_id, minute, hour, sum(attempts)::bigint as attempts, sum(delivered)::bigint as delivered,
-    sum(dead)::bigint as dead, sum(retried)::bigint as retried,
-    coalesce(array_agg(times::bigint * ${SLOTS} + slot) filter (where slot is not null), '{}') as latencies
-  from levels group by tenant, webhook_id, minute, hour
-),
-${into("minutes", "minute")},
-${into("hours", "hour")}`;
+${addedTo("stats_minutes", "minute")},
+${addedTo("stats_hours", "hour")}`;
 
-function into(name: string, unit: string): string {
+// Of a webhook latencies mostly are few, and stay as they are; of a tenant they are counted first, being many.
+function addedTo(table: string, unit: "minute" | "hour"): string {
+  const sums =
+    "sum(attempts) as attempts, sum(delivered) as delivered, sum(dead) as dead, sum(retried) as retried";
   return `
-${name} as (
-  insert into posthorn.stats_${name} as s (tenant, webhook_id, at, attempts, delivered, dead, retried, latencies)
-  select tenant, webhook_id, ${unit}, attempts, delivered, dead, retried, latencies
-  from added where ${unit} is not null
+${table} as (
+  insert into posthorn.${table} as s (tenant, webhook_id, at, attempts, delivered, dead, retried, latencies)
+  select tenant, webhook_id, at, attempts, delivered, dead, retried, ${counted("coalesce(latencies, '{}')")}
+  from (
+    select tenant, webhook_id, ${unit} as at, ${sums}, array_agg(latency) filter (where latency is not null) as latencies
+    from parts group by tenant, webhook_id, ${unit}
+    union all
+    select tenant, 0, at, ${sums}, array_agg(latency + (times - 1) * ${SLOTS}) filter (where latency is not null)
+    from (
+      select tenant, ${unit} as at, latency, ${sums}, count(*) as times from parts group by tenant, ${unit}, latency
+    ) as slots
+    group by tenant, at
+  ) as added
   on conflict (bucket, tenant, webhook_id, at) do update set
     attempts = s.attempts + excluded.attempts,
     delivered = s.delivered + excluded.delivered,
     dead = s.dead + excluded.dead,
     retried = s.retried + excluded.retried,
-    latencies = array(
-      select (sum(each / ${SLOTS}) * ${SLOTS} + each % ${SLOTS})::bigint from unnest(s.latencies || excluded.latencies) as each group by each % ${SLOTS}
-    )
+    latencies = ${counted("(s.latencies || excluded.latencies)")}
 )`;
+}
+
+// One number for each slot, once there are as many numbers as that takes at most.
+function counted(latencies: string): string {
+  return `case when cardinality(${latencies}) <= ${SLOTS / 2} then ${latencies} else array(
+      select (sum(each / ${SLOTS}) * ${SLOTS} + each % ${SLOTS})::bigint from unnest(${latencies}) as each group by each % ${SLOTS}
+    ) end`;
 }
 
 /**

@@ -6,16 +6,16 @@ export type Latencies = { attempt: Histogram; start: Histogram };
 
 const FIRST_SLOT: Record<keyof Latencies, number> = { attempt: 0, start: LATENCY_SLOTS };
 
-/** A number of a row of statistics is how many times this, and which slot. */
+/** A number is how many times this, and which slot; those of one slot add up. */
 export const SLOTS = 2 * LATENCY_SLOTS;
 
-/** In SQL: the slot of a number of milliseconds. */
-export function slotSql(kind: keyof Latencies, ms: string): string {
+/** In SQL: a latency of so many milliseconds, once. */
+export function latencySql(kind: keyof Latencies, ms: string): string {
   const bounds = `'{${LATENCY_BOUNDS_MS.join()}}'::float8[]`;
-  return `(${FIRST_SLOT[kind]} + width_bucket((${ms})::float8, ${bounds}))`;
+  return `(${SLOTS + FIRST_SLOT[kind]} + width_bucket((${ms})::float8, ${bounds}))`;
 }
 
-/** Reads the numbers of rows of statistics, those of one slot added up. */
+/** Reads the numbers of rows of statistics. */
 export function readLatencies(numbers: readonly number[]): Latencies {
   const counts = new Array<number>(SLOTS).fill(0);
   for (const number of numbers) {

@@ -4,7 +4,7 @@ import type pg from "pg";
 import { attemptUuid } from "../kernel/ids.ts";
 import { plainArray } from "../database/array-literal.ts";
 import type { ClaimedDelivery } from "./claim.ts";
-import { slotSql } from "./latency.ts";
+import { latencySql } from "./latency.ts";
 
 /** What an attempt leaves behind for the audit. */
 export type AttemptRecord = {
@@ -112,7 +112,7 @@ happened as (
 const LEAVE_UNRECORDED = `,
 happened as (select tenant, webhook_id, at, ended_at, duration_ms, reason from outcome)`;
 
-const STARTED = slotSql("start", "extract(epoch from at - startable_at) * 1000");
+const STARTED = latencySql("start", "extract(epoch from at - startable_at) * 1000");
 
 // Health, totals and statistics go by what was written.
 const LEARN = `,
@@ -125,7 +125,7 @@ answered as (
 -- Added up rather than joined: a join of the three would be a nested loop, since the worker's plans are pinned.
 learned as (
   select tenant, webhook_id, ended_at, 1 as attempts, 0 as delivered, 0 as dead, 0 as retried,
-    case when is_success or is_failure then ${slotSql("attempt", "duration_ms")} end as latency,
+    case when is_success or is_failure then ${latencySql("attempt", "duration_ms")} end as latency,
     case when is_success then at end as success_at, case when not is_success then at end as failure_at,
     case when is_failure and at >= coalesce(success_at, at) then at end as failed_since, null::timestamptz as died_at
   from answered
