@@ -14,7 +14,10 @@ const span = {
     .optional()
     .meta({ description: "What ended before this; left out, or later than now: up to now." }),
   bucket_s: z
-    .union(BUCKETS_S.map((seconds) => z.literal(seconds)))
+    .union(
+      BUCKETS_S.map((seconds) => z.literal(seconds)),
+      { error: `${BUCKETS_S.join(", ")} seconds are what there is` },
+    )
     .optional()
     .meta({
       description: `The length of a bucket; left out, the least with which there are at most ${BUCKETS_MAX}. What is shorter than an hour is kept for 48 hours.`,
