@@ -346,6 +346,7 @@ create table posthorn.webhook_states (
   version uuid,
   placed_to uuid,
   cancels_before uuid,
+  cancels_as text,
   tested_at timestamp with time zone[] default '{}'::timestamp with time zone[] not null,
   constraint webhook_states_pkey PRIMARY KEY (bucket, webhook_id)
 ) with (
@@ -1079,7 +1080,7 @@ begin
        last_duration_ms, status, reason, finished_at)
     select g.tenant, g.id, g.event_id, g.webhook_id, g.sequence, g.created_at, g.cause, g.attempts_made, g.last_at,
       g.last_status, g.last_reason, g.last_duration_ms, 'cancelled',
-      coalesce(end_reason, 'unsubscribed'), now()
+      coalesce(end_reason, wanted.cancels_as), now()
     from gone as g
   ),
   placed as (
@@ -1112,6 +1113,7 @@ begin
   update posthorn.webhook_states as s
   set placed_to = reached,
     cancels_before = case when reached is not null then s.cancels_before end,
+    cancels_as = case when reached is not null then s.cancels_as end,
     hastens = reached is not null and s.hastens
   where s.bucket = 0 and s.webhook_id = webhook;
   return next;

@@ -9,7 +9,7 @@
 -- `proven`: it has had a success since it was made, released, or last gave no answer in time; else it has one slot.
 -- `version`: of the webhook; what an attempt by another one has shown is not learned. Null: it was never changed.
 -- `placed_to`: after a change its rows are being put in their places, see place_rows, and this is the last that was; null: all
--- are. Those before `cancels_before` are to be cancelled: an unsubscribe ended them. `hastens`: what waits is to be due now.
+-- are. Those before `cancels_before` are to be cancelled, for the reason `cancels_as`. `hastens`: what waits is to be due now.
 -- `tested_at`: when samples were sent to it by webhooks.test within the last minute: there is a limit to them.
 create table posthorn.webhook_states (
   bucket smallint not null default 0,
@@ -22,6 +22,7 @@ create table posthorn.webhook_states (
   version uuid,
   placed_to uuid,
   cancels_before uuid,
+  cancels_as text,
   tested_at timestamptz[] not null default '{}',
   primary key (bucket, webhook_id)
 ) with (

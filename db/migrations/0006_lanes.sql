@@ -205,7 +205,7 @@ begin
        last_duration_ms, status, reason, finished_at)
     select g.tenant, g.id, g.event_id, g.webhook_id, g.sequence, g.created_at, g.cause, g.attempts_made, g.last_at,
       g.last_status, g.last_reason, g.last_duration_ms, 'cancelled',
-      coalesce(end_reason, 'unsubscribed'), now()
+      coalesce(end_reason, wanted.cancels_as), now()
     from gone as g
   ),
   placed as (
@@ -238,6 +238,7 @@ begin
   update posthorn.webhook_states as s
   set placed_to = reached,
     cancels_before = case when reached is not null then s.cancels_before end,
+    cancels_as = case when reached is not null then s.cancels_as end,
     hastens = reached is not null and s.hastens
   where s.bucket = 0 and s.webhook_id = webhook;
   return next;

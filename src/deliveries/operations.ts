@@ -6,7 +6,13 @@ import { formatId, timeOfUuid } from "../kernel/ids.ts";
 import { endsEarly, readPage, smallPart, takeWhatFits } from "../kernel/lists.ts";
 import type { ReplaysContext } from "../replays/operations.ts";
 import { listAttempts } from "../store/attempts.ts";
-import { findDelivery, hastenDelivery, queueRetry, type DeliveryRow } from "../store/deliveries.ts";
+import {
+  cancelDelivery,
+  findDelivery,
+  hastenDelivery,
+  queueRetry,
+  type DeliveryRow,
+} from "../store/deliveries.ts";
 import { searchDeliveries } from "../store/delivery-search.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { findWebhook, findWebhookById } from "../store/webhooks.ts";
@@ -68,6 +74,17 @@ export async function info({ store }: DeliveriesContext, id: string): Promise<De
 /** Sends again: a pending delivery becomes due now, a finished one gets a new one beside it. */
 export async function retry(context: DeliveriesContext, id: string): Promise<Delivery> {
   return presentDelivery(await retried(context, id));
+}
+
+/** Ends a pending delivery as cancelled: nothing more is sent of it. One that was cancelled so is answered as it is. */
+export async function cancel({ store }: DeliveriesContext, id: string): Promise<Delivery> {
+  await cancelDelivery(store.db, store.tenant, id);
+  const row = await afterCommit(find(store, id));
+  if (row.status === "cancelled" && row.reason === "cancelled") return presentDelivery(row);
+  throw new PosthornError(
+    "delivery_finished",
+    `delivery ${formatId("dlv", id)} is ${row.status} already; only a pending one can be cancelled`,
+  );
 }
 
 async function retried({ store, queued }: DeliveriesContext, id: string): Promise<DeliveryRow> {

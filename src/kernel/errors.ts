@@ -22,6 +22,7 @@ export const ERROR_STATUS = {
   external_id_taken: 409,
   webhook_unsubscribed: 409,
   payload_gone: 409,
+  delivery_finished: 409,
   too_many_webhooks: 409,
   too_many_event_types: 409,
   body_too_large: 413,

@@ -34,6 +34,25 @@ export const deliveriesRouter = router({
     .output(schema.deliveryInfo)
     .query(({ ctx, input }) => deliveries.info(ctx.deliveries, input.id)),
 
+  cancel: operation({
+    summary: "Cancel a delivery",
+    description:
+      "A pending one ends as `cancelled`, in flight too: that attempt is recorded, and nothing is sent again. One that has ended is 409. `webhooks.cancel_pending` does so for all that a webhook has pending.",
+    scopes: MANAGERS,
+    errors: ["delivery_not_found", "delivery_finished"],
+    request: { id: delivery.id },
+    response: {
+      ...delivery,
+      status: "cancelled",
+      reason: "cancelled",
+      attempts_made: 0,
+      last_attempt: null,
+    },
+  })
+    .input(schema.deliveryIdInput)
+    .output(schema.delivery)
+    .mutation(({ ctx, input }) => deliveries.cancel(ctx.deliveries, input.id)),
+
   retry: operation({
     summary: "Send again",
     description:

@@ -144,9 +144,25 @@ export const webhooksRouter = router({
     request: { id: webhook.id },
     response: { matched: 500 },
   })
-    .input(schema.hastenInput)
-    .output(schema.hastened)
+    .input(schema.countedInput)
+    .output(schema.counted)
     .mutation(({ ctx, input }) => webhooks.hasten(ctx.webhooks, input)),
+
+  cancel_pending: operation({
+    summary: "Cancel all that is pending",
+    description:
+      "Whatever waits, is held or is in flight now ends as `cancelled`, and is not sent again; the answer comes at once, and the rows follow. What is made later is delivered: the webhook stays subscribed, and a replay that runs goes on until `replays.cancel`. `matched` is how many were pending; `dry_run` only counts them.",
+    scopes: MANAGERS,
+    errors: ["webhook_not_found"],
+    locks: "id",
+    whenUnsure:
+      "look with webhooks.info how many are pending first: sent again, it also cancels what was made since",
+    request: { id: webhook.id, dry_run: true },
+    response: { matched: 500 },
+  })
+    .input(schema.countedInput)
+    .output(schema.counted)
+    .mutation(({ ctx, input }) => webhooks.cancelPending(ctx.webhooks, input)),
 
   list: operation({
     summary: "List webhooks",

@@ -8,6 +8,7 @@ import { lock } from "../database/locks.ts";
 import { resendLock } from "./resend-lock.ts";
 import type { DeliveryCause, FinalStatus, Schema } from "../database/schema.ts";
 import { groupsOfDays, partsForth, readSpan, within } from "../database/days.ts";
+import { cancelGone } from "../queue/cancelled.ts";
 import { ofType } from "./events.ts";
 import { BUCKET } from "./tenant.ts";
 
@@ -161,6 +162,16 @@ export async function hastenDelivery(db: Db, tenant: string, id: string): Promis
     )
     update posthorn.deliveries as d set state = 0, due_at = now()
     from idle where d.ctid = idle.place_of_row`.execute(db);
+}
+
+/** Cancels a delivery, where it is pending still. What is in flight ends as cancelled too: its attempt is recorded, and changes nothing. */
+export async function cancelDelivery(db: Db, tenant: string, id: string): Promise<void> {
+  await sql`
+    with gone as (
+      delete from posthorn.deliveries where bucket = ${BUCKET} and tenant = ${tenant} and id = ${id}
+      returning *
+    )
+    ${sql.raw(cancelGone("cancelled"))}`.execute(db);
 }
 
 /**

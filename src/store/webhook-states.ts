@@ -3,6 +3,7 @@ import { sql, type Transaction } from "kysely";
 
 import type { Db } from "../database/connect.ts";
 import type { Schema } from "../database/schema.ts";
+import type { CancelReason } from "../kernel/reasons.ts";
 import { BUCKET } from "./tenant.ts";
 
 /** What a change of a webhook makes of what was learned, and of its rows. */
@@ -15,8 +16,8 @@ export type StateChange = {
   forgetsRest?: boolean;
   /** The same, and all that waits for a retry is due now. */
   hastens?: boolean;
-  /** All that is pending now is cancelled, also where a subscribe follows at once. */
-  cancels?: boolean;
+  /** All that is pending now is cancelled for this reason, also where a subscribe follows at once. */
+  cancels?: CancelReason | undefined;
   /** Its rows are put in the lanes of its order. */
   reorders?: boolean;
 };
@@ -30,7 +31,7 @@ export async function changeState(
   { webhook_id: webhookId, version }: { webhook_id: number; version: string },
   { unproves, forgetsPace, forgetsRest, hastens, cancels, reorders }: StateChange,
 ): Promise<void> {
-  const places = hastens || cancels || reorders;
+  const places = hastens || cancels !== undefined || reorders;
   await sql`
     with clock as materialized (select posthorn.uuid_v7(clock_timestamp(), 0) as id)
     update posthorn.webhook_states as s
@@ -39,7 +40,8 @@ export async function changeState(
       next_send_at = case when ${forgetsPace ?? false}::boolean then null else s.next_send_at end,
       not_before = case when ${(hastens ?? false) || (forgetsRest ?? false)}::boolean then null else s.not_before end,
       hastens = s.hastens or ${hastens ?? false}::boolean,
-      cancels_before = case when ${cancels ?? false}::boolean then clock.id else s.cancels_before end,
+      cancels_before = case when ${cancels !== undefined}::boolean then clock.id else s.cancels_before end,
+      cancels_as = coalesce(${cancels ?? null}::text, s.cancels_as),
       placed_to = case when ${places ?? false}::boolean then '00000000-0000-0000-0000-000000000000' else s.placed_to end
     from clock
     where s.bucket = ${BUCKET} and s.webhook_id = ${webhookId}`.execute(trx);
@@ -58,7 +60,18 @@ export async function withResting<Row extends { webhook_id: number }>(
   return webhooks.map((row) => ({ ...row, resting_until: until.get(row.webhook_id) ?? null }));
 }
 
-const WAITING_COUNT_MAX = 100_000; // a few hundred milliseconds; what waits beyond is made due all the same
+const COUNT_MAX = 100_000; // a few hundred milliseconds; what is beyond follows all the same
+
+/** How many of a webhook's deliveries are pending; counted to 100,000. */
+export async function countPending(db: Db, webhookId: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::integer as count from (
+      select from posthorn.deliveries as d
+      where d.bucket = ${BUCKET} and d.webhook_id = ${webhookId} and d.webhook_id > 0
+      limit ${COUNT_MAX}
+    ) as pending`.execute(db);
+  return rows[0]?.count ?? 0;
+}
 
 /** How many of a webhook's deliveries wait for a retry, or for the end of its Retry-After; counted to 100,000. */
 export async function countWaiting(db: Db, webhookId: number): Promise<number> {
@@ -71,7 +84,7 @@ export async function countWaiting(db: Db, webhookId: number): Promise<number> {
           select from posthorn.webhook_states as s
           where s.bucket = ${BUCKET} and s.webhook_id = ${webhookId} and s.not_before > now()
         ))
-      limit ${WAITING_COUNT_MAX}
+      limit ${COUNT_MAX}
     ) as waiting`.execute(db);
   return rows[0]?.count ?? 0;
 }

@@ -24,10 +24,10 @@ import { presentWebhook } from "./present.ts";
 import { changeKey } from "./rotate.ts";
 import { changeWebhook, createWebhook, settingsOf, type Saved } from "./save.ts";
 import { keepChange, markSeen } from "../store/webhook-changes.ts";
-import { changeState, countWaiting, withResting } from "../store/webhook-states.ts";
+import { changeState, countPending, countWaiting, withResting } from "../store/webhook-states.ts";
 import type {
-  Hastened,
-  HastenInput,
+  Counted,
+  CountedInput,
   RotateKeyInput,
   SavedWebhook,
   SubscribedWebhook,
@@ -131,7 +131,7 @@ export async function remove(context: WebhooksContext, id: string): Promise<Reco
     await deleteWebhookRow(trx, current.webhook_id);
     await keepChange(trx, store, current.webhook_id);
     await stopReplaysOf(trx, current.webhook_id);
-    await changeState(trx, current, { cancels: true });
+    await changeState(trx, current, { cancels: "deleted" });
     return current;
   });
   await moveRows(store, row.webhook_id);
@@ -144,8 +144,8 @@ export async function remove(context: WebhooksContext, id: string): Promise<Reco
  */
 export async function hasten(
   { store }: WebhooksContext,
-  { id, dry_run: isDryRun = false }: HastenInput,
-): Promise<Hastened> {
+  { id, dry_run: isDryRun = false }: CountedInput,
+): Promise<Counted> {
   const hastened = await store.db.transaction().execute(async (trx) => {
     const row = await lockWebhook(trx, store.tenant, id);
     if (!row) throw notFound(id);
@@ -156,6 +156,25 @@ export async function hasten(
   });
   if (!isDryRun) await moveRows(store, hastened.webhookId);
   return { matched: hastened.matched };
+}
+
+/**
+ * Cancels all that is pending now, in flight or held too. What is made later, by a publish, a retry or a replay that goes on, is
+ * delivered.
+ */
+export async function cancelPending(
+  { store }: WebhooksContext,
+  { id, dry_run: isDryRun = false }: CountedInput,
+): Promise<Counted> {
+  const cancelled = await store.db.transaction().execute(async (trx) => {
+    const row = await lockWebhook(trx, store.tenant, id);
+    if (!row) throw notFound(id);
+    const matched = await countPending(trx, row.webhook_id);
+    if (!isDryRun) await changeState(trx, row, { cancels: "cancelled" });
+    return { matched, webhookId: row.webhook_id };
+  });
+  if (!isDryRun) await moveRows(store, cancelled.webhookId);
+  return { matched: cancelled.matched };
 }
 
 /** The 404 of a webhook; another tenant's answers the same. */

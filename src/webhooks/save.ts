@@ -105,7 +105,10 @@ export async function changeWebhook(
     forgetsRest: setsKey || settings.headers !== "kept" || settings.preset !== current.preset,
     forgetsPace: current.rate_limit_per_s !== settings.rate_limit_per_s,
     reorders: current.delivery_order !== settings.order,
-    cancels: current.status === "Subscribed" && settings.status !== "Subscribed",
+    cancels:
+      current.status === "Subscribed" && settings.status !== "Subscribed"
+        ? "unsubscribed"
+        : undefined,
   });
   return { row, generatedKey: key?.generated };
 }

@@ -125,16 +125,17 @@ export const testInput = request({
     }),
 }).meta({ id: "TestRequest" });
 
-export const hastenInput = request({
+/** Of what changes all that a webhook has waiting, or pending. */
+export const countedInput = request({
   id: webhookIdField,
   dry_run: z.boolean().optional().meta({ description: "Only count." }),
-}).meta({ id: "HastenRequest" });
+}).meta({ id: "CountedRequest" });
 
-export const hastened = z
+export const counted = z
   .object({
-    matched: z.int().meta({ description: "How many waited; counted to 100,000, then stays." }),
+    matched: z.int().meta({ description: "How many there were; counted to 100,000, then stays." }),
   })
-  .meta({ id: "Hastened" });
+  .meta({ id: "Counted" });
 
 export const listInput = request({
   status: status.optional(),
@@ -242,8 +243,8 @@ export type SubscribeInput = z.output<typeof subscribeInput>;
 export type UpdateInput = z.output<typeof updateInput>;
 export type RotateKeyInput = z.output<typeof rotateKeyInput>;
 export type TestInput = z.output<typeof testInput>;
-export type HastenInput = z.output<typeof hastenInput>;
-export type Hastened = z.output<typeof hastened>;
+export type CountedInput = z.output<typeof countedInput>;
+export type Counted = z.output<typeof counted>;
 export type ListInput = z.output<typeof listInput>;
 export type HistoryInput = z.output<typeof historyInput>;
 export type WebhookChange = z.output<typeof webhookChange>;

@@ -38,6 +38,11 @@ const newest = async (isWanted: (delivery: Delivery) => boolean): Promise<Delive
   const [first] = await until(list, ([delivery]) => delivery !== undefined && isWanted(delivery));
   return first as Delivery;
 };
+const untilAttempted = (id: string | undefined) =>
+  until(
+    async () => (await post("deliveries.info", { id }).expect(200)).body,
+    ({ attempts }) => attempts.length > 0,
+  );
 const ended = () => newest(({ status }) => status !== "pending");
 
 test("a delivery tells its webhook's name, its channel, its number and its last attempt", async () => {
@@ -143,4 +148,73 @@ test("a cursor goes on under the filters that it was given out for, and under no
   expect(rest.body.data).toHaveLength(1);
   const { body } = await page({ status: "dead", cursor }).expect(400);
   expect(body).toMatchObject({ code: "invalid_cursor", issues: [{ path: "cursor" }] });
+});
+
+test("a delivery that is cancelled is never sent, and saying it twice is saying it once", async () => {
+  await subscribe({ paused: true });
+  await publish();
+  const [held] = await list();
+  const { body } = await post("deliveries.cancel", { id: held?.id }).expect(200);
+  expect(body).toMatchObject({ id: held?.id, status: "cancelled", reason: "cancelled" });
+  expect((await post("deliveries.cancel", { id: held?.id }).expect(200)).body).toEqual(body);
+  expect(inbox.requests).toEqual([]);
+});
+
+test("a delivery that is cancelled in flight stays cancelled, and is not tried again", async () => {
+  let answer = () => {};
+  const until = new Promise<void>((resolve) => (answer = resolve));
+  inbox.reply = () => ({ status: 500, until });
+  await subscribe({ retry_schedule_s: [1] });
+  await publish();
+  await inbox.arrived(1);
+  const [inFlight] = await list();
+  await post("deliveries.cancel", { id: inFlight?.id }).expect(200);
+  answer();
+  const attempted = await untilAttempted(inFlight?.id);
+  expect(attempted).toMatchObject({ status: "cancelled", attempts: [{ status: 500 }] });
+  // What is published later goes its way, behind which a second try would have come.
+  inbox.reply = () => ({});
+  await publish();
+  await newest(({ status }) => status === "delivered");
+  expect(await list({ status: "pending" })).toEqual([]);
+  expect(inbox.requests).toHaveLength(2);
+});
+
+test("a delivery that has ended can't be cancelled, nor one that another tenant has", async () => {
+  await subscribe();
+  await publish();
+  const { id } = await ended();
+  const { body } = await post("deliveries.cancel", { id }).expect(409);
+  expect(body).toMatchObject({ code: "delivery_finished", message: expect.stringContaining(id) });
+  expect(await list({ status: "delivered" })).toHaveLength(1);
+  const other = caller(service, { "X-Tenant": "another" });
+  await other("deliveries.cancel", { id }).expect(404);
+});
+
+test("all that a webhook has pending is cancelled at once, and what comes later is delivered", async () => {
+  inbox.reply = () => ({ status: 503 });
+  const id = await subscribe(LATER);
+  const other = await subscribe({ paused: true });
+  for (let n = 0; n < 3; n++) await publish();
+  const isWaiting = ({ waiting_for }: Delivery) => waiting_for === "retry";
+  await until(
+    () => list({ webhook_id: id }),
+    (found) => found.length === 3 && found.every(isWaiting),
+  );
+  const counted = await post("webhooks.cancel_pending", { id, dry_run: true }).expect(200);
+  expect(counted.body).toEqual({ matched: 3 });
+  expect(await list({ webhook_id: id, status: "pending" })).toHaveLength(3);
+  await post("webhooks.cancel_pending", { id }).expect(200, { matched: 3 });
+  const cancelled = await until(
+    () => list({ webhook_id: id, reason: "cancelled" }),
+    (found) => found.length === 3,
+  );
+  expect(cancelled.every(({ last_attempt }) => last_attempt !== null)).toBe(true);
+  inbox.reply = () => ({});
+  await publish();
+  await until(
+    () => list({ webhook_id: id, status: "delivered" }),
+    (found) => found.length === 1,
+  );
+  expect(await list({ webhook_id: other, status: "pending" })).toHaveLength(4);
 });
