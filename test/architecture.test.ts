@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   queue: ["kernel", "database"],
   store: ["kernel", "database", "queue"],
   "event-types": ["kernel", "database", "store"],
-  events: ["kernel", "database", "store", "event-types"],
+  events: ["kernel", "database", "store", "event-types", "webhooks", "deliveries"], // what became of them, and where
   webhooks: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],
   replays: ["kernel", "database", "store", "webhooks"],
   deliveries: ["kernel", "presets", "database", "store", "event-types", "webhooks", "replays"],

@@ -28,6 +28,14 @@ export async function lock(trx: Transaction<Schema>, slot: number): Promise<void
   if (rows.length !== 1) throw new Error(`posthorn.locks has lost its row ${slot}`);
 }
 
+/** The same over a plain client. */
+export async function lockOn(client: pg.ClientBase, slot: number): Promise<void> {
+  const { rowCount } = await client.query("select from posthorn.locks where slot = $1 for update", [
+    slot,
+  ]);
+  if (rowCount !== 1) throw new Error(`posthorn.locks has lost its row ${slot}`);
+}
+
 /** Takes the lock until the transaction ends, where nobody has it; answers whether. */
 export async function tryLock(client: pg.ClientBase, slot: number): Promise<boolean> {
   const { rowCount } = await client.query(

@@ -66,7 +66,7 @@ const unparkSql = (candidates: string) => `
        join posthorn.webhook_states as s on s.bucket = 0 and s.webhook_id = w.webhook_id
          and (s.not_before is null or s.not_before <= now())
        cross join lateral (
-         select ctid as place_of_row, lane, cause in ('replay', 'retry') and attempts_made = 0 as is_again
+         select ctid as place_of_row, lane, cause <> 'publish' and attempts_made = 0 as is_again
          from posthorn.deliveries
          where bucket = 0 and state = 2 and webhook_id = w.webhook_id
          order by due_at, id limit $1 for update skip locked

@@ -3,6 +3,7 @@ import { erase } from "../events/erase.ts";
 import { keepPayloadAsText, publish, publishMany } from "../events/publish.ts";
 import * as events from "../events/read.ts";
 import { whyNot } from "../events/why-not.ts";
+import { reconcile, redeliverForbidden } from "../events/reconcile.ts";
 import * as schema from "../events/schema.ts";
 import { MANAGERS, PUBLISHERS, READERS } from "../kernel/scopes.ts";
 import { samples } from "./samples.ts";
@@ -80,6 +81,34 @@ export const eventsRouter = router({
     .input(schema.whyNotInput)
     .output(schema.whyNotPage)
     .query(({ ctx, input }) => whyNot(ctx.events, input)),
+
+  reconcile: operation({
+    summary: "Find what a receiver lacks",
+    description:
+      "The receiver tells the ids that it has of a span, and is told those that it lacks and those that this webhook was not sent in it. The span goes by when deliveries were made, and may hold 10,000 of them. With `redeliver`, what is missing and not pending is queued again, behind live events; asking twice sends nothing twice.",
+    scopes: READERS,
+    errors: ["webhook_not_found", "webhook_unsubscribed"],
+    locks: "webhook_id",
+    request: { webhook_id: notSent.webhook_id, since: event.created_at, received: [event.id] },
+    response: {
+      missing: [
+        {
+          event_id: "evt_019c13f8d2007a1f80014c1b7a9e22d2",
+          delivery_id: "dlv_019c13f8d2007a1f8001a2f4c6e81b08",
+          status: "dead",
+        },
+      ],
+      unexpected: [],
+    },
+    largeBody: { name: "received", itemsMax: schema.RECEIVED_MAX },
+  })
+    .input(schema.reconcileInput)
+    .output(schema.reconciled)
+    .mutation(({ ctx, input }) => {
+      const { scope } = ctx.caller;
+      if (input.redeliver && !MANAGERS.includes(scope)) throw redeliverForbidden(scope);
+      return reconcile(ctx.events, input);
+    }),
 
   erase: operation({
     summary: "Erase an event",

@@ -14,7 +14,7 @@ export type OperationMeta = {
   request: unknown;
   response: unknown;
   /** What it locks: of those that would wait for each other's lock, one at a time goes to the database. */
-  locks?: "id" | "name" | "tenant";
+  locks?: "id" | "webhook_id" | "name" | "tenant";
   /** Set where it takes places itself, and only for as long as it needs the database. */
   sharesItself?: true;
   /**

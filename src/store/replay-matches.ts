@@ -236,10 +236,11 @@ function isWanted(search: ReplaySearch, { place }: Candidate, past: Past | undef
 }
 
 // Of those whose payload is still there.
-async function readPayloadSizes(
+/** How long events' payloads are; those that are gone are left out. */
+export async function readPayloadSizes(
   read: Read,
   tenant: string,
-  events: readonly Candidate[],
+  events: readonly { event_id: string }[],
 ): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for (const ids of groupsOfDays(events.map(({ event_id }) => event_id))) {

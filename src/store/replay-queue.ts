@@ -2,6 +2,7 @@
 import type pg from "pg";
 
 import { readInPassing, type Read } from "../database/read.ts";
+import type { DeliveryCause } from "../database/schema.ts";
 import { groupsOfDays } from "../database/days.ts";
 import { findMatches, type Match, type ReplaySearch } from "./replay-matches.ts";
 
@@ -18,46 +19,45 @@ export async function queueMatches(
   horizon: string,
   room: number,
 ): Promise<Queued> {
-  // A day that is let go waits for who holds its parent, then looks whether its events are pending: by what is queued here.
-  await client.query(
-    `lock table only posthorn.finished_deliveries, only posthorn.events, only posthorn.event_payloads
-     in access share mode`,
-  );
-  const read = readInPassing(client);
-  const { matches, position } = await findMatches(read, search, { horizon, rowsMax: room });
+  await holdDays(client);
+  const { matches, position } = await findMatches(readInPassing(client), search, {
+    horizon,
+    rowsMax: room,
+  });
   const { counted_to } = search;
+  const queued = await queueAgain(client, search, matches);
   return {
-    ids: await insertDeliveries(client, search, matches, await readChannels(read, search, matches)),
+    ids: queued.map(({ id }) => id).sort(),
     uncounted: matches.filter(({ place }) => counted_to !== null && place > counted_to).length,
     position,
   };
 }
 
-async function readChannels(
-  read: Read,
-  { tenant }: ReplaySearch,
-  matches: readonly Match[],
-): Promise<Map<string, string | null>> {
-  const channels = new Map<string, string | null>();
-  for (const ids of groupsOfDays(matches.map(({ event_id }) => event_id))) {
-    const rows = await read<{ id: string; channel: string | null }>(
-      "select id, channel from posthorn.events where bucket = 0 and tenant = $1 and id = any ($2::uuid[])",
-      [tenant, ids],
-    );
-    for (const { id, channel } of rows) channels.set(id, channel);
-  }
-  return channels;
+// A day that is let go waits for who holds its parent, then looks whether its events are pending: by what is queued here.
+async function holdDays(client: pg.ClientBase): Promise<void> {
+  await client.query(
+    `lock table only posthorn.finished_deliveries, only posthorn.events, only posthorn.event_payloads
+     in access share mode`,
+  );
 }
 
-async function insertDeliveries(
+type Again = { tenant: string; webhook_id: number; cause: Exclude<DeliveryCause, "publish"> };
+
+/**
+ * Queues events of a webhook again, in their order; those that are gone are left out. The caller holds the webhook's lock on
+ * sending again, and has seen that none is pending.
+ */
+export async function queueAgain(
   client: pg.ClientBase,
-  { tenant, webhook_id, cause }: ReplaySearch & { cause: "replay" | "retry" },
-  matches: readonly Match[],
-  channels: ReadonlyMap<string, string | null>,
-): Promise<string[]> {
+  again: Again,
+  matches: readonly Pick<Match, "event_id" | "sequence" | "payload_bytes">[],
+): Promise<{ id: string; event_id: string }[]> {
+  await holdDays(client);
+  const { tenant, webhook_id, cause } = again;
+  const channels = await readChannels(readInPassing(client), again, matches);
   const found = matches.filter(({ event_id }) => channels.has(event_id));
   if (found.length === 0) return [];
-  const { rows } = await client.query<{ id: string }>(
+  const { rows } = await client.query<{ id: string; event_id: string }>(
     `insert into posthorn.deliveries
        (state, lane, payload_bytes, id, event_id, webhook_id, sequence, due_at, created_at, tenant, cause)
      select posthorn.first_state(w.paused, w.health, w.delivery_order), posthorn.lane(w.delivery_order, m.channel),
@@ -69,7 +69,7 @@ async function insertDeliveries(
      ) as m
      cross join (select clock_timestamp() as at offset 0) as clock
      join posthorn.webhooks as w on w.webhook_id = $2
-     returning id`,
+     returning id, event_id`,
     [
       ...[tenant, webhook_id, cause],
       found.map(({ event_id }) => event_id),
@@ -78,5 +78,21 @@ async function insertDeliveries(
       found.map(({ event_id }) => channels.get(event_id) ?? null),
     ],
   );
-  return rows.map(({ id }) => id).sort();
+  return rows;
+}
+
+async function readChannels(
+  read: Read,
+  { tenant }: Again,
+  events: readonly { event_id: string }[],
+): Promise<Map<string, string | null>> {
+  const channels = new Map<string, string | null>();
+  for (const ids of groupsOfDays(events.map(({ event_id }) => event_id))) {
+    const rows = await read<{ id: string; channel: string | null }>(
+      "select id, channel from posthorn.events where bucket = 0 and tenant = $1 and id = any ($2::uuid[])",
+      [tenant, ids],
+    );
+    for (const { id, channel } of rows) channels.set(id, channel);
+  }
+  return channels;
 }
