@@ -43,6 +43,7 @@ function describeReceiver(preset: Preset): JsonObject {
     summary: `An event, as the preset ${preset.name} sends it`,
     description: `Sent to the URL of a webhook with \`preset: ${preset.name}\`, with the webhook's own headers. The example is signed with the key \`${key}\`, and its body has no white space. Within ${preset.timeoutMs / 1_000} s an answer is needed.`,
     security: [],
+    "x-internal": true, // openapi-generator would make calls of it, as if it were the API's; others tell it apart
     parameters: Object.entries({ "User-Agent": userAgent(VERSION), ...others }).map(
       ([name, value]) => ({
         name,
