@@ -14,13 +14,17 @@ import {
   type DeliveryRow,
 } from "../store/deliveries.ts";
 import { searchDeliveries } from "../store/delivery-search.ts";
+import { findEvent } from "../store/events.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { findWebhook, findWebhookById } from "../store/webhooks.ts";
 import { notFound as webhookNotFound, unsubscribed } from "../webhooks/operations.ts";
 import { presentAttempt, presentDelivery } from "./present.ts";
+import { createBodies } from "./request-body.ts";
 import type { Delivery, DeliveryInfo, ListDeliveriesInput } from "./schema.ts";
 
 const ATTEMPTS_MAX = 200; // a schedule has 20 waits at most; what is above comes of hastened retries
+
+const SIBLINGS_MAX = 100; // each is one retry or replay of the same event: some 60 KB
 
 /** `queued` is called after deliveries became due, so that a delivery loop in this process need not poll. */
 export type DeliveriesContext = ReplaysContext & { queued: () => void };
@@ -50,25 +54,41 @@ export async function list({ store }: DeliveriesContext, input: ListDeliveriesIn
   return page;
 }
 
+/** The delivery with its attempts, what each of them sent, and every delivery of its event to its webhook. */
 export async function info({ store }: DeliveriesContext, id: string): Promise<DeliveryInfo> {
   const { room, share } = store;
   const row = await share(() => find(store, id));
-  const delivery = presentDelivery(row);
+  const [event, siblings] = [
+    await share(() => findEvent(store.db, store.tenant, row.event_id)),
+    await share(() => listSiblings(store, row)),
+  ];
+  const eventId = formatId("evt", row.event_id);
+  const bodyOf = createBodies(event && { ...event, id: eventId });
   const listUpTo = (bytesMax: number) =>
     share(() => listAttempts(store.db, store.tenant, row, { limit: ATTEMPTS_MAX + 1, bytesMax }));
   const take = (found: Awaited<ReturnType<typeof listUpTo>>) =>
     takeWhatFits(room, found.slice(0, ATTEMPTS_MAX), (attempt) =>
-      presentAttempt(attempt, { event_id: delivery.event_id, sequence: row.sequence }),
+      presentAttempt(attempt, { event_id: eventId, sequence: row.sequence }, bodyOf(attempt)),
     );
   let rows = await listUpTo(smallPart(room));
-  const attempts = endsEarly(rows)
-    ? await room.enlarge(async () => take((rows = await listUpTo(room.bytes))))
-    : await take(rows);
+  const isLarge = rows.length * (event?.payload?.length ?? 0) > smallPart(room);
+  const attempts =
+    endsEarly(rows) || isLarge
+      ? await room.enlarge(async () => take((rows = await listUpTo(room.bytes))))
+      : await take(rows);
   return {
-    ...delivery,
+    ...presentDelivery(row),
     attempts: attempts.reverse(),
     attempts_left_out: rows.length > attempts.length || endsEarly(rows),
+    siblings: siblings.slice(0, SIBLINGS_MAX).map(presentDelivery),
+    siblings_left_out: siblings.length > SIBLINGS_MAX,
   };
+}
+
+async function listSiblings(store: TenantStore, row: DeliveryRow): Promise<DeliveryRow[]> {
+  const { event_id: eventId, webhook_internal_id: webhookId } = row;
+  const filter = { eventId, webhookId, limit: SIBLINGS_MAX + 1 };
+  return (await searchDeliveries(store.db, store.tenant, filter, store.monotonic)).rows;
 }
 
 /** Sends again: a pending delivery becomes due now, a finished one gets a new one beside it. */

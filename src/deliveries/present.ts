@@ -6,6 +6,7 @@ import { PRESETS, type PresetName } from "../presets/index.ts";
 import type { AttemptRow } from "../store/attempts.ts";
 import type { DeliveryRow } from "../store/deliveries.ts";
 import { MASK } from "../webhooks/schema.ts";
+import type { RequestBody } from "./request-body.ts";
 import type { Attempt, Delivery } from "./schema.ts";
 
 export function presentDelivery(row: DeliveryRow): Delivery {
@@ -34,10 +35,11 @@ export function presentDelivery(row: DeliveryRow): Delivery {
   };
 }
 
-/** An attempt of the delivery with this public event id and sequence; a sample has no sequence. */
+/** An attempt of the delivery with this public event id and sequence, and what it sent; a sample has no sequence. */
 export function presentAttempt(
   row: AttemptRow,
   delivery: { event_id: string; sequence: number | null },
+  body: RequestBody,
 ): Attempt {
   return {
     id: formatId("att", row.id),
@@ -49,6 +51,7 @@ export function presentAttempt(
     url: row.url,
     address: row.address,
     request_headers: requestHeaders(row, delivery),
+    ...body,
     body_sha256: row.body_sha256,
     key_version: row.key_version,
     status: row.status,

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { typeFilterInput } from "../event-types/filter.ts";
 import {
   channelInput,
+  printedText,
   hasSpan,
   NO_SPAN,
   idInput,
@@ -44,6 +45,14 @@ export const attempt = z
     request_headers: z
       .record(z.string(), z.string())
       .meta({ description: "Secret values are masked." }),
+    request_body: printedText({
+      description:
+        "Made again by the preset from the stored payload, which is not kept twice; null once that is gone.",
+    }),
+    body_is: z.enum(["as_sent", "rebuilt", "gone"]).meta({
+      description:
+        "`as_sent`: its SHA-256 is that of the bytes sent. `rebuilt`: it is another, or nothing was sent. `gone`: the payload was erased or is past its retention.",
+    }),
     body_sha256: z.string().nullable().meta({ description: "SHA-256 of the bytes sent, in hex." }),
     key_version: z
       .int()
@@ -103,6 +112,13 @@ export const deliveryInfo = delivery
       description:
         "Whether its first attempts are left out: there are more than 200, or more than an answer of 4 MiB holds.",
     }),
+    siblings: z.array(delivery).meta({
+      description:
+        "Every delivery of its event to its webhook, itself among them, newest first: of at most 100 the newest speaks for the event.",
+    }),
+    siblings_left_out: z
+      .boolean()
+      .meta({ description: "Whether there are more; deliveries.list has them all." }),
   })
   .meta({ id: "DeliveryInfo" });
 export const deliveryPage = pageOutput(delivery).meta({ id: "DeliveryPage" });

@@ -13,6 +13,7 @@ import {
   instantInput,
   spanInput,
   webhookIdInput,
+  printedText,
 } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { request } from "../kernel/request.ts";
@@ -64,9 +65,6 @@ export const published = z
 
 export const publishedMany = z.object({ data: z.array(published) }).meta({ id: "PublishedMany" });
 
-// A string that comes printed already: see rawString.
-const textPrinted: z.ZodType<string | null> = z.any();
-
 export const event = z
   .object({
     id: z.string(),
@@ -76,8 +74,7 @@ export const event = z
     payload: z.unknown().meta({
       description: "As it was stored, to the byte; null once erased or past its retention.",
     }),
-    payload_text: textPrinted.meta({
-      type: ["string", "null"],
+    payload_text: printedText({
       description:
         "The same as text, for readers whose numbers are IEEE doubles: they would read 9007199254740993 as 9007199254740992.",
     }),

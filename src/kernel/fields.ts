@@ -8,6 +8,11 @@ export const instant = z
   .string()
   .meta({ format: "date-time", description: "ISO 8601, UTC, milliseconds." });
 
+/** A string in an answer, or null, that comes printed already: see rawString. */
+export function printedText(meta: { description: string }): z.ZodType<string | null> {
+  return z.any().meta({ type: ["string", "null"], ...meta });
+}
+
 /** An instant in a request: ISO 8601 with Z or an offset. */
 export const instantInput = z.iso
   .datetime({

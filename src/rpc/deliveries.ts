@@ -23,12 +23,19 @@ export const deliveriesRouter = router({
 
   info: operation({
     summary: "Show a delivery",
-    description: "With every attempt: what was sent where, and what came back.",
+    description:
+      "With every attempt: what was sent where, and what came back. And with every other delivery of its event to its webhook.",
     scopes: READERS,
     sharesItself: true,
     errors: ["delivery_not_found"],
     request: { id: delivery.id },
-    response: { ...delivery, attempts: [attempt], attempts_left_out: false },
+    response: {
+      ...delivery,
+      attempts: [attempt],
+      attempts_left_out: false,
+      siblings: [delivery],
+      siblings_left_out: false,
+    },
   })
     .input(schema.deliveryIdInput)
     .output(schema.deliveryInfo)

@@ -93,6 +93,8 @@ const attempt = {
     "Content-Type": "application/json",
     "Webhook-Id": event.id,
   },
+  request_body: '{"type":"message.created","timestamp":1769860800000,"payload":{"id":1}}',
+  body_is: "as_sent",
   body_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
   key_version: 1,
   status: 200,

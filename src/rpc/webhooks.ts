@@ -1,5 +1,6 @@
 // webhooks.*: the one definition of each operation on webhooks.
 import { presentAttempt } from "../deliveries/present.ts";
+import { createBodies } from "../deliveries/request-body.ts";
 import { attempt as attemptSchema } from "../deliveries/schema.ts";
 import { nothing } from "../kernel/fields.ts";
 import { MANAGERS, READERS } from "../kernel/scopes.ts";
@@ -105,7 +106,11 @@ export const webhooksRouter = router({
     .output(attemptSchema)
     .mutation(async ({ ctx, input }) => {
       const sent = await sendTest(ctx.webhooks, input);
-      return presentAttempt(sent.attempt, { event_id: sent.eventId, sequence: null });
+      return presentAttempt(
+        sent.attempt,
+        { event_id: sent.event.id, sequence: null },
+        createBodies(sent.event)(sent.attempt),
+      );
     }),
 
   replay: operation({

@@ -34,12 +34,12 @@ const TYPE_BY_DEFAULT = "message.created";
 export async function sendTest(
   { store, sendSample, share }: TestContext,
   input: TestInput,
-): Promise<{ attempt: AttemptRow; eventId: string }> {
+): Promise<{ attempt: AttemptRow; event: EventToSend }> {
   const { webhook, event, attemptId } = await share(() => prepare(store, input));
   const record = await sendSample(webhook, event, event.timestamp);
   return {
     attempt: attemptRow(store, webhook, attemptId, record),
-    eventId: formatId("evt", event.id),
+    event: { ...event, id: formatId("evt", event.id) },
   };
 }
 

@@ -99,6 +99,8 @@ describe("a published event", () => {
           "Webhook-Id": id,
           "X-Airy-Content-Signature": "********",
         }),
+        request_body: body,
+        body_is: "as_sent",
         body_sha256: createHash("sha256").update(body).digest("hex"),
         key_version: 1,
         status: 200,

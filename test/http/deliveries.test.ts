@@ -1,5 +1,9 @@
 // Deliveries as an integration reads them: what each tells by itself.
+import { createHash } from "node:crypto";
+
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+
+import pg from "pg";
 
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
@@ -37,6 +41,19 @@ const idsOf = (deliveries: Delivery[]) => deliveries.map(({ id }) => id);
 const newest = async (isWanted: (delivery: Delivery) => boolean): Promise<Delivery> => {
   const [first] = await until(list, ([delivery]) => delivery !== undefined && isWanted(delivery));
   return first as Delivery;
+};
+const newestOf = async (filter: object): Promise<Delivery> => {
+  const [first] = await until(
+    () => list(filter),
+    ({ length }) => length > 0,
+  );
+  return first as Delivery;
+};
+const runSql = async (text: string, values: unknown[]) => {
+  const client = new pg.Client({ connectionString: service.databaseUrl });
+  await client.connect();
+  await client.query(text, values);
+  await client.end();
 };
 const untilAttempted = (id: string | undefined) =>
   until(
@@ -217,4 +234,64 @@ test("all that a webhook has pending is cancelled at once, and what comes later 
     (found) => found.length === 1,
   );
   expect(await list({ webhook_id: other, status: "pending" })).toHaveLength(4);
+});
+
+test("an attempt shows the very text that was sent, and a delivery all others of its event and webhook", async () => {
+  inbox.reply = (_, number) => ({ status: number === 0 ? 500 : 200 });
+  await subscribe({ preset: "standard", ...NEVER_AGAIN });
+  await subscribe({ paused: true });
+  await publish({ payload: { text: "Grüße, \u2028 9007199254740993" } });
+  const dead = await newestOf({ status: "dead" });
+  await post("deliveries.retry", { id: dead.id }).expect(200);
+  const delivered = await newestOf({ status: "delivered" });
+  const { body } = await post("deliveries.info", { id: dead.id }).expect(200);
+  const sent = inbox.requests[0]?.body ?? "";
+  expect(body.attempts).toMatchObject([
+    {
+      request_body: sent,
+      body_is: "as_sent",
+      body_sha256: createHash("sha256").update(sent).digest("hex"),
+    },
+  ]);
+  expect(idsOf(body.siblings)).toEqual([delivered.id, dead.id]);
+  expect(body.siblings_left_out).toBe(false);
+});
+
+test("what an attempt sent is gone with the payload, and is told apart from what was only rebuilt", async () => {
+  const id = await subscribe();
+  const event = await publish();
+  const delivered = await ended();
+  const attempt = async () =>
+    (await post("deliveries.info", { id: delivered.id }).expect(200)).body.attempts[0];
+  await runSql(
+    "update posthorn.attempts set body_sha256 = sha256('another') where webhook_id in (select webhook_id from posthorn.webhooks where id = $1)",
+    [id],
+  );
+  expect(await attempt()).toMatchObject({
+    body_is: "rebuilt",
+    request_body: inbox.requests[0]?.body,
+  });
+  await post("events.erase", { id: event }).expect(200);
+  expect(await attempt()).toMatchObject({ body_is: "gone", request_body: null });
+});
+
+test("attempts that sent much fill one answer of some 4 MiB, the newest of them", async () => {
+  inbox.reply = () => ({ status: 500 });
+  const id = await subscribe(LATER);
+  await publish({ payload: "x".repeat(250 * 1024) });
+  const first = await newest(({ attempts_made }) => attempts_made === 1);
+  await runSql(
+    `insert into posthorn.attempts
+     select (a).* from (
+       select jsonb_populate_record(a, jsonb_build_object('number', n, 'id', posthorn.uuid_v7(a.at + n * interval '1 ms', 0))) as a
+       from posthorn.attempts as a, generate_series(2, 30) as n
+       where a.webhook_id in (select webhook_id from posthorn.webhooks where id = $1)
+     ) as more`,
+    [id],
+  );
+  const answer = await post("deliveries.info", { id: first.id }).expect(200);
+  expect(answer.text.length).toBeLessThan(4.5 * 1024 * 1024);
+  expect(answer.body.attempts_left_out).toBe(true);
+  expect(answer.body.attempts.at(-1)).toMatchObject({ number: 30, body_is: "as_sent" });
+  expect(answer.body.attempts.length).toBeGreaterThan(12);
 });
