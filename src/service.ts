@@ -25,6 +25,7 @@ import { createCursors } from "./kernel/cursor.ts";
 import { wholeRoom, type Enlarge } from "./kernel/lists.ts";
 import type { Log } from "./kernel/log.ts";
 import { createShares } from "./kernel/shares.ts";
+import { readRules } from "./session/rules.ts";
 import type { Context } from "./rpc/trpc.ts";
 import { workerName } from "./delivery/worker-name.ts";
 
@@ -148,6 +149,7 @@ function createParts(
       deliveries: { store, owner, monotonic, counts, queued: () => wake() },
       replays: { store, owner, monotonic, counts },
       stats: { store },
+      session: { store, scope: caller.scope, rules: readRules(config) },
       keys: { ...store, owner },
     };
   };

@@ -28,8 +28,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   deliveries: ["kernel", "presets", "database", "store", "event-types", "webhooks", "replays"],
   keys: ["kernel", "database", "store"],
   stats: ["kernel", "store", "webhooks"],
+  session: ["kernel", "presets", "store", "webhooks"],
   delivery: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],
-  rpc: ["kernel", "webhooks", "events", "event-types", "deliveries", "replays", "keys", "stats"],
+  rpc: ["kernel", "webhooks", "events", "event-types", "deliveries", "replays", "keys", "stats", "session"],
   http: ["kernel", "presets", "rpc"], // the presets tell openapi.yaml what receivers get
   receiver: ["kernel", "presets", "verify"],
 };

@@ -2,8 +2,9 @@
 import { invalid } from "../kernel/errors.ts";
 import { isTrimmed, WHITE_SPACE_AT_ENDS } from "../kernel/fields.ts";
 
-const HEADERS_MAX = 32;
-const HEADER_BYTES_MAX = 4_096;
+/** How many there may be, and how large one. */
+export const HEADERS_MAX = 32;
+export const HEADER_BYTES_MAX = 4_096;
 const NAME_CHARACTERS_MAX = 256;
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/; // RFC 9110 5.6.2

@@ -45,6 +45,7 @@ const NOUNS: Record<string, string> = {
   deliveries: "Events on their way to webhooks, with every attempt.",
   keys: "API keys: what each may do, for which tenant, and until when.",
   replays: "Sending again what was published, as it goes on.",
+  session: "Who asks: what the key may do, and how the service is set.",
   stats: "What became of deliveries, by time: counts and latencies.",
 };
 

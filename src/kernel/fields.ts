@@ -54,7 +54,7 @@ export const makersKey = idempotencyKey.optional().meta({
     "The same request again within 24 hours, under the same API key, does nothing and gets the same answer, secrets included.",
 });
 
-const CHANNEL_MAX = 255;
+export const CHANNEL_MAX = 255;
 
 /** A channel in a request. */
 export const channelInput = plainText(CHANNEL_MAX).min(1);

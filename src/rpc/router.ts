@@ -7,6 +7,7 @@ import { eventsRouter } from "./events.ts";
 import { keysRouter } from "./keys.ts";
 import type { OperationMeta } from "./meta.ts";
 import { replaysRouter } from "./replays.ts";
+import { sessionRouter } from "./session.ts";
 import { statsRouter } from "./stats.ts";
 import { router } from "./trpc.ts";
 import { webhooksRouter } from "./webhooks.ts";
@@ -19,6 +20,7 @@ export const appRouter = router({
   keys: keysRouter,
   replays: replaysRouter,
   stats: statsRouter,
+  session: sessionRouter,
 });
 
 export type AppRouter = typeof appRouter;

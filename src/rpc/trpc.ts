@@ -7,6 +7,7 @@ import { PosthornError } from "../kernel/errors.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import type { KeysContext } from "../keys/operations.ts";
 import type { ReplaysContext } from "../replays/operations.ts";
+import type { SessionContext } from "../session/operations.ts";
 import type { StatsContext } from "../stats/operations.ts";
 import type { WebhooksContext } from "../webhooks/operations.ts";
 import type { TestContext } from "../webhooks/send-test.ts";
@@ -27,6 +28,7 @@ export type Context = {
   keys: KeysContext;
   replays: ReplaysContext;
   stats: StatsContext;
+  session: SessionContext;
 };
 
 // The router's own type leaves the context open: a client's compiler reads that type, and is to learn of the operations

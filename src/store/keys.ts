@@ -65,6 +65,13 @@ export async function listKeys(
   return rows;
 }
 
+/** A key by its id, or undefined. */
+export async function findKey(db: Db, id: string): Promise<KeyRow | undefined> {
+  const { rows } = await sql<KeyRow>`
+    select ${COLUMNS} from posthorn.keys where id = ${id}`.execute(db);
+  return rows[0];
+}
+
 /** Ends a key, and answers it; the first time that it was ended stays. Undefined where there is none. */
 export async function revokeKey(db: Db, id: string): Promise<KeyRow | undefined> {
   await dropAnswers(db, id);

@@ -8,7 +8,8 @@ import type { Sized } from "../kernel/lists.ts";
 import type { TenantStore } from "./tenant.ts";
 import { withinBytes } from "./within-bytes.ts";
 
-const CONFIGURED_KEY = { id: "admin", name: "POSTHORN_ADMIN_KEY" }; // of which the database has no row
+/** The key of the configuration, of which the database has no row. */
+export const CONFIGURED_KEY = { id: "admin", name: "POSTHORN_ADMIN_KEY" };
 
 /** Keeps what a request has made of a webhook, at the end of the transaction that has locked and changed it. */
 export async function keepChange(

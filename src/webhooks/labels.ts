@@ -6,12 +6,10 @@ import type { Schema } from "../database/schema.ts";
 import { PosthornError } from "../kernel/errors.ts";
 import { plainText, stringsByName, trimmed } from "../kernel/fields.ts";
 import { findIdByExternalId } from "../store/webhooks.ts";
+import { LIMITS } from "./limits.ts";
 
-const EXTERNAL_ID_MAX = 255;
-// Fifty names of 40 characters with 500 each, as Stripe has it, so that what is noted there can be noted here.
-const ENTRIES_MAX = 50;
-const ENTRY_NAME_MAX = 40;
-const ENTRY_VALUE_MAX = 500;
+const { external_id: EXTERNAL_ID_MAX, metadata: ENTRIES_MAX } = LIMITS;
+const { metadata_name: ENTRY_NAME_MAX, metadata_value: ENTRY_VALUE_MAX } = LIMITS;
 
 export const externalId = trimmed(plainText(EXTERNAL_ID_MAX).min(1));
 

@@ -16,15 +16,7 @@ import { request } from "../kernel/request.ts";
 import { MASK } from "../kernel/mask.ts";
 import { PRESET_NAMES } from "../presets/index.ts";
 import { externalId, labels, metadata } from "./labels.ts";
-
-const NAME_MAX = 200;
-const URL_MAX = 2_048;
-const FILTER_MAX = 100; // entries of events and of channels: 10,000 routes a webhook at most
-const SIGNATURE_KEY_MAX = 256;
-const WAITS_MAX = 20;
-const WAIT_MAX_S = 604_800; // a week
-const RATE_MAX_PER_S = 10_000;
-const OVERLAP_MAX_S = 604_800; // a week: a key that is replaced has to go some day
+import { LIMITS } from "./limits.ts";
 
 export { MASK };
 
@@ -33,11 +25,11 @@ const order = z.enum(["none", "channel", "webhook"]);
 const preset = z.enum(PRESET_NAMES);
 const health = z.enum(["ok", "failing", "disabled"]);
 
-const signatureKey = trimmed(z.string().min(1).max(SIGNATURE_KEY_MAX));
+const signatureKey = trimmed(z.string().min(1).max(LIMITS.signature_key));
 
 const fields = {
-  url: z.string().min(1).max(URL_MAX).meta({ description: "Where to send: http or https." }),
-  name: trimmed(plainText(NAME_MAX)).nullable().meta({ description: "For people." }),
+  url: z.string().min(1).max(LIMITS.url).meta({ description: "Where to send: http or https." }),
+  name: trimmed(plainText(LIMITS.name)).nullable().meta({ description: "For people." }),
   headers: stringsByName()
     .nullable()
     .meta({ description: "Sent with every attempt. Values are encrypted at rest." }),
@@ -48,27 +40,27 @@ const fields = {
     description: "Make a new key; the answer shows it, this once.",
   }),
   events: z
-    .array(plainText(NAME_MAX))
-    .max(FILTER_MAX)
+    .array(plainText(LIMITS.name))
+    .max(LIMITS.filter)
     .nullable()
     .meta({ description: "Types, or prefixes ending in `.*`; empty is every published type." }),
   channels: z
     .array(channelInput)
-    .max(FILTER_MAX)
+    .max(LIMITS.filter)
     .nullable()
     .meta({ description: "Only events published with one of these; empty is every event." }),
   preset: preset
     .nullable()
     .meta({ description: "The wire format; `airy` unless another is named." }),
   retry_schedule_s: z
-    .array(z.int().min(1).max(WAIT_MAX_S))
-    .max(WAITS_MAX)
+    .array(z.int().min(1).max(LIMITS.wait_s))
+    .max(LIMITS.waits)
     .nullable()
     .meta({ description: "Waits between attempts, in seconds; null: the preset's." }),
-  timeout_ms: z.int().min(1_000).max(30_000).nullable().meta({
+  timeout_ms: z.int().min(LIMITS.timeout_min_ms).max(LIMITS.timeout_max_ms).nullable().meta({
     description: "How long one attempt may take; null: the preset's.",
   }),
-  rate_limit_per_s: z.number().positive().max(RATE_MAX_PER_S).nullable().meta({
+  rate_limit_per_s: z.number().positive().max(LIMITS.rate_per_s).nullable().meta({
     description: "Requests a second at most; null: no limit.",
   }),
   order: order.nullable().meta({ description: "`none` unless another is named." }),
@@ -105,7 +97,7 @@ export const rotateKeyInput = request({
   signature_key: signatureKey.optional().meta({
     description: "The new key; left out, one is made, and the answer shows it, this once.",
   }),
-  overlap_s: z.int().min(0).max(OVERLAP_MAX_S).optional().meta({
+  overlap_s: z.int().min(0).max(LIMITS.overlap_s).optional().meta({
     description:
       "How long the old key signs beside the new one, in seconds. Only for presets whose header carries two signatures; those overlap a day unless told otherwise.",
   }),

@@ -1,0 +1,31 @@
+// Who asks: what the key is and may do, and how the service is set.
+import { formatId } from "../kernel/ids.ts";
+import type { KeyScope } from "../kernel/scopes.ts";
+import { VERSION } from "../kernel/version.ts";
+import { findKey } from "../store/keys.ts";
+import { readNow } from "../store/stats.ts";
+import type { TenantStore } from "../store/tenant.ts";
+import { CONFIGURED_KEY } from "../store/webhook-changes.ts";
+import type { Rules, Session } from "./schema.ts";
+
+export type SessionContext = { store: TenantStore; scope: KeyScope; rules: Rules };
+
+/** Answers who asks, and what a page has to know of the service; no secret is part of it. */
+export async function info({ store, scope, rules }: SessionContext): Promise<Session> {
+  const { db, tenant, keyId } = store;
+  const key = keyId === CONFIGURED_KEY.id ? undefined : await findKey(db, keyId);
+  const now = await readNow(db);
+  return {
+    scope,
+    tenant,
+    is_bound: scope !== "admin",
+    key: {
+      id: key ? formatId("key", key.id) : null,
+      name: key?.name ?? CONFIGURED_KEY.name,
+      expires_at: key?.expires_at?.toISOString() ?? null,
+    },
+    now: now.toISOString(),
+    version: VERSION,
+    settings: rules,
+  };
+}
