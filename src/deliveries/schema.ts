@@ -139,7 +139,7 @@ export const listDeliveriesInput = request({
     .union([status, z.array(status).min(1).max(status.options.length)])
     .transform((some) => [...new Set([some].flat())].sort())
     .optional()
-    .meta({ description: "One, or several: those of any of them." }),
+    .meta({ description: "Several: those of any of them. One may stand without the list." }),
   type: typeFilterInput.optional(),
   channel: channelInput.optional(),
   reason: z.enum(REASONS).optional().meta({ description: "Why it ended undelivered." }),

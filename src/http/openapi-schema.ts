@@ -1,4 +1,6 @@
 // What openapi.yaml says of a request or an answer, made from the schema that validates it.
+import { isDeepStrictEqual } from "node:util";
+
 import { z } from "zod";
 
 type JsonObject = Record<string, unknown>;
@@ -21,8 +23,8 @@ export function describeSchema(
   }) as JsonObject & { $defs?: JsonObject };
   const text = JSON.stringify({ root, $defs }).replaceAll('"#/$defs/', '"#/components/schemas/');
   const relocated = JSON.parse(text, (_key, value: unknown) => {
-    const typed = withNullInType(value);
-    return io === "output" ? openEnum(typed) : nullIsLeftOut(typed);
+    const typed = choiceOfNumbers(withNullInType(value));
+    return io === "output" ? openEnum(typed) : nullIsLeftOut(severalOfOne(typed));
   }) as { root: JsonObject; $defs: JsonObject };
   for (const [id, definition] of Object.entries(relocated.$defs))
     components[id] = withoutId(definition as JsonObject);
@@ -62,6 +64,22 @@ function withNullInType(value: unknown): unknown {
     ...orNull({ ...schema, type }),
     ...describedBy(rest["description"], schema["description"]),
   };
+}
+
+/** One of a few whole numbers as an enum; said as a choice of constants, no generator makes anything of it. */
+function choiceOfNumbers(value: unknown): unknown {
+  const { anyOf, ...rest } = Object(value) as JsonObject;
+  if (!Array.isArray(anyOf)) return value;
+  const choices = (anyOf as JsonObject[]).map((choice) => choice["const"]);
+  return choices.every(Number.isInteger) ? { type: "integer", enum: choices, ...rest } : value;
+}
+
+/** One thing or a list of such as the list, for the same reason: a client in Java would not compile. */
+function severalOfOne(value: unknown): unknown {
+  const { anyOf, ...rest } = Object(value) as JsonObject;
+  if (!Array.isArray(anyOf) || anyOf.length !== 2) return value;
+  const [one, several] = anyOf as [JsonObject, JsonObject];
+  return isDeepStrictEqual(several["items"], one) ? { ...several, ...rest } : value;
 }
 
 /** A request's object, in which null may stand for what is left out. */

@@ -39,18 +39,15 @@ export const webhooksInput = z
   })
   .meta({ id: "StatsWebhooksRequest" });
 
-const percentiles = z
-  .object({ p50_ms: z.number(), p95_ms: z.number(), p99_ms: z.number() })
-  .meta({ id: "StatsPercentiles", description: "To within `latency_error`." });
+// Without names of their own: null or a named thing is a choice of two in openapi.yaml, which few generators know.
+const percentiles = z.object({ p50_ms: z.number(), p95_ms: z.number(), p99_ms: z.number() });
 
-const latency = percentiles
-  .extend({
-    counts: z.array(z.int()).meta({
-      description:
-        "How many latencies there were below the first of `latency_bounds_ms`, between it and the second, …, and from the last on.",
-    }),
-  })
-  .meta({ id: "StatsLatency" });
+const latency = percentiles.extend({
+  counts: z.array(z.int()).meta({
+    description:
+      "How many latencies there were below the first of `latency_bounds_ms`, between it and the second, …, and from the last on.",
+  }),
+});
 
 const counts = {
   attempts: z.int().meta({ description: "Attempts that ended." }),
@@ -60,7 +57,7 @@ const counts = {
 };
 
 const ATTEMPT_LATENCY =
-  "How long attempts took that the receiver answered, or failed to; null where there was none.";
+  "How long attempts took that the receiver answered, or failed to, to within `latency_error`; null where there was none.";
 const START_LATENCY =
   "How long it took from `created_at` to the first attempt's start. Waits by a pause don't count; deliveries of an ordered webhook, or that a rate may have held back, are left out, as is what was sent again. null where there was none.";
 

@@ -16,9 +16,13 @@ export function pythonWithRequirements(): Promise<string> {
 
 /** Generates a client with the arguments that docs/clients.md shows. */
 export async function generateClient(workshop: Workshop, args: string[]): Promise<void> {
+  await workshop.run("java", ["-jar", await generatorJar(), "generate", ...args]);
+}
+
+/** Where openapi-generator is. */
+export async function generatorJar(): Promise<string> {
   const python = await pythonWithRequirements();
   const lib = join(python, "../../lib");
   const packages = join(lib, readdirSync(lib)[0] ?? "", "site-packages");
-  const jar = join(packages, "openapi_generator_cli/openapi-generator.jar");
-  await workshop.run("java", ["-jar", jar, "generate", ...args]);
+  return join(packages, "openapi_generator_cli/openapi-generator.jar");
 }

@@ -1,4 +1,4 @@
-// The one story that each client plays against a running service: subscribe, publish, list, and be refused.
+// The one story that each client plays against a running service: subscribe, publish, list, retry, and be refused.
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -52,11 +52,15 @@ export async function playStoryWithNextVersion(
 }
 
 function judge(printed: string): [eventId: string] {
-  const [subscribed, published, listed, refused, ...more] = printed.trimEnd().split(/\r?\n/);
+  const [subscribed, published, listed, retried, refused, ...more] = printed
+    .trimEnd()
+    .split(/\r?\n/);
   expect(subscribed).toMatch(new RegExp(`^subscribed ${UUID}$`));
   expect(published).toMatch(new RegExp(`^published evt_${ID} to 1$`));
   const eventId = published?.split(" ")[1] ?? "";
   expect(listed).toBe(`listed ${eventId}`);
+  // One that waits becomes due; of one that has ended there is a new one.
+  expect(retried).toMatch(new RegExp(`^retried dlv_${ID} of ${eventId}$`));
   expect(refused).toMatch(/^refused 400 invalid_request url: ./);
   expect(more).toEqual([]);
   return [eventId];
@@ -89,9 +93,11 @@ async function startNextVersion(url: string): Promise<{ url: string; close(): Pr
   };
 }
 
-function laterValues(value: object): object {
-  const known = ["status", "preset", "health", "order"].filter((name) => name in value);
-  return Object.fromEntries(known.map((name) => [name, "a_later_value"]));
+function laterValues(object: object): object {
+  const isKnown = ([name, value]: [string, unknown]) =>
+    typeof value === "string" && ["status", "preset", "health", "order"].includes(name);
+  const known = Object.entries(object).filter(isKnown);
+  return Object.fromEntries(known.map(([name]) => [name, "a_later_value"]));
 }
 
 // Headers are a map from names to strings, and stay one.
