@@ -18,6 +18,12 @@ export function spanOf(id: string): Span {
   return { from: lowestUuidAt(at), until: lowestUuidAt(new Date(at.getTime() + 1)) };
 }
 
+/** The span that holds these ids, which are in order. */
+export function spanOfAll(ids: readonly string[]): Span {
+  const [first = "", last = first] = [ids[0], ids.at(-1)];
+  return { from: spanOf(first).from, until: spanOf(last).until };
+}
+
 /** All the days there are, until tomorrow's same hour: the database's clock may have stepped back since. */
 export async function readSpan(
   read: Read,

@@ -2,11 +2,11 @@
 import { afterCommit } from "../kernel/faults.ts";
 import { eraseEvent } from "../store/erase.ts";
 import type { TenantStore } from "../store/tenant.ts";
-import { info, notFound } from "./read.ts";
+import { find, notFound } from "./read.ts";
 import type { Event } from "./schema.ts";
 
 /** Blanks an event's payload and every kept answer to it, and cancels what is pending of it. */
 export async function erase(store: TenantStore, id: string): Promise<Event> {
   if (!(await eraseEvent(store.pool, store.tenant, id))) throw notFound(id);
-  return afterCommit(info(store, id));
+  return afterCommit(find(store, id));
 }

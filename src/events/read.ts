@@ -1,30 +1,59 @@
 // Events as the API answers them.
 import { checkTypeFilter } from "../event-types/filter.ts";
-import { PosthornError } from "../kernel/errors.ts";
-import { formatId } from "../kernel/ids.ts";
+import { presentDelivery } from "../deliveries/present.ts";
+import { readNow } from "../database/database-time.ts";
+import { DAY } from "../kernel/duration.ts";
+import { invalid, PosthornError } from "../kernel/errors.ts";
+import { formatId, timeOfUuid } from "../kernel/ids.ts";
 import { readPage } from "../kernel/lists.ts";
 import { rawJson, rawString } from "../kernel/raw-json.ts";
-import { findEvent, listEvents, type EventRow } from "../store/events.ts";
+import { searchDeliveries } from "../store/delivery-search.ts";
+import { searchEvents } from "../store/event-search.ts";
+import { countWithout } from "../store/event-webhooks.ts";
+import { findEvent, type EventRow } from "../store/events.ts";
 import type { TenantStore } from "../store/tenant.ts";
-import type { Event, ListedEvent, ListEventsInput } from "./schema.ts";
+import type { Event, EventInfo, ListedEvent, ListEventsInput } from "./schema.ts";
+
+const DELIVERIES_MAX = 100; // of an event that is shown; deliveries.list pages through all
 
 export async function list(store: TenantStore, input: ListEventsInput) {
-  const { cursor, page_size, with_payload, ...filter } = input;
+  const {
+    cursor,
+    page_size,
+    with_payload,
+    idempotency_key,
+    matched_none,
+    payload_contains,
+    ...span
+  } = input;
+  const filter = {
+    ...span,
+    idempotencyKey: idempotency_key,
+    matchedNone: matched_none,
+    payloadContains: payload_contains,
+  };
+  if (payload_contains !== undefined) await checkDay(store, input);
   const page = await readPage(
     store,
     { tenant: store.tenant, list: "events", filter },
     { cursor, page_size },
     ({ after, limit, bytesMax }) =>
       store.share(() =>
-        listEvents(store.db, store.tenant, {
-          ...filter,
-          before: after ?? undefined,
-          limit,
-          bytesMax: with_payload ? bytesMax : undefined,
-        }),
+        searchEvents(
+          store.db,
+          store.tenant,
+          {
+            ...filter,
+            before: after ?? undefined,
+            limit,
+            bytesMax: with_payload ? bytesMax : undefined,
+          },
+          store.monotonic,
+        ),
       ),
     (row) => row.id,
     with_payload ? present : presentListed,
+    timeOfUuid,
   );
   const { type } = filter;
   if (page.data.length === 0 && type !== undefined)
@@ -32,10 +61,39 @@ export async function list(store: TenantStore, input: ListEventsInput) {
   return page;
 }
 
-export async function info(store: TenantStore, id: string): Promise<Event> {
-  const row = await findEvent(store.db, store.tenant, id);
-  if (!row) throw notFound(id);
-  return present(row);
+const TEXT_SPAN_MS = DAY; // payloads are read one by one
+
+async function checkDay({ db, share }: TenantStore, { since, until }: ListEventsInput) {
+  const end = until ?? (await share(() => readNow(db)));
+  if (since && end.getTime() - since.getTime() <= TEXT_SPAN_MS) return;
+  throw invalid(
+    "since",
+    "payload_contains reads each payload of the span, so that may be 24 hours at most: give since, and until where it is not now",
+  );
+}
+
+export async function find(store: TenantStore, id: string): Promise<Event> {
+  return present(await findRow(store, id));
+}
+
+/** The event with what has become of it. */
+export async function info(store: TenantStore, id: string): Promise<EventInfo> {
+  const { db, tenant, monotonic } = store;
+  const row = await findRow(store, id);
+  const wanted = { eventId: id, limit: DELIVERIES_MAX + 1 };
+  const { rows, stoppedAt } = await searchDeliveries(db, tenant, wanted, monotonic);
+  return {
+    ...present(row),
+    deliveries: rows.slice(0, DELIVERIES_MAX).map(presentDelivery),
+    deliveries_left_out: rows.length > DELIVERIES_MAX || stoppedAt !== null,
+    webhooks_without: await countWithout(db, tenant, row),
+  };
+}
+
+async function findRow({ db, tenant }: TenantStore, id: string): Promise<EventRow> {
+  const row = await findEvent(db, tenant, id);
+  if (row) return row;
+  throw notFound(id);
 }
 
 /** The 404 of an event. */

@@ -1,6 +1,7 @@
 // What an event is on the wire, and what publishing one takes.
 import { z } from "zod";
 
+import { delivery } from "../deliveries/schema.ts";
 import { typeFilterInput } from "../event-types/filter.ts";
 import { TYPE_NAME_MAX, TYPE_PATTERN, isReservedType } from "../event-types/names.ts";
 import {
@@ -11,6 +12,7 @@ import {
   idInput,
   instant,
   instantInput,
+  plainText,
   spanInput,
   webhookIdInput,
   printedText,
@@ -18,6 +20,7 @@ import {
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { request } from "../kernel/request.ts";
 
+const PAYLOAD_TEXT_MAX = 200;
 export const PUBLISH_MANY_MAX = 1_000;
 export const RECEIVED_MAX = 100_000; // ten for each delivery that a span may have
 
@@ -86,11 +89,32 @@ export const listedEvent = event
   .partial({ payload: true, payload_text: true })
   .meta({ id: "ListedEvent" });
 
+export const eventInfo = event
+  .extend({
+    deliveries: z.array(delivery).meta({ description: "The newest 100." }),
+    deliveries_left_out: z
+      .boolean()
+      .meta({ description: "Whether there are more: `deliveries.list` pages through them." }),
+    webhooks_without: z.int().meta({
+      description:
+        "How many webhooks it did not go to, of those that were there then or are there now: `events.why_not` tells why.",
+    }),
+  })
+  .meta({ id: "EventInfo" });
+
 export const eventIdInput = request({ id: idInput("evt") }).meta({ id: "EventId" });
 
 export const listEventsInput = request({
   type: typeFilterInput.optional(),
   channel: channel.optional(),
+  idempotency_key: idempotencyKey.optional().meta({
+    description: "Those published with it: a key may be used again when it is forgotten.",
+  }),
+  matched_none: z.boolean().optional().meta({ description: "Only those that no webhook took in." }),
+  payload_contains: plainText(PAYLOAD_TEXT_MAX).min(1).optional().meta({
+    description:
+      "Text that the payload holds, as `payload_text` shows it. The span may then be 24 hours at most.",
+  }),
   with_payload: z.boolean().default(false).meta({
     description:
       "Answer payloads too. They are large: the page may then end before `page_size`, and `next_cursor` goes on.",
@@ -205,6 +229,7 @@ export type WhyNotInput = z.output<typeof whyNotInput>;
 export type NotSent = z.output<typeof notSent>;
 export type PublishInput = z.output<typeof publishInput>;
 export type Published = z.output<typeof published>;
+export type EventInfo = z.output<typeof eventInfo>;
 export type Event = z.output<typeof event>;
 export type ListedEvent = z.output<typeof listedEvent>;
 export type ListEventsInput = z.output<typeof listEventsInput>;

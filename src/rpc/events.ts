@@ -48,7 +48,8 @@ export const eventsRouter = router({
 
   list: operation({
     summary: "List events",
-    description: "Newest first; without their payloads, unless `with_payload` asks for them.",
+    description:
+      "Newest first; without their payloads, unless `with_payload` asks for them. What no index leads to (`type`, `channel`, `idempotency_key`, `payload_contains`) is looked for for some milliseconds: then the page ends early, even empty, `pagination_data.searched_until` says how far it looked, and `next_cursor` goes on.",
     scopes: READERS,
     sharesItself: true,
     request: { type: event.type, since: "2026-01-31T00:00:00Z" },
@@ -60,13 +61,19 @@ export const eventsRouter = router({
 
   info: operation({
     summary: "Show an event",
+    description: "With its deliveries, and how many webhooks it did not go to.",
     scopes: READERS,
     errors: ["event_not_found"],
     request: { id: event.id },
-    response: event,
+    response: {
+      ...event,
+      deliveries: [samples.delivery],
+      deliveries_left_out: false,
+      webhooks_without: 1,
+    },
   })
     .input(schema.eventIdInput)
-    .output(schema.event)
+    .output(schema.eventInfo)
     .query(({ ctx, input }) => events.info(ctx.events.store, input.id)),
 
   why_not: operation({

@@ -146,7 +146,7 @@ export async function countWithout(
   tenant: string,
   event: { id: string; created_at: Date },
 ): Promise<number> {
-  const having = new Set<number>();
+  const takers = new Set<number>();
   const span = within(await readSpan(readBy(db), "finished_deliveries"), {
     since: timeOfUuid(event.id),
   });
@@ -155,17 +155,17 @@ export async function countWithout(
       select distinct webhook_id from posthorn.all_deliveries
       where bucket = ${BUCKET} and tenant = ${tenant} and event_id = ${event.id}
         and id >= ${from} and id < ${until}`.execute(db);
-    for (const { webhook_id } of rows) having.add(webhook_id);
+    for (const { webhook_id } of rows) takers.add(webhook_id);
   }
   const { rows } = await sql<{ count: number }>`
-    with having as materialized (
+    with takers as materialized (
       select coalesce(array_agg(webhook_id), '{}') || coalesce((
         select x.webhook_ids from posthorn.expansions as x where x.bucket = ${BUCKET} and x.event_id = ${event.id}
       ), '{}') as webhook_ids
-      from unnest(${[...having]}::bigint[]) as having (webhook_id)
+      from unnest(${[...takers]}::bigint[]) as taker (webhook_id)
     )
     select count(*)::integer as count from posthorn.webhooks
     where tenant = ${tenant} and (deleted_at is null or deleted_at > ${event.created_at} and created_at <= ${event.created_at})
-      and webhook_id <> all ((select webhook_ids from having)::bigint[])`.execute(db);
+      and webhook_id <> all ((select webhook_ids from takers)::bigint[])`.execute(db);
   return rows[0]?.count ?? 0;
 }

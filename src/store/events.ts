@@ -7,7 +7,15 @@ import { readBy } from "../database/read.ts";
 import type { Sized } from "../kernel/lists.ts";
 import { sliced } from "../kernel/slices.ts";
 import { plainArray } from "../database/array-literal.ts";
-import { partsBack, readParts, readSpan, spanOf, within, type Span } from "../database/days.ts";
+import {
+  groupsOfDays,
+  partsBack,
+  readParts,
+  readSpan,
+  spanOfAll,
+  within,
+  type Span,
+} from "../database/days.ts";
 import { BUCKET } from "./tenant.ts";
 import { withinBytes } from "./within-bytes.ts";
 
@@ -99,10 +107,7 @@ export type EventRow = {
   created_at: Date;
 };
 
-export type EventFilter = {
-  id?: string | undefined;
-  type?: string | undefined;
-  channel?: string | undefined;
+export type EventSpan = {
   since?: Date | undefined;
   until?: Date | undefined;
   before?: string | undefined;
@@ -111,16 +116,25 @@ export type EventFilter = {
   bytesMax?: number | undefined;
 };
 
+export type EventsToList = EventSpan & {
+  /** Only these. */
+  ids?: readonly string[];
+  matchedNone?: boolean | undefined;
+};
+
 /** The tenant's events, newest first: `since` included, `until` not, those before the id `before` only. */
 export async function listEvents(
   db: Db,
   tenant: string,
-  filter: EventFilter,
+  filter: EventsToList,
 ): Promise<(EventRow & Sized)[]> {
+  const { ids } = filter;
   const parts =
-    filter.id === undefined
+    ids === undefined
       ? partsBack(within(await readSpan(readBy(db), "events"), filter))
-      : [spanOf(filter.id)];
+      : groupsOfDays(ids)
+          .map((group) => spanOfAll(group))
+          .reverse();
   return readParts(parts, filter, (part, limit, bytesMax) =>
     readPart(db, tenant, { ...filter, limit }, part, bytesMax),
   );
@@ -134,16 +148,15 @@ export function ofType(type: string): RawBuilder<unknown> {
 async function readPart(
   db: Db,
   tenant: string,
-  filter: EventFilter,
+  filter: EventsToList,
   { from, until }: Span,
   bytesMax: number,
 ): Promise<(EventRow & Sized)[]> {
   const conditions = [
     sql`e.bucket = ${BUCKET} and e.tenant = ${tenant} and e.id >= ${from} and e.id < ${until}`,
-    filter.id !== undefined && sql`e.id = ${filter.id}`,
-    filter.type !== undefined && ofType(filter.type),
-    filter.channel !== undefined && sql`e.channel = ${filter.channel}`,
-  ].filter((condition) => condition !== false);
+    filter.ids !== undefined && sql`e.id = any (${filter.ids}::uuid[])`,
+    filter.matchedNone && sql`e.matched = 0`,
+  ].filter((condition) => condition !== false && condition !== undefined);
   const page = sql`
     select e.id, e.type, e.channel, e."timestamp", p.payload, e.created_at
     from (
@@ -160,6 +173,6 @@ async function readPart(
 
 /** One of the tenant's events, or undefined. */
 export async function findEvent(db: Db, tenant: string, id: string): Promise<EventRow | undefined> {
-  const [row] = await listEvents(db, tenant, { id, limit: 1, bytesMax: 0 }); // the first comes in any case
+  const [row] = await listEvents(db, tenant, { ids: [id], limit: 1, bytesMax: 0 }); // the first comes in any case
   return row;
 }
