@@ -17,6 +17,12 @@ const WORKER_FLAGS = ["--max-semi-space-size=64"];
 /** What a service is started with where it has to ask the name server in BENCH_NAME_SERVER. */
 export const NAME_SERVER = ["--import", new URL("children/name-server.mjs", import.meta.url).href];
 
+/** What a worker is started with that is to keep no statistics. */
+export const WITHOUT_STATS = [
+  "--import",
+  new URL("children/without-stats.mjs", import.meta.url).href,
+];
+
 const WARNINGS = ["warn", "error", "fatal"];
 
 const running = new Set<ChildProcess>();

@@ -12,6 +12,7 @@ import { publishing } from "./figures/publish.ts";
 import { receivers } from "./figures/receivers.ts";
 import { replay } from "./figures/replay.ts";
 import { retention } from "./figures/retention.ts";
+import { stats } from "./figures/stats.ts";
 import { throughput } from "./figures/throughput.ts";
 import { workers } from "./figures/workers.ts";
 import type { Group } from "./stage.ts";
@@ -31,5 +32,6 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   bodies,
   workers,
   presets,
+  stats,
   retention, // the last, for it lets days of the history go
 };

@@ -1,6 +1,13 @@
 // What a service has behind it after some weeks: a million finished deliveries, each with its event and its attempt.
 import type pg from "pg";
 
+import {
+  attachSql,
+  PARTITIONED,
+  partitionSuffix,
+  type PartitionedTable,
+} from "../src/database/partitions.ts";
+
 const DAYS = 10;
 
 /** Fills partitions of days past with `count` deliveries that were delivered at the first attempt. */
@@ -13,23 +20,18 @@ export async function fillHistory(sql: pg.Client, count: number): Promise<void> 
   await sql.query("checkpoint");
 }
 
-/** Makes the partitions of a day that is past, and had none. */
+/** Makes the partitions of a day that is past, and had none: one is made ahead for yesterday. */
 export async function makeDay(sql: pg.Client, daysAgo: number): Promise<void> {
-  for (const table of ["events", "event_payloads", "finished_deliveries", "attempts"])
-    await sql.query(partitionSql(table, daysAgo));
-}
-
-// One is made ahead for yesterday, so days past begin with the one before.
-function partitionSql(table: string, daysAgo: number): string {
-  return `
-    do $$
-    declare
-      day timestamptz := date_trunc('day', now(), 'UTC') - interval '${daysAgo} days';
-    begin
-      execute format('create table posthorn.%I partition of posthorn.${table} for values from (%L) to (%L)',
-        '${table}_p' || to_char(day at time zone 'UTC', 'YYYYMMDD'),
-        posthorn.lowest_uuid_at(day), posthorn.lowest_uuid_at(day + interval '1 day'));
-    end $$`;
+  const { rows } = await sql.query<{ day: Date }>(
+    "select date_trunc('day', now(), 'UTC') - $1::integer * interval '1 day' as day",
+    [daysAgo],
+  );
+  const day = rows[0]?.day ?? new Date(0);
+  for (const table of Object.keys(PARTITIONED) as PartitionedTable[]) {
+    const name = table + partitionSuffix(day);
+    await sql.query(`create table posthorn.${name} (like posthorn.${table} including all)`);
+    await sql.query(attachSql(table, name, day));
+  }
 }
 
 const DELIVERED = `

@@ -19,7 +19,7 @@ export const OURS = "posthorn worker";
 /** A peer, its HTTP client, and whether it writes the attempt row that ours writes. */
 export type PeerRun = { peer: PeerName; client: Client; isRecorded: boolean };
 
-export async function runOurs(scene: Scene): Promise<[string, Rate]> {
+export async function runOurs(scene: Scene, execArgv: string[] = []): Promise<[string, Rate]> {
   const { database, receiver } = scene;
   const backlog = backlogOf(scene, OURS, FIRST_GUESS);
   const { rows } = await database.sql.query<{ now: Date }>("select clock_timestamp() as now");
@@ -28,7 +28,7 @@ export async function runOurs(scene: Scene): Promise<[string, Rate]> {
     channels: BENCH.channels,
     payload: payloadOf(1_024),
   });
-  const worker = await startService("worker", scene.env);
+  const worker = await startService("worker", scene.env, execArgv);
   const rate = await measureRate(scene, [worker.pid], {
     seconds: scene.seconds(WINDOW_S),
     total: backlog,

@@ -27,10 +27,20 @@ const MAY_IMPORT: Record<string, string[]> = {
   replays: ["kernel", "database", "store", "webhooks"],
   deliveries: ["kernel", "presets", "database", "store", "event-types", "webhooks", "replays"],
   keys: ["kernel", "database", "store"],
-  stats: ["kernel", "store", "webhooks"],
+  stats: ["kernel", "queue", "store", "webhooks"],
   session: ["kernel", "presets", "store", "webhooks"],
   delivery: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],
-  rpc: ["kernel", "webhooks", "events", "event-types", "deliveries", "replays", "keys", "stats", "session"],
+  rpc: [
+    "kernel",
+    "webhooks",
+    "events",
+    "event-types",
+    "deliveries",
+    "replays",
+    "keys",
+    "stats",
+    "session",
+  ],
   http: ["kernel", "presets", "rpc"], // the presets tell openapi.yaml what receivers get
   receiver: ["kernel", "presets", "verify"],
 };

@@ -14,15 +14,21 @@ export const LATENCY_ERROR = 2 ** (1 / 4) - 1;
 /** How many latencies there were in each slot. */
 export type Histogram = number[];
 
-/** The latency, in ms, that so great a share does not exceed, to within `LATENCY_ERROR`. There has to be one. */
-export function percentile(histogram: Histogram, share: number): number {
-  const total = histogram.reduce((sum, count) => sum + count, 0);
-  let below = 0;
-  return middleOf(histogram.findIndex((count) => (below += count) >= share * total));
+/** The latencies, in ms, that shares, rising, do not exceed, to within `LATENCY_ERROR`; null where there is none. */
+export function percentiles(histogram: Histogram, shares: readonly number[]): number[] | null {
+  let total = 0;
+  for (const count of histogram) total += count;
+  if (total === 0) return null;
+  let slot = 0;
+  let upTo = histogram[0] ?? 0;
+  return shares.map((share) => {
+    while (upTo < share * total) upTo += histogram[++slot] ?? total;
+    return MIDDLES_MS[slot] ?? Number.NaN;
+  });
 }
 
 // By ratio, to a tenth. What is measured are whole milliseconds, so the first slot's 0 and 1 are 1.
-function middleOf(slot: number): number {
-  const low = LATENCY_BOUNDS_MS[slot - 1];
-  return low === undefined ? 1 : Math.round(10 * low * Math.sqrt(Math.SQRT2)) / 10;
-}
+const MIDDLES_MS = [
+  1,
+  ...LATENCY_BOUNDS_MS.map((low) => Math.round(10 * low * Math.sqrt(Math.SQRT2)) / 10),
+];

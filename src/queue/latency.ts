@@ -15,12 +15,28 @@ export function latencySql(kind: keyof Latencies, ms: string): string {
   return `(${SLOTS + FIRST_SLOT[kind]} + width_bucket((${ms})::float8, ${bounds}))`;
 }
 
-/** Reads the numbers of rows of statistics. */
-export function readLatencies(numbers: readonly number[]): Latencies {
-  const counts = new Array<number>(SLOTS).fill(0);
-  for (const number of numbers) {
+const COMMA = ",".charCodeAt(0);
+const ZERO = "0".charCodeAt(0);
+
+/**
+ * Counts the numbers of a row of statistics, or of many, written one behind the other with commas between. Character by
+ * character: split, those of a page of rows were tens of thousands of texts, and most of the time went to forgetting them.
+ */
+export function countLatencies(numbers: string): Latencies {
+  const attempt: Histogram = new Array<number>(LATENCY_SLOTS).fill(0);
+  const start: Histogram = new Array<number>(LATENCY_SLOTS).fill(0);
+  let number = 0;
+  for (let n = 0; n <= numbers.length; n++) {
+    const character = n < numbers.length ? numbers.charCodeAt(n) : COMMA;
+    if (character !== COMMA) {
+      number = 10 * number + character - ZERO;
+      continue;
+    }
     const slot = number % SLOTS;
-    counts[slot] = (counts[slot] ?? 0) + (number - slot) / SLOTS;
+    const of = slot < LATENCY_SLOTS ? attempt : start;
+    const at = slot % LATENCY_SLOTS;
+    of[at] = (of[at] ?? 0) + (number - slot) / SLOTS;
+    number = 0;
   }
-  return { attempt: counts.slice(0, LATENCY_SLOTS), start: counts.slice(LATENCY_SLOTS) };
+  return { attempt, start };
 }

@@ -2,10 +2,10 @@
 import {
   LATENCY_BOUNDS_MS,
   LATENCY_ERROR,
-  LATENCY_SLOTS,
-  percentile,
+  percentiles,
   type Histogram,
 } from "../kernel/latency.ts";
+import { countLatencies } from "../queue/latency.ts";
 import { readNow, readStats, WHOLE_TENANT, type StatsRow, type StatsSpan } from "../store/stats.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { findWebhook, findWebhookIds } from "../store/webhooks.ts";
@@ -77,51 +77,46 @@ function frameOf({ since, until, bucketS }: StatsSpan) {
 type Sums = Omit<StatsRow, "webhook_id" | "at">;
 
 function totalsOf(rows: readonly Sums[]) {
-  const total = (pick: (row: Sums) => number) => rows.reduce((sum, row) => sum + pick(row), 0);
-  const slots = (pick: (row: Sums) => Histogram) =>
-    Array.from({ length: LATENCY_SLOTS }, (_, slot) => total((row) => pick(row)[slot] ?? 0));
-  return sumsOf({
-    attempts: total((row) => row.attempts),
-    delivered: total((row) => row.delivered),
-    dead: total((row) => row.dead),
-    retried: total((row) => row.retried),
-    attempt: slots((row) => row.attempt),
-    start: slots((row) => row.start),
-  });
+  const total = { attempts: 0, delivered: 0, retried: 0, dead: 0 };
+  for (const row of rows) {
+    total.attempts += row.attempts;
+    total.delivered += row.delivered;
+    total.retried += row.retried;
+    total.dead += row.dead;
+  }
+  const measured = rows.map(({ latencies }) => latencies).filter((latencies) => latencies !== "");
+  return sumsOf({ ...total, latencies: measured.join(",") });
 }
 
-function sumsOf({ attempts, delivered, retried, dead, attempt, start }: Sums) {
+function sumsOf(sums: Sums) {
+  const { attempt, start } = countLatencies(sums.latencies);
+  const latencyOf = (counts: Histogram) => {
+    const told = percentilesOf(counts);
+    return told && { ...told, counts };
+  };
   return {
-    attempts,
-    delivered,
-    retried,
-    dead,
+    ...countsOf(sums),
     attempt_latency: latencyOf(attempt),
     start_latency: latencyOf(start),
   };
 }
 
 function pointOf(row: StatsRow) {
-  const sums = sumsOf(row);
-  const withoutCounts = (latency: ReturnType<typeof latencyOf>) => {
-    if (!latency) return null;
-    const { counts: _, ...percentiles } = latency;
-    return percentiles;
-  };
+  const { attempt, start } = countLatencies(row.latencies);
   return {
     at: row.at.toISOString(),
-    ...sums,
-    attempt_latency: withoutCounts(sums.attempt_latency),
-    start_latency: withoutCounts(sums.start_latency),
+    ...countsOf(row),
+    attempt_latency: percentilesOf(attempt),
+    start_latency: percentilesOf(start),
   };
 }
 
-function latencyOf(counts: Histogram) {
-  if (counts.every((count) => count === 0)) return null;
-  return {
-    p50_ms: percentile(counts, 0.5),
-    p95_ms: percentile(counts, 0.95),
-    p99_ms: percentile(counts, 0.99),
-    counts,
-  };
+function countsOf({ attempts, delivered, retried, dead }: Sums) {
+  return { attempts, delivered, retried, dead };
+}
+
+function percentilesOf(histogram: Histogram) {
+  const [p50, p95, p99] = percentiles(histogram, [0.5, 0.95, 0.99]) ?? [];
+  if (p50 === undefined || p95 === undefined || p99 === undefined) return null;
+  return { p50_ms: p50, p95_ms: p95, p99_ms: p99 };
 }
