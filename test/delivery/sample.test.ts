@@ -83,6 +83,8 @@ test("a sample arrives as a delivery would, signed, under an id of its own, and 
       "Webhook-Attempt": "1",
       "X-Airy-Content-Signature": "********",
     },
+    request_body: body,
+    body_is: "as_sent",
     body_sha256: createHash("sha256").update(body).digest("hex"),
     key_version: 1,
     status: 201,
