@@ -33,7 +33,11 @@ export const retryDeadInput = request({ id: webhookIdInput, dry_run: dryRun }).m
 export const replayStarted = z
   .object({
     replay_id: z.string().nullable().meta({ description: "null for a dry run." }),
-    matched: z.int().meta({ description: "How many events are sent again." }),
+    matched: z.int().meta({ description: "How many events are sent again, or at least so many." }),
+    is_exact: z.boolean().meta({
+      description:
+        "false: there were too many to count at once. They are all sent again, and `matched` of replays.info rises as the rest is found.",
+    }),
   })
   .meta({ id: "ReplayStarted" });
 
@@ -43,7 +47,7 @@ export const replay = z
     webhook_id: z.uuid(),
     matched: z.int().meta({
       description:
-        "How many events matched at the call. Of a span too long to be counted in ten seconds, it rises as the rest is found.",
+        "How many events matched at the call. Where they were too many to be counted at once, it rises as the rest is found.",
     }),
     queued: z.int().meta({ description: "How many deliveries were made so far." }),
     delivered: z.int(),

@@ -121,7 +121,7 @@ export const webhooksRouter = router({
     errors: ["webhook_not_found", "webhook_unsubscribed"],
     whenUnsure: "look with replays.list first",
     request: { id: webhook.id, since: "2026-01-31T00:00:00Z", status: "dead" },
-    response: { replay_id: samples.replay.id, matched: samples.replay.matched },
+    response: { replay_id: samples.replay.id, matched: samples.replay.matched, is_exact: true },
   })
     .input(replayInput)
     .output(replayStarted)
@@ -134,7 +134,7 @@ export const webhooksRouter = router({
     scopes: MANAGERS,
     errors: ["webhook_not_found", "webhook_unsubscribed"],
     request: { id: webhook.id },
-    response: { replay_id: samples.replay.id, matched: samples.replay.matched },
+    response: { replay_id: samples.replay.id, matched: samples.replay.matched, is_exact: true },
   })
     .input(retryDeadInput)
     .output(replayStarted)

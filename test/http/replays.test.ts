@@ -54,7 +54,11 @@ test("sends the events of a span again, under their ids and numbers, and tells h
   const ids = await publishMany(3);
   await nonePending();
   const { body } = await post("webhooks.replay", { id, since: SINCE }).expect(200);
-  expect(body).toEqual({ replay_id: expect.stringMatching(/^rpl_[0-9a-f]{32}$/), matched: 3 });
+  expect(body).toEqual({
+    replay_id: expect.stringMatching(/^rpl_[0-9a-f]{32}$/),
+    matched: 3,
+    is_exact: true,
+  });
   expect(await done(body.replay_id)).toEqual({
     id: body.replay_id,
     webhook_id: id,
@@ -104,7 +108,7 @@ test("a dry run counts and queues nothing", async () => {
   await publishMany(2);
   await nonePending();
   const { body } = await post("webhooks.replay", { id, since: SINCE, dry_run: true }).expect(200);
-  expect(body).toEqual({ replay_id: null, matched: 2 });
+  expect(body).toEqual({ replay_id: null, matched: 2, is_exact: true });
   expect((await post("replays.list")).body.data).toEqual([]);
 });
 

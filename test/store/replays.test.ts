@@ -47,7 +47,7 @@ const publish = async (event: object = {}): Promise<string> =>
 const feed = () => createReplayFeed(connection.pool)();
 const ask = async (input: object = {}) =>
   (await post("webhooks.replay", { id: webhookId, since: hoursAgo(12), ...input }).expect(200))
-    .body as { replay_id: string; matched: number };
+    .body as { replay_id: string; matched: number; is_exact: boolean };
 const info = async (id: string) => (await post("replays.info", { id }).expect(200)).body;
 const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
 const uuidOf = (id: string) =>
@@ -106,8 +106,9 @@ const waitingForLocks = (count: number) =>
 
 test("of 100,000 events few are pending at a time, live ones go before them, and each is sent once, in their order", async () => {
   await makeHistory(100_000);
-  const { replay_id, matched } = await ask();
-  expect(matched).toBe(100_000);
+  const { replay_id, matched, is_exact } = await ask();
+  if (is_exact) expect(matched).toBe(100_000);
+  else expect(matched).toBeLessThan(100_000); // at least so many: what it comes to is told at the end
   const sent: Row[] = [];
   let live = 0;
   for (let round = 0; (await info(replay_id)).status === "running"; round++) {
@@ -137,6 +138,12 @@ test("of 100,000 events few are pending at a time, live ones go before them, and
     dead: 0,
     cancelled: 0,
     status: "done",
+    cause: "replay",
+    wanted_status: null,
+    since: expect.any(String),
+    until: expect.any(String),
+    created_at: expect.any(String),
+    finished_at: expect.any(String),
   });
 }, 240_000);
 
