@@ -9,6 +9,7 @@ import { oldTransaction } from "./figures/old-transaction.ts";
 import { presets } from "./figures/presets.ts";
 import { profile } from "./figures/profile.ts";
 import { publishing } from "./figures/publish.ts";
+import { reads } from "./figures/reads.ts";
 import { receivers } from "./figures/receivers.ts";
 import { replay } from "./figures/replay.ts";
 import { retention } from "./figures/retention.ts";
@@ -26,6 +27,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   claim,
   "old-transaction": oldTransaction,
   replay,
+  reads,
   idle,
   publish: publishing,
   receivers,

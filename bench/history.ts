@@ -55,8 +55,9 @@ payload as (
 ),
 finished as (
   insert into posthorn.finished_deliveries
-    (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, finished_at)
-  select 'wide', delivery_id, event_id, webhook_id, 1, at, 'publish', 1, 'delivered', at from old
+    (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, last_at, last_status, last_duration_ms, status,
+     finished_at)
+  select 'wide', delivery_id, event_id, webhook_id, 1, at, 'publish', 1, at, 200, 5, 'delivered', at from old
 )
 insert into posthorn.attempts
   (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address, status,

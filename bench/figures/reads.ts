@@ -1,0 +1,121 @@
+// What is read beside a million finished deliveries, of which few are what is asked for: each question's median.
+import { request } from "undici";
+
+import { startService, type Service } from "../children.ts";
+import { nowMs } from "../clock.ts";
+import { headersOf } from "../service.ts";
+import { WIDE, type Group, type Scene } from "../stage.ts";
+
+const TIMES = 30;
+const LIST_MS_MAX = 50;
+const INFO_MS_MAX = 30;
+const COUNT_MS_MAX = 500;
+
+type Question = { name: string; operation: string; input: object; atMost: number };
+type Found = { webhook_id: string; delivery_id: string };
+
+/** What is asked, of a webhook and a delivery that are there. */
+const questions = ({ webhook_id, delivery_id }: Found): Question[] => [
+  list("deliveries.list", {}),
+  list("deliveries.list, oldest first", { oldest_first: true }),
+  list("deliveries.list, 5 dead", { status: "dead" }),
+  list("deliveries.list, dead or cancelled, 10", { status: ["dead", "cancelled"] }),
+  list("deliveries.list, dead of a webhook", { status: "dead", webhook_id }),
+  list("deliveries.list, a reason, 5", { reason: "status" }),
+  list("deliveries.list, a reason, none", { reason: "tls" }),
+  list("deliveries.list, answered 404, 5", { response_status: "404" }),
+  list("deliveries.list, answered 5xx, none", { response_status: "5xx" }),
+  list("deliveries.list, answered 204, none", { response_status: "204" }),
+  list("deliveries.list, replayed, 5", { cause: "replay" }),
+  list("deliveries.list, a type, 5", { type: "message.read" }),
+  list("deliveries.list, a channel, 5", { channel: "rare" }),
+  list("deliveries.list, a type and a status", { type: "message.created", status: "dead" }),
+  list("deliveries.list, a number of a webhook, none", { sequence: 7, webhook_id }),
+  {
+    name: "deliveries.info",
+    operation: "deliveries.info",
+    input: { id: delivery_id },
+    atMost: INFO_MS_MAX,
+  },
+  {
+    name: "webhooks.retry_dead, dry run",
+    operation: "webhooks.retry_dead",
+    input: { id: webhook_id, dry_run: true },
+    atMost: COUNT_MS_MAX,
+  },
+];
+
+function list(name: string, input: object): Question {
+  return { name, operation: "deliveries.list", input, atMost: LIST_MS_MAX };
+}
+
+export const reads: Group = {
+  title: "Questions",
+  about:
+    "Each is asked over HTTP, one after the other, beside 1,000,000 finished deliveries and 10,000 webhooks of one tenant; the number in " +
+    "its name is how many there are of it. What no index leads to answers a short page in its time, and a cursor.",
+  rounds: 1,
+  async run(scene) {
+    const found = await makeRare(scene);
+    const api = await startService("api", scene.env);
+    for (const question of questions(found))
+      scene.note(question.name, await medianMs(api, question), "ms", { atMost: question.atMost });
+    await api.stop();
+  },
+};
+
+async function medianMs(api: Service, { operation, input }: Question): Promise<number> {
+  const ms: number[] = [];
+  for (let n = 0; n <= TIMES; n++) {
+    const startedAt = nowMs();
+    const answer = await request(`${api.url}/${operation}`, {
+      method: "POST",
+      headers: headersOf(WIDE.tenant),
+      body: JSON.stringify(input),
+    });
+    const text = await answer.body.text();
+    if (answer.statusCode !== 200) throw new Error(`${operation}: ${text}`);
+    if (n > 0) ms.push(nowMs() - startedAt); // the first one plans, and fills caches
+  }
+  return ms.sort((a, b) => a - b)[Math.floor(ms.length / 2)] ?? Number.NaN;
+}
+
+// Five of each kind, of one webhook, in the midst of the history.
+async function makeRare({ database }: Scene): Promise<Found> {
+  const { rows } = await database.sql.query<Found>(RARE, [WIDE.tenant]);
+  await database.sql.query("vacuum (analyze) posthorn.finished_deliveries, posthorn.events");
+  const [found] = rows;
+  if (!found) throw new Error("nothing was made to be found");
+  return found;
+}
+
+const RARE = `
+with webhook as (select webhook_id, id from posthorn.webhooks where tenant = $1 limit 1),
+made as materialized (
+  select posthorn.uuid_v7(clock.at, 3) as event_id, posthorn.uuid_v7(clock.at, 4) as id, clock.at, kind.*
+  from generate_series(1, 5) as n
+  cross join lateral (
+    select date_trunc('day', now(), 'UTC') - interval '5 days' + n * interval '1 hour' as at
+  ) as clock
+  cross join (
+    values ('dead', 'status', 404, 'publish', 'message.created', null),
+      ('cancelled', 'unsubscribed', null, 'publish', 'message.created', null),
+      ('delivered', null, 200, 'replay', 'message.created', null),
+      ('delivered', null, 200, 'publish', 'message.read', null),
+      ('delivered', null, 200, 'publish', 'message.created', 'rare')
+  ) as kind (status, reason, answer, cause, type, channel)
+),
+event as (
+  insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked)
+  select $1, event_id, type, channel, at, at, 1, true from made
+),
+payload as (insert into posthorn.event_payloads (tenant, id, payload) select $1, event_id, '{"text":"rare"}' from made),
+finished as (
+  insert into posthorn.finished_deliveries
+    (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, last_at, last_status, last_duration_ms,
+     status, reason, finished_at)
+  select $1, made.id, event_id, webhook.webhook_id, 1, at, cause, 1, at, answer, 5, status, reason, at from made, webhook
+  returning id, status
+)
+select webhook.id as webhook_id, posthorn.public_id('dlv', finished.id) as delivery_id
+from webhook, finished where finished.status = 'dead' limit 1`;
