@@ -5,6 +5,8 @@ import { complaintAbout } from "./database/url-form.ts";
 import { parseCidrs, type Cidr } from "./egress/address.ts";
 import { readAuthorities } from "./egress/authorities.ts";
 import { StartError } from "./kernel/errors.ts";
+import { nearest } from "./kernel/near.ts";
+import { wordsFor } from "./kernel/words.ts";
 
 const SECRETS_KEY_BYTES = 32;
 const ADMIN_KEY_LENGTH_MIN = 24;
@@ -227,7 +229,10 @@ export function loadConfig(
     // Set to nothing means something for a list of CIDRs; anywhere else it means left out.
     const text = name === "POSTHORN_EGRESS_ALLOW" ? env[name] : env[name] || undefined;
     const given = text ?? fallback;
-    const result = given === null ? { success: true as const, data: null } : read.safeParse(given);
+    const result =
+      given === null
+        ? { success: true as const, data: null }
+        : read.safeParse(given, { error: wordsFor });
     if (!result.success)
       throw new StartError(`${name}: ${result.error.issues[0]?.message ?? "not valid"}`);
     Object.assign(values, { [name]: result.data });
@@ -243,8 +248,14 @@ export function loadConfig(
     );
   for (const name of Object.keys(env))
     if (name.startsWith("POSTHORN_") && !(name in SETTINGS) && !CALLERS_NAMES.includes(name))
-      warn(`${name} is not a setting of this version; it is ignored`);
+      warn(unknownSetting(name));
   return config;
+}
+
+function unknownSetting(name: string): string {
+  const near = nearest(name, Object.keys(SETTINGS));
+  const advice = near === undefined ? "" : `; did you mean ${near}?`;
+  return `${name} is not a setting of this version; it is ignored${advice}`;
 }
 
 /** The text of `.env.example`. */

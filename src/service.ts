@@ -17,12 +17,12 @@ import { loopbackAddresses } from "./egress/known-names.ts";
 import { writeCatalogue } from "./event-types/catalogue/write.ts";
 import { createJudging } from "./event-types/judging/index.ts";
 import { createPublishes } from "./events/publishes.ts";
-import { createApp, createWorkerApp } from "./http/app.ts";
+import { createApp, createWorkerApp, type AppOptions } from "./http/app.ts";
 import { listen, probeAddress } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
 import { monotonic } from "./kernel/clock.ts";
 import { createCursors } from "./kernel/cursor.ts";
-import { wholeRoom, type Enlarge } from "./kernel/lists.ts";
+import { wholeRoom } from "./kernel/lists.ts";
 import type { Log } from "./kernel/log.ts";
 import { createShares } from "./kernel/shares.ts";
 import { readRules } from "./session/rules.ts";
@@ -118,7 +118,7 @@ function createParts(
   let wake = () => {};
   let isStopping = false;
 
-  const createContext = (caller: Context["caller"], enlarge: Enlarge): Context => {
+  const createContext: AppOptions["createContext"] = (caller, { requestId, enlarge }) => {
     const { tenant, keyId } = caller;
     const owner = { tenant, key: keyId };
     const share: Context["share"] = (work, subject) =>
@@ -128,6 +128,7 @@ function createParts(
     const store = { db, pool, tenant, keyId, sealer, cursors, monotonic, share, room };
     return {
       caller,
+      requestId,
       share,
       webhooks: {
         store,
@@ -136,7 +137,8 @@ function createParts(
         urlPolicy: { addresses, http: config.POSTHORN_HTTP },
         webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
         share,
-        sendSample: (...sample) => sendSample({ ...sending, sealer, log }, ...sample),
+        sendSample: (...sample) =>
+          sendSample({ ...sending, sealer, log: log.child({ request_id: requestId }) }, ...sample),
       },
       events: {
         store,

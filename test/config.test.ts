@@ -75,5 +75,9 @@ test("what README has callers export is no unknown setting; one that is mistyped
   );
   expect(warned).toEqual([]);
   loadConfig({ POSTHORN_KEYS: "a key" }, (text) => warned.push(text));
-  expect(warned).toEqual(["POSTHORN_KEYS is not a setting of this version; it is ignored"]);
+  loadConfig({ POSTHORN_RETENTION: "7" }, (text) => warned.push(text));
+  expect(warned).toEqual([
+    "POSTHORN_KEYS is not a setting of this version; it is ignored",
+    "POSTHORN_RETENTION is not a setting of this version; it is ignored; did you mean POSTHORN_RETENTION_D?",
+  ]);
 });

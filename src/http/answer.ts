@@ -1,6 +1,7 @@
 // How an answer goes out: JSON whose length is told.
 import type { Response } from "express";
 
+import type { PosthornError } from "../kernel/errors.ts";
 import { bytesOf, printPieces } from "../kernel/raw-json.ts";
 import { sliced } from "../kernel/slices.ts";
 
@@ -62,6 +63,11 @@ function movedOn(response: Response): Promise<void> {
 /** Resolves when an answer is read to its end, or its reader has gone. */
 export async function closed(response: Response): Promise<void> {
   if (!response.closed) await new Promise((resolve) => response.once("close", resolve));
+}
+
+/** An error as its caller reads it. */
+export function errorBody({ message, code, issues }: PosthornError, request_id: string): object {
+  return { message, code, request_id, ...(issues && { issues }) };
 }
 
 /** Aborts when the caller has gone without its answer. */

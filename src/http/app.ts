@@ -15,12 +15,13 @@ import { healthEndpoints, type Readiness } from "./health.ts";
 import { createOpenAnswers } from "./open-answers.ts";
 import { openapiYaml } from "./openapi.ts";
 import { createAdmit } from "./rate.ts";
+import { idOfAnswer, nameRequest } from "./request-id.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { trpcEndpoint } from "./trpc.ts";
 
 export type AppOptions = {
-  /** `enlarge` is asked before an answer becomes a large one. */
-  createContext(caller: Caller, enlarge: Enlarge): Context;
+  /** `requestId` names the request; `enlarge` is asked before an answer becomes a large one. */
+  createContext(caller: Caller, request: { requestId: string; enlarge: Enlarge }): Context;
   findKey: FindKey;
   /** Requests a second and key; 0 is no limit. */
   ratePerKey: number;
@@ -45,7 +46,10 @@ export function createApp({
     readJson: createReadJson(),
     createContext: (caller, response) => {
       const { keyId: key, tenant } = caller;
-      return createContext(caller, enlarge({ tenant, key }, response));
+      return createContext(caller, {
+        requestId: idOfAnswer(response),
+        enlarge: enlarge({ tenant, key }, response),
+      });
     },
   };
   app.use(docsEndpoints(openapiYaml()));
@@ -70,7 +74,7 @@ function bareApp(readiness: Readiness): Express {
   const app = express();
   app.disable("x-powered-by");
   app.set("query parser", "simple");
-  app.use(securityHeaders);
+  app.use(nameRequest, securityHeaders);
   app.use(healthEndpoints(readiness));
   return app;
 }

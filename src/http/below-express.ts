@@ -1,9 +1,17 @@
 // What Node answers before any application sees it, answered in the one error shape; the connection is closed after.
-import { STATUS_CODES, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import {
+  STATUS_CODES,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from "node:http";
 import type { Duplex } from "node:stream";
 
 import { SECOND } from "../kernel/duration.ts";
-import { ERROR_STATUS, PosthornError } from "../kernel/errors.ts";
+import { PosthornError } from "../kernel/errors.ts";
+import { errorBody } from "./answer.ts";
+import { REQUEST_ID, requestIdOf } from "./request-id.ts";
 import { securityHeaderLines } from "./security-headers.ts";
 
 const SECURITY_HEADERS = securityHeaderLines();
@@ -21,10 +29,11 @@ export function answerBelowExpress(server: Server): void {
       "expectation_failed",
       "the only Expect known is 100-continue; leave the header out",
     );
-    refuse(request.socket, refused);
+    refuse(request.socket, refused, request.headers);
   });
-  server.on("connect", (_request, socket: Duplex) => {
-    refuse(socket, new PosthornError("method_not_allowed", "this is no proxy for CONNECT"));
+  server.on("connect", (request, socket: Duplex) => {
+    const refused = new PosthornError("method_not_allowed", "this is no proxy for CONNECT");
+    refuse(socket, refused, request.headers);
   });
 }
 
@@ -36,15 +45,16 @@ export function demandingHost(app: RequestListener): RequestListener {
       app(request, response);
       return;
     }
-    refuse(request.socket, invalid(`exactly one Host header is needed, ${hosts} were found`));
+    const refused = invalid(`exactly one Host header is needed, ${hosts} were found`);
+    refuse(request.socket, refused, request.headers);
   };
 }
 
 // Closes in stages (RFC 9112, 9.6): closed at once, what is still on its way would reset the line before the answer is
 // read. After CONNECT Node has let go of the socket: its errors would end the process, and no close of the server reaches it.
-function refuse(socket: Duplex, error: PosthornError): void {
+function refuse(socket: Duplex, error: PosthornError, headers?: IncomingHttpHeaders): void {
   socket.on("error", () => {});
-  socket.end(answerOf(error));
+  socket.end(answerOf(error, requestIdOf(headers)));
   socket.resume();
   const cut = setTimeout(() => socket.destroy(), LINGER_MS).unref();
   socket.once("close", () => clearTimeout(cut));
@@ -73,15 +83,17 @@ function invalid(message: string): PosthornError {
   return new PosthornError("invalid_request", message);
 }
 
-function answerOf({ code, message }: PosthornError): string {
-  const status = ERROR_STATUS[code];
-  const body = JSON.stringify({ message, code });
+function answerOf(error: PosthornError, requestId: string): string {
+  const { status } = error;
+  const body = JSON.stringify(errorBody(error, requestId));
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     "Connection: close",
     "Content-Type: application/json; charset=utf-8",
     `Content-Length: ${Buffer.byteLength(body)}`,
     "Cache-Control: no-store",
+    `${REQUEST_ID}: ${requestId}`,
+    ...(status === 405 ? ["Allow: GET, HEAD, POST"] : []),
     ...SECURITY_HEADERS,
     "",
     body,

@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 
 import express, { Router } from "express";
 
+import { onlyRead } from "./methods.ts";
+
 const ASSETS = fileURLToPath(new URL("../../dist/swagger-ui/", import.meta.url));
 
 const PAGE = `<!doctype html>
@@ -36,6 +38,7 @@ const START = `SwaggerUIBundle({
 /** Serves the description of the API and the page that shows it. */
 export function docsEndpoints(openapi: string): Router {
   const router = Router();
+  router.use(["/openapi.yaml", "/docs"], onlyRead);
   router.get("/openapi.yaml", (_request, response) => {
     response.type("application/yaml").send(openapi);
   });

@@ -2,12 +2,12 @@
 import { callTRPCProcedure } from "@trpc/server";
 import type { Request, RequestHandler, Response } from "express";
 
-import { PosthornError } from "../kernel/errors.ts";
-import { unknownOperation } from "../rpc/errors.ts";
 import { appRouter, OPERATIONS } from "../rpc/router.ts";
 import { authorize, type Caller, type Context } from "../rpc/trpc.ts";
+import { unknownOperation } from "../rpc/unknown-operation.ts";
 import { abortedWith, answerJson } from "./answer.ts";
 import type { ReadJson } from "./body.ts";
+import { methodNotAllowed } from "./methods.ts";
 import type { OpenAnswer } from "./open-answers.ts";
 import type { Admit } from "./rate.ts";
 
@@ -36,13 +36,7 @@ export function dotEndpoints({
     const name = request.path.slice(1); // as it came: no operation's name needs decoding
     const operation = OPERATIONS.get(name);
     if (!operation) throw unknownOperation(name);
-    if (request.method !== "POST") {
-      response.set("Allow", "POST");
-      throw new PosthornError(
-        "method_not_allowed",
-        `${operation.name} takes POST only, ${request.method} was found`,
-      );
-    }
+    if (request.method !== "POST") throw methodNotAllowed(response, request.method, ["POST"]);
     const caller = await authenticate(request);
     authorize(operation.meta, caller, operation.name);
     await admit(caller.keyId);

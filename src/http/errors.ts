@@ -1,25 +1,29 @@
 // The last handler: whatever was thrown becomes the contract's error shape.
-import type { ErrorRequestHandler, RequestHandler } from "express";
+import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 
 import { sleep } from "../kernel/clock.ts";
+import type { PosthornError } from "../kernel/errors.ts";
 import { isDatabaseAbsent } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
-import { callerError, unknownOperation } from "../rpc/errors.ts";
+import { callerError } from "../rpc/errors.ts";
+import { unknownOperation } from "../rpc/unknown-operation.ts";
+import { errorBody } from "./answer.ts";
+import { idOfAnswer } from "./request-id.ts";
 
+const OPERATION_LOGGED_MAX = 200; // characters of a path that may be anything
 const TOO_MANY_REQUESTS = 429;
 const REFUSAL_MS = 250; // a quarter of the shortest Retry-After
 
 /** Answers errors; those that are ours to mend go to the log with their cause. */
 export function errorHandler(log: Log): ErrorRequestHandler {
-  return async (error: unknown, request, response, next) => {
-    if (response.headersSent) return next(error);
-    const { status, message, code, issues, retryAfterS, cause } = callerError(error);
-    const err = cause ?? error;
-    if (status >= 500)
-      log[levelOf(err)]({ err, operation: request.path.slice(0, 200), code }, message);
-    await beforeRefusal(status);
-    if (retryAfterS !== undefined) response.set("Retry-After", String(retryAfterS));
-    response.status(status).json({ message, code, ...(issues && { issues }) });
+  return async (thrown: unknown, request, response, next) => {
+    if (response.headersSent) return next(thrown);
+    const error = callerError(thrown);
+    const request_id = idOfAnswer(response);
+    logFault(log, error, { operation: request.path.slice(0, OPERATION_LOGGED_MAX), request_id });
+    await beforeRefusal(error.status);
+    setErrorHeaders(response, [error]);
+    response.status(error.status).json(errorBody(error, request_id));
   };
 }
 
@@ -28,9 +32,25 @@ export async function beforeRefusal(status: number): Promise<void> {
   if (status === TOO_MANY_REQUESTS) await sleep(REFUSAL_MS);
 }
 
-/** How an error that is ours is logged: that the database is away is said once, not for each who asks meanwhile. */
-export function levelOf(err: unknown): "debug" | "error" {
-  return isDatabaseAbsent(err) ? "debug" : "error";
+/** Logs an error that is ours: that the database is away is said once, not for each who asks meanwhile. */
+export function logFault(
+  log: Log,
+  error: PosthornError,
+  request: { operation: string; request_id: string },
+): void {
+  if (error.status < 500) return;
+  const err = error.cause ?? error;
+  log[isDatabaseAbsent(err) ? "debug" : "error"](
+    { err, ...request, code: error.code },
+    error.message,
+  );
+}
+
+/** Sets what an answer's errors say in headers: of those of a batch, the longest time to wait. */
+export function setErrorHeaders(response: Response, errors: readonly PosthornError[]): void {
+  const retryAfterS = Math.max(0, ...errors.map((error) => error.retryAfterS ?? 0));
+  if (retryAfterS > 0) response.set("Retry-After", String(retryAfterS));
+  if (errors.some(({ status }) => status === 401)) response.set("WWW-Authenticate", "Bearer");
 }
 
 /** Where nothing else has answered. */

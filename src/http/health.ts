@@ -1,12 +1,15 @@
 // /healthz and /readyz, for supervisors and load balancers.
 import { Router } from "express";
 
+import { onlyRead } from "./methods.ts";
+
 /** Why the service is not ready, or null where it is. */
 export type Readiness = () => Promise<string | null>;
 
 /** `/healthz` says that the process answers; `/readyz` that it can do its work: 200, or 503 with the reason. */
 export function healthEndpoints(readiness: Readiness): Router {
   const router = Router();
+  router.all(["/healthz", "/readyz"], onlyRead);
   router.get("/healthz", (_request, response) => {
     response.json({ status: "ok" });
   });

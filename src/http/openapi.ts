@@ -38,6 +38,18 @@ const STATUS_TEXT: Record<number, string> = {
   503: "The database is away. `database_unavailable`: nothing was stored, try again; `unsure`: it may have been, and the message says what to do.",
 };
 
+const REQUEST_ID_EXAMPLE = "0c6fd1f5-6ba4-4a1c-9a5d-1d0f8a6f2a55";
+const REQUEST_ID_HEADER = { "X-Request-Id": { $ref: "#/components/headers/RequestId" } };
+
+// What else an error says in its headers.
+const HEADERS: Record<number, JsonObject> = {
+  401: {
+    "WWW-Authenticate": { description: "`Bearer`: a key is needed.", schema: { type: "string" } },
+  },
+  405: { Allow: { description: "The methods that can be taken.", schema: { type: "string" } } },
+  429: { "Retry-After": { description: "Seconds to wait.", schema: { type: "integer" } } },
+};
+
 const NOUNS: Record<string, string> = {
   webhooks: "Subscriptions: where to send, what, and how.",
   events: "What happened: published here, or by `posthorn.publish` in SQL.",
@@ -91,6 +103,13 @@ function openapiDocument(): JsonObject {
           schema: { type: "string", pattern: TENANT_PATTERN.source },
         },
       },
+      headers: {
+        RequestId: {
+          description:
+            "The request's own `X-Request-Id`, where that is 1 to 128 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`; else a new one.",
+          schema: { type: "string" },
+        },
+      },
       schemas: { ...sorted(schemas), Error: errorSchema(), Issue: issueSchema() },
       responses: errorResponses(),
     },
@@ -120,6 +139,7 @@ function describeOperation(
     responses: {
       200: {
         description: "Done.",
+        headers: REQUEST_ID_HEADER,
         content: {
           "application/json": {
             schema: describeSchema(output, "output", schemas),
@@ -163,13 +183,11 @@ function errorResponse(status: number, codes: readonly ErrorCode[]): JsonObject 
   const text = STATUS_TEXT[status] ?? "An error.";
   return {
     description: `${text} Codes: ${codes.join(", ")}.`,
-    ...(status === 429 && {
-      headers: { "Retry-After": { description: "Seconds to wait.", schema: { type: "integer" } } },
-    }),
+    headers: { ...REQUEST_ID_HEADER, ...HEADERS[status] },
     content: {
       "application/json": {
         schema: { $ref: "#/components/schemas/Error" },
-        example: { message: text, code: codes.at(-1) },
+        example: { message: text, code: codes.at(-1), request_id: REQUEST_ID_EXAMPLE },
       },
     },
   };
@@ -178,13 +196,17 @@ function errorResponse(status: number, codes: readonly ErrorCode[]): JsonObject 
 function errorSchema(): JsonObject {
   return {
     type: "object",
-    required: ["message", "code"],
+    required: ["message", "code", "request_id"],
     properties: {
       message: { type: "string", description: "What was found, and what to do." },
       code: {
         type: "string",
         description: "What went wrong; a later version may have more of these.",
         examples: Object.keys(ERROR_STATUS),
+      },
+      request_id: {
+        type: "string",
+        description: "The answer's `X-Request-Id`; the service's log has it, too.",
       },
       issues: {
         type: "array",

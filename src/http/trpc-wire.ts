@@ -4,9 +4,11 @@ import type { Request, Response } from "express";
 
 import { invalid, PosthornError } from "../kernel/errors.ts";
 import { printPieces } from "../kernel/raw-json.ts";
-import { asTrpcError, unknownOperation } from "../rpc/errors.ts";
+import { asTrpcError } from "../rpc/errors.ts";
 import { appRouter, OPERATIONS } from "../rpc/router.ts";
+import { unknownOperation } from "../rpc/unknown-operation.ts";
 import { answerPieces } from "./answer.ts";
+import { setErrorHeaders } from "./errors.ts";
 
 const BATCH_MAX = 10; // calls in one request: a page of a dashboard makes fewer
 
@@ -62,7 +64,7 @@ export function inputsOf({ isBatch, names }: Asked, sent: unknown): unknown[] {
 }
 
 /** The part of a call that failed. */
-export function failure(error: PosthornError, path: string): Envelope {
+export function failure(error: PosthornError, path: string, requestId: string): Envelope {
   return {
     error: getTRPCErrorShape({
       config: appRouter._def._config,
@@ -70,7 +72,7 @@ export function failure(error: PosthornError, path: string): Envelope {
       type: OPERATIONS.get(path)?.type ?? "unknown",
       path,
       input: undefined,
-      ctx: undefined,
+      ctx: { requestId },
     }),
   };
 }
@@ -82,8 +84,7 @@ export async function answerCalls(
   envelopes: readonly Envelope[],
   errors: readonly PosthornError[],
 ): Promise<void> {
-  const retryAfterS = Math.max(0, ...errors.map((error) => error.retryAfterS ?? 0)); // of a batch, the longest
-  if (retryAfterS > 0) response.set("Retry-After", String(retryAfterS));
+  setErrorHeaders(response, errors);
   response.vary("trpc-accept, accept");
   if (isBatch && inLines) {
     // One line, in which each call's part has come already. A line feed between a stored text's tokens would end it.

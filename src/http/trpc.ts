@@ -3,15 +3,18 @@
 import { callTRPCProcedure } from "@trpc/server";
 import type { Request, RequestHandler, Response } from "express";
 
-import { PosthornError } from "../kernel/errors.ts";
+import type { PosthornError } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
-import { callerError, unknownOperation } from "../rpc/errors.ts";
+import { callerError } from "../rpc/errors.ts";
 import { appRouter, OPERATIONS, type Operation } from "../rpc/router.ts";
 import type { Context } from "../rpc/trpc.ts";
+import { unknownOperation } from "../rpc/unknown-operation.ts";
 import { abortedWith } from "./answer.ts";
 import type { Doors } from "./dot-endpoints.ts";
+import { beforeRefusal, logFault } from "./errors.ts";
+import { methodNotAllowed } from "./methods.ts";
 import { parseJson } from "./parse.ts";
-import { beforeRefusal, levelOf } from "./errors.ts";
+import { idOfAnswer } from "./request-id.ts";
 import {
   answerCalls,
   failure,
@@ -35,6 +38,7 @@ export function trpcEndpoint(
       ? { error: asked.error }
       : await judge(request, response, asked).catch((error: unknown) => ({ error }));
     const signal = abortedWith(response);
+    const requestId = idOfAnswer(response);
     const envelopes: Envelope[] = [];
     const errors: PosthornError[] = [];
     for (const [index, name] of asked.names.entries()) {
@@ -56,11 +60,9 @@ export function trpcEndpoint(
         envelopes.push({ result: { data } });
       } catch (cause) {
         const error = callerError(cause);
-        const err = error.cause ?? error;
-        if (error.status >= 500)
-          log[levelOf(err)]({ err, operation: name, code: error.code }, error.message);
+        logFault(log, error, { operation: name, request_id: requestId });
         errors.push(error);
-        envelopes.push(failure(error, name));
+        envelopes.push(failure(error, name, requestId));
       }
     }
     await beforeRefusal(Math.max(0, ...errors.map(({ status }) => status)));
@@ -91,14 +93,8 @@ export function trpcEndpoint(
 
 function known(name: string, request: Request, response: Response): Operation {
   const operation = OPERATIONS.get(name);
-  const methods = operation?.type === "mutation" ? ["POST"] : ["GET", "POST"];
-  if (!methods.includes(request.method)) {
-    response.set("Allow", methods.join(", "));
-    throw new PosthornError(
-      "method_not_allowed",
-      `${methods.join(" and ")} can be taken here, ${request.method} was found`,
-    );
-  }
   if (!operation) throw unknownOperation(name);
+  const methods = operation.type === "mutation" ? ["POST"] : ["GET", "POST"];
+  if (!methods.includes(request.method)) throw methodNotAllowed(response, request.method, methods);
   return operation;
 }

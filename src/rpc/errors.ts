@@ -1,11 +1,8 @@
 // Turns whatever a procedure threw into the error that its caller reads: one translation for both faces.
 import { TRPCError, type TRPC_ERROR_CODE_KEY } from "@trpc/server";
-import { z } from "zod";
 
 import { PosthornError, type ErrorCode } from "../kernel/errors.ts";
 import { isDatabaseAway, mayBeDone } from "../kernel/faults.ts";
-
-const ISSUES_MAX = 20; // a list of a thousand bad items is told by its first ones
 
 /**
  * The error for the caller. What is not foreseen becomes `internal_error`, with the cause for the log alone. `whenUnsure` is
@@ -30,15 +27,6 @@ export function asTrpcError(error: unknown, whenUnsure?: string): TRPCError {
     message: cause.message,
     cause,
   });
-}
-
-/** The 404 of an operation that isn't there. */
-export function unknownOperation(name: string): PosthornError {
-  const shown = name.slice(0, 100);
-  return new PosthornError(
-    "unknown_operation",
-    `there is no operation ${JSON.stringify(shown)}; /docs lists those there are`,
-  );
 }
 
 const TRPC_CODE: Record<number, TRPC_ERROR_CODE_KEY> = {
@@ -77,7 +65,6 @@ function awayError(cause: unknown, whenUnsure: string | undefined): PosthornErro
 function trpcError(error: TRPCError, whenUnsure: string | undefined): PosthornError {
   const { cause } = error;
   if (cause instanceof PosthornError) return cause;
-  if (error.code === "BAD_REQUEST" && cause instanceof z.ZodError) return inputError(cause);
   if (error.code === "INTERNAL_SERVER_ERROR" && cause !== undefined)
     return callerError(cause, whenUnsure);
   const codes: Partial<Record<TRPC_ERROR_CODE_KEY, ErrorCode>> = {
@@ -99,22 +86,4 @@ function trpcError(error: TRPCError, whenUnsure: string | undefined): PosthornEr
   const message =
     cause === undefined ? error.message : "the request can't be read; send its input as JSON";
   return new PosthornError(code, message);
-}
-
-function inputError(error: z.ZodError): PosthornError {
-  const issues = error.issues.slice(0, ISSUES_MAX).map((issue) => ({
-    path: issue.path.join("."),
-    message: issue.code === "unrecognized_keys" ? unrecognized(issue.keys) : issue.message,
-  }));
-  const [first] = issues;
-  const more = error.issues.length > 1 ? ` (and ${error.issues.length - 1} more, see issues)` : "";
-  const where = first?.path ? `${first.path}: ` : "";
-  return new PosthornError("invalid_request", `${where}${first?.message ?? "not valid"}${more}`, {
-    issues,
-  });
-}
-
-function unrecognized(keys: string[]): string {
-  const names = keys.slice(0, 5).map((key) => JSON.stringify(key.slice(0, 64)));
-  return `${names.join(", ")} ${keys.length === 1 ? "is not a field" : "are not fields"} of this request; check the spelling or leave it out`;
 }

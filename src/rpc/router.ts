@@ -4,6 +4,7 @@ import type { AnyTRPCProcedure } from "@trpc/server";
 import { deliveriesRouter } from "./deliveries.ts";
 import { eventTypesRouter } from "./event-types.ts";
 import { eventsRouter } from "./events.ts";
+import type { Input } from "./input.ts";
 import { keysRouter } from "./keys.ts";
 import type { OperationMeta } from "./meta.ts";
 import { replaysRouter } from "./replays.ts";
@@ -41,12 +42,12 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(
       const def = procedure._def as unknown as {
         type: Operation["type"];
         meta: OperationMeta;
-        inputs: unknown[];
+        inputs: [Input];
         output: unknown;
       };
       return [
         name,
-        { name, type: def.type, meta: def.meta, input: def.inputs[0], output: def.output },
+        { name, type: def.type, meta: def.meta, input: def.inputs[0].schema, output: def.output },
       ];
     },
   ),

@@ -1,5 +1,6 @@
 // The ground that every operation stands on: its context, its description, who may call it, and its errors.
 import { initTRPC } from "@trpc/server";
+import type { z } from "zod";
 
 import type { DeliveriesContext } from "../deliveries/operations.ts";
 import type { PublishContext } from "../events/publish.ts";
@@ -12,6 +13,7 @@ import type { StatsContext } from "../stats/operations.ts";
 import type { WebhooksContext } from "../webhooks/operations.ts";
 import type { TestContext } from "../webhooks/send-test.ts";
 import { asTrpcError, callerError } from "./errors.ts";
+import { inputOf } from "./input.ts";
 import type { OperationMeta } from "./meta.ts";
 
 /** Who calls: the key, what it may do, and the tenant that it acts for. */
@@ -20,6 +22,8 @@ export type Caller = { keyId: string; scope: KeyScope; tenant: string };
 /** What a procedure works with: the caller, its share of the connections, and each noun's own context. */
 export type Context = {
   caller: Caller;
+  /** The request's name in its answer, its errors and the log. */
+  requestId: string;
   /** Does the work when the caller has a place for it; of those with one subject, one at a time. */
   share: <T>(work: () => Promise<T>, subject?: string) => Promise<T>;
   webhooks: WebhooksContext & TestContext;
@@ -35,9 +39,9 @@ export type Context = {
 // without reading the server's parts, and the types of its database driver, which a client has not installed.
 const t = initTRPC
   .meta<OperationMeta>()
-  .context<object>()
+  .context<{ requestId: string }>()
   .create({
-    errorFormatter({ shape, error, path }) {
+    errorFormatter({ shape, error, path, ctx }) {
       const { message, code, status, issues } = callerError(error);
       return {
         ...shape,
@@ -47,6 +51,7 @@ const t = initTRPC
           httpStatus: status,
           path,
           error_code: code,
+          request_id: ctx?.requestId ?? "",
           ...(issues && { issues }),
         },
       };
@@ -58,23 +63,29 @@ export const router = t.router;
 const SUBJECT_LENGTH_MAX = 200; // an id or a name; what is longer is refused when it is read
 const AGAIN = "send it again: done twice, it is as done once";
 
-/** Begins an operation: judged by scope, done when the caller has a place for it, and its errors translated. */
+/** Begins an operation with its request's schema: judged by scope, done when the caller has a place for it, and its errors translated. */
 export function operation(meta: OperationMeta) {
-  return t.procedure.meta(meta).use(async ({ ctx: open, next, path, type, getRawInput }) => {
-    const ctx = open as Context;
-    const work = async () => {
-      const result = await next({ ctx });
-      if (result.ok) return result;
-      throw asTrpcError(result.error, type === "mutation" ? (meta.whenUnsure ?? AGAIN) : undefined);
-    };
-    try {
-      authorize(meta, ctx.caller, path);
-      if (meta.sharesItself) return await work();
-      return await ctx.share(work, await subjectOf(meta, path, getRawInput));
-    } catch (error) {
-      throw asTrpcError(error);
-    }
-  });
+  const judged = t.procedure
+    .meta(meta)
+    .use(async ({ ctx: open, next, path, type, getRawInput }) => {
+      const ctx = open as Context;
+      const work = async () => {
+        const result = await next({ ctx });
+        if (result.ok) return result;
+        throw asTrpcError(
+          result.error,
+          type === "mutation" ? (meta.whenUnsure ?? AGAIN) : undefined,
+        );
+      };
+      try {
+        authorize(meta, ctx.caller, path);
+        if (meta.sharesItself) return await work();
+        return await ctx.share(work, await subjectOf(meta, path, getRawInput));
+      } catch (error) {
+        throw asTrpcError(error);
+      }
+    });
+  return { input: <Schema extends z.ZodType>(schema: Schema) => judged.input(inputOf(schema)) };
 }
 
 async function subjectOf(

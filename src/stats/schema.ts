@@ -2,6 +2,7 @@
 import { z } from "zod";
 
 import { instant, instantInput, webhookIdInput } from "../kernel/fields.ts";
+import { request } from "../kernel/request.ts";
 import { BUCKETS_MAX, BUCKETS_S } from "./buckets.ts";
 
 const IDS_MAX = 200; // a page of webhooks
@@ -24,20 +25,18 @@ const span = {
     }),
 };
 
-export const overviewInput = z.strictObject(span).meta({ id: "StatsOverviewRequest" });
+export const overviewInput = request(span).meta({ id: "StatsOverviewRequest" });
 
-export const webhookInput = z
-  .strictObject({ id: webhookIdInput, ...span })
-  .meta({ id: "StatsWebhookRequest" });
+export const webhookInput = request({ id: webhookIdInput, ...span }).meta({
+  id: "StatsWebhookRequest",
+});
 
-export const webhooksInput = z
-  .strictObject({
-    ids: z.array(webhookIdInput).min(1).max(IDS_MAX).meta({
-      description: "1 to 200 webhooks. Those that there are not are not in the answer.",
-    }),
-    ...span,
-  })
-  .meta({ id: "StatsWebhooksRequest" });
+export const webhooksInput = request({
+  ids: z.array(webhookIdInput).min(1).max(IDS_MAX).meta({
+    description: "1 to 200 webhooks. Those that there are not are not in the answer.",
+  }),
+  ...span,
+}).meta({ id: "StatsWebhooksRequest" });
 
 // Without names of their own: null or a named thing is a choice of two in openapi.yaml, which few generators know.
 const percentiles = z.object({ p50_ms: z.number(), p95_ms: z.number(), p99_ms: z.number() });

@@ -134,7 +134,7 @@ function complaint({ status, type, body }: Answer): string | undefined {
   return Array.isArray(issues) ? undefined : "issues";
 }
 
-const FIELDS = ["level", "time", "msg", "err", "operation", "code"];
+const FIELDS = ["level", "time", "msg", "err", "operation", "request_id", "code"];
 const ERR_FIELDS = ["name", "message", "code", "stack", "cause"];
 
 /** What is wrong with a line of the log, or undefined. */
@@ -198,7 +198,11 @@ test("where the service is broken each 5xx is one line of JSON with known fields
   await postAll("events.publish", bodies, ({ status, body }) => {
     if (status < 500) return;
     broken++;
-    expect(JSON.parse(body)).toEqual({ message: expect.any(String), code: "internal_error" });
+    expect(JSON.parse(body)).toEqual({
+      message: expect.any(String),
+      code: "internal_error",
+      request_id: expect.any(String),
+    });
   });
   expect(broken).toBeGreaterThan(100);
   expect(logged.map(complaintOfLine).filter((wrong) => wrong !== undefined)).toEqual([]);

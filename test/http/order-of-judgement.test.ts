@@ -50,11 +50,25 @@ describe("a request is judged in the contract's order", () => {
     expect(answer.body.code).toBe("method_not_allowed");
   });
 
+  test.each(["/healthz", "/readyz", "/openapi.yaml", "/docs", "/docs/start.js"])(
+    "%s is read alone: another method is 405 and says so in Allow",
+    async (path) => {
+      for (const method of ["post", "put", "delete", "options"] as const) {
+        const answer = await request(service.url)[method](path);
+        expect([answer.status, answer.body.code]).toEqual([405, "method_not_allowed"]);
+        expect(answer.headers["allow"]).toBe("GET, HEAD");
+      }
+      for (const method of ["get", "head"] as const)
+        expect((await request(service.url)[method](path)).status).toBe(200);
+    },
+  );
+
   test("no key and a wrong key are 401, before the body is looked at", async () => {
     const none = await raw("/events.publish")
       .set("Content-Type", "text/plain")
       .send("x".repeat(2_000_000));
     expect([none.status, none.body.code]).toEqual([401, "unauthorized"]);
+    expect(none.headers["www-authenticate"]).toBe("Bearer");
     const wrong = await raw("/events.publish").set("X-API-Key", "phk_admin_wrong").send({});
     expect([wrong.status, wrong.body.code]).toEqual([401, "unauthorized"]);
   });

@@ -77,6 +77,17 @@ describe("what can't be read over /trpc is the caller's error, told in tRPC's en
       expect(answer.status).toBe(405);
       expect(answer.headers["allow"]).toBe("GET, POST");
     }
+    const change = await ask("get", "webhooks.subscribe");
+    expect([change.status, change.headers["allow"]]).toEqual([405, "POST"]);
+  });
+
+  test("an unknown operation is 404, whatever the method", async () => {
+    for (const method of ["get", "post", "put"] as const)
+      expect(refusal((await ask(method, "webhooks.subscrib")).body)).toEqual([
+        404,
+        "NOT_FOUND",
+        "unknown_operation",
+      ]);
   });
 
   test("none of it is in the log", () => {
@@ -100,6 +111,7 @@ describe("both doors judge alike", () => {
         .set("Content-Type", type)
         .send("x".repeat(2_000_000));
       expect(answer.status).toBe(401);
+      expect(answer.headers["www-authenticate"]).toBe("Bearer");
       expect(answer.body.map(refusal)).toEqual(
         Array(2).fill([401, "UNAUTHORIZED", "unauthorized"]),
       );
