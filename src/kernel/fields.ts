@@ -43,6 +43,13 @@ export function trimmed(text: z.ZodString) {
   return text.refine(isTrimmed, WHITE_SPACE_AT_ENDS);
 }
 
+const SEARCHED_MAX = 2_048; // a URL, whole
+
+/** A text that is looked for, as it was typed or pasted: what is at its ends is nobody's name. */
+export const searchedText = plainText(SEARCHED_MAX)
+  .transform((text) => text.trim())
+  .refine((text) => text !== "", "what to look for is needed");
+
 const IDEMPOTENCY_KEY_MAX = 255;
 
 /** What the caller calls one request, so that it can be sent again. */

@@ -174,8 +174,8 @@ export const webhooksRouter = router({
     description: "Newest first, unsubscribed ones too; those that all filters given take in.",
     scopes: READERS,
     sharesItself: true,
-    request: { status: "Subscribed", page_size: 50 },
-    response: page(webhook),
+    request: { status: "Subscribed", q: "customer", sort: "trouble", with_counts: true },
+    response: page({ ...webhook, counts: { delivered: 120, dead: 0, retried: 3, pending: 1 } }),
   })
     .input(schema.listInput.prefault({}))
     .output(schema.webhookPage)

@@ -1,13 +1,11 @@
-// Webhooks' rows: found, inserted, updated, listed. A row that changed what goes out gets a new version.
+// Webhooks' rows: found, inserted, updated. A row that changed what goes out gets a new version.
 import { sql, type Insertable, type Selectable, type Transaction, type UpdateObject } from "kysely";
 
-import type { Sized } from "../kernel/lists.ts";
 import type { Db } from "../database/connect.ts";
 import { lock, lockOf } from "../database/locks.ts";
-import type { Schema, WebhookHealth, WebhooksTable, WebhookStatus } from "../database/schema.ts";
+import type { Schema, WebhooksTable } from "../database/schema.ts";
 import { dropAnswers } from "./kept-answers.ts";
 import { BUCKET } from "./tenant.ts";
-import { withinBytes } from "./within-bytes.ts";
 import { endVersion } from "./webhook-versions.ts";
 
 export type WebhookRow = Selectable<WebhooksTable>;
@@ -171,57 +169,6 @@ export async function countWebhooks(db: Db, tenant: string, limit: number): Prom
       select from posthorn.webhooks where tenant = ${tenant} and deleted_at is null limit ${limit}
     ) as counted`.execute(db);
   return rows[0]?.count ?? 0;
-}
-
-/** Where a page of webhooks ends: ids say nothing of age, and several of one transaction are of one microsecond. */
-export type ListedWebhook = WebhookRow & { created_us: number };
-type WebhookPosition = Pick<ListedWebhook, "created_us" | "webhook_id">;
-
-/** A page of the tenant's webhooks, newest first, those behind `after` only. */
-export async function listWebhooks(
-  db: Db,
-  tenant: string,
-  page: {
-    after: WebhookPosition | null;
-    limit: number;
-    bytesMax: number;
-    status?: WebhookStatus | undefined;
-    health?: WebhookHealth | undefined;
-    channel?: string | undefined;
-    external_id?: string | undefined;
-    metadata?: Record<string, string> | undefined;
-  },
-): Promise<(ListedWebhook & Sized)[]> {
-  const { after } = page;
-  let query = db
-    .selectFrom("posthorn.webhooks")
-    .selectAll()
-    .select(sql<number>`(extract(epoch from created_at) * 1000000)::bigint`.as("created_us"))
-    .where("tenant", "=", tenant)
-    .where("deleted_at", "is", null);
-  if (after)
-    query = query.where(
-      sql<boolean>`(created_at, webhook_id) < (
-        timestamptz 'epoch' + ${after.created_us} * interval '1 microsecond', ${after.webhook_id})`,
-    );
-  if (page.status) query = query.where("status", "=", page.status);
-  if (page.health) query = query.where("health", "=", page.health);
-  if (page.channel !== undefined)
-    query = query.where(sql<boolean>`${page.channel} = any (channels)`);
-  if (page.external_id !== undefined) query = query.where("external_id", "=", page.external_id);
-  if (page.metadata)
-    query = query.where(sql<boolean>`metadata @> ${JSON.stringify(page.metadata)}::jsonb`);
-  const ordered = query.orderBy("created_at", "desc").orderBy("webhook_id", "desc");
-  const order = sql`created_at desc, webhook_id desc`;
-  const within = withinBytes(sql`${ordered.limit(page.limit)}`, {
-    size: sql`coalesce(octet_length(headers_sealed), 0) + pg_column_size(events) + pg_column_size(channels)
-      + pg_column_size(metadata)`,
-    order,
-    bytesMax: page.bytesMax,
-  });
-  const { rows } = await sql<ListedWebhook & Sized>`
-    select * from ${within} as within order by ${order}`.execute(db);
-  return rows;
 }
 
 export type Counters = {

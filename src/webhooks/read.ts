@@ -1,16 +1,20 @@
 // Webhooks as they are read: page by page, and one with what has become of its deliveries.
 import { readPage } from "../kernel/lists.ts";
 import { withResting } from "../store/webhook-states.ts";
-import { findWebhook, listWebhooks, readCounters } from "../store/webhooks.ts";
+import { listWebhooks, type ListedWebhook } from "../store/webhook-list.ts";
+import { readRecent, type RecentCounts } from "../store/webhook-recent.ts";
+import { findWebhook, readCounters } from "../store/webhooks.ts";
 import { notFound, type WebhooksContext } from "./operations.ts";
 import { presentWebhook } from "./present.ts";
 import type { ListInput, WebhookInfo } from "./schema.ts";
 
 type ReadContext = Pick<WebhooksContext, "store" | "scope">;
 
+/** A page of webhooks, each with what became of its deliveries of late where that is asked for. */
 export function list(context: ReadContext, input: ListInput) {
   const { store, scope } = context;
-  const { cursor, page_size, ...filter } = input;
+  const { cursor, page_size, with_counts, ...filter } = input;
+  const { sort, ...conditions } = filter;
   return readPage(
     store,
     { tenant: store.tenant, list: "webhooks", filter },
@@ -18,21 +22,30 @@ export function list(context: ReadContext, input: ListInput) {
     ({ after, limit, bytesMax }) =>
       store.share(async () => {
         const rows = await listWebhooks(store.db, store.tenant, {
-          ...filter,
+          ...conditions,
+          troubleFirst: sort === "trouble",
           after: after === null ? null : positionOf(after),
           limit,
           bytesMax,
         });
-        return withResting(store.db, rows);
+        const resting = await withResting(store.db, rows);
+        if (!with_counts) return resting;
+        const counts = await readRecent(store.db, rows);
+        return resting.map((row) => ({ ...row, counts: counts.get(row.webhook_id) }));
       }),
-    (row) => `${row.created_us} ${row.webhook_id}`,
-    (row) => presentWebhook(store, scope, row),
+    (row) => `${row.trouble} ${row.created_us} ${row.webhook_id}`,
+    ({ counts, ...row }: ListedRow) => ({
+      ...presentWebhook(store, scope, row),
+      ...(counts && { counts }),
+    }),
   );
 }
 
+type ListedRow = ListedWebhook & { resting_until: Date | null; counts?: RecentCounts | undefined };
+
 function positionOf(cursor: string) {
-  const [created_us = 0, webhook_id = 0] = cursor.split(" ").map(Number);
-  return { created_us, webhook_id };
+  const [trouble = 0, created_us = 0, webhook_id = 0] = cursor.split(" ").map(Number);
+  return { trouble, created_us, webhook_id };
 }
 
 /** The webhook with what has become of its deliveries. */

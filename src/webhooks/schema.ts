@@ -7,6 +7,7 @@ import {
   instant,
   makersKey,
   plainText,
+  searchedText,
   stringsByName,
   trimmed,
   webhookIdInput as webhookIdField,
@@ -137,6 +138,18 @@ export const listInput = request({
   metadata: metadata
     .optional()
     .meta({ description: "Those whose metadata has each of these entries." }),
+  q: searchedText.optional().meta({
+    description:
+      "Part of the name, of the URL or of the external_id, in any case, or how the id begins.",
+  }),
+  sort: z.enum(["newest", "trouble"]).optional().meta({
+    description:
+      "`newest` first, unless `trouble`: disabled, failing, paused or left alone, failing of late, then the rest; of each those first that have the most pending.",
+  }),
+  with_counts: z
+    .boolean()
+    .optional()
+    .meta({ description: "Each with what became of its deliveries in the last 24 hours." }),
   ...pageInput,
 }).meta({ id: "ListWebhooksRequest" });
 
@@ -229,7 +242,25 @@ export const webhookChange = z
 
 export const webhookChangePage = pageOutput(webhookChange).meta({ id: "WebhookChangePage" });
 
-export const webhookPage = pageOutput(webhook).meta({ id: "WebhookPage" });
+const recentCounts = z
+  .object({
+    delivered: z.int(),
+    dead: z.int(),
+    retried: z.int().meta({ description: "Attempts that failed and are made again." }),
+    pending: z.int().meta({ description: "Now; counted to 1,000, then stays." }),
+  })
+  .meta({
+    id: "RecentCounts",
+    description: "Of the last 24 hours and what the hour before them has begun.",
+  });
+
+export const listedWebhook = webhook
+  .extend({
+    counts: recentCounts.optional().meta({ description: "There only `with_counts`." }),
+  })
+  .meta({ id: "ListedWebhook" });
+
+export const webhookPage = pageOutput(listedWebhook).meta({ id: "WebhookPage" });
 
 export type SubscribeInput = z.output<typeof subscribeInput>;
 export type UpdateInput = z.output<typeof updateInput>;

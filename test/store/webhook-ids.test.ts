@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
-import { listWebhooks } from "../../src/store/webhooks.ts";
+import { listWebhooks } from "../../src/store/webhook-list.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { makeWebhooks } from "../helpers/webhooks.ts";
 
