@@ -151,6 +151,7 @@ function createParts(
       deliveries: { store, owner, monotonic, counts, queued: () => wake() },
       replays: { store, owner, monotonic, counts },
       stats: { store },
+      find: { store, scope: caller.scope },
       session: { store, scope: caller.scope, rules: readRules(config) },
       keys: { ...store, owner },
     };

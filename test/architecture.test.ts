@@ -28,6 +28,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   deliveries: ["kernel", "presets", "database", "store", "event-types", "webhooks", "replays"],
   keys: ["kernel", "database", "store"],
   stats: ["kernel", "queue", "store", "webhooks"],
+  find: ["kernel", "store"],
   session: ["kernel", "presets", "store", "webhooks"],
   delivery: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],
   rpc: [
@@ -40,6 +41,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "keys",
     "stats",
     "session",
+    "find",
   ],
   http: ["kernel", "presets", "rpc"], // the presets tell openapi.yaml what receivers get
   receiver: ["kernel", "presets", "verify"],

@@ -5,6 +5,7 @@ import { deliveriesRouter } from "./deliveries.ts";
 import { eventTypesRouter } from "./event-types.ts";
 import { eventsRouter } from "./events.ts";
 import type { Input } from "./input.ts";
+import { findOperation } from "./find.ts";
 import { keysRouter } from "./keys.ts";
 import type { OperationMeta } from "./meta.ts";
 import { replaysRouter } from "./replays.ts";
@@ -22,6 +23,7 @@ export const appRouter = router({
   replays: replaysRouter,
   stats: statsRouter,
   session: sessionRouter,
+  find: findOperation,
 });
 
 export type AppRouter = typeof appRouter;

@@ -4,6 +4,7 @@ import type { z } from "zod";
 
 import type { DeliveriesContext } from "../deliveries/operations.ts";
 import type { PublishContext } from "../events/publish.ts";
+import type { FindContext } from "../find/operations.ts";
 import { PosthornError } from "../kernel/errors.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import type { KeysContext } from "../keys/operations.ts";
@@ -33,6 +34,7 @@ export type Context = {
   replays: ReplaysContext;
   stats: StatsContext;
   session: SessionContext;
+  find: FindContext;
 };
 
 // The router's own type leaves the context open: a client's compiler reads that type, and is to learn of the operations

@@ -32,7 +32,7 @@ test("webhooks made in one transaction are paged through without a gap or a repe
   const [{ db, pool }] = connections as [Connection];
   const made = await makeWebhooks(pool, "paged", 25);
   const seen: number[] = [];
-  let after: { created_us: number; webhook_id: number } | null = null;
+  let after: { created_us: number; webhook_id: number; trouble: number } | null = null;
   do {
     const page = await listWebhooks(db, "paged", { after, limit: 4, bytesMax: 1e6 });
     seen.push(...page.map(({ webhook_id }) => webhook_id));
