@@ -48,7 +48,7 @@ const ENDS = ["dead", "cancelled"] as const;
 
 // Rows of a slice: what is passed over costs a few µs where its row tells all, and some more where its event has to be read.
 const OF_ROWS = { min: 500, first: 2_000, max: 50_000 };
-const OF_EVENTS = { min: 200, first: 1_000, max: 5_000 };
+const OF_EVENTS = { min: 100, first: 300, max: 5_000 };
 
 /**
  * The tenant's deliveries that all filters given take in: `since` included, `until` not. What no index leads to is looked for
