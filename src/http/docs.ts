@@ -1,28 +1,13 @@
 // /openapi.yaml, and /docs: a reference of the API to read and to try, served from here alone.
 import { fileURLToPath } from "node:url";
 
-import express, { Router } from "express";
+import { Router } from "express";
 
 import { onlyRead } from "./methods.ts";
+import { pageSecurityHeaders } from "./security-headers.ts";
+import { hashedFiles, hashedName, textFile } from "./static.ts";
 
 const ASSETS = fileURLToPath(new URL("../../dist/swagger-ui/", import.meta.url));
-
-const PAGE = `<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8" />
-    <meta name="viewport" content="width=device-width, initial-scale=1" />
-    <title>Posthorn API</title>
-    <link rel="stylesheet" href="docs/swagger-ui.css" />
-    <link rel="icon" href="data:," />
-  </head>
-  <body>
-    <div id="reference"></div>
-    <script src="docs/swagger-ui-bundle.js"></script>
-    <script src="docs/start.js"></script>
-  </body>
-</html>
-`;
 
 // validatorUrl: the page would otherwise send the address of the description to a stranger's validator.
 const START = `SwaggerUIBundle({
@@ -34,22 +19,49 @@ const START = `SwaggerUIBundle({
   tryItOutEnabled: true,
 });
 `;
+const START_NAME = hashedName("start", ".js", START);
+
+/** Where the page's own script is served. */
+export const START_PATH = `/docs/${START_NAME}`;
+
+// All that it refers to lies beside it, so that it works under whatever path a proxy has put before.
+const page = (styles: string, bundle: string, start: string) => `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <title>Posthorn API</title>
+    <link rel="stylesheet" href="docs/${styles}" />
+    <link rel="icon" href="data:," />
+  </head>
+  <body>
+    <div id="reference"></div>
+    <script src="docs/${bundle}"></script>
+    <script src="docs/${start}"></script>
+  </body>
+</html>
+`;
 
 /** Serves the description of the API and the page that shows it. */
 export function docsEndpoints(openapi: string): Router {
+  const files = hashedFiles(ASSETS);
+  const html = page(
+    files.nameOf("swagger-ui.css"),
+    files.nameOf("swagger-ui-bundle.js"),
+    START_NAME,
+  );
   const router = Router();
   router.use(["/openapi.yaml", "/docs"], onlyRead);
-  router.get("/openapi.yaml", (_request, response) => {
-    response.type("application/yaml").send(openapi);
-  });
-  router.get("/docs", (request, response) => {
+  router.get("/openapi.yaml", textFile(openapi, { type: "application/yaml; charset=utf-8" }));
+  router.get("/docs", pageSecurityHeaders, (request, response) => {
     // The page's own links start from here.
     if (request.path.endsWith("/")) return response.redirect("../docs");
-    response.type("html").send(PAGE);
+    response.type("html").set("Cache-Control", "no-store").send(html);
   });
-  router.get("/docs/start.js", (_request, response) => {
-    response.type("text/javascript").send(START);
-  });
-  router.use("/docs", express.static(ASSETS, { index: false, fallthrough: true }));
+  router.get(
+    START_PATH,
+    textFile(START, { type: "text/javascript; charset=utf-8", isForEver: true }),
+  );
+  router.use("/docs", files.serve);
   return router;
 }

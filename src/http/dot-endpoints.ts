@@ -56,6 +56,6 @@ export function dotEndpoints({
       signal: abortedWith(response),
       batchIndex: 0,
     });
-    await answerJson(response, answer);
+    await answerJson(response, answer, { mayBeCoded: operation.type === "query" });
   };
 }

@@ -86,7 +86,7 @@ function openapiDocument(): JsonObject {
         "Webhooks sent out of your Postgres. Every operation is a POST with a JSON body. A field that may be left out may also be null, which is the same, except where null clears: in an update, and as the `signature_key` of a subscribe.",
       license: { name: "MIT", identifier: "MIT" },
     },
-    servers: [{ url: "/", description: "This service." }],
+    servers: [{ url: ".", description: "This service." }], // where this file lies: under a proxy's path too
     security: [{ bearer: [] }, { apiKey: [] }],
     tags: Object.entries(NOUNS).map(([name, description]) => ({ name, description })),
     paths,

@@ -1,26 +1,43 @@
-// The headers that keep a browser from making more of an answer than it is: on everything that is served.
+// The headers that keep a browser from making more of an answer than it is: a set for data, and one for each page that is served.
 import { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 
 import helmet from "helmet";
 
-/** Sets them. */
-export const securityHeaders = helmet({
-  // The listener speaks plain HTTP, so there is nothing to upgrade to; the page of /docs has inline styles and images.
-  contentSecurityPolicy: {
-    directives: {
-      upgradeInsecureRequests: null,
-      frameAncestors: ["'none'"],
-      styleSrc: ["'self'", "'unsafe-inline'"],
-      fontSrc: ["'self'"],
-    },
-  },
-  strictTransportSecurity: false,
+const NOTHING = ["'none'"];
+const OWN = ["'self'"];
+
+/** Sets those of data, in which nothing is to be run, loaded, sent or framed: on everything that is no page. */
+export const securityHeaders = headersWith({});
+
+/** Sets those of a page with files of its own beside it. Nothing inline: what is put into the page as text stays text. */
+export const pageSecurityHeaders = headersWith({
+  scriptSrc: OWN,
+  styleSrc: OWN,
+  imgSrc: [...OWN, "data:"], // swagger-ui's style sheet draws its arrows so
+  connectSrc: OWN,
 });
 
-/** The same as lines, for answers that no application makes. */
+/** Those of data as lines, for answers that no application makes. */
 export function securityHeaderLines(): string[] {
   const response = new ServerResponse(new IncomingMessage(new Socket()));
   securityHeaders(response.req, response, () => {});
   return Object.entries(response.getHeaders()).map(([name, value]) => `${name}: ${String(value)}`);
+}
+
+function headersWith(allowed: Record<string, string[]>) {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: NOTHING,
+        ...allowed,
+        baseUri: NOTHING,
+        formAction: NOTHING,
+        frameAncestors: NOTHING,
+      },
+    },
+    xFrameOptions: { action: "deny" }, // frameAncestors, to browsers that don't know it
+    strictTransportSecurity: false, // the listener speaks plain HTTP
+  });
 }

@@ -80,20 +80,21 @@ export function failure(error: PosthornError, path: string, requestId: string): 
 /** Answers with every call's part; `errors` are those of the calls that failed. */
 export async function answerCalls(
   response: Response,
-  { isBatch, inLines }: Asked,
+  { names, isBatch, inLines }: Asked,
   envelopes: readonly Envelope[],
   errors: readonly PosthornError[],
 ): Promise<void> {
   setErrorHeaders(response, errors);
   response.vary("trpc-accept, accept");
+  const mayBeCoded = names.every((name) => OPERATIONS.get(name)?.type === "query");
   if (isBatch && inLines) {
     // One line, in which each call's part has come already. A line feed between a stored text's tokens would end it.
     const parts = Object.fromEntries(envelopes.map((envelope, index) => [index, [[envelope]]]));
     const line = printPieces(parts).map((piece) => piece.replaceAll("\n", " "));
-    return answerPieces(response, [...line, "\n"]);
+    return answerPieces(response, [...line, "\n"], { mayBeCoded });
   }
   response.status(statusOf(envelopes.length, errors));
-  return answerPieces(response, printPieces(isBatch ? envelopes : envelopes[0]));
+  return answerPieces(response, printPieces(isBatch ? envelopes : envelopes[0]), { mayBeCoded });
 }
 
 function statusOf(calls: number, errors: readonly PosthornError[]): number {

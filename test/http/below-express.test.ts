@@ -193,25 +193,17 @@ test("everything that is served has headers that keep others out", async () => {
     "/healthz",
     "/readyz",
     "/openapi.yaml",
-    "/docs",
-    "/docs/start.js",
-    "/docs/swagger-ui.css",
     "/docs/none",
     "/trpc/webhooks.list",
     "/webhooks.list",
     "/none",
   ]) {
     const { headers } = await request(service.url).get(path);
-    const policy = headers["content-security-policy"] ?? "";
-    for (const part of [
-      "default-src 'self'",
-      "script-src 'self'",
-      "frame-ancestors 'none'",
-      "object-src 'none'",
-    ])
-      expect([path, policy]).toEqual([path, expect.stringContaining(part)]);
-    expect(policy).not.toContain("https:");
-    expect(headers).toMatchObject({
+    expect({ path, ...headers }).toMatchObject({
+      path,
+      "content-security-policy":
+        "default-src 'none';base-uri 'none';form-action 'none';frame-ancestors 'none'",
+      "x-frame-options": "DENY",
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
     });

@@ -12,6 +12,7 @@ import { dotEndpoints, type Doors } from "../../src/http/dot-endpoints.ts";
 import { errorHandler } from "../../src/http/errors.ts";
 import { nameRequest } from "../../src/http/request-id.ts";
 import { trpcEndpoint } from "../../src/http/trpc.ts";
+import { START_PATH } from "../../src/http/docs.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 let service: TestService;
@@ -40,7 +41,7 @@ const PATHS = [
   ["get", "/readyz", 200],
   ["get", "/openapi.yaml", 200],
   ["get", "/docs", 200],
-  ["get", "/docs/swagger-ui.css", 200],
+  ["get", START_PATH, 200],
   ["get", "/docs/none", 404],
 ] as const;
 

@@ -1,4 +1,5 @@
 // Answers that nobody reads.
+import { randomBytes } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import net from "node:net";
 
@@ -6,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import express, { type Response } from "express";
 import pg from "pg";
 
+import { answerJson } from "../../src/http/answer.ts";
 import { listen, type Server } from "../../src/http/listen.ts";
 import { createOpenAnswers } from "../../src/http/open-answers.ts";
 import { caller } from "../helpers/api.ts";
@@ -50,6 +52,20 @@ describe("a connection whose answer nobody reads is cut off", () => {
     socket.on("data", (chunk: Buffer) => (bytes += chunk.length));
     await once(socket.resume(), "close");
     expect(bytes).toBeLessThan(LARGE.length);
+  });
+
+  test("when it is compressed, too", async () => {
+    const noise = randomBytes(24 * MIB).toString("hex"); // its half is what the kernel can't hold
+    let answered = (_response: Response) => {};
+    const response = new Promise<Response>((resolve) => (answered = resolve));
+    const { address } = await serve((made) => {
+      answered(made);
+      return answerJson(made, { noise }, { mayBeCoded: true });
+    });
+    await ask(address.port, "GET / HTTP/1.1", "Accept-Encoding: br");
+    const cut = await response;
+    await once(cut, "close");
+    expect([cut.get("content-encoding"), cut.writableFinished]).toEqual(["br", false]);
   });
 
   test("but not while it is read, however slowly", async () => {
