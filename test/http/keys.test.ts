@@ -99,12 +99,15 @@ describe("keys.create", () => {
     await as(key)("webhooks.list").expect(401);
   });
 
-  test.each([{ name: "" }, { name: "  " }, { name: "mine " }, { scope: "everything" }, { tenant: "UPPER" }])(
-    "refuses %j",
-    async (wrong) => {
-      await post("keys.create", { name: "x", scope: "read", ...wrong }).expect(400);
-    },
-  );
+  test.each([
+    { name: "" },
+    { name: "  " },
+    { name: "mine " },
+    { scope: "everything" },
+    { tenant: "UPPER" },
+  ])("refuses %j", async (wrong) => {
+    await post("keys.create", { name: "x", scope: "read", ...wrong }).expect(400);
+  });
 });
 
 describe("keys.list", () => {
