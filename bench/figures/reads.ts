@@ -12,7 +12,7 @@ const INFO_MS_MAX = 30;
 const COUNT_MS_MAX = 500;
 
 type Question = { name: string; operation: string; input: object; atMost: number };
-type Found = { webhook_id: string; delivery_id: string };
+type Found = { webhook_id: string; delivery_id: string; event_id: string; since: string };
 
 /** What is asked, of a webhook and a delivery that are there. */
 const questions = ({ webhook_id, delivery_id }: Found): Question[] => [
@@ -45,8 +45,29 @@ const questions = ({ webhook_id, delivery_id }: Found): Question[] => [
   },
 ];
 
+const ofEvents = ({ webhook_id, event_id, since }: Found): Question[] => [
+  list("events.list", {}),
+  list("events.list, a type, 5", { type: "message.read" }),
+  list("events.list, a channel, 5", { channel: "rare" }),
+  list("events.list, a key, none", { idempotency_key: "none" }),
+  list("events.list, taken in by none, none", { matched_none: true }),
+  list("events.list, text of a day", { payload_contains: "rare", since, until: dayAfter(since) }),
+  { name: "events.info", operation: "events.info", input: { id: event_id }, atMost: INFO_MS_MAX },
+  list("events.why_not, 9,999 webhooks", { id: event_id }),
+  list("webhooks.history", { id: webhook_id }),
+  list("events.reconcile, an hour", {
+    webhook_id,
+    since: hourBefore(dayAfter(since)),
+    received: [],
+  }),
+];
+
+const dayAfter = (time: string) => new Date(Date.parse(time) + 86_400_000).toISOString();
+const hourBefore = (time: string) => new Date(Date.parse(time) - 3_600_000).toISOString();
+
 function list(name: string, input: object): Question {
-  return { name, operation: "deliveries.list", input, atMost: LIST_MS_MAX };
+  const [operation = ""] = name.split(",");
+  return { name, operation, input, atMost: LIST_MS_MAX };
 }
 
 export const reads: Group = {
@@ -58,7 +79,7 @@ export const reads: Group = {
   async run(scene) {
     const found = await makeRare(scene);
     const api = await startService("api", scene.env);
-    for (const question of questions(found))
+    for (const question of [...questions(found), ...ofEvents(found)])
       scene.note(question.name, await medianMs(api, question), "ms", { atMost: question.atMost });
     await api.stop();
   },
@@ -115,7 +136,9 @@ finished as (
     (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, last_at, last_status, last_duration_ms,
      status, reason, finished_at)
   select $1, made.id, event_id, webhook.webhook_id, 1, at, cause, 1, at, answer, 5, status, reason, at from made, webhook
-  returning id, status
+  returning id, status, event_id, created_at
 )
-select webhook.id as webhook_id, posthorn.public_id('dlv', finished.id) as delivery_id
+select webhook.id as webhook_id, posthorn.public_id('dlv', finished.id) as delivery_id,
+  posthorn.public_id('evt', finished.event_id) as event_id,
+  to_char(date_trunc('day', created_at, 'UTC') at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as since
 from webhook, finished where finished.status = 'dead' limit 1`;
