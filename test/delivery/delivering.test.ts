@@ -560,6 +560,7 @@ describe("deliveries.retry", () => {
     expect((await post("webhooks.retry_dead", { id })).body).toEqual({
       replay_id: expect.stringMatching(/^rpl_/),
       matched: 3,
+      is_exact: true,
     });
     expect((await post("webhooks.retry_dead", { id })).body.matched).toBe(0);
     await post("webhooks.update", { id, paused: false });

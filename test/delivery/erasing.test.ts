@@ -87,7 +87,15 @@ describe("events.erase of what was delivered", () => {
     const { body: sent } = inbox.requests[0] ?? { body: "" };
     expect(after).toEqual({
       ...before,
-      attempts: [{ ...before.attempts[0], response_headers: {}, response_body: "" }],
+      attempts: [
+        {
+          ...before.attempts[0],
+          request_body: null,
+          body_is: "gone",
+          response_headers: {},
+          response_body: "",
+        },
+      ],
     });
     expect(after.attempts[0].body_sha256).toBe(createHash("sha256").update(sent).digest("hex"));
     expect(await tracesOf(person)).toEqual([]);

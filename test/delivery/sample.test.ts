@@ -221,7 +221,7 @@ describe("is refused, and nothing is sent:", () => {
     [{ type: "webhook.unheard_of" }, "unknown_event_type", "type"],
     [{ type: "a\0b" }, "invalid_request", "type"],
     [{ type: "message.*" }, "invalid_request", "type"],
-    [{ types: [] }, "invalid_request", ""],
+    [{ types: [] }, "invalid_request", "types"],
   ])("%j, with the field named", async (input, code, path) => {
     const { status, body } = await post("webhooks.test", { id: await subscribe(), ...input });
     expect([status, body.code, body.issues[0].path]).toEqual([400, code, path]);

@@ -563,7 +563,7 @@ describe("a start that can't go on says why in one line, with nothing secret in 
     [
       "LOG_LEVEL is unknown",
       { LOG_LEVEL: "loud" },
-      /^LOG_LEVEL: .*"debug"\|"info"\|"warn"\|"error"$/,
+      /^LOG_LEVEL: must be one of debug, info, warn, error$/,
     ],
     [
       "POSTHORN_EGRESS_ALLOW is nonsense",

@@ -121,7 +121,7 @@ describe("while the database is stopped", () => {
       await stranger("events.list"),
     ]) {
       expect(answer.status).toBe(503);
-      expect(Object.keys(answer.body)).toEqual(["message", "code"]);
+      expect(Object.keys(answer.body)).toEqual(["message", "code", "request_id"]);
       expect(answer.body.code).toBe("database_unavailable");
       expect(answer.text).not.toMatch(/ENOENT|ECONN|socket|\/tmp|select|posthorn\./i);
     }

@@ -39,6 +39,9 @@ describe("events.publish", () => {
       payload: { id: 1 },
       payload_text: '{"id":1}',
       created_at: expect.any(String),
+      deliveries: [],
+      deliveries_left_out: false,
+      webhooks_without: 0,
     });
     // The id and created_at come from one reading of the clock.
     expect(Number.parseInt(body.id.slice(4, 16), 16)).toBe(new Date(event.created_at).getTime());

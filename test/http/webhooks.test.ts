@@ -292,7 +292,7 @@ describe("webhooks.rotate_key", () => {
     [{ preset: "standard" }, { signature_key: "not base64" }, "signature_key"],
     [{ preset: "airy" }, { signature_key: "" }, "signature_key"],
     [{ preset: "airy" }, { signature_key: "secret\t" }, "signature_key"],
-    [{ preset: "airy" }, { overlap: 60 }, ""],
+    [{ preset: "airy" }, { overlap: 60 }, "overlap"],
   ])("on %j refuses %j, names the field, and keeps the key", async (settings, input, path) => {
     const { body: made } = await post("webhooks.subscribe", { url: URL, ...settings });
     const answer = await post("webhooks.rotate_key", { id: made.id, ...input });

@@ -388,7 +388,11 @@ describe("all that is dead", () => {
 
   test("goes out again once, also pressed twice while it runs and dies meanwhile", async () => {
     await makeHistory(700, "dead");
-    expect(await retryDead({ dry_run: true })).toEqual({ replay_id: null, matched: 700 });
+    expect(await retryDead({ dry_run: true })).toEqual({
+      replay_id: null,
+      matched: 700,
+      is_exact: true,
+    });
     const first = await retryDead();
     expect(first.matched).toBe(700);
     expect((await retryDead()).matched).toBe(0);
