@@ -127,9 +127,10 @@ function complaint({ status, type, body }: Answer): string | undefined {
   if (!type.startsWith("application/json")) return `type ${type}`;
   const answer = JSON.parse(body) as Record<string, unknown>;
   if (status === 200) return undefined;
-  const { message, code, issues = [], ...others } = answer;
+  const { message, code, request_id, issues = [], ...others } = answer;
   if (ERROR_STATUS[code as keyof typeof ERROR_STATUS] !== status) return `code ${String(code)}`;
   if (typeof message !== "string" || message === "" || Object.keys(others).length > 0) return body;
+  if (typeof request_id !== "string" || request_id === "") return "no request_id";
   if (/\bat .*\.[jt]s:\d+|\bselect\b.*\bfrom\b|posthorn\./.test(message)) return message;
   return Array.isArray(issues) ? undefined : "issues";
 }

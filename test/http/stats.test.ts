@@ -125,7 +125,7 @@ test.each([
   ["stats.overview", { since: "2020-01-01T00:00:00Z" }, "since"],
   ["stats.overview", { since: "2999-01-01T00:00:00Z" }, "since"],
   ["stats.overview", { bucket_s: 60 }, "bucket_s"],
-  ["stats.overview", { tenant: "other" }, ""],
+  ["stats.overview", { tenant: "other" }, "tenant"],
   ["stats.webhook", {}, "id"],
   ["stats.webhooks", { ids: [] }, "ids"],
   ["stats.webhooks", { ids: ["evt_1"] }, "ids.0"],
