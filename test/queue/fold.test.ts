@@ -46,7 +46,11 @@ const read = async (bucketS = 60, ids = [webhook]) => {
     [ids, [WHOLE_TENANT]].map((of) => readStats(others.db, "default", of, span)),
   );
   const counted = (rows: StatsRow[] = []) =>
-    rows.map(({ webhook_id: _, latencies, ...row }) => ({ ...row, ...countLatencies(latencies) }));
+    rows.map(({ webhook_id: _, at_ms, latencies, ...row }) => ({
+      ...row,
+      at: new Date(at_ms),
+      ...countLatencies(latencies),
+    }));
   expect(counted(own)).toEqual(counted(whole));
   return counted(own);
 };
