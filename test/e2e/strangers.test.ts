@@ -138,7 +138,7 @@ test("nothing of it runs while the service migrates, and does all that it does",
     payloadRetentionD: 0,
     log: silentLog,
   });
-  expect(dropped).toHaveLength(4); // yesterday's
+  expect(dropped).toHaveLength(5); // yesterday's, one of each table that is kept by days
   await upkeep.close();
   await service.stop(); // the last settles and sweeps
   service = undefined;

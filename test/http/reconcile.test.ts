@@ -43,8 +43,9 @@ const end = (event: string, status: string, sequence = 7) =>
          and webhook_id = (select webhook_id from posthorn.webhooks where id = $4) returning *
      )
      insert into posthorn.finished_deliveries
-       (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, finished_at)
-     select tenant, id, event_id, webhook_id, $3, created_at, cause, 1, $2, now() from gone`,
+       (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, status, reason, finished_at)
+     select tenant, id, event_id, webhook_id, $3, created_at, cause, 1, $2,
+       case $2 when 'dead' then 'status' when 'cancelled' then 'cancelled' end, now() from gone`,
     [event, status, sequence, webhook_id],
   );
 
