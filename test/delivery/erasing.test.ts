@@ -225,7 +225,12 @@ describe("events.erase of what is pending", () => {
       events: Array.from({ length: 60 }, () => event()),
     }).expect(200);
     const ids = (body.data as { id: string }[]).map(({ id }) => id);
-    await Promise.all(ids.map((id) => post("events.erase", { id }).expect(200)));
+    // On a busy machine some of sixty at once may be told to come again.
+    const erase = async (id: string): Promise<number> => {
+      const { status } = await post("events.erase", { id });
+      return status === 429 ? erase(id) : status;
+    };
+    expect(new Set(await Promise.all(ids.map(erase)))).toEqual(new Set([200]));
     const [{ count }] = await rows("select count(*) from posthorn.deliveries where tenant = $1", [
       `tenant-${tenants}`,
     ]);
