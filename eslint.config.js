@@ -6,7 +6,7 @@ const TIME_AND_CHANCE =
   "time, randomness and ids are arguments: kernel/ and service.ts alone make them";
 
 export default defineConfig(
-  globalIgnores(["dist/", "coverage/", ".cache/", "**/generated/"]),
+  globalIgnores(["**/dist/", "coverage/", ".cache/", "**/generated/"]),
   tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true } },

@@ -76,7 +76,7 @@ create table posthorn.deliveries (
   created_at timestamp with time zone not null,
   last_at timestamp with time zone,
   tenant text collate "C" not null,
-  cause text not null,
+  cause text collate "C" not null,
   last_reason text,
   constraint deliveries_pkey PRIMARY KEY (bucket, tenant, id)
 ) with (
@@ -167,9 +167,9 @@ create table posthorn.finished_deliveries (
   created_at timestamp with time zone not null,
   finished_at timestamp with time zone not null,
   last_at timestamp with time zone,
-  cause text not null,
+  cause text collate "C" not null,
   status text not null,
-  reason text,
+  reason text collate "C",
   last_reason text,
   constraint finished_deliveries_check CHECK (((status = 'delivered'::text) = (reason IS NULL))),
   constraint finished_deliveries_pkey PRIMARY KEY (bucket, tenant, id),

@@ -58,7 +58,7 @@ create table posthorn.deliveries (
   created_at timestamptz not null,
   last_at timestamptz,
   tenant text collate "C" not null,
-  cause text not null,
+  cause text collate "C" not null,
   last_reason text,
   primary key (bucket, tenant, id)
 ) with (
@@ -92,9 +92,9 @@ create table posthorn.finished_deliveries (
   created_at timestamptz not null,
   finished_at timestamptz not null,
   last_at timestamptz,
-  cause text not null,
+  cause text collate "C" not null,
   status text not null check (status in ('delivered', 'dead', 'cancelled')),
-  reason text,
+  reason text collate "C",
   last_reason text,
   primary key (bucket, tenant, id),
   check ((status = 'delivered') = (reason is null)) -- what ended undelivered is found by its reason

@@ -96,7 +96,7 @@ function conditionsOf(tenant: string, filter: WebhookFilter): RawBuilder<unknown
 }
 
 /** The condition of a webhook to be meant by a text, whatever its case: nothing in it is a pattern. */
-export function isCalled(q: string): RawBuilder<unknown> {
+function isCalled(q: string): RawBuilder<unknown> {
   const part = sql`lower(${q})`;
   return sql`(strpos(lower(w.url), ${part}) > 0 or strpos(lower(w.name), ${part}) > 0
     or strpos(lower(w.external_id), ${part}) > 0 or starts_with(w.id::text, ${part}))`;

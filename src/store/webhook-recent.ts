@@ -37,6 +37,6 @@ export async function readRecent(
 }
 
 /** When the hour begins in which the last 24 hours did. */
-export function startOfRecent(now: Date): Date {
+function startOfRecent(now: Date): Date {
   return new Date(Math.floor((now.getTime() - DAY) / HOUR) * HOUR);
 }

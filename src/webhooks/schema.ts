@@ -254,7 +254,7 @@ const recentCounts = z
     description: "Of the last 24 hours and what the hour before them has begun.",
   });
 
-export const listedWebhook = webhook
+const listedWebhook = webhook
   .extend({
     counts: recentCounts.optional().meta({ description: "There only `with_counts`." }),
   })
