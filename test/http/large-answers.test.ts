@@ -17,12 +17,15 @@ test("one of a key is open, until it is read or its reader is gone, and six of a
     void answers(owner(key), to)(() => Promise.resolve(made.push(key)));
     return to;
   };
-  const [first] = ["a", "a", "b", "c", "d", "e", "f", "g"].map((key) => enlarge(key));
+  const [first, second] = ["a", "a", "b", "c", "d", "e", "f", "g"].map((key) => enlarge(key));
   await turnOver();
   expect(made).toEqual(["a", "b", "c", "d", "e", "f"]);
   first?.emit("close");
   await turnOver();
   expect(made.slice(6)).toEqual(["a"]); // which came before g
+  second?.emit("close");
+  await turnOver();
+  expect(made.slice(7)).toEqual(["g"]);
 });
 
 test("one at a time is made, though all are open", async () => {
