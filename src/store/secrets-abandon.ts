@@ -5,7 +5,7 @@ import type { Db } from "../database/connect.ts";
 import { renewSecretsMark, type Sealer } from "../database/sealed.ts";
 import { isReadable, sealedAnswers } from "./kept-answers-rotation.ts";
 import { keepOwnChange } from "./webhook-changes.ts";
-import { listSealed, unreadableOf, type SealedRow } from "./secrets-rotation.ts";
+import { sealedWebhooks, unreadableOf, type SealedRow } from "./secrets-rotation.ts";
 
 export type AbandonEnd = {
   /** Webhooks whose secrets no key given opens. */
@@ -26,14 +26,8 @@ export async function abandonSecrets(
   tell: (line: string) => void,
 ): Promise<AbandonEnd> {
   const end: AbandonEnd = { lost: 0, paused: 0, lostAnswers: 0 };
-  let after = 0;
-  for (
-    let rows = await listSealed(db, after);
-    rows.length > 0;
-    rows = await listSealed(db, after)
-  ) {
+  for await (const rows of sealedWebhooks(db)) {
     for (const row of rows) {
-      after = row.webhook_id;
       const fields = row.is_deleted ? [] : unreadableOf(sealer, row);
       if (fields.length === 0) continue;
       end.lost++;

@@ -53,16 +53,10 @@ export async function rotateSecrets(
     const before = end.resealed + end.wiped;
     Object.assign(end, { unreadable: 0, left: 0 });
     let lookedAt = 0;
-    let after = 0;
-    for (
-      let rows = await listSealed(db, after);
-      rows.length > 0;
-      rows = await listSealed(db, after)
-    ) {
+    for await (const rows of sealedWebhooks(db)) {
       for (const row of rows) {
         if (signal.aborted) return { ...end, isInterrupted: true };
         await rotateRow(db, sealer, row, end, pass === 1 ? tell : () => {});
-        after = row.webhook_id;
       }
       lookedAt += rows.length;
       if (pass === 1) tell(`${lookedAt} webhooks looked at, ${end.resealed} values sealed anew`);
@@ -158,8 +152,18 @@ export function unreadableOf(sealer: Sealer, row: SealedRow): string[] {
   return changesOf(sealer, row).unreadable;
 }
 
-/** The next webhooks that hold sealed values, behind the one given. */
-export async function listSealed(
+/** Every webhook that holds sealed values, some at a time. */
+export async function* sealedWebhooks(db: Db): AsyncGenerator<SealedRow[]> {
+  let last: SealedRow | undefined;
+  do {
+    const rows = await listSealed(db, last?.webhook_id ?? 0);
+    if (rows.length > 0) yield rows;
+    last = rows.at(-1);
+  } while (last);
+}
+
+// The next of them, behind the one given.
+async function listSealed(
   db: Db,
   after: number,
   last = Number.MAX_SAFE_INTEGER,
