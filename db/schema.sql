@@ -207,7 +207,7 @@ create table posthorn.keys (
   id uuid not null,
   name text not null,
   scope text not null,
-  tenant text,
+  tenant text collate "C",
   hash bytea not null,
   created_at timestamp with time zone not null,
   expires_at timestamp with time zone,
@@ -217,6 +217,7 @@ create table posthorn.keys (
   constraint keys_pkey PRIMARY KEY (id),
   constraint keys_scope_check CHECK ((scope = ANY (ARRAY['admin'::text, 'manage'::text, 'publish'::text, 'read'::text])))
 );
+CREATE INDEX keys_tenant ON posthorn.keys USING btree (tenant) WHERE (tenant IS NOT NULL);
 
 create table posthorn.locks (
   slot integer not null,

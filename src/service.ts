@@ -154,6 +154,7 @@ function createParts(
       find: { store, scope: caller.scope },
       session: { store, scope: caller.scope, rules: readRules(config) },
       keys: { ...store, owner },
+      tenants: store,
     };
   };
 

@@ -29,6 +29,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   keys: ["kernel", "database", "store"],
   stats: ["kernel", "queue", "store", "webhooks"],
   find: ["kernel", "store"],
+  tenants: ["kernel", "store"],
   session: ["kernel", "presets", "store", "webhooks"],
   delivery: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],
   rpc: [
@@ -42,6 +43,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "stats",
     "session",
     "find",
+    "tenants",
   ],
   http: ["kernel", "presets", "rpc"], // the presets tell openapi.yaml what receivers get
   receiver: ["kernel", "presets", "verify"],

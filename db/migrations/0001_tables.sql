@@ -26,12 +26,13 @@ create table posthorn.keys (
   id uuid primary key,
   name text not null,
   scope text not null check (scope in ('admin', 'manage', 'publish', 'read')),
-  tenant text check ((tenant is null) = (scope = 'admin')),
+  tenant text collate "C" check ((tenant is null) = (scope = 'admin')),
   hash bytea not null unique,
   created_at timestamptz not null,
   expires_at timestamptz,
   revoked_at timestamptz
 );
+create index keys_tenant on posthorn.keys (tenant) where tenant is not null;
 
 -- The roles that may publish by SQL, and for which tenant.
 create table posthorn.publishers (

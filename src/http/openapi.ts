@@ -58,6 +58,7 @@ const NOUNS: Record<string, string> = {
   keys: "API keys: what each may do, for which tenant, and until when.",
   replays: "Sending again what was published, as it goes on.",
   session: "Who asks: what the key may do, and how the service is set.",
+  tenants: "Whose things there are, and how they fare.",
   find: "What an id, a key, a name, a channel or a type is.",
   stats: "What became of deliveries, by time: counts and latencies.",
 };

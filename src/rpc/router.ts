@@ -11,6 +11,7 @@ import type { OperationMeta } from "./meta.ts";
 import { replaysRouter } from "./replays.ts";
 import { sessionRouter } from "./session.ts";
 import { statsRouter } from "./stats.ts";
+import { tenantsRouter } from "./tenants.ts";
 import { router } from "./trpc.ts";
 import { webhooksRouter } from "./webhooks.ts";
 
@@ -24,6 +25,7 @@ export const appRouter = router({
   stats: statsRouter,
   session: sessionRouter,
   find: findOperation,
+  tenants: tenantsRouter,
 });
 
 export type AppRouter = typeof appRouter;

@@ -11,6 +11,7 @@ import type { KeysContext } from "../keys/operations.ts";
 import type { ReplaysContext } from "../replays/operations.ts";
 import type { SessionContext } from "../session/operations.ts";
 import type { StatsContext } from "../stats/operations.ts";
+import type { TenantsContext } from "../tenants/operations.ts";
 import type { WebhooksContext } from "../webhooks/operations.ts";
 import type { TestContext } from "../webhooks/send-test.ts";
 import { asTrpcError, callerError } from "./errors.ts";
@@ -35,6 +36,7 @@ export type Context = {
   stats: StatsContext;
   session: SessionContext;
   find: FindContext;
+  tenants: TenantsContext;
 };
 
 // The router's own type leaves the context open: a client's compiler reads that type, and is to learn of the operations

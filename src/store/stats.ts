@@ -37,6 +37,11 @@ export async function readNow(db: Db): Promise<Date> {
   return rows[0].now;
 }
 
+/** When the hour begins in which the last 24 hours did. */
+export function startOfRecent(now: Date): Date {
+  return new Date(Math.floor((now.getTime() - DAY) / HOUR) * HOUR);
+}
+
 /** The buckets in which something ended, by webhook and time. */
 export async function readStats(
   db: Db,

@@ -2,8 +2,8 @@
 import { sql } from "kysely";
 
 import type { Db } from "../database/connect.ts";
-import { DAY, HOUR } from "../kernel/duration.ts";
-import { readNow } from "./stats.ts";
+import { HOUR } from "../kernel/duration.ts";
+import { readNow, startOfRecent } from "./stats.ts";
 import { BUCKET } from "./tenant.ts";
 
 const PENDING_COUNT_MAX = 1_000; // of each row of two hundred
@@ -34,9 +34,4 @@ export async function readRecent(
         and s.at >= ${startOfRecent(now)} and s.at < ${new Date(now.getTime() + HOUR)}
     ) as ended`.execute(db);
   return new Map(rows.map(({ webhook_id, ...counts }) => [webhook_id, counts]));
-}
-
-/** When the hour begins in which the last 24 hours did. */
-function startOfRecent(now: Date): Date {
-  return new Date(Math.floor((now.getTime() - DAY) / HOUR) * HOUR);
 }

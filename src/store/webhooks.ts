@@ -214,7 +214,8 @@ function living(db: Db, tenant: string, id: string) {
     .where("deleted_at", "is", null);
 }
 
-const DEFAULT_TENANT = "default"; // everybody's, who names none
+/** Everybody's, who names none. */
+export const DEFAULT_TENANT = "default";
 
 /** Whether a tenant has anything yet: a webhook, a key, a type of its own or a publisher; not its events. */
 export async function isTenantKnown(db: Db, tenant: string): Promise<boolean> {
