@@ -15,6 +15,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   kernel: [],
   presets: [],
   verify: ["presets"], // a receiver's bundle holds nothing else
+  publish: [], // runs in somebody else's program, with his driver alone
   client: ["rpc"], // types alone, see below
   egress: ["kernel"],
   // Three rooms, each of which knows those before it: the database itself, the queue in it, the rows of the nouns.
@@ -85,6 +86,13 @@ test("posthorn/client imports nothing of ours but types", () => {
     ({ from, to }) => folderOf(from) === "client" && to.startsWith("src/"),
   );
   expect(ours.filter(({ isTypeOnly }) => !isTypeOnly).map(asText)).toEqual([]);
+});
+
+test("posthorn/publish imports no package", () => {
+  const others = imports.filter(
+    ({ from, to }) => folderOf(from) === "publish" && !to.startsWith("src/"),
+  );
+  expect(others.map(asText)).toEqual([]);
 });
 
 test.each(Object.entries(PACKAGES))("%s is imported where the map says alone", (name, folders) => {

@@ -165,6 +165,20 @@ test.each<[Name, string]>([
   expect(said).toBe("campaign.completed");
 });
 
+test("of posthorn, posthorn/publish is there, and publishes", async () => {
+  const code = `
+    import { publish } from "posthorn/publish";
+    import pg from "pg";
+    const client = new pg.Client(process.env.URL);
+    await client.connect();
+    console.log(await publish(client, { type: "message.created", payload: {} }));
+    await client.end();`;
+  const { url, drop } = await createTestDatabase();
+  const said = await node(code, { URL: url });
+  await drop();
+  expect(said).toMatch(/^evt_[0-9a-f]{32}$/);
+});
+
 test("nothing else of the package can be imported", async () => {
   const code = `console.log(await import("posthorn/dist/store/keys.js").catch(({ code }) => code))`;
   expect(await node(code)).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED");
@@ -199,6 +213,20 @@ describe.each(["nodenext", "bundler"])("for a strict compiler, resolving as %s,"
       `,
     ),
   );
+
+  test("the types of posthorn hold as posthorn/publish, without a driver's", () =>
+    compile(
+      "posthorn",
+      `import { createPublisher, type Executor } from "posthorn/publish";
+
+       type Events = { "order.created": { id: number } };
+       const { publish } = createPublisher<Events>({ tenant: "acme" });
+       export const use = (tx: Executor): Promise<string> =>
+         publish(tx, { type: "order.created", payload: { id: 1 }, timestamp: new Date() });
+       // @ts-expect-error the payload is another one
+       export const misuse = (tx: Executor) => publish(tx, { type: "order.created", payload: {} });
+      `,
+    ));
 
   test.each<[Name, string]>([
     ["posthorn", "posthorn/client"],
