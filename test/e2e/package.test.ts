@@ -1,6 +1,16 @@
 // The packages as somebody installs them: packed from this source, each with its dependencies and nothing else.
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -12,13 +22,18 @@ import { VERSION } from "../../src/kernel/version.ts";
 import { PRESETS } from "../../src/presets/index.ts";
 import { sign } from "../../src/presets/hmac.ts";
 import { createTestDatabase } from "../helpers/database.ts";
-import { ROOT } from "../helpers/process.ts";
+import { afterwards, ROOT, run as start } from "../helpers/process.ts";
 import { startTestService } from "../helpers/service.ts";
 
 const TSC = join(ROOT, "node_modules/.bin/tsc");
 
 const NAMES = ["posthorn", "posthorn-verify", "posthorn-client"] as const;
 type Name = (typeof NAMES)[number];
+
+// As the Dockerfile has them. The optional dependencies are PostgreSQL itself, which these tests have from elsewhere.
+const INSTALL_OPTIONS = [
+  ...["--omit=dev", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund"],
+];
 
 let folder: string;
 let app: string; // where posthorn is installed; each of the others has a folder of its own
@@ -75,10 +90,8 @@ async function install(name: Name): Promise<void> {
   const cwd = appOf(name);
   await mkdir(cwd);
   await writeFile(join(cwd, "package.json"), JSON.stringify({ type: "module", private: true }));
-  // The optional dependencies are PostgreSQL itself, which these tests have from elsewhere.
-  const options = ["--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"];
   const tarball = join(folder, `${name}-${VERSION}.tgz`);
-  await run("npm", ["install", "--prefer-offline", ...options, tarball], cwd);
+  await run("npm", ["install", "--prefer-offline", ...INSTALL_OPTIONS, tarball], cwd);
 }
 
 /** What lies in a folder's node_modules: the names of the packages, and their bytes. */
@@ -261,6 +274,36 @@ test("the command is there, with its migrations and its description", async () =
   const settings = { DATABASE_URL: url, POSTHORN_SECRETS_KEY: Buffer.alloc(32).toString("base64") };
   await run(posthorn, ["migrate"], app, settings);
   await drop();
+});
+
+test("as the image has it, it serves, writes no file, is healthy by the image's own check, and ends on SIGTERM", async () => {
+  const image = await readFile(join(ROOT, "Dockerfile"), "utf8");
+  expect(image).toContain(`npm install ${INSTALL_OPTIONS.join(" ")} /packed/posthorn-*.tgz`);
+  const [, check] = /HEALTHCHECK [^[]*(\[.*\])/.exec(image) ?? [];
+  const [, entry] = /ENTRYPOINT (\[.*\])/.exec(image) ?? [];
+  const [, ...healthCheck] = JSON.parse(check ?? "") as string[];
+  const [, ...program] = JSON.parse(entry ?? "") as string[];
+  const { url, drop } = await createTestDatabase();
+  afterwards(drop);
+  const home = await mkdtemp(join(folder, "home-")); // every folder that it could take for its own
+  const before = await readdir(app, { recursive: true });
+  const served = start(process.execPath, [...program, "serve"], {
+    cwd: app,
+    env: {
+      DATABASE_URL: url,
+      POSTHORN_SECRETS_KEY: Buffer.alloc(32).toString("base64"),
+      PORT: "0",
+      HOME: home,
+      TMPDIR: home,
+    },
+  });
+  const ready = JSON.parse(await served.line(/"msg":"ready"/)) as { url: string };
+  const PORT = new URL(ready.url).port;
+  await run(process.execPath, healthCheck, app, { PORT });
+  expect(await served.stop()).toEqual({ code: 0, signal: null });
+  await expect(run(process.execPath, healthCheck, app, { PORT })).rejects.toThrow();
+  expect(await readdir(home)).toEqual([]);
+  expect(await readdir(app, { recursive: true })).toEqual(before);
 });
 
 test("the thread that judges payloads is found where the package is installed", async () => {
