@@ -34,6 +34,8 @@ export type Service = {
   /** Its log's lines of a warning or worse. */
   warnings: string[];
   stop(): Promise<void>;
+  /** As kill -9 does. */
+  kill(): Promise<void>;
 };
 
 /** Starts a script of `children/` with tsx; it talks over IPC. By its URL, which knip follows. */
@@ -67,7 +69,11 @@ export async function startService(
     });
     child.once("exit", (code) => reject(new Error(`posthorn ${role} ended with ${code}`)));
   });
-  return { pid: child.pid!, url, warnings, stop: () => stop(child) };
+  const kill = async () => {
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  };
+  return { pid: child.pid!, url, warnings, stop: () => stop(child), kill };
 }
 
 /** The next message of a child; fails where the child ends instead. */

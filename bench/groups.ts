@@ -13,6 +13,7 @@ import { reads } from "./figures/reads.ts";
 import { receivers } from "./figures/receivers.ts";
 import { replay } from "./figures/replay.ts";
 import { retention } from "./figures/retention.ts";
+import { start } from "./figures/start.ts";
 import { stats } from "./figures/stats.ts";
 import { throughput } from "./figures/throughput.ts";
 import { workers } from "./figures/workers.ts";
@@ -28,6 +29,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   "old-transaction": oldTransaction,
   replay,
   reads,
+  start,
   idle,
   publish: publishing,
   receivers,

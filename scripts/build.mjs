@@ -16,7 +16,6 @@ const tsc = join(dirname(require.resolve("typescript/package.json")), "bin/tsc")
 execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], {
   stdio: "inherit",
 });
-chmodSync(join(root, "dist/cli/index.js"), 0o755);
 
 // Copied, not a runtime dependency: those who install posthorn get two files and no install script. Each is named by what
 // it holds, and lies beside itself compressed (src/http/static.ts serves them so).
@@ -38,3 +37,5 @@ for (const file of ["swagger-ui.css", "swagger-ui-bundle.js"]) {
 }
 
 await import("./packages.mjs");
+await import("./bundle.mjs");
+chmodSync(join(root, "dist/cli/index.js"), 0o755);

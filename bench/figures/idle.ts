@@ -1,25 +1,19 @@
-// What a service costs that has nothing to do, and how soon it is there.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+// What a service costs that has nothing to do.
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { residentMb, startService } from "../children.ts";
 import { nowMs } from "../clock.ts";
 import { cpuUs } from "../cpu.ts";
-import type { Group, Scene } from "../stage.ts";
+import type { Group } from "../stage.ts";
 
 const SETTLED_S = 70; // housekeeping goes at its pace for quiet times after a minute
 const WINDOW_S = 20;
 
 export const idle: Group = {
-  title: "Starting, and doing nothing",
-  about:
-    "A start with nothing set, on a fresh data folder and on the same again; then a service beside 10,000 webhooks.",
+  title: "Doing nothing",
+  about: "A service beside 10,000 webhooks, when nothing has been published for a minute.",
   rounds: 3,
-  async run(scene) {
-    await noteStarts(scene);
-    const { env, database, note, seconds } = scene;
+  async run({ env, database, note, seconds }) {
     const service = await startService("serve", env);
     await sleep(seconds(SETTLED_S) * 1_000);
     const before = { at: nowMs(), cpu: cpuUs(service.pid), database: database.cpuUs() };
@@ -35,15 +29,3 @@ export const idle: Group = {
     await service.stop();
   },
 };
-
-async function noteStarts({ note, env }: Scene): Promise<void> {
-  const dataDir = mkdtempSync(join(tmpdir(), "posthorn-bench-start-"));
-  for (const figure of ["ready on a fresh data folder", "ready the second time"]) {
-    const startedAt = nowMs();
-    const settings = { ...env, DATABASE_URL: "", POSTHORN_DATA_DIR: dataDir };
-    const service = await startService("serve", settings);
-    note(figure, (nowMs() - startedAt) / 1_000, "s");
-    await service.stop();
-  }
-  rmSync(dataDir, { recursive: true, force: true });
-}

@@ -6,14 +6,9 @@ import { StartError } from "../kernel/errors.ts";
 import { KEY_SCOPES } from "../kernel/scopes.ts";
 import { VERSION } from "../kernel/version.ts";
 import { PRESET_NAMES } from "../presets/index.ts";
+import type { Role } from "../database/connections.ts";
 import { collect, fromNow, instant, integer, keyId, nonEmpty, tenantName } from "./arguments.ts";
-import { createApiKey, listApiKeys, revokeApiKey } from "./keys.ts";
-import { receiveHere } from "./listen.ts";
-import { migrateDatabase } from "./migrate.ts";
-import { printOpenapi } from "./openapi.ts";
 import { outliveReaders, say, UsageError } from "./process.ts";
-import { abandonLostKey, rotateKeys } from "./secrets.ts";
-import { run } from "./serve.ts";
 
 const WRONG_USAGE = 2; // the exit code, as other programs have it; what fails otherwise ends with 1
 
@@ -48,13 +43,13 @@ program
 program
   .command("migrate")
   .description("bring the database's schema up to this program, and exit")
-  .action(migrateDatabase);
+  .action(later(async () => (await import("./migrate.ts")).migrateDatabase));
 
 program
   .command("openapi")
   .description("print openapi.yaml")
   .option("--output <file>", "write it to a file instead")
-  .action(printOpenapi);
+  .action(later(async () => (await import("./openapi.ts")).printOpenapi));
 
 const keys = program.command("keys").description("API keys");
 keys
@@ -75,18 +70,18 @@ keys
       .conflicts("expiresAt"),
   )
   .option("--expires-at <time>", "until when instead: ISO 8601 with Z or an offset", instant)
-  .action(createApiKey);
+  .action(later(async () => (await import("./keys.ts")).createApiKey));
 keys
   .command("list")
   .description("list API keys, newest first: never the keys themselves")
   .option("--tenant <tenant>", "those of this tenant alone", tenantName)
   .addOption(new Option("--scope <scope>", "those of this scope alone").choices(KEY_SCOPES))
-  .action(listApiKeys);
+  .action(later(async () => (await import("./keys.ts")).listApiKeys));
 keys
   .command("revoke")
   .description("end an API key, at once and everywhere")
   .argument("<id>", "as posthorn keys list shows it", keyId)
-  .action(revokeApiKey);
+  .action(later(async () => (await import("./keys.ts")).revokeApiKey));
 
 const secrets = program.command("secrets").description("what is encrypted at rest");
 secrets
@@ -94,13 +89,13 @@ secrets
   .description(
     "encrypt it all with the newest key of POSTHORN_SECRETS_KEY, so that older ones can go",
   )
-  .action(rotateKeys);
+  .action(later(async () => (await import("./secrets.ts")).rotateKeys));
 secrets
   .command("abandon")
   .description(
     "go on with a new POSTHORN_SECRETS_KEY where the old one is lost: pauses and lists what it sealed",
   )
-  .action(abandonLostKey);
+  .action(later(async () => (await import("./secrets.ts")).abandonLostKey));
 
 program
   .command("listen")
@@ -114,9 +109,22 @@ program
     ),
   )
   .option("--status <status>", "what to answer", integer(200, 599), 200)
-  .action(receiveHere);
+  .action(later(async () => (await import("./listen.ts")).receiveHere));
 
 await program.parseAsync().catch(fail);
+
+async function run(role: Role): Promise<void> {
+  await (await import("./serve.ts")).run(role);
+}
+
+// What a command needs is loaded when it is run: a start waits for no other's.
+function later<Given extends unknown[]>(load: () => Promise<(...given: Given) => unknown>) {
+  return async (...given: Given) => {
+    await (
+      await load()
+    )(...given);
+  };
+}
 
 // A start that can't go on ends in one line; anything else is a bug, and its stack helps.
 function fail(error: unknown): void {

@@ -13,7 +13,6 @@ import { errorHandler, notFound } from "./errors.ts";
 import { createLargeAnswers } from "./large-answers.ts";
 import { healthEndpoints, type Readiness } from "./health.ts";
 import { createOpenAnswers } from "./open-answers.ts";
-import { openapiYaml } from "./openapi.ts";
 import { createAdmit } from "./rate.ts";
 import { idOfAnswer, nameRequest } from "./request-id.ts";
 import { securityHeaders } from "./security-headers.ts";
@@ -52,7 +51,7 @@ export function createApp({
       });
     },
   };
-  app.use(docsEndpoints(openapiYaml()));
+  app.use(docsEndpoints());
   app.use("/trpc", noStore, trpcEndpoint(doors, log));
   app.use(noStore, dotEndpoints(doors));
   app.use(errorHandler(log));

@@ -1,4 +1,5 @@
 // /openapi.yaml, and /docs: a reference of the API to read and to try, served from here alone.
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { Router } from "express";
@@ -7,6 +8,8 @@ import { onlyRead } from "./methods.ts";
 import { pageSecurityHeaders } from "./security-headers.ts";
 import { hashedFiles, hashedName, textFile } from "./static.ts";
 
+// As `npm run openapi` has written it: to make it of the router takes a second, which each start would wait for.
+const OPENAPI = new URL("../../openapi.yaml", import.meta.url);
 const ASSETS = fileURLToPath(new URL("../../dist/swagger-ui/", import.meta.url));
 
 // validatorUrl: the page would otherwise send the address of the description to a stranger's validator.
@@ -43,7 +46,7 @@ const page = (styles: string, bundle: string, start: string) => `<!doctype html>
 `;
 
 /** Serves the description of the API and the page that shows it. */
-export function docsEndpoints(openapi: string): Router {
+export function docsEndpoints(): Router {
   const files = hashedFiles(ASSETS);
   const html = page(
     files.nameOf("swagger-ui.css"),
@@ -52,7 +55,10 @@ export function docsEndpoints(openapi: string): Router {
   );
   const router = Router();
   router.use(["/openapi.yaml", "/docs"], onlyRead);
-  router.get("/openapi.yaml", textFile(openapi, { type: "application/yaml; charset=utf-8" }));
+  router.get(
+    "/openapi.yaml",
+    textFile(() => readFileSync(OPENAPI, "utf8"), { type: "application/yaml; charset=utf-8" }),
+  );
   router.get("/docs", pageSecurityHeaders, (request, response) => {
     // The page's own links start from here.
     if (request.path.endsWith("/")) return response.redirect("../docs");
@@ -60,7 +66,7 @@ export function docsEndpoints(openapi: string): Router {
   });
   router.get(
     START_PATH,
-    textFile(START, { type: "text/javascript; charset=utf-8", isForEver: true }),
+    textFile(() => START, { type: "text/javascript; charset=utf-8", isForEver: true }),
   );
   router.use("/docs", files.serve);
   return router;

@@ -50,14 +50,14 @@ export function hashedName(stem: string, extension: string, text: string): strin
   return `${stem}.${createHash("sha256").update(text).digest("hex").slice(0, 16)}${extension}`;
 }
 
-/** Serves a text that the process itself has made; it is compressed once, when somebody asks for that first. */
+/** Serves a text; it is made, or read, and compressed once, when somebody asks for it first. */
 export function textFile(
-  text: string,
+  read: () => string,
   { type, isForEver = false }: { type: string; isForEver?: boolean },
 ): RequestHandler {
-  const plain = Buffer.from(text);
+  let text: Buffer | undefined;
   const coded = new Map<Coding, Promise<Buffer>>();
-  const codedAs = (coding: Coding): Promise<Buffer> => {
+  const codedAs = (plain: Buffer, coding: Coding): Promise<Buffer> => {
     const bytes = coded.get(coding) ?? codeThoroughly(plain, coding);
     coded.set(coding, bytes);
     return bytes;
@@ -65,8 +65,9 @@ export function textFile(
 
   return async (request, response: Response) => {
     response.type(type).set("Cache-Control", isForEver ? FOR_EVER : ASK_AGAIN);
+    const plain = (text ??= Buffer.from(read()));
     const coding = plain.length < WORTH_CODING ? undefined : codingFor(request, response);
     if (coding) response.set("Content-Encoding", coding);
-    response.send(coding ? await codedAs(coding) : plain);
+    response.send(coding ? await codedAs(plain, coding) : plain);
   };
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 
 import { expect, test } from "@jest/globals";
 
+import { cpuUs } from "../../bench/cpu.ts";
 import { clusterIn } from "../../src/database/embedded/place.ts";
 import { caller, until } from "../helpers/api.ts";
 import { createTestDatabase } from "../helpers/database.ts";
@@ -29,6 +30,14 @@ test("SIGTERM to npm start ends the service behind it, in order", async () => {
   await npm.exited; // with everything that writes where it did
   expect(npm.stdout).toMatch(/"msg":"stopped"/);
   expect(end(pid)).toBe(false);
+});
+
+test("a start on a prepared database takes less than 1.2 s of a core, however long it waits for one", async () => {
+  const env = { ...(await onDatabase()), POSTHORN_ADMIN_KEY: ADMIN_KEY };
+  await (await readyPosthorn(["serve"], env)).stop();
+  const { pid } = await readyPosthorn(["serve"], env);
+  const tookUs = cpuUs(pid);
+  if (!Number.isNaN(tookUs)) expect(tookUs).toBeLessThan(1_200_000); // there is no /proc everywhere
 });
 
 test("a first start that can't listen makes no admin key: the next one shows it", async () => {

@@ -71,7 +71,8 @@ async function pack(source: string): Promise<void> {
   ])
     await cp(join(ROOT, name), join(source, name), { recursive: true });
   await run(TSC, ["-p", "tsconfig.build.json", "--outDir", join(source, "dist")], ROOT);
-  await run(process.execPath, [join(ROOT, "scripts/packages.mjs"), source], ROOT);
+  for (const script of ["scripts/packages.mjs", "scripts/bundle.mjs"])
+    await run(process.execPath, [join(ROOT, script), source], ROOT);
   const sources = [".", "./packages/verify", "./packages/client"];
   await run("npm", ["pack", "--ignore-scripts", "--pack-destination", folder, ...sources], source);
 }

@@ -7,7 +7,6 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { afterAll, afterEach } from "@jest/globals";
-import { build } from "esbuild";
 
 import { clusterIn } from "../../src/database/embedded/place.ts";
 import { stopServer } from "../../src/database/embedded/server.ts";
@@ -146,29 +145,14 @@ export async function readyPosthorn(
   return Object.assign(running, { url });
 }
 
-// One file in place of a thousand: starting is what these tests spend their time on, and this takes a third of it.
-// Two folders deep, as dist/kernel/ is, so that it finds what lies beside them.
+// As `npm run build` makes it, in a folder of its own, since others may be building.
 async function bundle(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "posthorn-program-"));
-  for (const name of ["db", "dist", "node_modules", "package.json"])
+  await mkdir(join(folder, "dist"));
+  for (const name of ["db", "dist/swagger-ui", "node_modules", "openapi.yaml", "package.json"])
     await symlink(join(ROOT, name), join(folder, name));
-  const outdir = join(folder, "bundled/src");
-  await build({
-    entryPoints: {
-      posthorn: join(ROOT, "src/cli/index.ts"),
-      thread: join(ROOT, "src/event-types/judging/thread.ts"), // which is looked for beside it
-    },
-    outdir,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    banner: {
-      // for the packages in it that are not modules yet
-      js: 'import { createRequire as from } from "node:module"; const require = from(import.meta.url);',
-    },
-  });
-  return join(outdir, "posthorn.js");
+  await promisify(execFile)(process.execPath, [join(ROOT, "scripts/bundle.mjs"), folder]);
+  return join(folder, "dist/cli/index.js");
 }
 
 /** A data folder to be, or a copy of one: its database is stopped, whoever left it running, and all is removed. */
