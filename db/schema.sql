@@ -212,10 +212,10 @@ create table posthorn.keys (
   created_at timestamp with time zone not null,
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
-  constraint keys_check CHECK (((tenant IS NULL) = (scope = 'admin'::text))),
+  constraint keys_check CHECK (((tenant IS NULL) = (scope = ANY (ARRAY['admin'::text, 'metrics'::text])))),
   constraint keys_hash_key UNIQUE (hash),
   constraint keys_pkey PRIMARY KEY (id),
-  constraint keys_scope_check CHECK ((scope = ANY (ARRAY['admin'::text, 'manage'::text, 'publish'::text, 'read'::text])))
+  constraint keys_scope_check CHECK ((scope = ANY (ARRAY['admin'::text, 'manage'::text, 'publish'::text, 'read'::text, 'metrics'::text])))
 );
 CREATE INDEX keys_tenant ON posthorn.keys USING btree (tenant) WHERE (tenant IS NOT NULL);
 

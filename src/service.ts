@@ -1,4 +1,6 @@
 // Wires everything, by hand: what `posthorn serve`, `api` and `worker` run.
+import { randomInt } from "node:crypto";
+
 import type { Config } from "./config.ts";
 import { shareOut, sumOf, type Connections, type Role } from "./database/connections.ts";
 import { openDatabase, type OpenDatabase } from "./database/open.ts";
@@ -20,17 +22,22 @@ import { createPublishes } from "./events/publishes.ts";
 import { createApp, createWorkerApp, type AppOptions } from "./http/app.ts";
 import { listen, probeAddress } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
+import { rememberScrapers } from "./keys/scrapers.ts";
 import { monotonic } from "./kernel/clock.ts";
 import { createCursors } from "./kernel/cursor.ts";
 import { wholeRoom } from "./kernel/lists.ts";
 import type { Log } from "./kernel/log.ts";
 import { createShares } from "./kernel/shares.ts";
+import { createMetrics } from "./metrics/index.ts";
+import { createLook } from "./metrics/look.ts";
 import { readRules } from "./session/rules.ts";
 import type { Context } from "./rpc/trpc.ts";
 import { workerName } from "./delivery/worker-name.ts";
 
 const RECEIVER_PORT = 9_000; // of `posthorn listen`
 const COUNTS_MAX = 2; // of replays, some seconds each
+const WHO_MAX = 2 ** 31; // a process's name among those that scrape: PostgreSQL's integer
+const SCRAPER = { tenant: "", key: "metrics" };
 const LOOPBACK = "127.0.0.0/8,::1/128";
 
 export type { Role };
@@ -115,6 +122,18 @@ function createParts(
     proxy: config.POSTHORN_EGRESS_PROXY,
   });
   const sending = { egress, http: config.POSTHORN_HTTP, worker: workerName() };
+  const look =
+    role === "api"
+      ? createLook(calls.pool, randomInt(WHO_MAX), (work) => calls.shares.take(SCRAPER, work))
+      : createLook(upkeep.pool, randomInt(WHO_MAX));
+  let inFlight = () => 0;
+  const metrics = createMetrics(
+    { inFlight: () => inFlight(), slots: role === "api" ? 0 : concurrency, pools: pools.byPart },
+    look,
+    monotonic,
+  );
+  const findKey = keyFinder(role === "worker" ? loop.db : publishing.db, config.POSTHORN_ADMIN_KEY);
+  const scraping = { findKey: rememberScrapers(findKey, monotonic), scrape: metrics.scrape };
   let wake = () => {};
   let isStopping = false;
 
@@ -146,7 +165,10 @@ function createParts(
         publishes,
         judging,
         holdH: config.POSTHORN_HOLD_H,
-        published: () => wake(),
+        published: (count) => {
+          metrics.published(count);
+          wake();
+        },
       },
       deliveries: { store, owner, monotonic, counts, queued: () => wake() },
       replays: { store, owner, monotonic, counts },
@@ -169,17 +191,18 @@ function createParts(
     reachesLoopback: loopbackAddresses(RECEIVER_PORT, addresses).length > 0,
     app:
       role === "worker"
-        ? createWorkerApp({ readiness, log })
+        ? createWorkerApp({ readiness, metrics: scraping, log })
         : createApp({
             createContext,
-            findKey: keyFinder(publishing.db, config.POSTHORN_ADMIN_KEY),
+            findKey,
             ratePerKey: config.POSTHORN_RATE_PER_KEY,
             readiness,
+            metrics: scraping,
             log,
           }),
     unready: () => void (isStopping = true),
     close: async () => {
-      await Promise.all([egress.close(), judging.close()]);
+      await Promise.all([egress.close(), judging.close(), look.leave()]);
       await pools.close();
     },
 
@@ -201,9 +224,18 @@ function createParts(
         concurrency,
         perWebhook: config.POSTHORN_MAX_IN_FLIGHT_PER_WEBHOOK,
         perHost: config.POSTHORN_MAX_IN_FLIGHT_PER_HOST,
-        working: () => sweeper.stir(),
-        settled: (settlements) => totals.settled(settlements),
+        claimed: (deliveries, tookMs) => {
+          metrics.claimed(deliveries, tookMs);
+          if (deliveries.length > 0) sweeper.stir();
+        },
+        attempted: (settlement, { preset }) =>
+          metrics.attempted(settlement, preset?.name ?? "unknown"),
+        settled: (settlements, tookMs) => {
+          metrics.settled(settlements, tookMs);
+          totals.settled(settlements);
+        },
       });
+      inFlight = () => delivering.inFlight;
       const sweeper = startSweeper({
         loopPool: loop.pool,
         pool: upkeep.pool,
@@ -215,6 +247,7 @@ function createParts(
           pool: upkeep.pool,
           retentionD: config.POSTHORN_RETENTION_D,
           payloadRetentionD: config.POSTHORN_PAYLOAD_RETENTION_D,
+          postponed: (days) => metrics.postponed(days),
           log,
         }),
         monotonic,

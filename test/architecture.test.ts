@@ -32,6 +32,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   find: ["kernel", "store"],
   tenants: ["kernel", "store"],
   session: ["kernel", "presets", "store", "webhooks"],
+  metrics: ["kernel", "database", "queue"],
   delivery: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],
   rpc: [
     "kernel",
@@ -60,6 +61,7 @@ const PACKAGES: Record<string, string[]> = {
   "rate-limiter-flexible": ["http"],
   ajv: ["event-types"],
   pino: ["kernel"],
+  "prom-client": ["metrics"],
   pg: ["database", "queue", "store", "kernel"], // the kernel tells a database that is away by the driver's errors
   kysely: ["database", "store"],
 };

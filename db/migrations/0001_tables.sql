@@ -20,13 +20,13 @@ create table posthorn.locks (
   holder_pid integer,
   holder_start timestamptz
 );
-insert into posthorn.locks (slot) select generate_series(-4, 1023);
+insert into posthorn.locks (slot) select generate_series(-5, 1023);
 
 create table posthorn.keys (
   id uuid primary key,
   name text not null,
-  scope text not null check (scope in ('admin', 'manage', 'publish', 'read')),
-  tenant text collate "C" check ((tenant is null) = (scope = 'admin')),
+  scope text not null check (scope in ('admin', 'manage', 'publish', 'read', 'metrics')),
+  tenant text collate "C" check ((tenant is null) = (scope in ('admin', 'metrics'))),
   hash bytea not null unique,
   created_at timestamptz not null,
   expires_at timestamptz,

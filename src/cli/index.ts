@@ -61,7 +61,7 @@ keys
   )
   .option(
     "--tenant <tenant>",
-    "the tenant it belongs to (default: default; an admin key has every tenant)",
+    "the tenant it belongs to (default: default; an admin key has every tenant, a metrics key none)",
     tenantName,
   )
   .addOption(

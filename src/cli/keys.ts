@@ -6,7 +6,7 @@ import { StartError } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
 import { silentLog } from "../kernel/log.ts";
 import { printable } from "../kernel/printable.ts";
-import type { KeyScope } from "../kernel/scopes.ts";
+import { WITHOUT_TENANT, type KeyScope } from "../kernel/scopes.ts";
 import { createKey, listKeys, revokeKey, type KeyRow } from "../store/keys.ts";
 import { readConfig, say, UsageError } from "./process.ts";
 
@@ -23,9 +23,10 @@ export async function createApiKey(options: {
 }): Promise<void> {
   const { name, scope } = options;
   const expiresAt = options.expiresAt ?? options.expiresIn ?? null;
-  if (scope === "admin" && options.tenant !== undefined)
-    throw new UsageError("--tenant: an admin key has every tenant; leave it out");
-  const tenant = scope === "admin" ? null : (options.tenant ?? "default");
+  const whyNone = WITHOUT_TENANT[scope];
+  if (whyNone !== undefined && options.tenant !== undefined)
+    throw new UsageError(`--tenant: ${whyNone}`);
+  const tenant = whyNone !== undefined ? null : (options.tenant ?? "default");
   await withDatabase(async (db) => {
     const made = await createKey(db, { name, scope, tenant, expiresAt });
     if (!made) throw new UsageError("--expires-at: this is past; a time in the future is needed");
@@ -75,7 +76,13 @@ async function withDatabase(work: (db: Db) => Promise<void>): Promise<void> {
 
 function cells({ id, scope, created_at, expires_at, revoked_at, tenant, name }: KeyRow): string[] {
   const times = [created_at, expires_at, revoked_at].map((time) => time?.toISOString() ?? "-");
-  return [formatId("key", id), scope, ...times, tenant ?? "*", printable(name)];
+  return [
+    formatId("key", id),
+    scope,
+    ...times,
+    tenant ?? (scope === "admin" ? "*" : "-"),
+    printable(name),
+  ];
 }
 
 function aligned(lines: readonly string[][]): string {

@@ -9,7 +9,13 @@ import type { Schema } from "./schema.ts";
 import type { Session } from "./session.ts";
 
 /** What is locked by itself, below the slots that names are spread over. */
-export const LOCK = { partitions: -1, retention: -2, "first admin key": -3, fold: -4 } as const;
+export const LOCK = {
+  partitions: -1,
+  retention: -2,
+  "first admin key": -3,
+  fold: -4,
+  metrics: -5,
+} as const;
 
 // Two names of one slot wait for each other, for the moment that a transaction takes: so there are many slots, and rows made
 // for each name would stay for ever.

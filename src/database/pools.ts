@@ -1,4 +1,6 @@
 // The pools of one process: each part has connections of its own, so that none can take another's.
+import type pg from "pg";
+
 import { monotonic } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { StartError } from "../kernel/errors.ts";
@@ -30,6 +32,8 @@ export type SharedConnection = Pick<Connection, "db" | "pool"> & { shares: Share
 export type Pools = Record<"loop" | "upkeep", Connection> & {
   publishing: SharedConnection;
   calls: SharedConnection;
+  /** The pools of the parts that the process has. */
+  byPart: Partial<Record<keyof Connections, pg.Pool>>;
   /** What keeps the process from its work now; null where nothing does. */
   fault(): Promise<Fault | null>;
   close(): Promise<void>;
@@ -71,6 +75,7 @@ export function openPools(url: string, connections: Connections, log: Log): Pool
     // One is left to the look at keys, which every call begins with and which takes a millisecond.
     publishing: { ...publishing, shares: { take: publish } },
     calls: { ...calls, shares: createShares(connections.calls, restAfter) },
+    byPart: Object.fromEntries(parts.map(({ name, pool }) => [name, pool])),
     fault: createReadiness(parts),
     async close() {
       await Promise.all(Object.values(pools).map((pool) => pool.close()));

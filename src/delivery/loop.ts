@@ -26,15 +26,17 @@ const SETTLE_WITHIN_MS = 5 * SECOND; // after the drain, for what is not written
 
 export type LoopOptions = StarterOptions &
   WindowOptions & {
-    /** Called when deliveries were claimed. */
-    working: () => void;
-    /** Called with attempts that are written down. */
-    settled: (settlements: readonly Settlement[]) => void;
+    /** Called with each claim and what it took, on its way to the database and back. */
+    claimed: (deliveries: readonly ClaimedDelivery[], tookMs: number) => void;
+    /** Called with attempts that are written down, and what that took. */
+    settled: (settlements: readonly Settlement[], tookMs: number) => void;
   };
 
 export type Loop = {
   /** Says that something has become due. */
   wake(): void;
+  /** How many requests are under way. */
+  readonly inFlight: number;
   /** How many outcomes are kept in memory, for they can't be written down yet. */
   readonly unwritten: number;
   /** Stops claiming, lets what is in flight finish for up to 30 s, gives back the rest, and writes all down. */
@@ -50,9 +52,9 @@ export function startLoop(options: LoopOptions): Loop {
   const window = createWindow(options);
   const claiming = createClaiming(pool, monotonic);
   const lanes = createLanes({ pool, monotonic, ready: () => alarm.wake(), log });
-  const settler = createSettler(pool, log, (settlements) => {
+  const settler = createSettler({ pool, log, monotonic }, (settlements, tookMs) => {
     lanes.settled(settlements);
-    options.settled(settlements);
+    options.settled(settlements, tookMs);
   });
   const starter = createStarter(options, {
     window,
@@ -127,6 +129,7 @@ export function startLoop(options: LoopOptions): Loop {
     const claim = await claiming.claim({ ...limits, limit: Math.min(limits.limit, claimMax) });
     claimedAt = monotonic();
     options.clock.set(claim.clock, askedAt);
+    options.claimed(claim.deliveries, claimedAt - askedAt);
     if (claim.deliveries.length > 0) startSoon(claim.deliveries, askedAt);
     else back();
     await lanes.misplaced(claim.misplaced);
@@ -138,7 +141,6 @@ export function startLoop(options: LoopOptions): Loop {
   // is no more of it than the window has slots.
   function startSoon(deliveries: readonly ClaimedDelivery[], askedAt: number): void {
     workedAt = claimedAt;
-    options.working();
     const started = starter
       .start(deliveries, askedAt)
       .then(back, away)
@@ -149,6 +151,9 @@ export function startLoop(options: LoopOptions): Loop {
   const running = run();
   return {
     wake: () => alarm.wake(),
+    get inFlight() {
+      return window.size;
+    },
     get unwritten() {
       return settler.pending;
     },

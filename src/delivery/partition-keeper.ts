@@ -8,6 +8,7 @@ import { countDaysAhead, makePartitions, PARTITION_DAYS_AHEAD } from "../databas
 import { retirePartitions } from "../queue/retention.ts";
 
 const DAYS_AHEAD_MIN = PARTITION_DAYS_AHEAD / 2; // a week in which nobody has made more, and a week to find somebody
+const DAY_LENGTH = "20261125".length; // which a partition's name ends with
 const INSUFFICIENT_PRIVILEGE = "42501";
 
 /** Makes the hourly task that keeps the partitions. A role that may not is told of once: another process has to. */
@@ -15,9 +16,11 @@ export function createPartitionKeeper(options: {
   pool: pg.Pool;
   retentionD: number;
   payloadRetentionD: number;
+  /** Called with the days that somebody's open transaction has kept. */
+  postponed?: (days: number) => void;
   log: Log;
 }): (signal: AbortSignal) => Promise<number> {
-  const { pool, log } = options;
+  const { pool, log, postponed = () => {} } = options;
   let isReported = false;
   let isFirst = true;
 
@@ -51,7 +54,10 @@ export function createPartitionKeeper(options: {
         { days },
         "partitions are running out, and without one nothing can be published: run posthorn migrate or a worker as the schema's owner",
       );
-    await allowed(() => retirePartitions({ ...options, signal }));
+    await allowed(async () => {
+      const retired = await retirePartitions({ ...options, signal });
+      postponed(new Set(retired.postponed.map((name) => name.slice(-DAY_LENGTH))).size);
+    });
     return 0;
   };
 }

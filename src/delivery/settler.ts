@@ -1,7 +1,7 @@
 // Writes down what became of attempts, many at once, and keeps it in memory until it can be written.
 import type pg from "pg";
 
-import { sleep } from "../kernel/clock.ts";
+import { sleep, type MonotonicClock } from "../kernel/clock.ts";
 import { isDatabaseAbsent, isOwnFault } from "../kernel/faults.ts";
 import { formatId } from "../kernel/ids.ts";
 import type { Log } from "../kernel/log.ts";
@@ -28,11 +28,10 @@ export type Settler = {
   drain(signal: AbortSignal): Promise<void>;
 };
 
-/** Creates a settler; one statement at a time is under way. `settled` is told of what is written. */
+/** Creates a settler; one statement at a time is under way. `settled` is told of what is written, and what that took. */
 export function createSettler(
-  pool: pg.Pool,
-  log: Log,
-  settled: (settlements: readonly Settlement[]) => void,
+  { pool, log, monotonic }: { pool: pg.Pool; log: Log; monotonic: MonotonicClock },
+  settled: (settlements: readonly Settlement[], tookMs: number) => void,
 ): Settler {
   const waiting: Settlement[] = [];
   let flushing: Promise<number> | undefined;
@@ -90,9 +89,10 @@ export function createSettler(
   // A row that the database refuses for what is in it fails alone: the batch is halved until it is found. Throws where
   // anything else is in the way.
   async function write(batch: readonly Settlement[]): Promise<void> {
+    const startedAt = monotonic();
     try {
       await settleAndTell(pool, log, batch, { recorded: true });
-      return written(batch);
+      return written(batch, startedAt);
     } catch (err) {
       if (!isOwnFault(err)) throw err;
       if (batch.length > 1) {
@@ -112,13 +112,13 @@ export function createSettler(
         "an outcome could not be kept; the delivery will be sent again",
       );
     });
-    written(batch);
+    written(batch, startedAt);
   }
 
   // Batches are written in the order in which they wait, so what is done is always at the front.
-  function written(batch: readonly Settlement[]): void {
+  function written(batch: readonly Settlement[], startedAt: number): void {
     waiting.splice(0, batch.length);
-    settled(batch);
+    settled(batch, monotonic() - startedAt);
   }
 
   return {

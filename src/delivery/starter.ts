@@ -8,6 +8,7 @@ import { type ClaimedDelivery } from "../queue/claim.ts";
 import { releaseClaimed } from "../queue/release.ts";
 import type { Db } from "../database/connect.ts";
 import { createEventReader, type EventToSend } from "../store/events-to-send.ts";
+import type { Settlement } from "../queue/settle.ts";
 import { putOff } from "../queue/put-off.ts";
 import { createLateJudging } from "./judging.ts";
 import { loadSchemas, type SchemaOf } from "./schemas.ts";
@@ -25,6 +26,8 @@ export type StarterOptions = SendContext & {
   judging: Pick<Judging, "payload">;
   monotonic: MonotonicClock;
   targets: Targets;
+  /** Called with each attempt as soon as it has ended. */
+  attempted: (settlement: Settlement, target: Target) => void;
   log: Log;
 };
 
@@ -165,6 +168,7 @@ export function createStarter(
       .then((settlement) => {
         shown = shownBy(settlement.attempt.reason);
         settler.add(settlement);
+        options.attempted(settlement, target);
       })
       // Nothing was learned, so the lease is left to run out: after the fifth time it counts as a failed attempt.
       .catch((err: unknown) => log.error({ err, delivery: delivery.id }, "an attempt broke off"))

@@ -17,7 +17,7 @@ const PAYLOAD_BYTES_MAX = 256 * 1024; // the database's publish() holds the same
 const PAYLOAD_DEPTH_MAX = 500; // levels, here and there: JSON readers of other languages stop at 1,000
 const JUDGED_AT_ONCE = 32; // of one list: the first that does not fit ends it
 
-/** `published` is called after events were stored, so that a delivery loop in this process need not poll. */
+/** `published` is called with how many events were stored, so that a delivery loop in this process need not poll. */
 export type PublishContext = {
   store: TenantStore;
   owner: Owner;
@@ -25,7 +25,7 @@ export type PublishContext = {
   judging: Judging;
   /** How many hours a delivery may be held. */
   holdH: number;
-  published: () => void;
+  published: (count: number) => void;
 };
 
 /** Stores events with their deliveries: all of them or, when one is refused, none. Answers in their order. */
@@ -39,7 +39,7 @@ export async function publishMany(
   const judge = (schemas: readonly EnforcedSchema[]) =>
     judgePayloads(context, rows, schemas, pathOf);
   const stored = await publishes.storeMany(owner, rows, judge).catch(translate);
-  published();
+  published(stored.filter(({ duplicate }) => !duplicate).length);
   return stored.map(asPublished);
 }
 
@@ -50,7 +50,7 @@ export async function publish(context: PublishContext, event: PublishInput): Pro
   const judge = (schemas: readonly EnforcedSchema[]) =>
     judgePayloads(context, [row], schemas, () => "");
   const stored = await publishes.storeOne(owner, row, judge).catch(translate);
-  published();
+  published(stored.duplicate ? 0 : 1);
   return asPublished(stored);
 }
 

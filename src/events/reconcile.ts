@@ -75,7 +75,7 @@ async function redeliver(
     const some = ended.slice(start, start + QUEUED_AT_ONCE);
     for (const [event, id] of await queueMissing(store.pool, store.tenant, webhookId, some))
       queued.set(event, id);
-    published();
+    published(0);
   }
   return queued;
 }

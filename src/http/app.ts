@@ -12,6 +12,7 @@ import { dotEndpoints, type Doors } from "./dot-endpoints.ts";
 import { errorHandler, notFound } from "./errors.ts";
 import { createLargeAnswers } from "./large-answers.ts";
 import { healthEndpoints, type Readiness } from "./health.ts";
+import { metricsEndpoint, type MetricsOptions } from "./metrics.ts";
 import { createOpenAnswers } from "./open-answers.ts";
 import { createAdmit } from "./rate.ts";
 import { idOfAnswer, nameRequest } from "./request-id.ts";
@@ -25,6 +26,7 @@ export type AppOptions = {
   /** Requests a second and key; 0 is no limit. */
   ratePerKey: number;
   readiness: Readiness;
+  metrics: MetricsOptions;
   log: Log;
 };
 
@@ -34,9 +36,10 @@ export function createApp({
   findKey,
   ratePerKey,
   readiness,
+  metrics,
   log,
 }: AppOptions): Express {
-  const app = bareApp(readiness);
+  const app = bareApp(readiness, metrics);
   const enlarge = createLargeAnswers();
   const doors: Doors = {
     authenticate: (request) => authenticate(request.headers, findKey),
@@ -58,23 +61,24 @@ export function createApp({
   return app;
 }
 
-/** What a worker serves: its health and nothing else. */
+/** What a worker serves: its health, its metrics and nothing else. */
 export function createWorkerApp({
   readiness,
+  metrics,
   log,
-}: Pick<AppOptions, "readiness" | "log">): Express {
-  const app = bareApp(readiness);
+}: Pick<AppOptions, "readiness" | "metrics" | "log">): Express {
+  const app = bareApp(readiness, metrics);
   app.use(notFound);
   app.use(errorHandler(log));
   return app;
 }
 
-function bareApp(readiness: Readiness): Express {
+function bareApp(readiness: Readiness, metrics: MetricsOptions): Express {
   const app = express();
   app.disable("x-powered-by");
   app.set("query parser", "simple");
   app.use(nameRequest, securityHeaders);
-  app.use(healthEndpoints(readiness));
+  app.use(healthEndpoints(readiness), metricsEndpoint(metrics));
   return app;
 }
 

@@ -1,6 +1,6 @@
 // What an API key may do.
 
-export const KEY_SCOPES = ["admin", "manage", "publish", "read"] as const;
+export const KEY_SCOPES = ["admin", "manage", "publish", "read", "metrics"] as const;
 
 export type KeyScope = (typeof KEY_SCOPES)[number];
 
@@ -16,7 +16,16 @@ export const PUBLISHERS: readonly KeyScope[] = ["admin", "publish"];
 /** Every list, info and stats. */
 export const READERS: readonly KeyScope[] = ["admin", "manage", "read"];
 
-/** What a key is; a null tenant means every tenant. */
+/** What a process tells of itself at /metrics, and nothing else. */
+export const SCRAPERS: readonly KeyScope[] = ["admin", "metrics"];
+
+/** The scopes whose keys belong to no tenant, and why. */
+export const WITHOUT_TENANT: Partial<Record<KeyScope, string>> = {
+  admin: "an admin key has every tenant; leave it out",
+  metrics: "a metrics key has no tenant; leave it out",
+};
+
+/** What a key is; a null tenant means none of its own. */
 export type KnownKey = { id: string; scope: KeyScope; tenant: string | null };
 
 /** Looks a key up; undefined where there is no such key, or none any more. */

@@ -2,6 +2,7 @@
 import { invalid, PosthornError } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
 import { readPage } from "../kernel/lists.ts";
+import { WITHOUT_TENANT } from "../kernel/scopes.ts";
 import type { Owner } from "../kernel/shares.ts";
 import { answerOnce } from "../store/answer-once.ts";
 import { createKey, listKeys, revokeKey, type KeyRow } from "../store/keys.ts";
@@ -21,9 +22,9 @@ export function create(
   const { name, scope, tenant, expires_at: expiresAt = null } = input;
   const asked = { store: context, owner: context.owner, operation: "keys.create", input };
   return answerOnce<ApiKey & { key: string }>(asked, async (transact) => {
-    if (scope === "admin" && tenant !== undefined)
-      throw invalid("tenant", "an admin key has every tenant; leave it out");
-    const owner = scope === "admin" ? null : (tenant ?? context.tenant);
+    const whyNone = WITHOUT_TENANT[scope];
+    if (whyNone !== undefined && tenant !== undefined) throw invalid("tenant", whyNone);
+    const owner = whyNone !== undefined ? null : (tenant ?? context.tenant);
     const { answer } = await transact(async (trx) => {
       const made = await createKey(trx, { name, scope, tenant: owner, expiresAt });
       if (!made) throw invalid("expires_at", "this is past; a time in the future is needed");

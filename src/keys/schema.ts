@@ -26,7 +26,7 @@ export const createInput = request({
   scope,
   tenant: tenantInput.optional().meta({
     description:
-      "The tenant it belongs to; that of the request (`X-Tenant`) unless given. An `admin` key has every tenant.",
+      "The tenant it belongs to; that of the request (`X-Tenant`) unless given. An `admin` key has every tenant, a `metrics` key none.",
   }),
   expires_at: instantInput
     .nullable()
@@ -48,7 +48,13 @@ export const apiKey = z
     id: z.string(),
     name: z.string(),
     scope,
-    tenant: z.string().nullable().meta({ description: "null: every tenant." }),
+    tenant: z
+      .string()
+      .nullable()
+      .meta({
+        description:
+          "null: of an `admin` key, which has every tenant, or a `metrics` key, which has none.",
+      }),
     expires_at: instant.nullable(),
     created_at: instant,
     revoked_at: instant.nullable(),

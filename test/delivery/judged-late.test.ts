@@ -32,7 +32,7 @@ test("nothing starts when judging took so long that an unsubscribe may have been
   const monotonic = () => now;
   const clock = createDatabaseClock(monotonic);
   const window = createWindow({ concurrency: 16, perWebhook: 16, perHost: 0, monotonic });
-  const settler = createSettler(connection.pool, log, () => {});
+  const settler = createSettler({ pool: connection.pool, log, monotonic }, () => {});
   const starter = createStarter(
     {
       ...connection,
@@ -50,6 +50,7 @@ test("nothing starts when judging took so long that an unsubscribe may have been
       http: "preset",
       monotonic,
       targets: createTargets(connection.db, createSealer([Buffer.alloc(32, 7)]), log),
+      attempted: () => {},
       log,
     },
     { window, settler, left: () => {}, returned: () => {} },

@@ -1,0 +1,66 @@
+// The series of the database as a whole.
+import { Gauge, Registry } from "prom-client";
+
+import { BACKLOG_STATES } from "../queue/measure.ts";
+import type { Facts } from "./look.ts";
+
+type Values = readonly (readonly [label: string, value: number])[] | number;
+type Series = { name: string; help: string; label?: string; of: (facts: Facts) => Values };
+
+const SERIES: Series[] = [
+  {
+    name: "posthorn_backlog_deliveries",
+    help: "Pending deliveries, by their state; counted to 10,000, more are estimated.",
+    label: "state",
+    of: ({ backlog }) => BACKLOG_STATES.map((state) => [state, backlog[state]]),
+  },
+  {
+    name: "posthorn_oldest_due_seconds",
+    help: "For how long the oldest delivery that could go now has been due.",
+    of: ({ oldestDueS }) => oldestDueS,
+  },
+  {
+    name: "posthorn_webhooks",
+    help: "Subscribed webhooks, by their health.",
+    label: "health",
+    of: ({ webhooks }) => Object.entries(webhooks),
+  },
+  {
+    name: "posthorn_webhooks_paused",
+    help: "Subscribed webhooks that are paused, whatever their health.",
+    of: ({ paused }) => paused,
+  },
+  {
+    name: "posthorn_partition_days_ahead",
+    help: "For how many days after today there are tables; without one for today nothing can be published.",
+    of: ({ partitionDaysAhead }) => partitionDaysAhead,
+  },
+  {
+    name: "posthorn_oldest_transaction_seconds",
+    help: "How long the oldest open transaction of the database has been open, whoever's it is.",
+    of: ({ oldestTransactionS }) => oldestTransactionS,
+  },
+];
+
+export type DatabaseSeries = { registry: Registry; tell(facts: Facts): Promise<string> };
+
+/** Creates the series that are known by asking the database. */
+export function createDatabaseSeries(): DatabaseSeries {
+  const registry = new Registry();
+  const gauges = SERIES.map(({ name, help, label, of }) => {
+    const labelNames = label === undefined ? [] : [label];
+    const gauge = new Gauge({ name, help, labelNames, registers: [registry] });
+    return (facts: Facts) => {
+      const values = of(facts);
+      if (typeof values === "number") gauge.set(values);
+      else for (const [value, count] of values) gauge.set({ [label ?? ""]: value }, count);
+    };
+  });
+  return {
+    registry,
+    tell(facts) {
+      for (const set of gauges) set(facts);
+      return registry.metrics();
+    },
+  };
+}
