@@ -1,6 +1,13 @@
+import { findBrowser } from "./test/helpers/find-browser.mjs";
+
 export default {
   testEnvironment: "node",
   testMatch: ["<rootDir>/test/**/*.test.ts"],
+  // Without a browser one test is left of these, which says how to get one.
+  testPathIgnorePatterns: [
+    "/node_modules/",
+    ...(findBrowser() ? [] : ["/test/dashboard/(?!browser)"]),
+  ],
   globalSetup: "<rootDir>/test/helpers/global-setup.ts",
   globalTeardown: "<rootDir>/test/helpers/global-teardown.ts",
   extensionsToTreatAsEsm: [".ts"],

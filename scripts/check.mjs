@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 
 const STEPS = {
   "Lint is clean": "eslint .",
-  "Types hold": "tsc",
+  "Types hold": "tsc && tsc -p src/dashboard",
   "The package is well formed": "node scripts/check-package.mjs",
   Formatted: "prettier --check --log-level warn .",
   "Nothing is unused": "knip --no-progress",

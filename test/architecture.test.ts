@@ -49,6 +49,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   ],
   http: ["kernel", "presets", "rpc"], // the presets tell openapi.yaml what receivers get
   receiver: ["kernel", "presets", "verify"],
+  dashboard: ["client"],
 };
 
 /** Where alone a package may be imported: to change it, one folder is looked at. */
@@ -62,6 +63,9 @@ const PACKAGES: Record<string, string[]> = {
   ajv: ["event-types"],
   pino: ["kernel"],
   "prom-client": ["metrics"],
+  react: ["dashboard"],
+  "@mantine/core": ["dashboard"],
+  uplot: ["dashboard"],
   pg: ["database", "queue", "store", "kernel"], // the kernel tells a database that is away by the driver's errors
   kysely: ["database", "store"],
 };
@@ -137,7 +141,7 @@ describe.each(["src", "test"])("in %s", (folder) => {
 
 function listFiles(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
+    .filter((name) => /\.tsx?$/.test(name))
     .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
     .sort();
 }

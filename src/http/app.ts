@@ -7,6 +7,7 @@ import type { Enlarge } from "../kernel/lists.ts";
 import type { FindKey } from "../kernel/scopes.ts";
 import { authenticate } from "./auth.ts";
 import { createReadJson } from "./body.ts";
+import { dashboardEndpoints } from "./dashboard.ts";
 import { docsEndpoints } from "./docs.ts";
 import { dotEndpoints, type Doors } from "./dot-endpoints.ts";
 import { errorHandler, notFound } from "./errors.ts";
@@ -54,7 +55,7 @@ export function createApp({
       });
     },
   };
-  app.use(docsEndpoints());
+  app.use(docsEndpoints(), dashboardEndpoints());
   app.use("/trpc", noStore, trpcEndpoint(doors, log));
   app.use(noStore, dotEndpoints(doors));
   app.use(errorHandler(log));

@@ -18,6 +18,16 @@ export const pageSecurityHeaders = headersWith({
   connectSrc: OWN,
 });
 
+/** Sets those of the dashboard, in which besides no text becomes script, by whatever way. */
+export const dashboardSecurityHeaders = headersWith({
+  scriptSrc: OWN,
+  styleSrc: OWN,
+  connectSrc: OWN,
+  imgSrc: [...OWN, "data:"],
+  fontSrc: OWN,
+  requireTrustedTypesFor: ["'script'"],
+});
+
 /** Those of data as lines, for answers that no application makes. */
 export function securityHeaderLines(): string[] {
   const response = new ServerResponse(new IncomingMessage(new Socket()));

@@ -63,6 +63,7 @@ async function pack(source: string): Promise<void> {
     "package.json",
     "LICENSE",
     "dist/swagger-ui",
+    "dist/dashboard",
     "packages/verify/package.json",
     "packages/verify/README.md",
     "packages/client/package.json",

@@ -1,0 +1,63 @@
+// Builds the dashboard: dist/dashboard/ from src/dashboard, by Vite. It takes up at most what a first look may cost, and
+// holds the licences of all that went into it. `node scripts/dashboard.mjs` builds it alone.
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+import license from "rollup-plugin-license";
+import { build } from "vite";
+
+import { writeCompressed } from "./assets.mjs";
+
+const FIRST_LOAD_MAX = { ".js": 180_000, ".css": 40_000 }; // bytes by gzip: a second on a slow line
+
+const source = fileURLToPath(new URL("../src/dashboard", import.meta.url));
+const folder = fileURLToPath(new URL("../dist/dashboard", import.meta.url));
+const name = "[name].[hash:16]";
+
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+
+const { output } = await build({
+  root: source,
+  configFile: false,
+  logLevel: "error", // it warns of each "use client" of a package
+  base: "./", // it stands under whatever path a proxy puts before it
+  plugins: [
+    license({
+      thirdParty: { output: { file: join(folder, "licences.txt") } },
+    }),
+  ],
+  build: {
+    write: false,
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 1_000,
+    rolldownOptions: {
+      output: {
+        hashCharacters: "hex",
+        entryFileNames: `${name}.js`,
+        chunkFileNames: `${name}.js`,
+        assetFileNames: `${name}[extname]`,
+      },
+    },
+  },
+});
+
+const bytesOf = (file) => Buffer.from(file.type === "chunk" ? file.code : file.source);
+for (const file of output) {
+  const path = join(folder, file.fileName);
+  if (/\.[0-9a-f]{16}\.(?:js|css)$/.test(file.fileName)) writeCompressed(path, bytesOf(file));
+  else writeFileSync(path, bytesOf(file));
+}
+
+const page = String(output.find(({ fileName }) => fileName === "index.html").source);
+for (const [kind, max] of Object.entries(FIRST_LOAD_MAX)) {
+  const bytes = output
+    .filter(({ fileName }) => fileName.endsWith(kind) && page.includes(fileName))
+    .reduce((sum, file) => sum + gzipSync(bytesOf(file), { level: 9 }).length, 0);
+  if (bytes > max)
+    throw new Error(`the dashboard's first load is ${bytes} bytes of ${kind}, and may be ${max}`);
+}

@@ -1,0 +1,113 @@
+// What every view asks by: one hook to read a thing, one to act. Lists have theirs in list.ts.
+import {
+  keepPreviousData,
+  MutationCache,
+  QueryCache,
+  QueryClient,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
+
+import { session, useClient } from "../session/session.ts";
+import { localNow } from "./clock.ts";
+import { failureOf, type Failure } from "./failure.ts";
+import type { Input, Name, Output } from "./operations.ts";
+import { freshness, pollAfter, refresh } from "./refresh.ts";
+
+/** Makes the page's cache of answers. A refused key ends the session, whichever call it was that was refused. */
+export function createQueryClient(): QueryClient {
+  const onError = (error: unknown) => {
+    if (failureOf(error).status === 401) session.expire();
+  };
+  return new QueryClient({
+    defaultOptions: {
+      // "always": a machine without a network still reaches its own loopback.
+      queries: { retry: false, networkMode: "always", refetchIntervalInBackground: false },
+      mutations: { retry: false, networkMode: "always" },
+    },
+    queryCache: new QueryCache({
+      onSuccess: () => freshness.set({ updatedAt: localNow(), failingSince: null }),
+      onError: (error) => {
+        onError(error);
+        const { updatedAt, failingSince } = freshness.get();
+        freshness.set({ updatedAt, failingSince: failingSince ?? localNow() });
+      },
+    }),
+    mutationCache: new MutationCache({ onError }),
+  });
+}
+
+export type Info<T> = {
+  data: T | undefined;
+  failure: Failure | null;
+  isLoading: boolean;
+  retry(): void;
+};
+
+export type ReadOptions = {
+  /** Not asked while false. */
+  when?: boolean;
+  /** Asked once and not again, where it does not change. */
+  once?: boolean;
+  /** Shows the answer to the input before until the new one is there. */
+  keepsPrevious?: boolean;
+};
+
+/**
+ * Reads a thing and keeps it fresh. It is never asked again before the last answer has come, in a hidden tab, or while
+ * refreshing is paused.
+ */
+export function useInfo<N extends Name>(
+  name: N,
+  input: Input<N>,
+  { when = true, once = false, keepsPrevious = false }: ReadOptions = {},
+): Info<Output<N>> {
+  const client = useClient();
+  refresh.use();
+  const query = useQuery<Output<N>>({
+    queryKey: [client.id, name, input],
+    queryFn: ({ signal }) => client.read(name, input, signal),
+    enabled: when && client.isReady,
+    staleTime: once ? Infinity : 1_000,
+    refetchInterval: once ? false : ({ state }) => pollAfter(state.status === "error"),
+    refetchOnWindowFocus: () => !once && !refresh.get().isPaused,
+    placeholderData: keepsPrevious ? keepPreviousData : undefined,
+  });
+  const failure = query.error ? failureOf(query.error) : null;
+  return {
+    data: query.data,
+    failure: failure?.status === 401 ? null : failure, // the sign-in says so
+    isLoading: query.isPending && when,
+    retry: () => void query.refetch(),
+  };
+}
+
+export type Action<N extends Name> = {
+  /** Does it and answers what came of it; where it is under way, or fails, undefined. */
+  run(input: Input<N>): Promise<Output<N> | undefined>;
+  isRunning: boolean;
+  failure: Failure | null;
+  reset(): void;
+};
+
+/** Does something, once however often it is pressed; afterwards all that is shown is asked again. */
+export function useAction<N extends Name>(name: N): Action<N> {
+  const client = useClient();
+  const queries = useQueryClient();
+  const mutation = useMutation<Output<N>, unknown, Input<N>>({
+    mutationKey: [name],
+    mutationFn: (input) => client.act(name, input),
+    onSuccess: () => void queries.invalidateQueries(),
+  });
+  const isRunning = () => queries.isMutating({ mutationKey: [name] }) > 0;
+  return {
+    run: async (input) => {
+      if (isRunning()) return undefined;
+      return mutation.mutateAsync(input).catch(() => undefined);
+    },
+    isRunning: mutation.isPending,
+    failure: mutation.error ? failureOf(mutation.error) : null,
+    reset: mutation.reset,
+  };
+}

@@ -1,0 +1,17 @@
+// The dashboard's start.
+import "./styles/mantine.css";
+
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import { App } from "./app.tsx";
+import { session } from "./session/session.ts";
+
+const root = document.getElementById("root");
+if (root)
+  createRoot(root).render(
+    <StrictMode>
+      <App />
+    </StrictMode>,
+  );
+void session.begin();

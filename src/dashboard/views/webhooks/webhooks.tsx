@@ -1,0 +1,81 @@
+// The webhooks, with how they stand and how they fared lately.
+import { NativeSelect, TextInput } from "@mantine/core";
+import { useState } from "react";
+
+import { useFilters } from "../../address/filters.ts";
+import { linkTo, paths } from "../../address/links.ts";
+import { useList } from "../../api/list.ts";
+import { ListView } from "../../parts/list-view.tsx";
+import { Empty } from "../../parts/states.tsx";
+import { View } from "../../parts/view.tsx";
+import { webhookColumns } from "./columns.tsx";
+import { calledOf, type ListedWebhook } from "./webhook.ts";
+
+const FILTERS = ["q", "health", "status", "channel"] as const;
+
+export default function Webhooks() {
+  const filters = useFilters(FILTERS);
+  const [isHeld, setHeld] = useState(false);
+  const list = useList(
+    "webhooks.list",
+    {
+      q: filters.given("q"),
+      health: filters.given("health") as ListedWebhook["health"] | undefined,
+      status: filters.given("status") as ListedWebhook["status"] | undefined,
+      channel: filters.given("channel"),
+      with_counts: true,
+    },
+    { isHeld },
+  );
+  return (
+    <View title="Webhooks">
+      <div className="filters">
+        <TextInput
+          label="Name, URL or id"
+          size="xs"
+          value={filters.get("q")}
+          onChange={(event) => filters.set({ q: event.currentTarget.value })}
+        />
+        <NativeSelect
+          label="Health"
+          size="xs"
+          value={filters.get("health")}
+          onChange={(event) => filters.set({ health: event.currentTarget.value })}
+          data={[{ value: "", label: "Any" }, "ok", "failing", "disabled"]}
+        />
+        <NativeSelect
+          label="Status"
+          size="xs"
+          value={filters.get("status")}
+          onChange={(event) => filters.set({ status: event.currentTarget.value })}
+          data={[{ value: "", label: "Any" }, "Subscribed", "Unsubscribed"]}
+        />
+        <TextInput
+          label="Channel"
+          size="xs"
+          value={filters.get("channel")}
+          onChange={(event) => filters.set({ channel: event.currentTarget.value })}
+        />
+      </div>
+      <ListView
+        what="webhooks"
+        list={list}
+        filters={filters}
+        columns={webhookColumns}
+        linkTitle="Name"
+        linkWidth="22%"
+        link={(row) => ({
+          href: linkTo(paths.webhook(row.id)),
+          text: <span className="stranger">{calledOf(row)}</span>,
+        })}
+        onScrolled={setHeld}
+        empty={
+          <Empty title="No webhooks yet">
+            A webhook is an address that your events are sent to, signed and tried again until it
+            answers.
+          </Empty>
+        }
+      />
+    </View>
+  );
+}
