@@ -68,6 +68,8 @@ const PACKAGES: Record<string, string[]> = {
   uplot: ["dashboard"],
   pg: ["database", "queue", "store", "kernel"], // the kernel tells a database that is away by the driver's errors
   kysely: ["database", "store"],
+  commander: [], // the command line alone
+  "cli-progress": [],
 };
 
 type Import = { from: string; to: string; isTypeOnly: boolean };

@@ -44,9 +44,21 @@ export function keyId(text: string): string {
 
 /** An instant as long from now as the text says: `90d`, `12h`, `30m`. */
 export function fromNow(text: string): Date {
+  return new Date(Date.now() + spanMs(text));
+}
+
+/** A time in the past: an instant, or a span before now by the clock of who is asked. */
+export type Past = { at: string } | { agoMs: number };
+
+/** An instant, ISO 8601 with Z or an offset, or how long ago: `90d`, `12h`, `30m`. */
+export function past(text: string): Past {
+  return /^\d+[a-z]$/.test(text) ? { agoMs: spanMs(text) } : { at: instant(text).toISOString() };
+}
+
+function spanMs(text: string): number {
   const [, count = "", unit = ""] = /^(\d+)([mhd])$/.exec(text) ?? [];
-  const spanMs = Number(count) * (UNITS_MS[unit] ?? 0);
-  if (spanMs > 0 && spanMs <= SPAN_MS_MAX) return new Date(Date.now() + spanMs);
+  const ms = Number(count) * (UNITS_MS[unit] ?? 0);
+  if (ms > 0 && ms <= SPAN_MS_MAX) return ms;
   throw new InvalidArgumentError("a span like 90d, 12h or 30m is needed, 36500d at most.");
 }
 

@@ -8,7 +8,8 @@ import { silentLog } from "../kernel/log.ts";
 import { printable } from "../kernel/printable.ts";
 import { WITHOUT_TENANT, type KeyScope } from "../kernel/scopes.ts";
 import { createKey, listKeys, revokeKey, type KeyRow } from "../store/keys.ts";
-import { readConfig, say, UsageError } from "./process.ts";
+import { UsageError } from "./exit.ts";
+import { readConfig, say } from "./process.ts";
 
 const PAGE_SIZE = 200;
 const HEADING = ["ID", "SCOPE", "CREATED", "EXPIRES", "REVOKED", "TENANT", "NAME"];

@@ -5,7 +5,8 @@ import { listen } from "../http/listen.ts";
 import { PRESETS, type PresetName } from "../presets/index.ts";
 import { printDelivery } from "../receiver/print.ts";
 import { receive, type Expectation } from "../receiver/receive.ts";
-import { aborted, endSignal, readerGone, UsageError } from "./process.ts";
+import { UsageError } from "./exit.ts";
+import { aborted, endSignal, readerGone } from "./process.ts";
 
 export type ListenOptions = {
   host: string;

@@ -1,11 +1,10 @@
-// What every command shares: its settings, its words to a person, its end by a signal.
+// What every command shares with its process: its settings, its words to a person, how it ends.
 import { existsSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
 
 import { loadConfig, type Config } from "../config.ts";
-import { StartError } from "../kernel/errors.ts";
-
-/** A command line that can't be meant: told in one line, as every end of a start is, with an exit code of its own. */
-export class UsageError extends StartError {}
+import { EXIT } from "./exit.ts";
+import type { Terminal } from "./terminal.ts";
 
 const unread = new AbortController();
 
@@ -26,10 +25,63 @@ export function outliveReaders(): void {
   process.stderr.on("error", () => {}); // of this nobody can be told
 }
 
+/** The terminal, or the pipes, of this process, with the environment and a file .env beside the person. */
+export function processTerminal(): Terminal {
+  readEnvFile();
+  const { stdin, stdout, stderr } = process;
+  return {
+    env: process.env,
+    out: stdout,
+    err: stderr,
+    exitCode: EXIT.done,
+    readerGone,
+    confirm: stdin.isTTY && stderr.isTTY ? confirm : null,
+    async readInput(bytesMax) {
+      const parts: Buffer[] = [];
+      let bytes = 0;
+      for await (const part of stdin as AsyncIterable<Buffer>) {
+        bytes += part.length;
+        if (bytes > bytesMax) return undefined;
+        parts.push(part);
+      }
+      return Buffer.concat(parts).toString("utf8");
+    },
+    onInterrupt(act) {
+      let count = 0;
+      const interrupted = () => {
+        count += 1;
+        if (count > 1) process.exit(EXIT.interrupted); // whoever presses it twice waits for nothing
+        act();
+      };
+      process.on("SIGINT", interrupted);
+      return () => void process.off("SIGINT", interrupted);
+    },
+  };
+}
+
+// Anything but a yes is a no, Ctrl-C and a closed input too.
+async function confirm(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const closed = new Promise<string>((resolve) => {
+      lines.once("SIGINT", () => lines.close()).once("close", () => resolve(""));
+    });
+    const answer = await Promise.race([lines.question(`${question} [y/N] `), closed]);
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    lines.close();
+  }
+}
+
 /** The settings of the environment, and of a file .env beside the person. Throws a StartError of one line for a bad one. */
 export function readConfig(): Config {
-  if (existsSync(".env")) process.loadEnvFile(".env");
+  readEnvFile();
   return loadConfig(process.env, say);
+}
+
+// What the environment has already goes before what stands in the file.
+function readEnvFile(): void {
+  if (existsSync(".env")) process.loadEnvFile(".env");
 }
 
 /** Aborts when the process is told to end. */

@@ -1,0 +1,166 @@
+// The command line: every command with its options. Those over the API say theirs in files of their own.
+import { Command, CommanderError, Option } from "commander";
+
+import type { Role } from "../database/connections.ts";
+import { StartError } from "../kernel/errors.ts";
+import { KEY_SCOPES } from "../kernel/scopes.ts";
+import { VERSION } from "../kernel/version.ts";
+import { PRESET_NAMES } from "../presets/index.ts";
+import { collect, fromNow, instant, integer, keyId, nonEmpty, tenantName } from "./arguments.ts";
+import { CommandError, EXIT } from "./exit.ts";
+import { addPublish } from "./publish.ts";
+import { addReplay, addReplays } from "./replay.ts";
+import { addTail } from "./tail.ts";
+import type { Terminal } from "./terminal.ts";
+import { addWebhooks } from "./webhooks/index.ts";
+import { addWhy } from "./why.ts";
+
+const HELP_WIDTH = 80; // of every terminal
+
+/** The command line of this program, which reads and prints where it is told to. */
+export function createProgram(terminal: Terminal): Command {
+  const program = new Command("posthorn")
+    .description("Webhooks sent out of your Postgres.")
+    .version(VERSION)
+    // A wrong command line is told like everything else that stops a start: in one line.
+    .configureOutput({
+      writeOut: (text) => void terminal.out.write(text),
+      writeErr: (text) => void terminal.err.write(text),
+      getOutHelpWidth: () => HELP_WIDTH,
+      getErrHelpWidth: () => HELP_WIDTH,
+      outputError: (text, write) => write(text.replace("error:", "posthorn:").replace("\n(", " (")),
+    })
+    .exitOverride()
+    .addHelpText(
+      "after",
+      "\nSettings come from the environment, and from a file .env beside you; .env.example lists them.",
+    );
+
+  program
+    .command("serve")
+    .description(
+      "run the API and the delivery loop; without DATABASE_URL on an embedded PostgreSQL",
+    )
+    .action(() => run("serve"));
+  program
+    .command("api")
+    .description("run the API alone")
+    .action(() => run("api"));
+  program
+    .command("worker")
+    .description("run the delivery loop alone")
+    .action(() => run("worker"));
+
+  program
+    .command("migrate")
+    .description("bring the database's schema up to this program, and exit")
+    .action(later(async () => (await import("./migrate.ts")).migrateDatabase));
+
+  program
+    .command("openapi")
+    .description("print openapi.yaml")
+    .option("--output <file>", "write it to a file instead")
+    .action(later(async () => (await import("./openapi.ts")).printOpenapi));
+
+  const keys = program.command("keys").description("API keys");
+  keys
+    .command("create")
+    .description("make an API key, and print it this once")
+    .requiredOption("--name <name>", "what it is for", nonEmpty)
+    .addOption(
+      new Option("--scope <scope>", "what it may do").choices(KEY_SCOPES).makeOptionMandatory(),
+    )
+    .option(
+      "--tenant <tenant>",
+      "the tenant it belongs to (default: default; an admin key has every tenant, a metrics key none)",
+      tenantName,
+    )
+    .addOption(
+      new Option(
+        "--expires-in <span>",
+        "how long it is taken: 90d, 12h, 30m; for ever, unless given",
+      )
+        .argParser(fromNow)
+        .conflicts("expiresAt"),
+    )
+    .option("--expires-at <time>", "until when instead: ISO 8601 with Z or an offset", instant)
+    .action(later(async () => (await import("./keys.ts")).createApiKey));
+  keys
+    .command("list")
+    .description("list API keys, newest first: never the keys themselves")
+    .option("--tenant <tenant>", "those of this tenant alone", tenantName)
+    .addOption(new Option("--scope <scope>", "those of this scope alone").choices(KEY_SCOPES))
+    .action(later(async () => (await import("./keys.ts")).listApiKeys));
+  keys
+    .command("revoke")
+    .description("end an API key, at once and everywhere")
+    .argument("<id>", "as posthorn keys list shows it", keyId)
+    .action(later(async () => (await import("./keys.ts")).revokeApiKey));
+
+  const secrets = program.command("secrets").description("what is encrypted at rest");
+  secrets
+    .command("rotate")
+    .description(
+      "encrypt it all with the newest key of POSTHORN_SECRETS_KEY, so that older ones can go",
+    )
+    .action(later(async () => (await import("./secrets.ts")).rotateKeys));
+  secrets
+    .command("abandon")
+    .description(
+      "go on with a new POSTHORN_SECRETS_KEY where the old one is lost: pauses and lists what it sealed",
+    )
+    .action(later(async () => (await import("./secrets.ts")).abandonLostKey));
+
+  program
+    .command("listen")
+    .description("receive deliveries here: print each, and whether its signature is genuine")
+    .option("--host <host>", "where to listen", "127.0.0.1")
+    .option("--port <port>", "0 picks a free one", integer(0, 65_535), 9_000)
+    .option("--key <key>", "a signature key; several for a rotation", collect, [])
+    .addOption(
+      new Option(
+        "--preset <preset>",
+        "the webhook's; told from what arrives, unless given",
+      ).choices(PRESET_NAMES),
+    )
+    .option("--status <status>", "what to answer", integer(200, 599), 200)
+    .action(later(async () => (await import("./listen.ts")).receiveHere));
+
+  addPublish(program, terminal);
+  addTail(program, terminal);
+  addReplay(program, terminal);
+  addReplays(program, terminal);
+  addWebhooks(program, terminal);
+  addWhy(program, terminal);
+  return program;
+}
+
+/** Runs one command line, and answers what the process is to end with; what stops it is told in one line. */
+export async function runCommand(args: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    await createProgram(terminal).parseAsync(args, { from: "user" });
+    return terminal.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    // A start that can't go on ends in one line; anything else is a bug, and its stack helps.
+    const told =
+      error instanceof StartError
+        ? `posthorn: ${error.message}`
+        : String(error instanceof Error ? error.stack : error);
+    terminal.err.write(`${told}\n`);
+    return error instanceof CommandError ? error.exitCode : EXIT.failed;
+  }
+}
+
+async function run(role: Role): Promise<void> {
+  await (await import("./serve.ts")).run(role);
+}
+
+// What a command needs is loaded when it is run: a start waits for no other's.
+function later<Given extends unknown[]>(load: () => Promise<(...given: Given) => unknown>) {
+  return async (...given: Given) => {
+    await (
+      await load()
+    )(...given);
+  };
+}
