@@ -421,6 +421,7 @@ CREATE INDEX webhooks_old_keys ON posthorn.webhooks USING btree (previous_key_ex
 CREATE INDEX webhooks_ordered ON posthorn.webhooks USING btree (tenant, webhook_id) WHERE ((delivery_order <> 'none'::text) AND (status = 'Subscribed'::text) AND (deleted_at IS NULL));
 CREATE INDEX webhooks_resting ON posthorn.webhooks USING btree (webhook_id) WHERE (paused OR (health = 'disabled'::text));
 CREATE INDEX webhooks_to_announce ON posthorn.webhooks USING btree (webhook_id) WHERE ((health <> announced_health) OR (health = 'failing'::text));
+CREATE INDEX webhooks_troubled ON posthorn.webhooks USING btree (tenant, webhook_id) WHERE ((deleted_at IS NULL) AND (paused OR (health <> 'ok'::text)));
 
 CREATE OR REPLACE FUNCTION posthorn.admit_types(tenant text, types text[], at timestamp with time zone)
  RETURNS void

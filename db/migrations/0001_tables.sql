@@ -108,6 +108,8 @@ create index webhooks_ordered on posthorn.webhooks (tenant, webhook_id)
 where delivery_order <> 'none' and status = 'Subscribed' and deleted_at is null;
 create index webhooks_list on posthorn.webhooks (tenant, created_at, webhook_id) where deleted_at is null;
 create index webhooks_gone on posthorn.webhooks (tenant, created_at, webhook_id) where deleted_at is not null;
+-- Those that a list shows first where trouble comes first.
+create index webhooks_troubled on posthorn.webhooks (tenant, webhook_id) where deleted_at is null and (paused or health <> 'ok');
 
 -- What was sent where, for the attempts to point to: one row for each change of what goes out.
 -- Header values stand here as asterisks. `valid_until` is null in the one that is valid now.

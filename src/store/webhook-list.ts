@@ -25,32 +25,8 @@ export type WebhookFilter = {
 // How many of its deliveries are counted to set those in trouble in order: ten thousand of them may be.
 const WAITING_COUNT_MAX = 100;
 
-/**
- * How much trouble a webhook is in, the least number the most: disabled, failing, paused or left alone as its receiver asked,
- * failing of late, and then the rest; of each kind those first that have the most deliveries pending.
- */
-const TROUBLE = sql`(
-  select case when rank.rank = 4 then 4000 else rank.rank * 1000 - (
-    select count(*) from (
-      select from posthorn.deliveries as d
-      where d.bucket = ${BUCKET} and d.webhook_id = w.webhook_id and d.webhook_id > 0 limit ${WAITING_COUNT_MAX}
-    ) as counted
-  ) end
-  from (
-    select case
-      when w.health = 'disabled' then 0
-      when w.health = 'failing' then 1
-      when w.paused or s.not_before > now() then 2
-      when exists (
-        select from posthorn.counters as c
-        where c.bucket = ${BUCKET} and c.webhook_id = w.webhook_id and c.failures_in_row > 0
-      ) then 3
-      else 4
-    end as rank
-    from (select) as one
-    left join posthorn.webhook_states as s on s.bucket = ${BUCKET} and s.webhook_id = w.webhook_id
-  ) as rank
-)::integer`;
+const RANK = 1_000; // of trouble, from one kind to the next
+const WELL = 4 * RANK;
 
 /** A page of the tenant's living webhooks, those behind `after` only. */
 export async function listWebhooks(
@@ -64,15 +40,11 @@ export async function listWebhooks(
   },
 ): Promise<(ListedWebhook & Sized)[]> {
   const { after, troubleFirst = false, limit, bytesMax } = page;
-  const order = sql`trouble, created_at desc, webhook_id desc`;
-  const found = sql`
-    select w.*, (extract(epoch from created_at) * 1000000)::bigint as created_us,
-      ${troubleFirst ? TROUBLE : sql`0`} as trouble
-    from posthorn.webhooks as w where ${sql.join(conditionsOf(tenant, page), sql` and `)}`;
-  const rows = sql`
-    select * from (${found}) as found
-    where ${after === null ? sql`true` : behind(after, troubleFirst)}
-    order by ${troubleFirst ? order : sql`created_at desc, webhook_id desc`} limit ${limit}`;
+  const conditions = sql.join(conditionsOf(tenant, page), sql` and `);
+  const order = troubleFirst ? sql`trouble, ${NEWEST}` : NEWEST;
+  const rows = troubleFirst
+    ? byTrouble(tenant, conditions, after, limit)
+    : newest(conditions, after, limit);
   const size = sql`coalesce(octet_length(headers_sealed), 0) + pg_column_size(events) + pg_column_size(channels)
     + pg_column_size(metadata)`;
   const { rows: listed } = await sql<ListedWebhook & Sized>`
@@ -102,11 +74,71 @@ function isCalled(q: string): RawBuilder<unknown> {
     or strpos(lower(w.external_id), ${part}) > 0 or starts_with(w.id::text, ${part}))`;
 }
 
-function behind(
-  { trouble, created_us, webhook_id }: WebhookPosition,
-  troubleFirst: boolean,
+const NEWEST = sql`created_at desc, webhook_id desc`;
+
+function newest(
+  conditions: RawBuilder<unknown>,
+  after: WebhookPosition | null,
+  limit: number,
 ): RawBuilder<unknown> {
-  const later = sql`(created_at, webhook_id) < (
+  return sql`
+    select w.*, ${CREATED_US}, ${WELL}::integer as trouble from posthorn.webhooks as w
+    where ${conditions} and ${after === null ? sql`true` : isOlder(after)}
+    order by w.created_at desc, w.webhook_id desc limit ${limit}`;
+}
+
+// Those in trouble, and behind them the newest of those that are well, which no page needs before it is through with the others.
+function byTrouble(
+  tenant: string,
+  conditions: RawBuilder<unknown>,
+  after: WebhookPosition | null,
+  limit: number,
+): RawBuilder<unknown> {
+  const behind = after
+    ? sql`(t.trouble > ${after.trouble} or t.trouble = ${after.trouble} and ${isOlder(after)})`
+    : sql`true`;
+  const isWell = sql`${conditions} and w.webhook_id not in (select webhook_id from troubled)`;
+  return sql`
+    with troubled as materialized (${troubled(tenant)})
+    select * from (
+      select w.*, ${CREATED_US}, t.trouble from troubled as t join posthorn.webhooks as w on w.webhook_id = t.webhook_id
+      where ${conditions} and ${behind}
+      union all
+      (${newest(isWell, after?.trouble === WELL ? after : null, limit)})
+    ) as found
+    order by trouble, ${NEWEST} limit ${limit}`;
+}
+
+/**
+ * The tenant's webhooks that are not simply well, each with how much trouble it is in, the least number the most: disabled, failing,
+ * paused or left alone as its receiver asked, failing of late; of each kind those first that have the most deliveries pending. An
+ * index leads to each kind, so that those that are well are not looked at.
+ */
+function troubled(tenant: string): RawBuilder<unknown> {
+  return sql`
+    select each.webhook_id, min(each.rank)::integer * ${RANK}::integer - (
+        select count(*) from (
+          select from posthorn.deliveries as d
+          where d.bucket = ${BUCKET} and d.webhook_id = each.webhook_id and d.webhook_id > 0 limit ${WAITING_COUNT_MAX}
+        ) as counted
+      )::integer as trouble
+    from (
+      select webhook_id, case health when 'disabled' then 0 when 'failing' then 1 else 2 end as rank
+      from posthorn.webhooks
+      where tenant = ${tenant} and deleted_at is null and (paused or health <> 'ok')
+      union all
+      select s.webhook_id, 2 from posthorn.webhook_states as s join posthorn.webhooks as w on w.webhook_id = s.webhook_id
+      where s.bucket = ${BUCKET} and s.not_before > now() and w.tenant = ${tenant}
+      union all
+      select c.webhook_id, 3 from posthorn.counters as c join posthorn.webhooks as w on w.webhook_id = c.webhook_id
+      where c.bucket = ${BUCKET} and c.failures_in_row > 0 and w.tenant = ${tenant}
+    ) as each
+    group by each.webhook_id`;
+}
+
+const CREATED_US = sql`(extract(epoch from w.created_at) * 1000000)::bigint as created_us`;
+
+function isOlder({ created_us, webhook_id }: WebhookPosition): RawBuilder<unknown> {
+  return sql`(w.created_at, w.webhook_id) < (
     timestamptz 'epoch' + ${created_us} * interval '1 microsecond', ${webhook_id})`;
-  return troubleFirst ? sql`(trouble > ${trouble} or trouble = ${trouble} and ${later})` : later;
 }
