@@ -1,4 +1,5 @@
 // What a text stands for: whatever of the tenant has it as its id, its key or its name.
+import { webhookIdInput } from "../kernel/fields.ts";
 import { formatId, parseId } from "../kernel/ids.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import { findDelivery } from "../store/deliveries.ts";
@@ -10,6 +11,7 @@ import { findReplay } from "../store/replays.ts";
 import { readNow } from "../store/stats.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { listWebhooks } from "../store/webhook-list.ts";
+import { findWebhook, type WebhookRow } from "../store/webhooks.ts";
 import type { FoundThing } from "./schema.ts";
 
 export type FindContext = { store: TenantStore; scope: KeyScope };
@@ -18,10 +20,11 @@ type Find = (context: FindContext, q: string) => Promise<FoundThing[]>;
 const OF_A_KIND_MAX = 10; // webhooks and types that are called like it
 const BYTES_MAX = 256 * 1024; // of ten webhooks' rows
 
-/** Everything that `q` stands for, the surest first: ids, then keys, then names. */
+/** What `q` is the id of, or else everything that it stands for, the surest first: keys, then names. */
 export async function find(context: FindContext, q: string): Promise<{ data: FoundThing[] }> {
-  const data: FoundThing[] = [];
-  for (const look of [byId, byIdempotencyKey, webhooks, channel, eventTypes])
+  const data = await byId(context, q);
+  if (data.length > 0) return { data }; // what else may be called so is not meant
+  for (const look of [byIdempotencyKey, webhooks, channel, eventTypes])
     data.push(...(await look(context, q)));
   return { data };
 }
@@ -63,8 +66,12 @@ async function byId(context: FindContext, q: string): Promise<FoundThing[]> {
     const uuid = parseId(prefix, q);
     if (uuid !== undefined) return BY_PREFIX[prefix](context, uuid);
   }
-  return [];
+  const { data: uuid } = webhookIdInput.safeParse(q);
+  const row = uuid && (await findWebhook(context.store.db, context.store.tenant, uuid));
+  return row ? [webhookThing(row)] : [];
 }
+
+const webhookThing = ({ id, name, url }: WebhookRow) => thing("webhook", id, name ?? url);
 
 async function delivery({ db, tenant }: TenantStore, uuid: string): Promise<FoundThing[]> {
   const row = await findDelivery(db, tenant, uuid);
@@ -84,9 +91,7 @@ async function webhooks({ store }: FindContext, q: string): Promise<FoundThing[]
   const rows = await listWebhooks(store.db, store.tenant, page);
   const exact = (row: (typeof rows)[number]) =>
     [row.id, row.external_id, row.name, row.url].includes(q);
-  return rows
-    .toSorted((a, b) => Number(exact(b)) - Number(exact(a)))
-    .map((row) => thing("webhook", row.id, row.name ?? row.url));
+  return rows.toSorted((a, b) => Number(exact(b)) - Number(exact(a))).map(webhookThing);
 }
 
 async function channel({ store }: FindContext, q: string): Promise<FoundThing[]> {

@@ -70,6 +70,13 @@ test("an idempotency key leads to its event, and a name, URL, external id or id 
     expect([q, await found(q)]).toEqual([q, webhook]);
 });
 
+test("what is an id stands for nothing else, though a channel is called so", async () => {
+  const channels = Object.values(ids);
+  const { body } = await post("webhooks.subscribe", { url: inbox.url, channels }).expect(200);
+  for (const id of channels) expect([id, await found(id)]).toMatchObject([id, [{ id }]]);
+  await post("webhooks.delete", { id: body.id }).expect(200);
+});
+
 test("a channel and a type are found, the type that is meant before those that hold it", async () => {
   expect(await found("+1555")).toEqual([{ ...none, kind: "channel", id: "+1555", label: "+1555" }]);
   const types = (await found("message.read")).map(({ id }: { id: string }) => id);
