@@ -20,11 +20,13 @@ const ZERO = "0".charCodeAt(0);
 
 /**
  * Counts the numbers of a row of statistics, or of many, written one behind the other with commas between. Character by
- * character: split, those of a page of rows were tens of thousands of texts, and most of the time went to forgetting them.
+ * character: split, those of a page of rows were tens of thousands of texts, and most of the time went to forgetting them. Counts
+ * anew in `into` where that is given.
  */
-export function countLatencies(numbers: string): Latencies {
-  const attempt: Histogram = new Array<number>(LATENCY_SLOTS).fill(0);
-  const start: Histogram = new Array<number>(LATENCY_SLOTS).fill(0);
+export function countLatencies(numbers: string, into: Latencies = noLatencies()): Latencies {
+  const { attempt, start } = into;
+  attempt.fill(0);
+  start.fill(0);
   let number = 0;
   for (let n = 0; n <= numbers.length; n++) {
     const character = n < numbers.length ? numbers.charCodeAt(n) : COMMA;
@@ -38,5 +40,13 @@ export function countLatencies(numbers: string): Latencies {
     of[at] = (of[at] ?? 0) + (number - slot) / SLOTS;
     number = 0;
   }
-  return { attempt, start };
+  return into;
+}
+
+/** None at all. */
+export function noLatencies(): Latencies {
+  return {
+    attempt: new Array<number>(LATENCY_SLOTS).fill(0),
+    start: new Array<number>(LATENCY_SLOTS).fill(0),
+  };
 }

@@ -3,7 +3,7 @@ import { sql } from "kysely";
 
 import type { Db } from "../database/connect.ts";
 import { partsForth } from "../database/days.ts";
-import { DAY, HOUR, SECOND } from "../kernel/duration.ts";
+import { DAY, HOUR, MINUTE, SECOND } from "../kernel/duration.ts";
 import { lowestUuidAt, timeOfUuid } from "../kernel/ids.ts";
 import { STATS_MINUTES_D } from "../queue/retention.ts";
 import { BUCKET } from "./tenant.ts";
@@ -64,16 +64,26 @@ async function readPart(
   webhookIds: readonly number[],
   { since, until, bucketS }: StatsSpan,
 ): Promise<StatsRow[]> {
-  const table = sql.table(`posthorn.stats_${bucketS * SECOND < HOUR ? "minutes" : "hours"}`);
-  const { rows } = await sql<StatsRow>`
-    select webhook_id, extract(epoch from at)::bigint / ${bucketS}::integer * ${bucketS * SECOND}::bigint as at_ms,
-      sum(attempts)::bigint as attempts, sum(delivered)::bigint as delivered, sum(dead)::bigint as dead,
-      sum(retried)::bigint as retried, coalesce(string_agg(nullif(array_to_string(latencies, ','), ''), ','), '') as latencies
-    from ${table}
+  const isOfHours = bucketS * SECOND >= HOUR;
+  const unitS = (isOfHours ? HOUR : MINUTE) / SECOND;
+  const rows = sql`from ${sql.table(`posthorn.stats_${isOfHours ? "hours" : "minutes"}`)}
     where bucket = ${BUCKET} and tenant = ${tenant} and webhook_id = any (${webhookIds}::bigint[])
-      and at >= ${since} and at < ${until}
-    group by 1, 2 order by 1, 2`.execute(db);
-  return rows;
+      and at >= ${since} and at < ${until}`;
+  const list = sql`array_to_string(latencies, ',')`;
+  const seconds = sql`date_part('epoch', at)::bigint`;
+  // A bucket of one row is not added up, which took as long as all the rest.
+  const { rows: read } = await (
+    bucketS === unitS
+      ? sql<StatsRow>`
+        select webhook_id, ${seconds} * ${SECOND}::bigint as at_ms, attempts, delivered, dead, retried, ${list} as latencies
+        ${rows} order by webhook_id, at`
+      : sql<StatsRow>`
+        select webhook_id, ${seconds} / ${bucketS}::integer * ${bucketS * SECOND}::bigint as at_ms,
+          sum(attempts)::bigint as attempts, sum(delivered)::bigint as delivered, sum(dead)::bigint as dead,
+          sum(retried)::bigint as retried, coalesce(string_agg(nullif(${list}, ''), ','), '') as latencies
+        ${rows} group by 1, 2 order by 1, 2`
+  ).execute(db);
+  return read;
 }
 
 function daysOf({ since, until }: StatsSpan): { since: Date; until: Date }[] {
