@@ -10,9 +10,11 @@ import type { Reconciled, ReconcileInput } from "./schema.ts";
 const DELIVERIES_MAX = 10_000; // of one call: some tenths of a second, and an answer of some MB
 const QUEUED_AT_ONCE = 1_000; // by one transaction, which keeps others that send again waiting
 
+type ReconcileContext = Pick<PublishContext, "store" | "published">;
+
 /** Compares what a webhook's receiver has with what was made for it in a span, and sends what is missing again if asked to. */
 export async function reconcile(
-  context: PublishContext,
+  context: ReconcileContext,
   input: ReconcileInput,
 ): Promise<Reconciled> {
   const { store } = context;
@@ -53,7 +55,7 @@ function newestByEvent(sent: readonly SentDelivery[]): Map<string, SentDelivery>
 
 // The newest delivery speaks for an event, also one that was made behind the span.
 async function asOfNow(
-  { store }: PublishContext,
+  { store }: ReconcileContext,
   webhookId: number,
   lacking: readonly SentDelivery[],
   until: Date | undefined,
@@ -65,7 +67,7 @@ async function asOfNow(
 }
 
 async function redeliver(
-  { store, published }: PublishContext,
+  { store, published }: ReconcileContext,
   webhookId: number,
   missing: readonly SentDelivery[],
 ): Promise<Map<string, string>> {

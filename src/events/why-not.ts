@@ -29,7 +29,10 @@ type Verdict = Pick<NotSent, "reason"> &
 type Judged = AskedWebhook & { verdict: Verdict };
 
 /** Pages through the webhooks that an event did not go to, newest first. */
-export async function whyNot({ store, holdH }: PublishContext, input: WhyNotInput) {
+export async function whyNot(
+  { store, holdH }: Pick<PublishContext, "store" | "holdH">,
+  input: WhyNotInput,
+) {
   const { id, webhook_id, cursor, page_size } = input;
   const event = await findEvent(store.db, store.tenant, id);
   if (!event) throw notFound(id);

@@ -2,7 +2,7 @@
 import type { MonotonicClock } from "./clock.ts";
 import type { Found } from "./lists.ts";
 
-const LOOK_MS = 30; // and a slice more: an answer takes 50 ms
+const LOOK_MS = 25; // and a slice more: an answer takes 50 ms, also where others work beside it
 const SLICE_MS = 8; // about what a slice should take: sizes follow what they cost
 
 /** What a slice holds of what is looked for, and where it ends; null: there is nothing behind it. */

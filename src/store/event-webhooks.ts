@@ -53,12 +53,10 @@ export async function listAsked(
     left join posthorn.webhook_changes as first on first.webhook_id = w.webhook_id and first.change = 1
     where w.tenant = ${tenant} and ${condition} and ${behind} and ${id === undefined ? sql`true` : sql`w.id = ${id}`}
     order by w.created_at desc, w.webhook_id desc limit ${limit})`;
-  const wasThere =
-    id === undefined ? sql`w.deleted_at > ${at} and w.created_at <= ${at}` : sql`true`;
   const { rows } = await sql<AskedWebhook>`
     ${part(sql`w.deleted_at is null`)}
     union all
-    ${part(sql`w.deleted_at is not null and ${wasThere}`)}
+    ${part(id === undefined ? sql`w.deleted_at is not null and ${wasThere(at)}` : sql`w.deleted_at is not null`)}
     order by created_us desc, webhook_id desc limit ${limit}`.execute(db);
   return rows;
 }
@@ -159,13 +157,15 @@ export async function countWithout(
   }
   const { rows } = await sql<{ count: number }>`
     with takers as materialized (
-      select coalesce(array_agg(webhook_id), '{}') || coalesce((
-        select x.webhook_ids from posthorn.expansions as x where x.bucket = ${BUCKET} and x.event_id = ${event.id}
-      ), '{}') as webhook_ids
-      from unnest(${[...takers]}::bigint[]) as taker (webhook_id)
+      select unnest(${[...takers]}::bigint[]) as webhook_id
+      union
+      select unnest(x.webhook_ids) from posthorn.expansions as x where x.bucket = ${BUCKET} and x.event_id = ${event.id}
     )
     select count(*)::integer as count from posthorn.webhooks
-    where tenant = ${tenant} and (deleted_at is null or deleted_at > ${event.created_at} and created_at <= ${event.created_at})
-      and webhook_id <> all ((select webhook_ids from takers)::bigint[])`.execute(db);
+    where tenant = ${tenant} and (deleted_at is null or ${wasThere(event.created_at)})
+      and webhook_id not in (select webhook_id from takers)`.execute(db);
   return rows[0]?.count ?? 0;
 }
+
+// Of a webhook that is deleted: whether it was there at that time.
+const wasThere = (at: Date) => sql`deleted_at > ${at} and created_at <= ${at}`;

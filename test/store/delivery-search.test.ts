@@ -7,6 +7,7 @@ import { silentLog } from "../../src/kernel/log.ts";
 import type { DeliveryRow } from "../../src/store/deliveries.ts";
 import { searchDeliveries, type DeliveryFilter } from "../../src/store/delivery-search.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
+import { rowsRead } from "../helpers/rows-read.ts";
 import { makeWebhooks } from "../helpers/webhooks.ts";
 
 const DELIVERED = 20_000;
@@ -63,14 +64,7 @@ afterAll(async () => {
 const search = (filter: DeliveryFilter, monotonic = () => 0) =>
   searchDeliveries(connection.db, "default", filter, monotonic);
 
-async function rowsRead(): Promise<number> {
-  await connection.pool.query("select pg_stat_force_next_flush()");
-  const { rows } = await connection.pool.query<{ read: number }>(
-    `select sum(coalesce(idx_tup_fetch, 0) + seq_tup_read)::integer as read from pg_stat_user_tables
-     where schemaname = 'posthorn' and relname ~ '^(finished_deliveries|events)_p'`,
-  );
-  return rows[0]?.read ?? Number.NaN;
-}
+const read = () => rowsRead(connection.pool, /^(finished_deliveries|events)_p/);
 
 const isFailure = ({ last_status }: DeliveryRow) => last_status !== null && last_status >= 500;
 const FILTERS: [string, Partial<DeliveryFilter>, (row: DeliveryRow) => boolean, number][] = [
@@ -122,9 +116,9 @@ describe.each(FILTERS)("by %s", (_, filter, isWanted, count) => {
       const wanted = all.filter(
         (row) => isWanted(row) && [row.webhook_internal_id, undefined].includes(webhookId),
       );
-      const before = await rowsRead();
+      const before = await read();
       expect((await search({ ...filter, webhookId, limit: 100 })).rows).toEqual(wanted);
-      expect((await rowsRead()) - before).toBeLessThan(200);
+      expect((await read()) - before).toBeLessThan(200);
     }
   });
 });
