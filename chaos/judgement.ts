@@ -12,6 +12,9 @@ export const LEASE_MS = 45 * SECOND;
 /** Within this time of a fault's end all has to go on: the lease of a killed worker runs out, and somebody looks. */
 const RESUME_MS_MAX = LEASE_MS + 5 * SECOND;
 
+/** The same where another worker has seen one die: five seconds until it is sure, and a busy machine. */
+export const SEEN_DEAD_MS_MAX = 9 * SECOND;
+
 const ARRIVE_MS_MAX = 3 * RESUME_MS_MAX; // so that what is late is told from what is lost
 
 export type Verdict = {
@@ -85,7 +88,7 @@ export async function judge(world: World): Promise<Verdict> {
 }
 
 /** Why a verdict is no good one; nothing where it is. */
-export function failuresOf(verdict: Verdict): string[] {
+export function failuresOf(verdict: Verdict, resumeMsMax = RESUME_MS_MAX): string[] {
   const { lost, ghosts, unexplained, costs, wrong } = verdict;
   const limits: [isBroken: boolean, text: string][] = [
     [lost > 0, `${lost} lost`],
@@ -93,8 +96,8 @@ export function failuresOf(verdict: Verdict): string[] {
     [unexplained > 0, `${unexplained} repeated that were in flight at no fault before`],
     ...costs.flatMap(({ inFlight, repeated, firstAgainMs, resumeMs }, index): typeof limits => [
       [repeated > inFlight, `fault ${index + 1}: ${repeated} repeated, ${inFlight} in flight`],
-      [firstAgainMs > RESUME_MS_MAX, `fault ${index + 1}: too long until the next arrival`],
-      [resumeMs > RESUME_MS_MAX, `fault ${index + 1}: ${resumeMs / SECOND} s until all went on`],
+      [firstAgainMs > resumeMsMax, `fault ${index + 1}: too long until the next arrival`],
+      [resumeMs > resumeMsMax, `fault ${index + 1}: ${resumeMs / SECOND} s until all went on`],
     ]),
   ];
   return [...limits.filter(([isBroken]) => isBroken).map(([, text]) => text), ...new Set(wrong)];

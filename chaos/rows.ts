@@ -19,7 +19,7 @@ import {
   terminate,
   type Fault,
 } from "./faults.ts";
-import { judge, type Verdict } from "./judgement.ts";
+import { judge, SEEN_DEAD_MS_MAX, type Verdict } from "./judgement.ts";
 import { createWorld, waitFor, type Setup } from "./world.ts";
 
 export type Row = {
@@ -32,6 +32,8 @@ export type Row = {
   load?: { http: number; sql: number };
   /** The services have no reason to complain, so that a warning in their logs is a failure. */
   isQuiet?: boolean;
+  /** How soon after a fault all has to go on. */
+  resumeMsMax?: number;
   /** Without publishers beside it, and without other rows at the same time. */
   isAlone?: boolean;
 };
@@ -74,9 +76,10 @@ export function rowsAt(scale: number): Row[] {
     {
       name: "kill-one",
       isQuiet: true,
-      title: "two workers, one killed × 5",
+      title: "two workers, one killed each 6 s × 20",
+      resumeMsMax: SEEN_DEAD_MS_MAX,
       setup: { ...BUSY, roles: ["api", "worker", "worker"] },
-      faults: [killOneWorker(times(5))],
+      faults: [killOneWorker(times(20))],
     },
     {
       name: "sigterm",

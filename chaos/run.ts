@@ -85,7 +85,7 @@ async function run(row: Row): Promise<void> {
   try {
     const verdict = await runRow(row);
     verdicts.set(row, verdict);
-    const failures = failuresOf(verdict);
+    const failures = failuresOf(verdict, row.resumeMsMax);
     tell(row, begun, failures.length === 0 ? [] : [...failures, ...verdict.background]);
   } catch (error) {
     tell(row, begun, [String((error as Error).stack)]);

@@ -62,6 +62,7 @@ create table posthorn.deliveries (
   state smallint not null,
   attempts_made smallint default 0 not null,
   crashes smallint default 0 not null,
+  freed_early smallint default 0 not null,
   last_status smallint,
   last_duration_ms integer,
   payload_bytes integer not null,
@@ -70,6 +71,7 @@ create table posthorn.deliveries (
   webhook_id bigint not null,
   due_at timestamp with time zone not null,
   locked_until timestamp with time zone,
+  locked_by bigint,
   fence bigint default 0 not null,
   sequence bigint,
   lane bigint,
@@ -422,6 +424,17 @@ CREATE INDEX webhooks_ordered ON posthorn.webhooks USING btree (tenant, webhook_
 CREATE INDEX webhooks_resting ON posthorn.webhooks USING btree (webhook_id) WHERE (paused OR (health = 'disabled'::text));
 CREATE INDEX webhooks_to_announce ON posthorn.webhooks USING btree (webhook_id) WHERE ((health <> announced_health) OR (health = 'failing'::text));
 CREATE INDEX webhooks_troubled ON posthorn.webhooks USING btree (tenant, webhook_id) WHERE ((deleted_at IS NULL) AND (paused OR (health <> 'ok'::text)));
+
+create table posthorn.workers (
+  worker bigint not null,
+  pid integer not null,
+  session uuid not null,
+  backend_start timestamp with time zone not null,
+  server_start timestamp with time zone not null,
+  constraint workers_pkey PRIMARY KEY (worker)
+) with (
+  fillfactor=50
+);
 
 CREATE OR REPLACE FUNCTION posthorn.admit_types(tenant text, types text[], at timestamp with time zone)
  RETURNS void

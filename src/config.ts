@@ -150,7 +150,7 @@ export const SETTINGS = {
   POSTHORN_CONNECTIONS: setting(
     whole(2, 1_000),
     null,
-    "Connections of one process to the database, all together: 15 for serve (4 at least), 10 for api (2), 5 for worker (2, and no more than 5 are of use). Left out, as many as these.",
+    "Connections of one process to the database, all together: 16 for serve (4 at least), 10 for api (2), 6 for worker (2, and no more than 6 are of use). Left out, as many as these.",
   ),
   POSTHORN_RATE_PER_KEY: setting(
     whole(0, 1_000_000),

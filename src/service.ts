@@ -7,6 +7,7 @@ import { openDatabase, type OpenDatabase } from "./database/open.ts";
 import { openPools, refuseToStart } from "./database/pools.ts";
 import { createDatabaseClock } from "./delivery/database-clock.ts";
 import { startLoop } from "./delivery/loop.ts";
+import { callRoll } from "./delivery/roll-call.ts";
 import { createPartitionKeeper } from "./delivery/partition-keeper.ts";
 import { sendSample } from "./delivery/sample.ts";
 import { startSweeper } from "./delivery/sweeper.ts";
@@ -30,9 +31,10 @@ import type { Log } from "./kernel/log.ts";
 import { createShares } from "./kernel/shares.ts";
 import { createMetrics } from "./metrics/index.ts";
 import { createLook } from "./metrics/look.ts";
+import { LEASES_ALONE } from "./queue/roll.ts";
 import { readRules } from "./session/rules.ts";
 import type { Context } from "./rpc/trpc.ts";
-import { workerName } from "./delivery/worker-name.ts";
+import { drawWorker, workerName } from "./delivery/worker-name.ts";
 
 const RECEIVER_PORT = 9_000; // of `posthorn listen`
 const COUNTS_MAX = 2; // of replays, some seconds each
@@ -211,7 +213,11 @@ function createParts(
       const targets = createTargets(loop.db, sealer, log);
       loop.pool.on("error", () => targets.forget());
       const totals = createTotals(upkeep.pool, log);
+      const isCalled = connections.watch > 0;
+      const died = () => delivering.wake();
+      const roll = isCalled ? callRoll({ url, worker: drawWorker(), monotonic, died, log }) : null;
       const delivering = startLoop({
+        holder: roll?.holder ?? LEASES_ALONE,
         ...sending,
         pool: loop.pool,
         db: loop.db,
@@ -256,7 +262,10 @@ function createParts(
         log,
       });
       wake = () => delivering.wake();
-      return () => Promise.all([delivering.stop(), sweeper.stop()]);
+      return async () => {
+        await Promise.all([delivering.stop(), sweeper.stop()]);
+        await roll?.stop();
+      };
     },
   };
 }

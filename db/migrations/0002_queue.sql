@@ -38,12 +38,14 @@ create index webhook_states_unplaced on posthorn.webhook_states (bucket, webhook
 -- due_at of a parked row is when it became held. A queued one is behind another delivery of its lane, and in no index that
 -- the claim reads; a lane's head, the one delivery of it that is ready or waiting, is made so by advance_lanes alone.
 -- The lease (locked_until, fence) is in no index and no predicate, so that a claim is a HOT update.
+-- locked_by: the worker's number in the roll, where it has one; freed_early: how many leases in a row were ended by its death.
 -- last_*: its last attempt, of one that has failed; null before, so that they cost nothing.
 create table posthorn.deliveries (
   bucket smallint not null default 0,
   state smallint not null,
   attempts_made smallint not null default 0,
   crashes smallint not null default 0,
+  freed_early smallint not null default 0,
   last_status smallint,
   last_duration_ms integer,
   payload_bytes integer not null,
@@ -52,6 +54,7 @@ create table posthorn.deliveries (
   webhook_id bigint not null,
   due_at timestamptz not null,
   locked_until timestamptz,
+  locked_by bigint,
   fence bigint not null default 0,
   sequence bigint,
   lane bigint,
@@ -76,6 +79,16 @@ create unique index deliveries_head on posthorn.deliveries (bucket, webhook_id, 
 create index deliveries_webhook on posthorn.deliveries (bucket, webhook_id, id) where webhook_id > 0;
 create index deliveries_event on posthorn.deliveries (bucket, event_id, webhook_id)
   where event_id > '00000000-0000-0000-0000-000000000000';
+
+-- The roll of the workers that deliver: the session that each shows to live by, and is dead without, see src/delivery/roll-call.ts.
+-- `session` is drawn for each connection, since a number of a process may be given twice.
+create table posthorn.workers (
+  worker bigint primary key,
+  pid integer not null,
+  session uuid not null,
+  backend_start timestamptz not null,
+  server_start timestamptz not null
+) with (fillfactor = 50);
 
 -- last_*: its last attempt, so that no list has to look for one; null where none was made. What ended while an attempt was
 -- under way ended without it.

@@ -8,17 +8,17 @@ export type Role = "serve" | "api" | "worker";
 /** What has connections of its own: publishing, with the keys of callers; all other calls; the delivery loop; its housekeeping. */
 export const PARTS = ["publishing", "calls", "loop", "upkeep"] as const;
 
-/** How many each part has; those that the role does not have are 0. */
-export type Connections = Record<(typeof PARTS)[number], number>;
+/** How many each part has; those that the role does not have are 0. `watch` is what a worker shows that it lives by. */
+export type Connections = Record<(typeof PARTS)[number] | "watch", number>;
 
 const LOOP_MAX = 3; // a claim, the events of the one before, and a settle; more would only take them from others
 const UPKEEP_MAX = 2; // a replay's step and a sweep; what has to be on time goes with the loop
 
 const SUMS = {
-  serve: { usual: 15, min: 4, ofLoop: 1 / 5, twoForUpkeepFrom: 8 },
+  serve: { usual: 16, min: 4, ofLoop: 1 / 5, twoForUpkeepFrom: 8 },
   api: { usual: 10, min: 2, ofLoop: 0, twoForUpkeepFrom: Infinity },
   worker: {
-    usual: LOOP_MAX + UPKEEP_MAX,
+    usual: LOOP_MAX + UPKEEP_MAX + 1,
     min: 2,
     ofLoop: 1,
     twoForUpkeepFrom: LOOP_MAX + UPKEEP_MAX,
@@ -33,11 +33,13 @@ export function shareOut(role: Role, wanted: number | null): Connections {
     throw new StartError(
       `POSTHORN_CONNECTIONS: at least ${min} are needed for posthorn ${role}, ${sum} were found`,
     );
-  if (role === "api") return { ...halved(sum), loop: 0, upkeep: 0 };
-  const upkeep = sum < twoForUpkeepFrom ? 1 : UPKEEP_MAX;
-  const loop = Math.max(1, Math.min(LOOP_MAX, sum - upkeep, Math.floor(sum * ofLoop)));
-  if (role === "worker") return { publishing: 0, calls: 0, loop, upkeep };
-  return { ...halved(sum - loop - upkeep), loop, upkeep };
+  if (role === "api") return { ...halved(sum), loop: 0, upkeep: 0, watch: 0 };
+  const watch = sum > min ? 1 : 0; // without it a worker that dies is not seen to
+  const rest = sum - watch;
+  const upkeep = rest < twoForUpkeepFrom ? 1 : UPKEEP_MAX;
+  const loop = Math.max(1, Math.min(LOOP_MAX, rest - upkeep, Math.floor(rest * ofLoop)));
+  if (role === "worker") return { publishing: 0, calls: 0, loop, upkeep, watch };
+  return { ...halved(rest - loop - upkeep), loop, upkeep, watch };
 }
 
 function halved(sum: number): Pick<Connections, "publishing" | "calls"> {
@@ -46,8 +48,8 @@ function halved(sum: number): Pick<Connections, "publishing" | "calls"> {
 }
 
 /** All of them together. */
-export function sumOf({ publishing, calls, loop, upkeep }: Connections): number {
-  return publishing + calls + loop + upkeep;
+export function sumOf({ publishing, calls, loop, upkeep, watch }: Connections): number {
+  return publishing + calls + loop + upkeep + watch;
 }
 
 /** Throws a StartError where the database will never let the process have so many. */

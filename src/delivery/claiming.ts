@@ -4,6 +4,7 @@ import type pg from "pg";
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { claimDue, type Claim, type ClaimedDelivery, type ClaimLimits } from "../queue/claim.ts";
+import { LEASES_ALONE, type Holder } from "../queue/roll.ts";
 import { createKnown } from "./known.ts";
 import { createRotation } from "./rotation.ts";
 
@@ -28,7 +29,7 @@ export type Claiming = {
 export function createClaiming(
   pool: pg.Pool,
   monotonic: MonotonicClock,
-  slowMs = SLOW_MS,
+  { holder = LEASES_ALONE, slowMs = SLOW_MS }: { holder?: () => Holder; slowMs?: number } = {},
 ): Claiming {
   const known = createKnown();
   const ofAll = createRotation();
@@ -57,12 +58,9 @@ export function createClaiming(
       const rotation = isOfAll ? ofAll : ofKnown;
       // Those on probation take turns over all of them: the known ones would leave nothing to a new one.
       const unprovenMax = isOfAll ? limits.unprovenMax : 0;
-      const claim = await claimDue(pool, {
-        ...limits,
-        unprovenMax,
-        afterWebhook: rotation.after,
-        since: isOfAll ? undefined : known.since(),
-      });
+      const since = isOfAll ? undefined : known.since();
+      const ofRound = { ...limits, unprovenMax, afterWebhook: rotation.after, since };
+      const claim = await claimDue(pool, ofRound, holder());
       if (isOfAll) judge(claim, startedAt);
       if (!isOfAll || slowOnes < SLOW_CLAIMS) tookMs = claim.tookMs;
       known.claimed(claim.deliveries);

@@ -2,6 +2,7 @@
 import { SECOND } from "../kernel/duration.ts";
 import { isDatabaseAbsent } from "../kernel/faults.ts";
 import type { ClaimedDelivery } from "../queue/claim.ts";
+import type { Holder } from "../queue/roll.ts";
 import type { Settlement } from "../queue/settle.ts";
 import { createAlarm } from "./alarm.ts";
 import { createClaiming } from "./claiming.ts";
@@ -26,6 +27,8 @@ const SETTLE_WITHIN_MS = 5 * SECOND; // after the drain, for what is not written
 
 export type LoopOptions = StarterOptions &
   WindowOptions & {
+    /** Whose a claim is that is made now. */
+    holder: () => Holder;
     /** Called with each claim and what it took, on its way to the database and back. */
     claimed: (deliveries: readonly ClaimedDelivery[], tookMs: number) => void;
     /** Called with attempts that are written down, and what that took. */
@@ -50,7 +53,7 @@ export function startLoop(options: LoopOptions): Loop {
   const room = createAlarm();
   const claimMax = Math.max(REFILL_AT_ONCE_MAX, Math.ceil(options.concurrency * REFILL_SHARE));
   const window = createWindow(options);
-  const claiming = createClaiming(pool, monotonic);
+  const claiming = createClaiming(pool, monotonic, options);
   const lanes = createLanes({ pool, monotonic, ready: () => alarm.wake(), log });
   const settler = createSettler({ pool, log, monotonic }, (settlements, tookMs) => {
     lanes.settled(settlements);

@@ -7,6 +7,12 @@ const BURST_S = 0.25; // of a rate: claims come some milliseconds apart, and wha
 const PACE = `case when w.rate_limit_per_s > 2 then w.rate_limit_per_s
         when w.rate_limit_per_s > 0 then greatest(w.rate_limit_per_s / 1.05, 1e-9) end`;
 
+const FREED_EARLY_MAX = 2; // leases in a row
+
+const IS_FREED_EARLY = `d.lane is null and d.freed_early < ${FREED_EARLY_MAX} and d.locked_by = any (array(
+          select w.worker from posthorn.workers as w where w.session = any ($11::uuid[])
+        ))`;
+
 // The next webhook that has ready rows, and so on: each is visited once.
 const SCAN_ALL = `
   (
@@ -25,7 +31,7 @@ const SCAN_ALL = `
 // Of the webhooks that are given, by rising ids, those that have ready rows since.
 const SCAN_GIVEN = `
   select given.webhook_id, given.turn, given.since
-  from unnest($1::bigint[], $10::timestamptz[]) with ordinality as given (webhook_id, since, turn)
+  from unnest($1::bigint[], $12::timestamptz[]) with ordinality as given (webhook_id, since, turn)
   cross join lateral (
     select from posthorn.deliveries as d
     where d.bucket = 0 and d.state = 0 and d.webhook_id = given.webhook_id and d.due_at >= given.since
@@ -40,6 +46,9 @@ const SCAN_GIVEN = `
 //   * A rate is kept as the time from which the next may go (GCRA). The burst keeps what goes in any 10 s below
 //     1.05 × the rate.
 //   * Planned while the queue is empty, it has to be good for a million rows: decision 0007.
+//   * What a worker had claimed that is dead is free before its lease has run out; the third time in a row it is not, since
+//     it may be what ends workers. Nor is the head of a lane: the dead one's request may still be on its way, and come
+//     behind the next. That a session is dead holds while it is in the roll: a worker that has come back has another.
 //   * `visited` has a row of nulls for a webhook looked at in vain, so that its limit bounds these as well.
 const claimSql = (scan: string, within: string) => `
 with recursive scan as (${scan}),
@@ -71,7 +80,7 @@ visited as (
           else coalesce(d.lane, 0) = 0 end as is_misplaced
       from posthorn.deliveries as d
       where d.bucket = 0 and d.state = 0 and d.webhook_id = scan.webhook_id ${within}
-        and (d.locked_until is null or d.locked_until < now())
+        and (d.locked_until is null or d.locked_until < now() or ${IS_FREED_EARLY})
       order by d.due_at, d.id
       limit case when webhook.rate is null then webhook.slots else greatest(0, least(webhook.slots, floor(1 + webhook.rate * (
         greatest(0, least(${BURST_S}, 0.5 - 1 / webhook.rate)) - extract(epoch from webhook.next_send_at - now())::float
@@ -115,7 +124,9 @@ claimed as (
   update posthorn.deliveries as d
   set locked_until = now() + $9::integer * interval '1 millisecond',
     fence = d.fence + 1,
-    crashes = case when d.locked_until is null then d.crashes else d.crashes + 1 end,
+    locked_by = $10::bigint,
+    crashes = case when d.locked_until < now() then d.crashes + 1 else d.crashes end,
+    freed_early = case when d.locked_until >= now() then d.freed_early + 1 else 0 end,
     sequence = coalesce(d.sequence, p.last_sequence + p.number)
   from picked as p
   where d.ctid = p.place_of_row

@@ -4,6 +4,7 @@ import type pg from "pg";
 import { SECOND } from "../kernel/duration.ts";
 import { plainArray } from "../database/array-literal.ts";
 import { CLAIM, CLAIM_SINCE } from "./claim-statement.ts";
+import { LEASES_ALONE, type Holder } from "./roll.ts";
 
 /**
  * How long a claimed delivery is one worker's. Longer than any attempt can take (a timeout is at most 30 s, and covers
@@ -88,7 +89,11 @@ export type Claim = {
 };
 
 /** Claims due deliveries, round-robin over webhooks, under a lease of 45 s each. */
-export async function claimDue(pool: pg.Pool, limits: ClaimLimits): Promise<Claim> {
+export async function claimDue(
+  pool: pg.Pool,
+  limits: ClaimLimits,
+  { worker, dead }: Holder = LEASES_ALONE(),
+): Promise<Claim> {
   const limit = Math.min(limits.limit, CLAIM_MAX);
   const full = Object.values(limits.slots).filter(([most, least]) => most + least === 0).length;
   const looksMax = limit + Math.min(full, PASSED_BY_MAX);
@@ -107,6 +112,8 @@ export async function claimDue(pool: pg.Pool, limits: ClaimLimits): Promise<Clai
       limit,
       CLAIM_BYTES_MAX,
       LEASE_MS,
+      worker,
+      plainArray(dead),
       ...(since ? [plainArray(given.map(([, time]) => time))] : []),
     ],
   });

@@ -42,7 +42,7 @@ beforeEach(async () => {
   post = caller(service, { "X-Tenant": `tenant-${++tenants}` });
   nowMs = 0;
   // The clock is asked before each claim, and again after one of all.
-  claiming = createClaiming(worker.pool, () => (nowMs += SLOW_MS), ALL_ARE_SLOW);
+  claiming = createClaiming(worker.pool, () => (nowMs += SLOW_MS), { slowMs: ALL_ARE_SLOW });
   await worker.pool.query("delete from posthorn.deliveries");
 });
 

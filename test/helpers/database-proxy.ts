@@ -11,6 +11,8 @@ export type DatabaseProxy = {
   loseAnswersTo(statement: RegExp | null): void;
   /** From now on no session whose first words fit is let in, and those that are in are ended; null lets all in. */
   refuse(startup: RegExp | null): void;
+  /** The connections there are stay open and say nothing any more; new ones work. */
+  goSilent(): void;
   /** How many answers were lost. */
   readonly lost: number;
   close(): Promise<void>;
@@ -21,6 +23,7 @@ export async function startDatabaseProxy(target: string): Promise<DatabaseProxy>
   const { host, port, user = "", database = "" } = new pg.Client({ connectionString: target });
   const open = new Set<Socket>();
   const sessions = new Map<Socket, string>(); // what each said first: its user, database and settings
+  const silent = new Set<Socket>();
   let refused: RegExp | null = null;
   let unanswered: RegExp | null = null;
   let lost = 0;
@@ -39,9 +42,10 @@ export async function startDatabaseProxy(target: string): Promise<DatabaseProxy>
       if (!sessions.has(here)) sessions.set(here, chunk.toString("latin1"));
       if (refused?.test(sessions.get(here) ?? "")) return void here.destroy();
       if (unanswered?.test(chunk.toString("latin1"))) losesNext = true;
-      there.write(chunk);
+      if (!silent.has(here)) there.write(chunk);
     });
     there.on("data", (chunk) => {
+      if (silent.has(here)) return;
       if (!losesNext) return void here.write(chunk);
       lost++;
       here.destroy();
@@ -59,6 +63,9 @@ export async function startDatabaseProxy(target: string): Promise<DatabaseProxy>
     refuse(startup) {
       refused = startup;
       for (const [socket, said] of sessions) if (startup?.test(said)) socket.destroy();
+    },
+    goSilent() {
+      for (const socket of open) silent.add(socket);
     },
     get lost() {
       return lost;

@@ -1,0 +1,119 @@
+// The roll call: a worker shows that it lives, and sees which of the others don't, so that what these had claimed is free
+// before its lease has run out.
+import type pg from "pg";
+
+import { openClient } from "../database/client.ts";
+import { sleep, type MonotonicClock } from "../kernel/clock.ts";
+import { MINUTE, SECOND } from "../kernel/duration.ts";
+import { isDatabaseAbsent } from "../kernel/faults.ts";
+import type { Log } from "../kernel/log.ts";
+import { enterRoll, leaveRoll, listGone, strikeOut, type Holder } from "../queue/roll.ts";
+
+const LOOK_MS = 1 * SECOND;
+const RETRY_MS = 0.5 * SECOND;
+// A connection that was cut is another within a second or two; a worker that has none for so long is dead to all.
+const DEAD_AFTER_MS = 5 * SECOND;
+// What is claimed under its number may start for 0.9 s more. With the answer of a look no older than this, that is over long
+// before anybody could take the worker for dead.
+const KNOWN_FOR_MS = 2 * SECOND;
+const STRUCK_OUT_AFTER_MS = 1 * MINUTE; // longer than any lease
+
+export type RollCall = {
+  /** Whose a claim is that is made now, and whose leases it may take. */
+  holder(): Holder;
+  /** Leaves the roll: nothing is held any more. */
+  stop(): Promise<void>;
+};
+
+export type RollCallOptions = {
+  url: string;
+  /** The worker's own number, drawn. */
+  worker: number;
+  monotonic: MonotonicClock;
+  /** Called when another worker was found to be dead. */
+  died: () => void;
+  log: Log;
+};
+
+/** Enters the roll, and calls it until it is stopped. Without a database it waits for one. */
+export function callRoll({ url, worker, monotonic, died, log }: RollCallOptions): RollCall {
+  const stopping = new AbortController();
+  let dead: readonly string[] = [];
+  let answeredAt = -Infinity;
+  let held: { client: pg.Client; lost: AbortSignal } | undefined;
+
+  async function run(): Promise<void> {
+    let isReported = false;
+    while (!stopping.signal.aborted) {
+      try {
+        if (!(await enter())) return log.debug("behind a pooler leases alone decide");
+        isReported = false;
+        await watch();
+      } catch (err) {
+        const isNews: boolean = !isReported && !isDatabaseAbsent(err) && !stopping.signal.aborted;
+        isReported ||= isNews;
+        log[isNews ? "warn" : "debug"]({ err }, "other workers can't see that this one lives");
+      }
+      dead = []; // what was seen over one connection says nothing about what happens between it and the next
+      await sleep(RETRY_MS, stopping.signal);
+    }
+  }
+
+  // The connection before goes last: while the new one is made the others see it, if the server still has it.
+  async function enter(): Promise<boolean> {
+    const client = await openClient(url, "roll call");
+    const lost = new AbortController();
+    client.on("end", () => lost.abort());
+    const isDirect = await enterRoll(client, worker).catch(async (error: unknown) => {
+      await end(client);
+      throw error;
+    });
+    const before = held;
+    held = { client, lost: lost.signal };
+    if (before) await end(before.client);
+    if (isDirect) answeredAt = monotonic();
+    return isDirect;
+  }
+
+  async function watch(): Promise<void> {
+    if (!held) return;
+    const { client, lost } = held;
+    const ended = AbortSignal.any([lost, stopping.signal]);
+    const gone = new Map<string, number>(); // since when
+    while (!ended.aborted) {
+      const found = await listGone(client, worker);
+      answeredAt = monotonic();
+      const sessions = new Set(found.map(({ session }) => session));
+      for (const session of gone.keys()) if (!sessions.has(session)) gone.delete(session);
+      for (const session of sessions) if (!gone.has(session)) gone.set(session, answeredAt);
+      const forMs = (session: string) => answeredAt - (gone.get(session) ?? answeredAt);
+      const before = dead.length;
+      dead = found
+        .filter(({ session, isOfThisServer }) => isOfThisServer && forMs(session) >= DEAD_AFTER_MS)
+        .map(({ session }) => session);
+      if (dead.length > before) died();
+      const past = [...sessions].filter((session) => forMs(session) >= STRUCK_OUT_AFTER_MS);
+      if (past.length > 0) await strikeOut(client, past);
+      await sleep(LOOK_MS, ended);
+    }
+  }
+
+  const running = run();
+  return {
+    holder: () => ({
+      worker: monotonic() - answeredAt < KNOWN_FOR_MS ? worker : null,
+      dead,
+    }),
+    async stop() {
+      stopping.abort();
+      await running;
+      if (!held) return;
+      await leaveRoll(held.client, worker).catch(() => {}); // the others see that it is gone
+      await end(held.client);
+    },
+  };
+}
+
+async function end(client: pg.Client): Promise<void> {
+  await client.end().catch(() => {});
+}
