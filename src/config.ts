@@ -248,14 +248,27 @@ export function loadConfig(
     );
   for (const name of Object.keys(env))
     if (name.startsWith("POSTHORN_") && !(name in SETTINGS) && !CALLERS_NAMES.includes(name))
-      warn(unknownSetting(name));
+      warn(`${name} is not a setting of this version; it is ignored${meant(name)}`);
   return config;
 }
 
-function unknownSetting(name: string): string {
+/** Settings by their names in the environment, as a program gives them. */
+export type Settings = { readonly [N in Name]?: string | number | undefined };
+
+/** Reads settings that a program gives, by the same checks. Throws a StartError, for an unknown one too. */
+export function readSettings(settings: Settings): Config {
+  const env: NodeJS.ProcessEnv = {};
+  for (const [name, value] of Object.entries(settings)) {
+    if (!(name in SETTINGS))
+      throw new StartError(`${name} is not a setting of this version${meant(name)}`);
+    if (value !== undefined) env[name] = String(value);
+  }
+  return loadConfig(env);
+}
+
+function meant(name: string): string {
   const near = nearest(name, Object.keys(SETTINGS));
-  const advice = near === undefined ? "" : `; did you mean ${near}?`;
-  return `${name} is not a setting of this version; it is ignored${advice}`;
+  return near === undefined ? "" : `; did you mean ${near}?`;
 }
 
 /** The text of `.env.example`. */

@@ -1,5 +1,6 @@
 // Wires everything, by hand: what `posthorn serve`, `api` and `worker` run.
 import { randomInt } from "node:crypto";
+import type { RequestListener } from "node:http";
 
 import type { Config } from "./config.ts";
 import { shareOut, sumOf, type Connections, type Role } from "./database/connections.ts";
@@ -25,9 +26,11 @@ import { listen, probeAddress } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
 import { rememberScrapers } from "./keys/scrapers.ts";
 import { monotonic } from "./kernel/clock.ts";
+import { PosthornError } from "./kernel/errors.ts";
 import { createCursors } from "./kernel/cursor.ts";
 import { wholeRoom } from "./kernel/lists.ts";
 import type { Log } from "./kernel/log.ts";
+import type { FindKey } from "./kernel/scopes.ts";
 import { createShares } from "./kernel/shares.ts";
 import { createMetrics } from "./metrics/index.ts";
 import { createLook } from "./metrics/look.ts";
@@ -44,9 +47,19 @@ const LOOPBACK = "127.0.0.0/8,::1/128";
 
 export type { Role };
 
+/** Where the service runs, unless it is a process of its own. */
+export type Housing = {
+  /** Whether it listens on HOST and PORT; else its `app` is what there is of it. */
+  listens?: boolean;
+  /** In somebody else's process: no signal is handled. */
+  guest?: boolean;
+};
+
 export type Service = {
-  /** Where it listens. */
+  /** Where it listens; empty where it doesn't. */
   url: string;
+  /** What it serves there: for a server of somebody else's, too. */
+  app: RequestListener;
   /** The admin key, where this start has made one: the only time that it can be shown. */
   newAdminKey: string | null;
   /** For psql, where the embedded database is used. */
@@ -60,27 +73,34 @@ export type Service = {
 };
 
 /** Starts the service. Throws a StartError, one line, where it can't. */
-export async function startService(role: Role, config: Config, log: Log): Promise<Service> {
+export async function startService(
+  role: Role,
+  config: Config,
+  log: Log,
+  { listens = true, guest = false }: Housing = {},
+): Promise<Service> {
   const undo: (() => Promise<unknown>)[] = []; // how to stop what has started, the last first
   const stop = async () => {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    await probeAddress(config.HOST, config.PORT); // before a database is made or migrated for nothing
+    if (listens) await probeAddress(config.HOST, config.PORT); // before a database is made or migrated for nothing
     const settings = {
       unknownTypes: config.POSTHORN_UNKNOWN_TYPES,
       idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
     };
-    const database = await openDatabase(config, log, { seed: writeCatalogue, settings });
+    const database = await openDatabase(config, log, { seed: writeCatalogue, settings, guest });
     undo.push(() => database.close());
     const connections = shareOut(role, config.POSTHORN_CONNECTIONS);
     const parts = createParts(role, config, log, database, connections);
     undo.push(() => parts.close());
     await refuseToStart(parts.pools, role, connections);
     log.info({ sum: sumOf(connections), ...connections }, "connections to the database, at most");
-    const server = await listen(parts.app, config.HOST, config.PORT);
-    undo.push(() => server.close());
-    parts.listeners.push(server.address);
+    const server = listens ? await listen(parts.app, config.HOST, config.PORT) : undefined;
+    if (server) {
+      undo.push(() => server.close());
+      parts.listeners.push(server.address);
+    }
     // The last that can fail: it is shown once, and never where the start goes no further.
     const newAdminKey =
       role === "worker"
@@ -88,9 +108,9 @@ export async function startService(role: Role, config: Config, log: Log): Promis
         : await ensureAdminKey(parts.pools.calls.db, config.POSTHORN_ADMIN_KEY);
     if (role !== "api") undo.push(parts.deliver());
     undo.push(() => Promise.resolve(parts.unready()));
-    const { reachesLoopback } = parts;
+    const { app, reachesLoopback } = parts;
     const { embeddedUrl, lost } = database;
-    return { url: server.url, newAdminKey, embeddedUrl, reachesLoopback, lost, stop };
+    return { url: server?.url ?? "", app, newAdminKey, embeddedUrl, reachesLoopback, lost, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -134,7 +154,14 @@ function createParts(
     look,
     monotonic,
   );
-  const findKey = keyFinder(role === "worker" ? loop.db : publishing.db, config.POSTHORN_ADMIN_KEY);
+  let isClosed = false;
+  const find = keyFinder(role === "worker" ? loop.db : publishing.db, config.POSTHORN_ADMIN_KEY);
+  const findKey: FindKey = async (key) => {
+    if (!isClosed) return find(key);
+    // A server of somebody else's may go on when the service has stopped.
+    const options = { retryAfterS: 1 };
+    throw new PosthornError("database_unavailable", "posthorn was stopped here", options);
+  };
   const scraping = { findKey: rememberScrapers(findKey, monotonic), scrape: metrics.scrape };
   let wake = () => {};
   let isStopping = false;
@@ -204,6 +231,7 @@ function createParts(
           }),
     unready: () => void (isStopping = true),
     close: async () => {
+      isClosed = true;
       await Promise.all([egress.close(), judging.close(), look.leave()]);
       await pools.close();
     },

@@ -24,6 +24,8 @@ export type EmbeddedOptions = {
   durable?: boolean;
   /** Joins a service's database beside it, or starts one; else a second one is refused. */
   share?: boolean;
+  /** Runs in somebody else's process, whose signals are his: one that comes during the start is left to him. */
+  guest?: boolean;
   /** The folder of the PostgreSQL programs to run, in place of those of the npm package. */
   binDir?: string;
   log: Log;
@@ -37,6 +39,7 @@ const READY_MS_MAX = 1 * MINUTE; // mostly a replay of the log after a crash
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
   try {
+    if (options.guest) return await start(options, new AbortController().signal);
     return await interruptible((signal) => start(options, signal));
   } catch (error) {
     if (error instanceof StartError) throw error;

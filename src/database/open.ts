@@ -43,6 +43,8 @@ export type DatabaseSettings = {
 type OpenOptions = Pick<PrepareOptions, "seed" | "daysAhead"> & {
   /** Joins a service that runs on the same folder. */
   share?: boolean;
+  /** Runs in somebody else's process. */
+  guest?: boolean;
   /** What publish() goes by from now on: a service's to say. A command that ends leaves that as it is. */
   settings?: PublishSettings;
 };
@@ -51,10 +53,10 @@ type OpenOptions = Pick<PrepareOptions, "seed" | "daysAhead"> & {
 export async function openDatabase(
   config: DatabaseSettings,
   log: Log,
-  { share = false, settings, ...options }: OpenOptions,
+  { share = false, guest = false, settings, ...options }: OpenOptions,
 ): Promise<OpenDatabase> {
   if (config.DATABASE_URL !== null) secretsKeys(config); // before anything is done
-  const reached = await reachDatabase(config, log, { share });
+  const reached = await reachDatabase(config, log, { share, guest });
   try {
     const sealer = createSealer(secretsKeys(config));
     await prepareDatabase(reached.url, { log, sealer, ...options, ...(settings && { settings }) });
@@ -72,11 +74,11 @@ export async function openDatabase(
 export async function reachDatabase(
   config: DatabaseSettings,
   log: Log,
-  { share }: { share: boolean },
+  { share, guest = false }: { share: boolean; guest?: boolean },
 ): Promise<ReachedDatabase> {
   const { DATABASE_URL: url, POSTHORN_DATA_DIR: folder } = config;
   if (url !== null) return { url, embeddedUrl: null, lost: null, close: () => Promise.resolve() };
-  const embedded = await startEmbedded({ dataDir: resolve(folder), share, log });
+  const embedded = await startEmbedded({ dataDir: resolve(folder), share, guest, log });
   const { lost } = embedded;
   return { url: embedded.url, embeddedUrl: embedded.url, lost, close: () => embedded.stop() };
 }

@@ -34,6 +34,11 @@ export type ReadJson = (
 export function createReadJson(bodies: LargeBodies = createLargeBodies()): ReadJson {
   return async (request, response, { keyId, large, depth }) => {
     if (!hasBody(request)) return undefined;
+    if (request.readableEnded)
+      throw new PosthornError(
+        "internal_error",
+        "the body was read before it came here: in a server of your own, Posthorn's app comes before express.json()",
+      );
     if (!isJson(request.headers["content-type"]))
       throw new PosthornError(
         "unsupported_media_type",

@@ -23,7 +23,7 @@ export function createLog(level: LogLevel, destination?: { write(line: string): 
 }
 
 /** A logger that drops everything, for tests and for tools that print for themselves. */
-export const silentLog: Log = pino({ level: "silent" });
+export const silentLog: Log = pino({ level: "silent" }, { write: () => {} }); // else it waits for the process's exit
 
 /** What of an error may be logged: name, message, code, stack and the same of its causes. */
 function errorFields(error: unknown, depth = 0): Record<string, unknown> {

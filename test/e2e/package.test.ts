@@ -170,6 +170,23 @@ test.each<[Name, string]>([
   expect(said).toBe("campaign.completed");
 });
 
+test("of posthorn, the service itself is there, to run in a program", async () => {
+  const code = `
+    import { startPosthorn } from "posthorn";
+    const settings = { DATABASE_URL: process.env.URL, POSTHORN_SECRETS_KEY: process.env.SECRETS_KEY, PORT: 0 };
+    const { url, newAdminKey, stop } = await startPosthorn(settings, { log: { write() {} } });
+    const { status } = await fetch(url + "/webhooks.list", {
+      method: "POST",
+      headers: { "X-API-Key": newAdminKey },
+    });
+    await stop();
+    console.log(status);`;
+  const { url, drop } = await createTestDatabase();
+  const said = await node(code, { URL: url, SECRETS_KEY: Buffer.alloc(32).toString("base64") });
+  await drop();
+  expect(said).toBe("200");
+});
+
 test("of posthorn, posthorn/publish is there, and publishes", async () => {
   const code = `
     import { publish } from "posthorn/publish";
@@ -191,13 +208,13 @@ test("nothing else of the package can be imported", async () => {
 
 describe.each(["nodenext", "bundler"])("for a strict compiler, resolving as %s,", (how) => {
   /** Compiles what a receiver or a client writes, and all declarations that it reaches: `skipLibCheck` stays off. */
-  async function compile(name: Name, code: string): Promise<void> {
+  async function compile(name: Name, code: string, options: string[] = []): Promise<void> {
     const cwd = appOf(name);
     await writeFile(join(cwd, "app.ts"), code);
     const module = how === "bundler" ? "esnext" : how;
     const resolution = ["--module", module, "--moduleResolution", how, "--target", "es2022"];
     const strict = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"];
-    await run(TSC, ["--noEmit", ...resolution, ...strict, "app.ts"], cwd);
+    await run(TSC, ["--noEmit", ...resolution, ...strict, ...options, "app.ts"], cwd);
   }
 
   test.each<[Name, string]>([
@@ -218,6 +235,25 @@ describe.each(["nodenext", "bundler"])("for a strict compiler, resolving as %s,"
       `,
     ),
   );
+
+  test("the types of posthorn hold as posthorn itself, with Node's", () =>
+    compile(
+      "posthorn",
+      `import { createServer } from "node:http";
+       import { startPosthorn, StartError, type Settings } from "posthorn";
+
+       const settings: Settings = { PORT: 0, POSTHORN_SECRETS_KEY: "key" };
+       export async function use(): Promise<string> {
+         const posthorn = await startPosthorn(settings, { role: "api", listen: false });
+         createServer(posthorn.app);
+         return posthorn.url;
+       }
+       // @ts-expect-error there is no such setting
+       void startPosthorn({ PORTS: 0 });
+       export const isOfTheStart = (error: unknown) => error instanceof StartError;
+      `,
+      ["--types", "node", "--typeRoots", join(ROOT, "node_modules/@types")],
+    ));
 
   test("the types of posthorn hold as posthorn/publish, without a driver's", () =>
     compile(
