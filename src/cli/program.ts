@@ -1,14 +1,17 @@
 // The command line: every command with its options. Those over the API say theirs in files of their own.
 import { Command, CommanderError, Option } from "commander";
 
+import { PARTITION_DAYS_AHEAD } from "../database/partitions.ts";
 import type { Role } from "../database/connections.ts";
 import { StartError } from "../kernel/errors.ts";
 import { KEY_SCOPES } from "../kernel/scopes.ts";
 import { VERSION } from "../kernel/version.ts";
 import { PRESET_NAMES } from "../presets/index.ts";
 import { collect, fromNow, instant, integer, keyId, nonEmpty, tenantName } from "./arguments.ts";
+import type { DoctorOptions } from "./doctor/index.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { addPublish } from "./publish.ts";
+import { exampleLines } from "./remote.ts";
 import { addReplay, addReplays } from "./replay.ts";
 import { addTail } from "./tail.ts";
 import type { Terminal } from "./terminal.ts";
@@ -53,8 +56,32 @@ export function createProgram(terminal: Terminal): Command {
 
   program
     .command("migrate")
-    .description("bring the database's schema up to this program, and exit")
+    .description("bring the database's schema up to this program, and exit; needs no secrets key")
+    .option(
+      "--days <days>",
+      "make the tables of so many days from today, for what is published then",
+      integer(0, PARTITION_DAYS_AHEAD),
+      PARTITION_DAYS_AHEAD,
+    )
+    .option("--plan", "change nothing: tell what would run, and which locks it takes")
+    .option("--json", "the plan as JSON")
     .action(later(async () => (await import("./migrate.ts")).migrateDatabase));
+
+  program
+    .command("doctor")
+    .description(
+      "say what is wrong beside the database, how bad it is and what to do: 1 for an error, 5 for a warning",
+    )
+    .option("--url <url>", "a receiver to reach, as deliveries do: it is sent an empty POST")
+    .option("--json", "the findings as JSON")
+    .addHelpText(
+      "after",
+      exampleLines(["posthorn doctor", "posthorn doctor --url https://receiver.example/hooks"]),
+    )
+    .action(async (options: DoctorOptions) => {
+      const { examineAll } = await import("./doctor/index.ts");
+      await examineAll(terminal, options);
+    });
 
   program
     .command("openapi")

@@ -11,6 +11,7 @@ import { silentLog, type Log } from "../kernel/log.ts";
 import { openClient } from "./client.ts";
 import { describeInTheWay } from "./in-the-way.ts";
 import { refuseSharedSchema } from "./own-schema.ts";
+import { locksOf, type TakenLock } from "./migration-locks.ts";
 import { makePartitions, START_DAYS_AHEAD } from "./partitions.ts";
 
 const MIGRATIONS = new URL("../../db/migrations/", import.meta.url);
@@ -18,7 +19,7 @@ const WAIT_MAX_MS = 2 * MINUTE; // what takes longer is looked at by a person
 const REPORT_EVERY_MS = 10 * SECOND;
 
 // Whoever publishes queues behind a lock that is waited for. So it is not waited for long, but tried for again and again.
-const LOCK_WAIT_MS = 40;
+export const LOCK_WAIT_MS = 40;
 const RETRY_MS = 500;
 
 const SERVER_VERSION_MIN = 150_000;
@@ -65,6 +66,30 @@ export async function migrate(
     }
     await makePartitions(client, daysAhead);
     return { applied };
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** What `migrate` would do: the migrations that are missing, each with the locks it takes on what is there. */
+export async function planMigrations(
+  url: string,
+  from: URL = MIGRATIONS,
+): Promise<{ version: number; pending: { name: string; locks: TakenLock[] }[] }> {
+  const client = await openClient(url, "migrate");
+  try {
+    await refuseOldServer(client);
+    const version = await schemaVersion(client);
+    const pending = missing(readMigrations(from), version);
+    const { rows } = await client.query<{ name: string }>(
+      `select relname as name from pg_catalog.pg_class where relnamespace = to_regnamespace('posthorn')`,
+    );
+    const there = new Set(rows.map(({ name }) => name));
+    const planned = pending.map(({ name, sql }) => ({
+      name,
+      locks: locksOf(sql).filter(({ table }) => there.has(table)),
+    }));
+    return { version, pending: planned };
   } finally {
     await client.end().catch(() => {});
   }

@@ -1,6 +1,6 @@
 // The service's database: the one that DATABASE_URL names, or the embedded one with a secrets key of its own.
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import { watchEndpoints } from "./endpoints.ts";
@@ -83,18 +83,23 @@ export async function reachDatabase(
   return { url: embedded.url, embeddedUrl: embedded.url, lost, close: () => embedded.stop() };
 }
 
-/** The keys of its secrets, the newest first; one is made for an embedded database that has none yet. */
-export function secretsKeys(config: DatabaseSettings): [Buffer, ...Buffer[]] {
+/** The keys of its secrets, the newest first; one is made for an embedded database that has none yet, unless only looked for. */
+export function secretsKeys(
+  config: DatabaseSettings,
+  { make = true }: { make?: boolean } = {},
+): [Buffer, ...Buffer[]] {
   if (config.POSTHORN_SECRETS_KEY) return config.POSTHORN_SECRETS_KEY;
-  if (config.DATABASE_URL === null) return [ownKey(resolve(config.POSTHORN_DATA_DIR))];
+  if (config.DATABASE_URL === null) return [ownKey(resolve(config.POSTHORN_DATA_DIR), make)];
   throw new StartError(
     "POSTHORN_SECRETS_KEY: needed with DATABASE_URL; make one with: openssl rand -base64 32, and keep it, or stored keys can't be read",
   );
 }
 
 // Beside the database and not in it, so that a copy of the one alone reveals nothing.
-function ownKey(dataDir: string): Buffer {
+function ownKey(dataDir: string, make: boolean): Buffer {
   const file = join(dataDir, SECRETS_KEY_FILE);
+  if (!make && !existsSync(file))
+    throw new StartError(`POSTHORN_DATA_DIR: ${file} is not there; restore it from a backup`);
   try {
     mkdirSync(dataDir, { recursive: true });
     const made = randomBytes(SECRETS_KEY_BYTES).toString("base64");

@@ -1,0 +1,200 @@
+// posthorn doctor and posthorn migrate --plan: what they find in databases that are well, and in others.
+import { randomBytes } from "node:crypto";
+
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+
+import { planMigrations } from "../../src/database/migrate.ts";
+import { locksOf } from "../../src/database/migration-locks.ts";
+import { caller } from "../helpers/api.ts";
+import { databaseUrl } from "../helpers/database-url.ts";
+import { createTestDatabase, testServerUrl } from "../helpers/database.ts";
+import { query } from "../helpers/embedded.ts";
+import { startInbox, type Inbox } from "../helpers/inbox.ts";
+import { startTestService, type TestService } from "../helpers/service.ts";
+import { typed, type Typed } from "../helpers/terminal.ts";
+
+const SECRETS_KEY = Buffer.alloc(32, 7).toString("base64");
+const NOBODYS = "postgres://me:pa55word@127.0.0.1:1/none";
+
+let service: TestService;
+let inbox: Inbox;
+
+beforeAll(async () => {
+  service = await startTestService();
+  inbox = await startInbox();
+  await caller(service)("webhooks.subscribe", {
+    url: inbox.url,
+    signature_key: "a secret",
+  }).expect(200);
+});
+afterAll(async () => {
+  await inbox.close();
+  await service.stop();
+});
+
+const env = () => ({
+  DATABASE_URL: service.databaseUrl,
+  POSTHORN_SECRETS_KEY: SECRETS_KEY,
+  POSTHORN_EGRESS_ALLOW: "127.0.0.0/8",
+});
+type Found = { check: string; level: string; found: string; todo: string | null };
+async function doctor(more: Record<string, string> = {}, args: string[] = []) {
+  const options: Typed = { env: { ...env(), ...more } };
+  const { code, out } = await typed(["doctor", "--json", ...args], options);
+  const { worst, findings } = JSON.parse(out) as { worst: string; findings: Found[] };
+  const of = (check: string) => findings.find((finding) => finding.check === check);
+  return { code, worst, findings, of, out };
+}
+
+describe("posthorn doctor", () => {
+  test("finds nothing wrong beside a service that is well, in less than 3 s, and changes nothing", async () => {
+    await query(service.databaseUrl, "select posthorn.publish('message.created', '1')");
+    const startedAt = performance.now();
+    const { findings, of } = await doctor({}, ["--url", inbox.url]);
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(findings.map(({ check }) => check)).toEqual([
+      "settings",
+      "connection",
+      "clock",
+      "connections",
+      "transactions",
+      "schema",
+      "rights",
+      "partitions",
+      "secrets",
+      "egress",
+    ]);
+    for (const check of ["settings", "clock", "schema", "rights", "secrets", "egress"])
+      expect(of(check)).toMatchObject({ level: "ok", todo: null });
+    expect(of("egress")?.found).toMatch(/answered 200 in \d+ ms$/);
+  });
+
+  test("prints for people: a mark, what is so, and what to do, in 80 columns", async () => {
+    const options = { env: { ...env(), POSTHORN_CONCURENCY: "1" } };
+    const { out } = await typed(["doctor"], options);
+    expect(out).toMatch(
+      /^! settings {6}POSTHORN_CONCURENCY is not a setting of this version.*\n(?: {16}.*\n)* {16}→ correct its name, or take it out$/m,
+    );
+    for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  test.each<[string, Record<string, string>, string, RegExp]>([
+    [
+      "a setting that can't be meant",
+      { PORT: "x" },
+      "settings",
+      /^PORT: a whole number is needed$/,
+    ],
+    [
+      "a database that is not there",
+      { DATABASE_URL: NOBODYS },
+      "connection",
+      /can't be connected to: .*ECONNREFUSED/,
+    ],
+    [
+      "a key that opens nothing",
+      { POSTHORN_SECRETS_KEY: randomBytes(32).toString("base64") },
+      "secrets",
+      /^those of 1 can't be opened/,
+    ],
+    ["a missing key", { POSTHORN_SECRETS_KEY: "" }, "secrets", /^POSTHORN_SECRETS_KEY: needed/],
+  ])("ends with 1 for %s, says what to do, and no secret", async (_, wrong, check, said) => {
+    const { code, worst, of, out } = await doctor(wrong);
+    expect([code, worst]).toEqual([1, "error"]);
+    expect(of(check)).toMatchObject({ level: "error", found: expect.stringMatching(said) });
+    expect(of(check)?.todo).not.toBeNull();
+    for (const secret of ["pa55word", SECRETS_KEY, "a secret"]) expect(out).not.toContain(secret);
+  });
+
+  test("tells a receiver that may not be reached from one that is not there", async () => {
+    const private_ = await doctor({ POSTHORN_EGRESS_ALLOW: "" }, ["--url", inbox.url]);
+    expect(private_.of("egress")).toMatchObject({
+      level: "error",
+      found: expect.stringContaining("policy"),
+    });
+    const absent = await doctor({}, ["--url", "http://127.0.0.1:1/"]);
+    expect(absent.of("egress")).toMatchObject({
+      level: "error",
+      found: expect.stringContaining("connect"),
+    });
+    const unnamed = await doctor({}, ["--url", "http://no.such.name.invalid/"]);
+    expect(unnamed.of("egress")).toMatchObject({
+      level: "error",
+      found: expect.stringContaining("dns"),
+    });
+  });
+
+  test("warns of partitions that run out, and of a role that can't make more", async () => {
+    const role = `role_${randomBytes(6).toString("hex")}`;
+    await query(
+      service.databaseUrl,
+      `create role ${role} login`,
+      `grant usage on schema posthorn to ${role}`,
+      `grant select, insert, update, delete on all tables in schema posthorn to ${role}`,
+    );
+    try {
+      const url = new URL(service.databaseUrl);
+      url.searchParams.set("user", role);
+      const { of } = await doctor({ DATABASE_URL: url.href });
+      expect(of("rights")).toMatchObject({ level: "note" });
+      await query(service.databaseUrl, `revoke insert on posthorn.webhooks from ${role}`);
+      const { code, of: ofClosed } = await doctor({ DATABASE_URL: url.href });
+      expect(code).toBe(1);
+      expect(ofClosed("rights")).toMatchObject({
+        level: "error",
+        found: `${role} may not read and write posthorn.webhooks`,
+      });
+    } finally {
+      await query(service.databaseUrl, `drop owned by ${role}`, `drop role ${role}`);
+    }
+    // A test's database has the tables of a few days alone.
+    const { url, drop } = await createTestDatabase();
+    const { code, of: ofNew } = await doctor({ DATABASE_URL: url }).finally(drop);
+    expect(ofNew("partitions")).toMatchObject({
+      level: "warning",
+      todo: expect.stringMatching(/posthorn migrate: it makes 14$/),
+    });
+    expect(code).toBe(5);
+  });
+});
+
+describe("posthorn migrate --plan", () => {
+  const planned = async (url: string) => {
+    const { version, pending } = await planMigrations(url);
+    return [version, pending.map(({ name, locks }) => [name, locks])];
+  };
+
+  test("changes nothing: names what is missing, and nothing where the schema is current", async () => {
+    const [version, nothing] = await planned(service.databaseUrl);
+    expect(nothing).toEqual([]);
+    const name = `test_${randomBytes(8).toString("hex")}`;
+    await query(testServerUrl(), `create database ${name}`);
+    try {
+      const url = databaseUrl(testServerUrl(), name);
+      const [none, all] = await planned(url);
+      expect([none, (all as unknown[]).length]).toEqual([0, version]);
+      expect(all).toContainEqual(["0001_tables.sql", []]);
+      const [found] = await query(url, "select to_regnamespace('posthorn') as schema");
+      expect(found?.["schema"]).toBeNull();
+    } finally {
+      await query(testServerUrl(), `drop database ${name} with (force)`);
+    }
+  });
+
+  test("tells the strongest lock on each table that is there, and takes no word of a function's body for one", () => {
+    const sql = `
+      -- alter table posthorn.commented add x int;
+      create function posthorn.f() returns void language plpgsql as $f$ begin
+        delete from posthorn.in_a_body; end $f$;
+      create index on posthorn.events (a) where b;
+      alter table posthorn.events add column c int;
+      create table posthorn.made (id int references posthorn.keys (id));
+      create unique index concurrently i on posthorn.webhooks (x);
+      update posthorn.webhooks set y = 1;`;
+    expect(locksOf(sql)).toEqual([
+      { table: "events", mode: "access exclusive", stops: "everything" },
+      { table: "keys", mode: "share row exclusive", stops: "writes" },
+      { table: "webhooks", mode: "row exclusive", stops: "nothing" },
+    ]);
+  });
+});
