@@ -87,6 +87,7 @@ create table posthorn.deliveries (
   autovacuum_vacuum_cost_delay=0,
   vacuum_truncate=false
 );
+CREATE INDEX deliveries_all ON posthorn.deliveries USING btree (bucket, id) WHERE (created_at > '-infinity'::timestamp with time zone);
 CREATE INDEX deliveries_event ON posthorn.deliveries USING btree (bucket, event_id, webhook_id) WHERE (event_id > '00000000-0000-0000-0000-000000000000'::uuid);
 CREATE UNIQUE INDEX deliveries_head ON posthorn.deliveries USING btree (bucket, webhook_id, lane) WHERE ((state < 2) AND (lane IS NOT NULL));
 CREATE INDEX deliveries_held ON posthorn.deliveries USING btree (bucket, webhook_id, due_at, id) WHERE (state = 2);
@@ -138,6 +139,7 @@ create table posthorn.events (
   idempotency_key text,
   constraint events_pkey PRIMARY KEY (bucket, tenant, id)
 ) partition by RANGE (id);
+CREATE INDEX events_all ON ONLY posthorn.events USING btree (bucket, id) WHERE (created_at > '-infinity'::timestamp with time zone);
 CREATE INDEX events_unmatched ON ONLY posthorn.events USING btree (bucket, tenant, id) WHERE (matched = 0);
 
 create table posthorn.expansions (
@@ -177,6 +179,8 @@ create table posthorn.finished_deliveries (
   constraint finished_deliveries_pkey PRIMARY KEY (bucket, tenant, id),
   constraint finished_deliveries_status_check CHECK ((status = ANY (ARRAY['delivered'::text, 'dead'::text, 'cancelled'::text])))
 ) partition by RANGE (id);
+CREATE INDEX finished_deliveries_all ON ONLY posthorn.finished_deliveries USING btree (bucket, id) WHERE (created_at > '-infinity'::timestamp with time zone);
+CREATE INDEX finished_deliveries_all_reason ON ONLY posthorn.finished_deliveries USING btree (bucket, reason, id) WHERE ((reason IS NOT NULL) AND (created_at > '-infinity'::timestamp with time zone));
 CREATE INDEX finished_deliveries_cause ON ONLY posthorn.finished_deliveries USING btree (bucket, tenant, cause, id) WHERE (cause <> 'publish'::text);
 CREATE INDEX finished_deliveries_event ON ONLY posthorn.finished_deliveries USING btree (bucket, event_id, webhook_id);
 CREATE INDEX finished_deliveries_reason ON ONLY posthorn.finished_deliveries USING btree (bucket, tenant, reason, id) WHERE (reason IS NOT NULL);
@@ -269,6 +273,7 @@ create table posthorn.replays (
   constraint replays_status_check CHECK ((status = ANY (ARRAY['running'::text, 'done'::text, 'cancelled'::text]))),
   constraint replays_wanted_check CHECK ((wanted = ANY (ARRAY['delivered'::text, 'dead'::text, 'cancelled'::text, 'never'::text])))
 );
+CREATE INDEX replays_all ON posthorn.replays USING btree (bucket, id) WHERE (created_at > '-infinity'::timestamp with time zone);
 CREATE INDEX replays_open ON posthorn.replays USING btree (bucket, id) WHERE (finished_at IS NULL);
 CREATE INDEX replays_over ON posthorn.replays USING btree (bucket, finished_at) WHERE (finished_at IS NOT NULL);
 CREATE INDEX replays_webhook ON posthorn.replays USING btree (bucket, webhook_id, id);
@@ -413,6 +418,7 @@ create table posthorn.webhooks (
   constraint webhooks_pkey PRIMARY KEY (webhook_id),
   constraint webhooks_status_check CHECK ((status = ANY (ARRAY['Subscribed'::text, 'Unsubscribed'::text])))
 );
+CREATE INDEX webhooks_all ON posthorn.webhooks USING btree (created_at, webhook_id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_deleted ON posthorn.webhooks USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
 CREATE INDEX webhooks_ended ON posthorn.webhooks USING btree (webhook_id) WHERE ((status <> 'Subscribed'::text) OR (deleted_at IS NOT NULL));
 CREATE UNIQUE INDEX webhooks_external_id ON posthorn.webhooks USING btree (tenant, external_id) WHERE ((external_id IS NOT NULL) AND (deleted_at IS NULL));

@@ -28,6 +28,7 @@ import { rememberScrapers } from "./keys/scrapers.ts";
 import { monotonic } from "./kernel/clock.ts";
 import { PosthornError } from "./kernel/errors.ts";
 import { createCursors } from "./kernel/cursor.ts";
+import { ALL_TENANTS } from "./kernel/fields.ts";
 import { wholeRoom } from "./kernel/lists.ts";
 import type { Log } from "./kernel/log.ts";
 import type { FindKey } from "./kernel/scopes.ts";
@@ -36,8 +37,9 @@ import { createMetrics } from "./metrics/index.ts";
 import { createLook } from "./metrics/look.ts";
 import { LEASES_ALONE } from "./queue/roll.ts";
 import { readRules } from "./session/rules.ts";
-import type { Context } from "./rpc/trpc.ts";
 import { drawWorker, workerName } from "./delivery/worker-name.ts";
+import type { Caller, Context } from "./rpc/trpc.ts";
+import type { Reach } from "./store/reach.ts";
 
 const RECEIVER_PORT = 9_000; // of `posthorn listen`
 const COUNTS_MAX = 2; // of replays, some seconds each
@@ -173,7 +175,18 @@ function createParts(
       calls.shares.take({ ...owner, subject }, work);
     const { db, pool } = calls;
     const room = wholeRoom(enlarge);
-    const store = { db, pool, tenant, keyId, sealer, cursors, monotonic, share, room };
+    const store = {
+      db,
+      pool,
+      tenant,
+      reach: reachOf(caller),
+      keyId,
+      sealer,
+      cursors,
+      monotonic,
+      share,
+      room,
+    };
     return {
       caller,
       requestId,
@@ -295,5 +308,14 @@ function createParts(
         await roll?.stop();
       };
     },
+  };
+}
+
+// What a caller sees of the store.
+function reachOf({ tenant, portal }: Caller): Reach {
+  return {
+    tenant: tenant === ALL_TENANTS ? null : tenant,
+    webhooks: portal?.webhooks ?? null,
+    ownEvents: portal === null,
   };
 }

@@ -107,6 +107,7 @@ create index webhooks_old_keys on posthorn.webhooks (previous_key_expires_at) wh
 create index webhooks_ordered on posthorn.webhooks (tenant, webhook_id)
 where delivery_order <> 'none' and status = 'Subscribed' and deleted_at is null;
 create index webhooks_list on posthorn.webhooks (tenant, created_at, webhook_id) where deleted_at is null;
+create index webhooks_all on posthorn.webhooks (created_at, webhook_id) where deleted_at is null;
 create index webhooks_gone on posthorn.webhooks (tenant, created_at, webhook_id) where deleted_at is not null;
 -- Those that a list shows first where trouble comes first.
 create index webhooks_troubled on posthorn.webhooks (tenant, webhook_id) where deleted_at is null and (paused or health <> 'ok');
@@ -251,6 +252,9 @@ create table posthorn.events (
   primary key (bucket, tenant, id)
 ) partition by range (id);
 create index events_unmatched on posthorn.events (bucket, tenant, id) where matched = 0;
+-- Over all tenants, for admins who look for what is somewhere. The predicate holds for every row: only who says it is offered the
+-- index, and what is asked of one tenant never goes by it.
+create index events_all on posthorn.events (bucket, id) where created_at > '-infinity';
 
 create table posthorn.event_payloads (
   bucket smallint not null default 0,

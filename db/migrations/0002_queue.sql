@@ -90,6 +90,9 @@ create table posthorn.workers (
   server_start timestamptz not null
 ) with (fillfactor = 50);
 
+-- Over all tenants, as of events.
+create index deliveries_all on posthorn.deliveries (bucket, id) where created_at > '-infinity';
+
 -- last_*: its last attempt, so that no list has to look for one; null where none was made. What ended while an attempt was
 -- under way ended without it.
 create table posthorn.finished_deliveries (
@@ -119,6 +122,10 @@ create index finished_deliveries_reason on posthorn.finished_deliveries (bucket,
 create index finished_deliveries_webhook_reason on posthorn.finished_deliveries (bucket, webhook_id, reason, id)
   where reason is not null;
 create index finished_deliveries_cause on posthorn.finished_deliveries (bucket, tenant, cause, id) where cause <> 'publish';
+-- Over all tenants, as of events.
+create index finished_deliveries_all on posthorn.finished_deliveries (bucket, id) where created_at > '-infinity';
+create index finished_deliveries_all_reason on posthorn.finished_deliveries (bucket, reason, id)
+  where reason is not null and created_at > '-infinity';
 
 create table posthorn.attempts (
   bucket smallint not null default 0,
@@ -250,5 +257,6 @@ create table posthorn.replays (
   primary key (bucket, tenant, id)
 );
 create index replays_webhook on posthorn.replays (bucket, webhook_id, id);
+create index replays_all on posthorn.replays (bucket, id) where created_at > '-infinity';
 create index replays_open on posthorn.replays (bucket, id) where finished_at is null;
 create index replays_over on posthorn.replays (bucket, finished_at) where finished_at is not null;

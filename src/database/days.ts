@@ -6,8 +6,8 @@ import { lowestUuidAt, timeOfUuid } from "../kernel/ids.ts";
 import { bytesIn, endsEarly } from "../kernel/lists.ts";
 import type { Read } from "./read.ts";
 
-/** What one statement may look at: of finished deliveries, with six indexes and a key, it locks 64 things. */
-const DAYS_MAX = 8;
+/** What one statement may look at: of finished deliveries, with eight indexes and a key, it locks 60 things. */
+const DAYS_MAX = 6;
 
 /** A span of ids, `until` not included. */
 export type Span = { from: string; until: string };

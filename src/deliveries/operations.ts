@@ -14,7 +14,8 @@ import {
   type DeliveryRow,
 } from "../store/deliveries.ts";
 import { searchDeliveries } from "../store/delivery-search.ts";
-import { findEvent } from "../store/events.ts";
+import { findEvent } from "../store/seen-events.ts";
+import { tellTenant } from "../store/reach.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { findWebhook, findWebhookById } from "../store/webhooks.ts";
 import { notFound as webhookNotFound, unsubscribed } from "../webhooks/operations.ts";
@@ -44,9 +45,9 @@ export async function list({ store }: DeliveriesContext, input: ListDeliveriesIn
     store,
     { tenant: store.tenant, list: "deliveries", filter: wanted },
     { cursor, page_size },
-    (span) => searchDeliveries(store.db, store.tenant, { ...wanted, ...span }, store.monotonic),
+    (span) => searchDeliveries(store.db, store.reach, { ...wanted, ...span }, store.monotonic),
     (row) => row.id,
-    presentDelivery,
+    (row) => ({ ...presentDelivery(row), ...tellTenant(store.reach, row) }),
     timeOfUuid,
   );
   if (page.data.length === 0 && filter.type !== undefined)
@@ -59,7 +60,7 @@ export async function info({ store }: DeliveriesContext, id: string): Promise<De
   const { room, share } = store;
   const row = await share(() => find(store, id));
   const [event, siblings] = [
-    await share(() => findEvent(store.db, store.tenant, row.event_id)),
+    await share(() => findEvent(store.db, store.reach, row.event_id)),
     await share(() => listSiblings(store, row)),
   ];
   const eventId = formatId("evt", row.event_id);
@@ -88,7 +89,7 @@ export async function info({ store }: DeliveriesContext, id: string): Promise<De
 async function listSiblings(store: TenantStore, row: DeliveryRow): Promise<DeliveryRow[]> {
   const { event_id: eventId, webhook_internal_id: webhookId } = row;
   const filter = { eventId, webhookId, limit: SIBLINGS_MAX + 1 };
-  return (await searchDeliveries(store.db, store.tenant, filter, store.monotonic)).rows;
+  return (await searchDeliveries(store.db, store.reach, filter, store.monotonic)).rows;
 }
 
 /** Sends again: a pending delivery becomes due now, a finished one gets a new one beside it. */
@@ -98,6 +99,7 @@ export async function retry(context: DeliveriesContext, id: string): Promise<Del
 
 /** Ends a pending delivery as cancelled: nothing more is sent of it. One that was cancelled so is answered as it is. */
 export async function cancel({ store }: DeliveriesContext, id: string): Promise<Delivery> {
+  await find(store, id);
   await cancelDelivery(store.db, store.tenant, id);
   const row = await afterCommit(find(store, id));
   if (row.status === "cancelled" && row.reason === "cancelled") return presentDelivery(row);
@@ -112,7 +114,7 @@ async function retried({ store, queued }: DeliveriesContext, id: string): Promis
   if (row.status === "pending") {
     await hastenDelivery(store.db, store.tenant, id);
     queued();
-    return (await afterCommit(findDelivery(store.db, store.tenant, id))) ?? row;
+    return (await afterCommit(findDelivery(store.db, store.reach, id))) ?? row;
   }
   const webhook = await findWebhookById(store.db, row.webhook_internal_id);
   if (!webhook || webhook.deleted_at || webhook.status !== "Subscribed")
@@ -130,13 +132,13 @@ async function retried({ store, queued }: DeliveriesContext, id: string): Promis
 }
 
 async function internalId(store: TenantStore, id: string): Promise<number> {
-  const webhook = await findWebhook(store.db, store.tenant, id);
+  const webhook = await findWebhook(store.db, store.reach, id);
   if (!webhook) throw webhookNotFound(id);
   return webhook.webhook_id;
 }
 
 async function find(store: TenantStore, id: string): Promise<DeliveryRow> {
-  const row = await findDelivery(store.db, store.tenant, id);
+  const row = await findDelivery(store.db, store.reach, id);
   if (row) return row;
   throw new PosthornError(
     "delivery_not_found",

@@ -9,6 +9,7 @@ import {
   NO_SPAN,
   idInput,
   instant,
+  itsTenant,
   spanInput,
   webhookIdInput,
 } from "../kernel/fields.ts";
@@ -78,6 +79,7 @@ const lastAttempt = z.object({
 export const delivery = z
   .object({
     id: z.string(),
+    tenant: itsTenant,
     event_id: z.string(),
     webhook_id: z.uuid(),
     webhook_name: z.string().nullable().meta({ description: "What the webhook is called now." }),

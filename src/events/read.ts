@@ -8,9 +8,10 @@ import { formatId, timeOfUuid } from "../kernel/ids.ts";
 import { readPage } from "../kernel/lists.ts";
 import { rawJson, rawString } from "../kernel/raw-json.ts";
 import { searchDeliveries } from "../store/delivery-search.ts";
-import { searchEvents } from "../store/event-search.ts";
 import { countWithout } from "../store/event-webhooks.ts";
-import { findEvent, type EventRow } from "../store/events.ts";
+import type { EventRow } from "../store/events.ts";
+import { findEvent, searchEvents } from "../store/seen-events.ts";
+import { tellTenant } from "../store/reach.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import type { Event, EventInfo, ListedEvent, ListEventsInput } from "./schema.ts";
 
@@ -41,7 +42,7 @@ export async function list(store: TenantStore, input: ListEventsInput) {
       store.share(() =>
         searchEvents(
           store.db,
-          store.tenant,
+          store.reach,
           {
             ...filter,
             before: after ?? undefined,
@@ -51,8 +52,11 @@ export async function list(store: TenantStore, input: ListEventsInput) {
           store.monotonic,
         ),
       ),
-    (row) => row.id,
-    with_payload ? present : presentListed,
+    (row) => row.place ?? row.id,
+    (row) => ({
+      ...(with_payload ? present(row) : presentListed(row)),
+      ...tellTenant(store.reach, row),
+    }),
     timeOfUuid,
   );
   const { type } = filter;
@@ -78,20 +82,20 @@ export async function find(store: TenantStore, id: string): Promise<Event> {
 
 /** The event with what has become of it. */
 export async function info(store: TenantStore, id: string): Promise<EventInfo> {
-  const { db, tenant, monotonic } = store;
+  const { db, reach, monotonic } = store;
   const row = await findRow(store, id);
   const wanted = { eventId: id, limit: DELIVERIES_MAX + 1 };
-  const { rows, stoppedAt } = await searchDeliveries(db, tenant, wanted, monotonic);
+  const { rows, stoppedAt } = await searchDeliveries(db, reach, wanted, monotonic);
   return {
     ...present(row),
     deliveries: rows.slice(0, DELIVERIES_MAX).map(presentDelivery),
     deliveries_left_out: rows.length > DELIVERIES_MAX || stoppedAt !== null,
-    webhooks_without: await countWithout(db, tenant, row),
+    webhooks_without: await countWithout(db, reach, row),
   };
 }
 
-async function findRow({ db, tenant }: TenantStore, id: string): Promise<EventRow> {
-  const row = await findEvent(db, tenant, id);
+async function findRow({ db, reach }: TenantStore, id: string): Promise<EventRow> {
+  const row = await findEvent(db, reach, id);
   if (row) return row;
   throw notFound(id);
 }

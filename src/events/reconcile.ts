@@ -18,8 +18,8 @@ export async function reconcile(
   input: ReconcileInput,
 ): Promise<Reconciled> {
   const { store } = context;
-  const { db, tenant } = store;
-  const webhook = await findWebhook(db, tenant, input.webhook_id);
+  const { db, tenant, reach } = store;
+  const webhook = await findWebhook(db, reach, input.webhook_id);
   if (!webhook) throw webhookNotFound(input.webhook_id);
   if (input.redeliver && webhook.status !== "Subscribed") throw unsubscribed(webhook.id);
   const { since, until } = input;

@@ -12,6 +12,7 @@ import {
   idInput,
   instant,
   instantInput,
+  itsTenant,
   plainText,
   spanInput,
   webhookIdInput,
@@ -87,6 +88,7 @@ export const event = z
 
 export const listedEvent = event
   .partial({ payload: true, payload_text: true })
+  .extend({ tenant: itsTenant })
   .meta({ id: "ListedEvent" });
 
 export const eventInfo = event

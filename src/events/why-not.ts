@@ -14,7 +14,8 @@ import {
   type FormerFilter,
   type NewestDelivery,
 } from "../store/event-webhooks.ts";
-import { findEvent, type EventRow } from "../store/events.ts";
+import type { EventRow } from "../store/events.ts";
+import { findEvent } from "../store/seen-events.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import type { PublishContext } from "./publish.ts";
 import { notFound } from "./read.ts";
@@ -34,7 +35,7 @@ export async function whyNot(
   input: WhyNotInput,
 ) {
   const { id, webhook_id, cursor, page_size } = input;
-  const event = await findEvent(store.db, store.tenant, id);
+  const event = await findEvent(store.db, store.reach, id);
   if (!event) throw notFound(id);
   const look = async (after: string | null, size: number, limit: number) => {
     const asked = await askedOf(store, event, webhook_id, { after: placeOf(after), limit: size });
@@ -54,12 +55,12 @@ export async function whyNot(
 }
 
 async function askedOf(
-  { db, tenant }: TenantStore,
+  { db, reach }: TenantStore,
   event: EventRow,
   webhookId: string | undefined,
   page: { after: ReturnType<typeof placeOf>; limit: number },
 ): Promise<AskedWebhook[]> {
-  const asked = await listAsked(db, tenant, { at: event.created_at, id: webhookId, ...page });
+  const asked = await listAsked(db, reach, { at: event.created_at, id: webhookId, ...page });
   if (webhookId === undefined || asked.length > 0 || page.after) return asked;
   throw new PosthornError(
     "webhook_not_found",

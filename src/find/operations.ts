@@ -3,11 +3,13 @@ import { webhookIdInput } from "../kernel/fields.ts";
 import { formatId, parseId } from "../kernel/ids.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import { findDelivery } from "../store/deliveries.ts";
-import { findEvent } from "../store/events.ts";
+import { searchStored } from "../store/delivery-search.ts";
 import { listEventTypeNames } from "../store/event-types.ts";
-import { findDeliveryOfAttempt, findKeyedEvent, isChannel } from "../store/find.ts";
+import { findDeliveryOfAttempt, findKeyedEvents, isChannel } from "../store/find.ts";
 import { findKey } from "../store/keys.ts";
+import { tellTenant, type Reach } from "../store/reach.ts";
 import { findReplay } from "../store/replays.ts";
+import { findEvent } from "../store/seen-events.ts";
 import { readNow } from "../store/stats.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { listWebhooks } from "../store/webhook-list.ts";
@@ -37,26 +39,25 @@ const thing = (
 ): FoundThing => ({ kind, id, label, webhook_id: null, event_id: null, delivery_id: null, ...of });
 
 const BY_PREFIX: Record<"evt" | "dlv" | "att" | "rpl" | "key", Find> = {
-  evt: async ({ store }, uuid) => {
-    const event = await findEvent(store.db, store.tenant, uuid);
-    return event ? [thing("event", formatId("evt", uuid), event.type)] : [];
-  },
+  evt: ({ store }, uuid) => event(store, uuid),
   dlv: ({ store }, uuid) => delivery(store, uuid),
   att: async ({ store }, uuid) => {
-    const deliveryId = await findDeliveryOfAttempt(store.db, store.tenant, uuid);
+    const deliveryId = await findDeliveryOfAttempt(store.db, store.reach, uuid);
     if (deliveryId === undefined) return [];
     const [of] = await delivery(store, deliveryId);
     if (!of) return [];
     return [{ ...of, kind: "attempt", id: formatId("att", uuid), delivery_id: of.id }];
   },
   rpl: async ({ store }, uuid) => {
-    const replay = await findReplay(store.db, store.tenant, uuid);
+    const replay = await findReplay(store.db, store.reach, uuid);
     if (!replay) return [];
-    return [thing("replay", formatId("rpl", uuid), null, { webhook_id: replay.webhook_id })];
+    const of = { ...tellTenant(store.reach, replay), webhook_id: replay.webhook_id };
+    return [thing("replay", formatId("rpl", uuid), null, of)];
   },
   key: async ({ store, scope }, uuid) => {
     const key = scope === "admin" ? await findKey(store.db, uuid) : undefined;
-    const isOfTenant = key?.tenant === null || key?.tenant === store.tenant;
+    const { tenant } = store.reach;
+    const isOfTenant = [null, key?.tenant].includes(tenant) || key?.tenant === null;
     return key && isOfTenant ? [thing("key", formatId("key", uuid), key.name)] : [];
   },
 };
@@ -67,35 +68,54 @@ async function byId(context: FindContext, q: string): Promise<FoundThing[]> {
     if (uuid !== undefined) return BY_PREFIX[prefix](context, uuid);
   }
   const { data: uuid } = webhookIdInput.safeParse(q);
-  const row = uuid && (await findWebhook(context.store.db, context.store.tenant, uuid));
-  return row ? [webhookThing(row)] : [];
+  const { db, reach } = context.store;
+  if (uuid === undefined || reach.tenant === null) return []; // of several tenants each may have one of this id
+  const row = await findWebhook(db, reach, uuid);
+  return row ? [webhookThing(reach, row)] : [];
 }
 
-const webhookThing = ({ id, name, url }: WebhookRow) => thing("webhook", id, name ?? url);
+const webhookThing = (reach: Reach, row: WebhookRow) =>
+  thing("webhook", row.id, row.name ?? row.url, tellTenant(reach, row));
 
-async function delivery({ db, tenant }: TenantStore, uuid: string): Promise<FoundThing[]> {
-  const row = await findDelivery(db, tenant, uuid);
+async function event({ db, reach }: TenantStore, uuid: string): Promise<FoundThing[]> {
+  const row = await findEvent(db, reach, uuid);
+  return row ? [thing("event", formatId("evt", uuid), row.type, tellTenant(reach, row))] : [];
+}
+
+async function delivery({ db, reach }: TenantStore, uuid: string): Promise<FoundThing[]> {
+  const row = await findDelivery(db, reach, uuid);
   if (!row) return [];
-  const of = { webhook_id: row.webhook_id, event_id: formatId("evt", row.event_id) };
+  const of = {
+    ...tellTenant(reach, row),
+    webhook_id: row.webhook_id,
+    event_id: formatId("evt", row.event_id),
+  };
   return [thing("delivery", formatId("dlv", uuid), row.type, of)];
 }
 
 async function byIdempotencyKey({ store }: FindContext, q: string): Promise<FoundThing[]> {
-  const id = await findKeyedEvent(store.db, store.tenant, q);
-  const event = id === undefined ? undefined : await findEvent(store.db, store.tenant, id);
-  return event ? [thing("event", formatId("evt", event.id), event.type)] : [];
+  const found: FoundThing[] = [];
+  for (const id of await findKeyedEvents(store.db, store.reach, q, OF_A_KIND_MAX))
+    found.push(...(await event(store, id)));
+  return found;
 }
 
 async function webhooks({ store }: FindContext, q: string): Promise<FoundThing[]> {
   const page = { q, after: null, limit: OF_A_KIND_MAX, bytesMax: BYTES_MAX };
-  const rows = await listWebhooks(store.db, store.tenant, page);
+  const rows = await listWebhooks(store.db, store.reach, page);
   const exact = (row: (typeof rows)[number]) =>
     [row.id, row.external_id, row.name, row.url].includes(q);
-  return rows.toSorted((a, b) => Number(exact(b)) - Number(exact(a))).map(webhookThing);
+  return rows
+    .toSorted((a, b) => Number(exact(b)) - Number(exact(a)))
+    .map((row) => webhookThing(store.reach, row));
 }
 
 async function channel({ store }: FindContext, q: string): Promise<FoundThing[]> {
-  const isKnown = await isChannel(store.db, store.tenant, q, await readNow(store.db));
+  const { db, reach, monotonic } = store;
+  const isKnown =
+    (await isChannel(db, reach, q, await readNow(db))) ||
+    (reach.webhooks !== null &&
+      (await searchStored(db, reach, { channel: q, limit: 1 }, monotonic)).rows.length > 0);
   return isKnown ? [thing("channel", q, q)] : [];
 }
 

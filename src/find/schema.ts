@@ -1,7 +1,7 @@
 // What finding takes and answers.
 import { z } from "zod";
 
-import { searchedText } from "../kernel/fields.ts";
+import { itsTenant, searchedText } from "../kernel/fields.ts";
 import { request } from "../kernel/request.ts";
 
 export const findInput = request({
@@ -26,6 +26,7 @@ const found = z
   .object({
     kind: z.enum(KINDS),
     id: z.string().meta({ description: "Its id; of a channel and a type, its name." }),
+    tenant: itsTenant,
     label: z.string().nullable().meta({ description: "For people: a name, a URL or a type." }),
     webhook_id: z.string().nullable().meta({ description: "Of which webhook it is." }),
     event_id: z.string().nullable().meta({ description: "Of which event it is." }),

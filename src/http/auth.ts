@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 
 import { invalid, PosthornError } from "../kernel/errors.ts";
-import { TENANT_PATTERN } from "../kernel/fields.ts";
+import { ALL_TENANTS, TENANT_PATTERN } from "../kernel/fields.ts";
 import type { FindKey, KnownKey } from "../kernel/scopes.ts";
 import type { Caller } from "../rpc/trpc.ts";
 
@@ -31,6 +31,7 @@ export async function authenticate(
   return {
     keyId: key.id,
     scope: key.scope,
+    portal: key.portal,
     tenant: chosenTenant(key, single(headers["x-tenant"])),
   };
 }
@@ -38,8 +39,11 @@ export async function authenticate(
 function chosenTenant(key: KnownKey, wanted: string | undefined): string {
   if (key.tenant === null) {
     const tenant = wanted ?? DEFAULT_TENANT;
-    if (!TENANT_PATTERN.test(tenant))
-      throw invalid("X-Tenant", "1 to 64 of a-z, 0-9, _ and - are needed");
+    if (!TENANT_PATTERN.test(tenant) && tenant !== ALL_TENANTS)
+      throw invalid(
+        "X-Tenant",
+        "1 to 64 of a-z, 0-9, _ and - are needed, or * where a list reads over all tenants",
+      );
     return tenant;
   }
   if (wanted !== undefined && wanted !== key.tenant)

@@ -4,6 +4,7 @@ import { stringify } from "yaml";
 import { ERROR_STATUS, type ErrorCode } from "../kernel/errors.ts";
 import { TENANT_PATTERN } from "../kernel/fields.ts";
 import { VERSION } from "../kernel/version.ts";
+import { OVER_TENANTS } from "../rpc/over-tenants.ts";
 import { OPERATIONS, type Operation } from "../rpc/router.ts";
 import { describeReceivers } from "./openapi-webhooks.ts";
 import { describeSchema } from "./openapi-schema.ts";
@@ -104,6 +105,13 @@ function openapiDocument(): JsonObject {
           description: "The tenant that an admin key acts for; `default` unless named.",
           schema: { type: "string", pattern: TENANT_PATTERN.source },
         },
+        Tenants: {
+          name: "X-Tenant",
+          in: "header",
+          description:
+            "The tenant that an admin key acts for; `default` unless named. `*` is all of them.",
+          schema: { type: "string", pattern: `${TENANT_PATTERN.source}|^\\*$` },
+        },
       },
       headers: {
         RequestId: {
@@ -128,7 +136,9 @@ function describeOperation(
     tags: [noun],
     summary: meta.summary,
     description: `${meta.description ?? meta.summary + "."} Keys of scope ${meta.scopes.join(", ")}.`,
-    parameters: [{ $ref: "#/components/parameters/Tenant" }],
+    parameters: [
+      { $ref: `#/components/parameters/${OVER_TENANTS.includes(name) ? "Tenants" : "Tenant"}` },
+    ],
     requestBody: {
       required: true, // no body is an empty one, but clients in Go would send null for it
       content: {

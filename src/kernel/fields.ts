@@ -88,6 +88,14 @@ export function stringsByName(value = z.string()) {
 /** Tenant names, by the contract. */
 export const TENANT_PATTERN = /^[a-z0-9_-]{1,64}$/;
 
+/** What an admin says in place of a tenant's name, to read over all of them. */
+export const ALL_TENANTS = "*";
+
+/** Whose an item of a list is. */
+export const itsTenant = z.string().optional().meta({
+  description: "Whose it is: there only where `X-Tenant: *` asks over all tenants.",
+});
+
 /** A tenant's name in a request. */
 export const tenantInput = z
   .string()

@@ -25,8 +25,16 @@ export const WITHOUT_TENANT: Partial<Record<KeyScope, string>> = {
   metrics: "a metrics key has no tenant; leave it out",
 };
 
-/** What a key is; a null tenant means none of its own. */
-export type KnownKey = { id: string; scope: KeyScope; tenant: string | null };
+/** What a portal's session sees of its tenant: these webhooks' things alone, by their internal ids; null: all of it. */
+export type Portal = { webhooks: readonly number[] | null };
+
+/** What a key is; a null tenant means none of its own. `portal` is set of one that is a portal's session. */
+export type KnownKey = {
+  id: string;
+  scope: KeyScope;
+  tenant: string | null;
+  portal: Portal | null;
+};
 
 /** Looks a key up; undefined where there is no such key, or none any more. */
 export type FindKey = (key: string) => Promise<KnownKey | undefined>;

@@ -21,8 +21,9 @@ export function keyFinder(db: Db, adminKey: string | null): FindKey {
   });
   return async (key) => {
     if (admin && timingSafeEqual(admin, digest(key)))
-      return { id: "admin", scope: "admin", tenant: null };
-    return find("", key);
+      return { id: "admin", scope: "admin", tenant: null, portal: null };
+    const found = await find("", key);
+    return found && { ...found, portal: null };
   };
 }
 

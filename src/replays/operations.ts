@@ -80,7 +80,7 @@ export async function retryDead(
 }
 
 export async function info({ store }: ReplaysContext, id: string): Promise<Replay> {
-  const row = await findReplay(store.db, store.tenant, id);
+  const row = await findReplay(store.db, store.reach, id);
   if (row) return present(row);
   throw new PosthornError(
     "replay_not_found",
@@ -91,6 +91,7 @@ export async function info({ store }: ReplaysContext, id: string): Promise<Repla
 /** Stops a replay and cancels what it has pending. One that has ended is answered as it is. */
 export async function cancel(context: ReplaysContext, id: string): Promise<Replay> {
   const { store } = context;
+  await info(context, id);
   await stopReplay(store.db, store.tenant, id);
   for (let step = 0; step < CANCEL_STEPS_MAX; step++)
     await afterCommit(stepReplay(store.pool, store.tenant, id));
@@ -105,7 +106,7 @@ export async function list({ store }: ReplaysContext, input: ListReplaysInput) {
     { tenant: store.tenant, list: "replays", filter: webhook?.webhook_id },
     page,
     ({ after, limit }) =>
-      listReplays(store.db, store.tenant, {
+      listReplays(store.db, store.reach, {
         webhookId: webhook?.webhook_id,
         before: after ?? undefined,
         limit,
@@ -136,7 +137,7 @@ async function start(
   if (isDryRun) return { replay_id: null, ...counted };
   await store.db.transaction().execute(async (trx) => {
     // Locked, so that an unsubscribe comes either before, and this is refused, or after, and ends it.
-    const current = await lockWebhook(trx, store.tenant, webhook.id);
+    const current = await lockWebhook(trx, store.reach, webhook.id);
     if (current?.webhook_id !== webhook.webhook_id || current.status !== "Subscribed")
       throw unsubscribed(webhook.id);
     await insertReplay(trx, wanted, moment, count);
@@ -151,12 +152,12 @@ async function findSubscribed(store: TenantStore, id: string): Promise<WebhookRo
 }
 
 async function find(store: TenantStore, id: string): Promise<WebhookRow> {
-  const webhook = await findWebhook(store.db, store.tenant, id);
+  const webhook = await findWebhook(store.db, store.reach, id);
   if (!webhook) throw webhookNotFound(id);
   return webhook;
 }
 
-function present({ wanted, ...row }: ReplayRow): Replay {
+function present({ wanted, tenant: _, ...row }: ReplayRow): Replay {
   return {
     ...row,
     id: formatId("rpl", row.id),

@@ -6,7 +6,8 @@ import type { DeliveriesContext } from "../deliveries/operations.ts";
 import type { PublishContext } from "../events/publish.ts";
 import type { FindContext } from "../find/operations.ts";
 import { PosthornError } from "../kernel/errors.ts";
-import type { KeyScope } from "../kernel/scopes.ts";
+import { ALL_TENANTS } from "../kernel/fields.ts";
+import type { KeyScope, Portal } from "../kernel/scopes.ts";
 import type { KeysContext } from "../keys/operations.ts";
 import type { ReplaysContext } from "../replays/operations.ts";
 import type { SessionContext } from "../session/operations.ts";
@@ -17,9 +18,10 @@ import type { TestContext } from "../webhooks/send-test.ts";
 import { asTrpcError, callerError } from "./errors.ts";
 import { inputOf } from "./input.ts";
 import type { OperationMeta } from "./meta.ts";
+import { ofOneTenant, OVER_TENANTS } from "./over-tenants.ts";
 
-/** Who calls: the key, what it may do, and the tenant that it acts for. */
-export type Caller = { keyId: string; scope: KeyScope; tenant: string };
+/** Who calls: the key, what it may do, and the tenant that it acts for; `*` is all of them. */
+export type Caller = { keyId: string; scope: KeyScope; tenant: string; portal: Portal | null };
 
 /** What a procedure works with: the caller, its share of the connections, and each noun's own context. */
 export type Context = {
@@ -104,11 +106,12 @@ async function subjectOf(
   return typeof named === "string" ? `${noun} ${named.slice(0, SUBJECT_LENGTH_MAX)}` : undefined;
 }
 
-/** Throws the 403 for a caller whose key does not reach this operation. */
+/** Throws the 403 for a caller whose key does not reach this operation, and the 400 for one that asks it over all tenants. */
 export function authorize(meta: OperationMeta, caller: Caller, name: string): void {
-  if (meta.scopes.includes(caller.scope)) return;
-  throw new PosthornError(
-    "forbidden",
-    `this key's scope is ${caller.scope}; ${name} needs one of ${meta.scopes.join(", ")}`,
-  );
+  if (!meta.scopes.includes(caller.scope))
+    throw new PosthornError(
+      "forbidden",
+      `this key's scope is ${caller.scope}; ${name} needs one of ${meta.scopes.join(", ")}`,
+    );
+  if (caller.tenant === ALL_TENANTS && !OVER_TENANTS.includes(name)) throw ofOneTenant(name);
 }

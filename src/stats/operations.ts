@@ -6,7 +6,14 @@ import {
   type Histogram,
 } from "../kernel/latency.ts";
 import { countLatencies, noLatencies } from "../queue/latency.ts";
-import { readNow, readStats, WHOLE_TENANT, type StatsRow, type StatsSpan } from "../store/stats.ts";
+import {
+  readNow,
+  readStats,
+  readSums,
+  WHOLE_TENANT,
+  type StatsRow,
+  type StatsSpan,
+} from "../store/stats.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { findWebhook, findWebhookIds } from "../store/webhooks.ts";
 import { notFound as webhookNotFound } from "../webhooks/operations.ts";
@@ -18,13 +25,14 @@ export type StatsContext = { store: TenantStore };
 /** What became of all deliveries of the tenant, those to webhooks that are deleted since too. */
 export async function overview({ store }: StatsContext, input: OverviewInput): Promise<Stats> {
   const span = chooseBuckets(input, await readNow(store.db));
-  return statsOf(span, await readStats(store.db, store.tenant, [WHOLE_TENANT], span));
+  const { tenant, reach } = store;
+  return statsOf(span, await readSums(store.db, tenant, reach.webhooks ?? [WHOLE_TENANT], span));
 }
 
 /** What became of one webhook's deliveries. */
 export async function webhook({ store }: StatsContext, input: WebhookInput): Promise<Stats> {
   const { id, ...wanted } = input;
-  const found = await findWebhook(store.db, store.tenant, id);
+  const found = await findWebhook(store.db, store.reach, id);
   if (!found) throw webhookNotFound(id);
   const span = chooseBuckets(wanted, await readNow(store.db));
   return statsOf(span, await readStats(store.db, store.tenant, [found.webhook_id], span));
@@ -38,7 +46,7 @@ export async function webhooks(
   const { ids, ...wanted } = input;
   const unique = [...new Set(ids)];
   const span = chooseBuckets(wanted, await readNow(store.db), unique.length);
-  const found = await findWebhookIds(store.db, store.tenant, unique);
+  const found = await findWebhookIds(store.db, store.reach, unique);
   const rows = new Map<number, StatsRow[]>();
   for (const row of await readStats(store.db, store.tenant, [...found.values()], span)) {
     const own = rows.get(row.webhook_id);

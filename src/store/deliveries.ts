@@ -7,9 +7,10 @@ import { readBy } from "../database/read.ts";
 import { lock } from "../database/locks.ts";
 import { resendLock } from "./resend-lock.ts";
 import type { DeliveryCause, FinalStatus, Schema } from "../database/schema.ts";
-import { groupsOfDays, partsForth, readSpan, within } from "../database/days.ts";
+import { groupsOfDays, partsForth, readSpan, spanOfAll, within } from "../database/days.ts";
 import { cancelGone } from "../queue/cancelled.ts";
-import { ofType } from "./events.ts";
+import { conditionsOn, type EventConditions } from "./events.ts";
+import { hidesEvents, isOfTenant, isSeenRow, isSeenType, type Reach } from "./reach.ts";
 import { BUCKET } from "./tenant.ts";
 
 export type DeliveryStatus = "pending" | FinalStatus;
@@ -17,6 +18,7 @@ export type DeliveryStatus = "pending" | FinalStatus;
 /** A delivery as it is stored; what only a pending one has is null in a finished one. */
 export type StoredDelivery = {
   id: string;
+  tenant: string;
   event_id: string;
   webhook_id: number;
   status: DeliveryStatus;
@@ -35,7 +37,7 @@ export type StoredDelivery = {
   locked_until: Date | null;
 };
 
-const COLUMNS = sql`id, event_id, webhook_id, cause, attempts_made, sequence, created_at, last_at, last_status, last_reason,
+const COLUMNS = sql`id, tenant, event_id, webhook_id, cause, attempts_made, sequence, created_at, last_at, last_status, last_reason,
   last_duration_ms`;
 
 /** The pending ones; the predicates are those of the indexes by webhook and by event. */
@@ -62,43 +64,47 @@ export type DeliveryRow = Omit<StoredDelivery, "webhook_id" | "state" | "due_at"
     waiting_for: "retry" | "rate" | "order" | "paused" | "disabled" | "cap" | null;
   };
 
-/** One of the tenant's deliveries, or undefined. */
+/** A delivery that is seen, or undefined. */
 export async function findDelivery(
   db: Db,
-  tenant: string,
+  reach: Reach,
   id: string,
 ): Promise<DeliveryRow | undefined> {
   const { rows } = await sql<StoredDelivery>`
-    ${PENDING} and bucket = ${BUCKET} and tenant = ${tenant} and id = ${id}
+    ${PENDING} and ${isSeenRow(reach)} and id = ${id}
     union all
-    ${FINISHED} and bucket = ${BUCKET} and tenant = ${tenant} and id = ${id}`.execute(db);
-  const [row] = await describeDeliveries(db, await withEvents(db, tenant, rows, {}));
+    ${FINISHED} and ${isSeenRow(reach)} and id = ${id}`.execute(db);
+  const [row] = await describeDeliveries(db, await withEvents(db, reach, rows, {}));
   return row;
 }
 
 const GONE: OfEvent = { type: "", channel: null }; // retention keeps an event for as long as its deliveries
 
-/** Adds what their events say, and leaves out those whose events the filter does not take in. */
+/** Adds what their events say, and leaves out those whose events are not seen, or that the filter does not take in. */
 export async function withEvents<Row extends { event_id: string }>(
   db: Db,
-  tenant: string,
+  reach: Reach,
   deliveries: readonly Row[],
-  { type, channel }: { type?: string | undefined; channel?: string | undefined },
+  filter: EventConditions & { eventsOf?: { since?: Date | undefined; until?: Date | undefined } },
 ): Promise<(Row & OfEvent)[]> {
-  const isFiltered = type !== undefined || channel !== undefined;
-  const conditions = [
-    sql`bucket = ${BUCKET} and tenant = ${tenant}`,
-    ...(type === undefined ? [] : [ofType(type)]),
-    ...(channel === undefined ? [] : [sql`channel = ${channel}`]),
-  ];
+  const { since, until } = filter.eventsOf ?? {};
+  const isFiltered = Object.values(filter).some(Boolean) || hidesEvents(reach);
   const events = new Map<string, OfEvent>();
-  for (const ids of groupsOfDays(deliveries.map(({ event_id }) => event_id))) {
+  const isWithin = ({ event_id }: Row) => {
+    const at = timeOfUuid(event_id);
+    return (!since || at >= since) && (!until || at < until);
+  };
+  const rows = deliveries.filter(isWithin);
+  for (const ids of groupsOfDays(rows.map(({ event_id }) => event_id))) {
+    const conditions = conditionsOn(filter, { events: "events", span: spanOfAll(ids) });
     const { rows } = await sql<OfEvent & { id: string }>`
       select id, type, channel from posthorn.events
-      where ${sql.join(conditions, sql` and `)} and id = any (${ids}::uuid[])`.execute(db);
+      where ${sql.join([isOfTenant(reach), isSeenType(reach), ...conditions], sql` and `)} and id = any (${ids}::uuid[])`.execute(
+      db,
+    );
     for (const { id, ...event } of rows) events.set(id, event);
   }
-  return deliveries.flatMap((delivery) => {
+  return rows.flatMap((delivery) => {
     const event = events.get(delivery.event_id) ?? (isFiltered ? undefined : GONE);
     return event ? [{ ...delivery, ...event }] : [];
   });

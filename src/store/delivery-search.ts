@@ -9,7 +9,7 @@ import type { MonotonicClock } from "../kernel/clock.ts";
 import { timeOfUuid } from "../kernel/ids.ts";
 import type { Found } from "../kernel/lists.ts";
 import { CANCEL_REASONS, FAILURE_REASONS } from "../kernel/reasons.ts";
-import { lookThrough, type Slice } from "../kernel/look-through.ts";
+import { lookThrough, type Sizes, type Slice } from "../kernel/look-through.ts";
 import {
   describeDeliveries,
   FINISHED,
@@ -17,9 +17,11 @@ import {
   withEvents,
   type DeliveryRow,
   type DeliveryStatus,
+  type OfEvent,
   type StoredDelivery,
 } from "./deliveries.ts";
-import { BUCKET } from "./tenant.ts";
+import { findFirstDeliveries } from "./first-deliveries.ts";
+import { hidesEvents, isOfTenant, type Reach } from "./reach.ts";
 
 export type DeliveryFilter = {
   webhookId?: number | undefined;
@@ -32,6 +34,14 @@ export type DeliveryFilter = {
   responseStatus?: { from: number; to: number } | undefined;
   cause?: DeliveryCause | undefined;
   sequence?: number | undefined;
+  /** Of its event. */
+  idempotencyKey?: string | undefined;
+  /** Text that its event's payload holds, as it is stored. */
+  payloadContains?: string | undefined;
+  /** When its event was published. */
+  eventsOf?: { since?: Date | undefined; until?: Date | undefined };
+  /** Only the first of each event's deliveries to the webhooks that are seen. */
+  firstOfEvent?: boolean | undefined;
   since?: Date | undefined;
   until?: Date | undefined;
   oldestFirst?: boolean | undefined;
@@ -48,26 +58,37 @@ const ENDS = ["dead", "cancelled"] as const;
 
 // Rows of a slice: what is passed over costs a few µs where its row tells all, and some more where its event has to be read.
 const OF_ROWS = { min: 500, first: 2_000, max: 50_000 };
+const OF_EACH_MIN = 10; // of each webhook, where they are many
 const OF_EVENTS = { min: 100, first: 300, max: 5_000 };
 
 /**
- * The tenant's deliveries that all filters given take in: `since` included, `until` not. What no index leads to is looked for
+ * The deliveries that are seen and that all filters given take in: `since` included, `until` not. What no index leads to is looked for
  * for a while, and the answer says where it stopped.
  */
 export async function searchDeliveries(
   db: Db,
-  tenant: string,
+  reach: Reach,
   filter: DeliveryFilter,
   monotonic: MonotonicClock,
 ): Promise<Found<DeliveryRow>> {
+  const { rows, stoppedAt } = await searchStored(db, reach, filter, monotonic);
+  return { rows: await describeDeliveries(db, rows), stoppedAt };
+}
+
+/** The same, without what their webhooks are called and what they wait for. */
+export async function searchStored(
+  db: Db,
+  reach: Reach,
+  filter: DeliveryFilter,
+  monotonic: MonotonicClock,
+): Promise<Found<StoredDelivery & OfEvent>> {
   const { after = null, limit } = filter;
   const parts = await partsOf(db, filter);
-  const { rows, stoppedAt } = await lookThrough(
+  return lookThrough(
     monotonic,
-    { after, limit, sizes: sizesOf(filter) },
-    (from, size, limit) => lookAt(db, tenant, { ...filter, after: from, limit }, parts, size),
+    { after, limit, sizes: sizesOf(reach, filter) },
+    (from, size, limit) => lookAt(db, reach, { ...filter, after: from, limit }, parts, size),
   );
-  return { rows: await describeDeliveries(db, rows), stoppedAt };
 }
 
 async function partsOf(db: Db, filter: DeliveryFilter): Promise<Span[]> {
@@ -79,25 +100,31 @@ async function partsOf(db: Db, filter: DeliveryFilter): Promise<Span[]> {
   return partsForth(after && after > span.from ? { ...span, from: after } : span);
 }
 
-function sizesOf(filter: DeliveryFilter) {
+function sizesOf(reach: Reach, filter: DeliveryFilter) {
   const { limit, eventId } = filter;
   const whole = { min: OF_ROWS.max, first: OF_ROWS.max, max: OF_ROWS.max };
-  if (hasEventFilter(filter)) return OF_EVENTS;
+  if (judgesEvents(reach, filter)) return dividedBy(reach.webhooks?.length ?? 1, OF_EVENTS);
   if (rest(filter).length === 0) return { min: limit, first: limit, max: limit };
   return eventId === undefined ? OF_ROWS : whole; // sorted anew for each slice
 }
 
-const hasEventFilter = ({ type, channel }: DeliveryFilter) =>
-  type !== undefined || channel !== undefined;
+// Of each of the webhooks that alone are seen so many are read.
+function dividedBy(webhooks: number, { min, first, max }: Sizes): Sizes {
+  const part = (size: number) => Math.max(OF_EACH_MIN, Math.ceil(size / Math.max(1, webhooks)));
+  return { min: part(min), first: part(first), max: part(max) };
+}
+
+const judgesEvents = (reach: Reach, { type, channel }: DeliveryFilter) =>
+  type !== undefined || channel !== undefined || hidesEvents(reach);
 
 // The next slice of the first part that is left; a part that is through goes.
 async function lookAt(
   db: Db,
-  tenant: string,
+  reach: Reach,
   filter: DeliveryFilter,
   parts: Span[],
   size: number,
-): Promise<Slice<StoredDelivery & { type: string; channel: string | null }>> {
+): Promise<Slice<StoredDelivery & OfEvent>> {
   const [part] = parts;
   if (!part) return { rows: [], end: null };
   const { after, limit, oldestFirst } = filter;
@@ -106,18 +133,33 @@ async function lookAt(
     : oldestFirst
       ? { ...part, from: max(part.from, after) }
       : { ...part, until: min(part.until, after) };
-  const isOfEvents = hasEventFilter(filter);
+  const isOfEvents = judgesEvents(reach, filter);
   const { rows, scanned, scannedTo } = await scan(
     db,
-    tenant,
+    reach,
     { ...filter, limit: isOfEvents ? size : limit },
     left,
     size,
   );
-  const found = (await withEvents(db, tenant, rows, filter)).slice(0, limit);
+  const ofEvents = await withEvents(db, reach, rows, filter);
+  const wanted = filter.firstOfEvent ? await firstOnly(db, reach, ofEvents) : ofEvents;
+  const found = wanted.slice(0, limit);
   if (scanned === size) return { rows: found, end: scannedTo };
   parts.shift();
   return { rows: found, end: parts.length === 0 ? null : oldestFirst ? part.until : part.from };
+}
+
+async function firstOnly<Row extends { id: string; event_id: string }>(
+  db: Db,
+  reach: Reach,
+  rows: readonly Row[],
+): Promise<Row[]> {
+  const first = await findFirstDeliveries(
+    db,
+    reach,
+    rows.map(({ event_id }) => event_id),
+  );
+  return rows.filter(({ id, event_id }) => first.get(event_id) === id);
 }
 
 type Scanned = Omit<StoredDelivery, "id"> & {
@@ -129,20 +171,29 @@ type Scan = { rows: StoredDelivery[]; scanned: number; scannedTo: string | null 
 
 async function scan(
   db: Db,
-  tenant: string,
+  reach: Reach,
   filter: DeliveryFilter,
   { from, until }: Span,
   size: number,
 ): Promise<Scan> {
+  const { webhooks } = reach;
   const { webhookId, eventId, oldestFirst, limit } = filter;
   const order = oldestFirst ? sql`id` : sql`id desc`;
   const of = [
-    sql`bucket = ${BUCKET} and tenant = ${tenant} and id > ${from} and id < ${until}`,
+    sql`${isOfTenant(reach)} and id > ${from} and id < ${until}`,
     ...(webhookId === undefined ? [] : [sql`webhook_id = ${webhookId}`]),
     ...(eventId === undefined ? [] : [sql`event_id = ${eventId}`]),
   ];
-  const first = (rows: RawBuilder<unknown>) =>
+  const firstOf = (rows: RawBuilder<unknown>) =>
     sql`(${rows} and ${and(of)} order by ${order} limit ${size})`;
+  // Of several webhooks each one's first come by its index; those of all of them are among these.
+  const first = (rows: RawBuilder<unknown>) =>
+    webhooks === null || webhookId !== undefined
+      ? firstOf(rows)
+      : sql`(
+          select f.* from unnest(${webhooks}::bigint[]) as seen (webhook_id)
+          cross join lateral ${firstOf(sql`${rows} and webhook_id = seen.webhook_id`)} as f
+        )`;
   const halves = [
     ...(takesPending(filter) ? [first(PENDING)] : []),
     ...(takesFinished(filter) ? [finished(filter, first)] : []),

@@ -6,6 +6,7 @@ import { partsForth, readSpan, within } from "../database/days.ts";
 import { readBy } from "../database/read.ts";
 import type { FinalStatus, WebhookHealth, WebhookStatus } from "../database/schema.ts";
 import { timeOfUuid } from "../kernel/ids.ts";
+import { isSeenWebhook, type Reach } from "./reach.ts";
 import { BUCKET } from "./tenant.ts";
 
 /** What decides whether an event goes to a webhook. */
@@ -32,12 +33,12 @@ export type AskedWebhook = Filter & {
 export type WebhookPlace = { created_us: number; webhook_id: number };
 
 /**
- * The tenant's webhooks behind a place, newest first: those that live, and those that were deleted after `at`, when they had
+ * The webhooks that are seen behind a place, newest first: those that live, and those that were deleted after `at`, when they had
  * been there; or whichever have or had one public id.
  */
 export async function listAsked(
   db: Db,
-  tenant: string,
+  reach: Reach,
   page: { at: Date; id: string | undefined; after: WebhookPlace | null; limit: number },
 ): Promise<AskedWebhook[]> {
   const { at, id, after, limit } = page;
@@ -51,7 +52,7 @@ export async function listAsked(
       w.deleted_at is not null as is_deleted, w.status, w.events, w.channels, w.paused, w.health
     from posthorn.webhooks as w
     left join posthorn.webhook_changes as first on first.webhook_id = w.webhook_id and first.change = 1
-    where w.tenant = ${tenant} and ${condition} and ${behind} and ${id === undefined ? sql`true` : sql`w.id = ${id}`}
+    where ${isSeenWebhook(reach, "w")} and ${condition} and ${behind} and ${id === undefined ? sql`true` : sql`w.id = ${id}`}
     order by w.created_at desc, w.webhook_id desc limit ${limit})`;
   const { rows } = await sql<AskedWebhook>`
     ${part(sql`w.deleted_at is null`)}
@@ -141,8 +142,8 @@ export async function findFormer(
 /** How many of the webhooks that there were have no delivery of an event, and will have none. */
 export async function countWithout(
   db: Db,
-  tenant: string,
-  event: { id: string; created_at: Date },
+  reach: Reach,
+  event: { id: string; tenant: string; created_at: Date },
 ): Promise<number> {
   const takers = new Set<number>();
   const span = within(await readSpan(readBy(db), "finished_deliveries"), {
@@ -151,7 +152,7 @@ export async function countWithout(
   for (const { from, until } of partsForth(span)) {
     const { rows } = await sql<{ webhook_id: number }>`
       select distinct webhook_id from posthorn.all_deliveries
-      where bucket = ${BUCKET} and tenant = ${tenant} and event_id = ${event.id}
+      where bucket = ${BUCKET} and tenant = ${event.tenant} and event_id = ${event.id}
         and id >= ${from} and id < ${until}`.execute(db);
     for (const { webhook_id } of rows) takers.add(webhook_id);
   }
@@ -162,7 +163,7 @@ export async function countWithout(
       select unnest(x.webhook_ids) from posthorn.expansions as x where x.bucket = ${BUCKET} and x.event_id = ${event.id}
     )
     select count(*)::integer as count from posthorn.webhooks
-    where tenant = ${tenant} and (deleted_at is null or ${wasThere(event.created_at)})
+    where ${isSeenWebhook(reach)} and (deleted_at is null or ${wasThere(event.created_at)})
       and webhook_id not in (select webhook_id from takers)`.execute(db);
   return rows[0]?.count ?? 0;
 }

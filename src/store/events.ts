@@ -17,6 +17,7 @@ import {
   type Span,
 } from "../database/days.ts";
 import { BUCKET } from "./tenant.ts";
+import { isOfTenant, isSeenType, type Reach } from "./reach.ts";
 import { withinBytes } from "./within-bytes.ts";
 
 export type NewEvent = {
@@ -100,6 +101,7 @@ const STORE_WITHIN = `
 
 export type EventRow = {
   id: string;
+  tenant: string;
   type: string;
   channel: string | null;
   timestamp: Date;
@@ -122,10 +124,10 @@ export type EventsToList = EventSpan & {
   matchedNone?: boolean | undefined;
 };
 
-/** The tenant's events, newest first: `since` included, `until` not, those before the id `before` only. */
+/** A tenant's events, whatever deliveries they have, newest first: `since` included, `until` not, those before the id `before` only. */
 export async function listEvents(
   db: Db,
-  tenant: string,
+  reach: Reach,
   filter: EventsToList,
 ): Promise<(EventRow & Sized)[]> {
   const { ids } = filter;
@@ -136,32 +138,61 @@ export async function listEvents(
           .map((group) => spanOfAll(group))
           .reverse();
   return readParts(parts, filter, (part, limit, bytesMax) =>
-    readPart(db, tenant, { ...filter, limit }, part, bytesMax),
+    readPart(db, reach, { ...filter, limit }, part, bytesMax),
   );
 }
 
-/** The condition of an event's type: to be one, or to stand under a prefix that ends in `.*`. */
-export function ofType(type: string): RawBuilder<unknown> {
+// To be one type, or to stand under a prefix that ends in `.*`.
+function ofType(type: string): RawBuilder<unknown> {
   return type.endsWith(".*") ? sql`starts_with(type, ${type.slice(0, -1)})` : sql`type = ${type}`;
+}
+
+/** What may be asked of an event beside its tenant and time. */
+export type EventConditions = {
+  type?: string | undefined;
+  channel?: string | undefined;
+  idempotencyKey?: string | undefined;
+  /** Text that the payload holds, as it is stored. */
+  payloadContains?: string | undefined;
+};
+
+/** The conditions that an event has to meet; the statement calls the events `events`, and their ids lie in the span. */
+export function conditionsOn(
+  { type, channel, idempotencyKey, payloadContains }: EventConditions,
+  { events, span }: { events: string; span: Span },
+): RawBuilder<unknown>[] {
+  const [tenant, id] = [sql.ref(`${events}.tenant`), sql.ref(`${events}.id`)];
+  return [
+    type !== undefined && ofType(type),
+    channel !== undefined && sql`channel = ${channel}`,
+    idempotencyKey !== undefined && sql`idempotency_key = ${idempotencyKey}`,
+    payloadContains !== undefined &&
+      sql`exists (
+        select from posthorn.event_payloads as p
+        where p.bucket = ${BUCKET} and p.tenant = ${tenant} and p.id = ${id}
+          and p.id >= ${span.from} and p.id < ${span.until} and position(${payloadContains} in p.payload) > 0
+        offset 0
+      )`,
+  ].filter((condition) => condition !== false);
 }
 
 async function readPart(
   db: Db,
-  tenant: string,
+  reach: Reach,
   filter: EventsToList,
   { from, until }: Span,
   bytesMax: number,
 ): Promise<(EventRow & Sized)[]> {
   const conditions = [
-    sql`e.bucket = ${BUCKET} and e.tenant = ${tenant} and e.id >= ${from} and e.id < ${until}`,
-    filter.ids !== undefined && sql`e.id = any (${filter.ids}::uuid[])`,
-    filter.matchedNone && sql`e.matched = 0`,
+    sql`${isOfTenant(reach)} and ${isSeenType(reach)} and id >= ${from} and id < ${until}`,
+    filter.ids !== undefined && sql`id = any (${filter.ids}::uuid[])`,
+    filter.matchedNone && sql`matched = 0`,
   ].filter((condition) => condition !== false && condition !== undefined);
   const page = sql`
-    select e.id, e.type, e.channel, e."timestamp", p.payload, e.created_at
+    select e.id, e.tenant, e.type, e.channel, e."timestamp", p.payload, e.created_at
     from (
-      select * from posthorn.events as e where ${sql.join(conditions, sql` and `)}
-      order by e.id desc limit ${filter.limit}
+      select * from posthorn.events where ${sql.join(conditions, sql` and `)}
+      order by id desc limit ${filter.limit}
     ) as e
     left join posthorn.event_payloads as p on p.bucket = e.bucket and p.tenant = e.tenant and p.id = e.id
       and p.id >= ${from} and p.id < ${until} and ${filter.bytesMax === undefined ? sql`false` : sql`true`}`;
@@ -171,8 +202,12 @@ async function readPart(
   return rows;
 }
 
-/** One of the tenant's events, or undefined. */
-export async function findEvent(db: Db, tenant: string, id: string): Promise<EventRow | undefined> {
-  const [row] = await listEvents(db, tenant, { ids: [id], limit: 1, bytesMax: 0 }); // the first comes in any case
+/** One of the tenant's events by its id, whatever deliveries it has, or undefined; what a request names is found by `findEvent`. */
+export async function findAnyEvent(
+  db: Db,
+  reach: Reach,
+  id: string,
+): Promise<EventRow | undefined> {
+  const [row] = await listEvents(db, reach, { ids: [id], limit: 1, bytesMax: 0 }); // the first comes in any case
   return row;
 }

@@ -11,6 +11,7 @@ import { countEnded } from "./replay-ends.ts";
 import { findMatches, type ReplaySearch } from "./replay-matches.ts";
 import { resendLock } from "./resend-lock.ts";
 import type { Schema } from "../database/schema.ts";
+import { isSeenRow, type Reach } from "./reach.ts";
 import { BUCKET } from "./tenant.ts";
 
 export type ReplayStatus = "running" | "done" | "cancelled";
@@ -18,6 +19,7 @@ export type ReplayStatus = "running" | "done" | "cancelled";
 /** A replay with what has become of its deliveries so far. */
 export type ReplayRow = {
   id: string;
+  tenant: string;
   webhook_id: string;
   matched: number;
   queued: number;
@@ -145,20 +147,20 @@ export type ReplayFilter = {
   limit: number;
 };
 
-/** The tenant's replays, newest first, those before the id `before` only. */
+/** The replays that are seen, newest first, those before the id `before` only. */
 export async function listReplays(
   db: Db,
-  tenant: string,
+  reach: Reach,
   filter: ReplayFilter,
 ): Promise<ReplayRow[]> {
   const conditions = [
-    sql`r.bucket = ${BUCKET} and r.tenant = ${tenant}`,
+    sql`${isSeenRow(reach, "r")}`,
     filter.id !== undefined && sql`r.id = ${filter.id}`,
     filter.webhookId !== undefined && sql`r.webhook_id = ${filter.webhookId}`,
     filter.before !== undefined && sql`r.id < ${filter.before}`,
   ].filter((condition) => condition !== false);
   const { rows } = await sql<ReplayRow & { outstanding: string[] }>`
-    select r.id, w.id as webhook_id, r.matched, r.queued, r.status, r.delivered, r.dead, r.cancelled, r.outstanding,
+    select r.id, r.tenant, w.id as webhook_id, r.matched, r.queued, r.status, r.delivered, r.dead, r.cancelled, r.outstanding,
       r.cause, r.wanted, r.since, r.until, r.created_at, r.finished_at
     from posthorn.replays as r
     join posthorn.webhooks as w on w.webhook_id = r.webhook_id
@@ -167,7 +169,7 @@ export async function listReplays(
   const replays: ReplayRow[] = [];
   // What has ended since the last feeding is counted here: the counts are exact at any time.
   for (const { outstanding, ...replay } of rows) {
-    const ended = await countEnded(readBy(db), tenant, outstanding);
+    const ended = await countEnded(readBy(db), replay.tenant, outstanding);
     replay.delivered += ended.delivered;
     replay.dead += ended.dead;
     replay.cancelled += ended.cancelled;
@@ -176,13 +178,9 @@ export async function listReplays(
   return replays;
 }
 
-/** One of the tenant's replays, or undefined. */
-export async function findReplay(
-  db: Db,
-  tenant: string,
-  id: string,
-): Promise<ReplayRow | undefined> {
-  const [row] = await listReplays(db, tenant, { id, limit: 1 });
+/** A replay that is seen, or undefined. */
+export async function findReplay(db: Db, reach: Reach, id: string): Promise<ReplayRow | undefined> {
+  const [row] = await listReplays(db, reach, { id, limit: 1 });
   return row;
 }
 

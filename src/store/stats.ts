@@ -57,6 +57,32 @@ export async function readStats(
   return rows;
 }
 
+/** The sums of these webhooks' buckets, by time. */
+export async function readSums(
+  db: Db,
+  tenant: string,
+  webhookIds: readonly number[],
+  span: StatsSpan,
+): Promise<StatsRow[]> {
+  const sums = new Map<number, StatsRow>();
+  for (const row of await readStats(db, tenant, webhookIds, span)) {
+    const sum = sums.get(row.at_ms);
+    sums.set(row.at_ms, sum ? added(sum, row) : row);
+  }
+  return [...sums.values()].sort((a, b) => a.at_ms - b.at_ms);
+}
+
+function added(a: StatsRow, b: StatsRow): StatsRow {
+  return {
+    ...a,
+    attempts: a.attempts + b.attempts,
+    delivered: a.delivered + b.delivered,
+    dead: a.dead + b.dead,
+    retried: a.retried + b.retried,
+    latencies: [a.latencies, b.latencies].filter((text) => text !== "").join(","),
+  };
+}
+
 // A bucket is at most a day, and parts are whole days: none is in two parts.
 async function readPart(
   db: Db,

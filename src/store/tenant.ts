@@ -5,9 +5,21 @@ import type { Room } from "../kernel/lists.ts";
 import type { Connection } from "../database/connect.ts";
 import type { Sealer } from "../database/sealed.ts";
 
+/** Whose things are seen, see reach.ts. */
+export type Reach = {
+  /** Null: every tenant's. */
+  tenant: string | null;
+  /** Only these webhooks, by their internal ids, and the events that have a delivery to one of them; null: the whole tenant. */
+  webhooks: readonly number[] | null;
+  /** Whether the service's own events are seen, by which an operator learns of webhooks. */
+  ownEvents: boolean;
+};
+
 /** A tenant's side of the store; every statement made with it names the tenant. */
 export type TenantStore = Pick<Connection, "db" | "pool"> & {
   tenant: string;
+  /** What of the store is seen: all that is found, read or listed goes by it. */
+  reach: Reach;
   /** The key of whoever asks: what it changes is kept under it. */
   keyId: string;
   sealer: Sealer;

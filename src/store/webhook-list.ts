@@ -4,6 +4,7 @@ import { sql, type RawBuilder } from "kysely";
 import type { Db } from "../database/connect.ts";
 import type { WebhookHealth, WebhookStatus } from "../database/schema.ts";
 import type { Sized } from "../kernel/lists.ts";
+import { isSeenWebhook, type Reach } from "./reach.ts";
 import { BUCKET } from "./tenant.ts";
 import type { WebhookRow } from "./webhooks.ts";
 import { withinBytes } from "./within-bytes.ts";
@@ -28,10 +29,10 @@ const WAITING_COUNT_MAX = 100;
 const RANK = 1_000; // of trouble, from one kind to the next
 const WELL = 4 * RANK;
 
-/** A page of the tenant's living webhooks, those behind `after` only. */
+/** A page of the living webhooks that are seen, those behind `after` only. */
 export async function listWebhooks(
   db: Db,
-  tenant: string,
+  reach: Reach,
   page: WebhookFilter & {
     after: WebhookPosition | null;
     troubleFirst?: boolean;
@@ -40,10 +41,10 @@ export async function listWebhooks(
   },
 ): Promise<(ListedWebhook & Sized)[]> {
   const { after, troubleFirst = false, limit, bytesMax } = page;
-  const conditions = sql.join(conditionsOf(tenant, page), sql` and `);
+  const conditions = sql.join(conditionsOf(reach, page), sql` and `);
   const order = troubleFirst ? sql`trouble, ${NEWEST}` : NEWEST;
   const rows = troubleFirst
-    ? byTrouble(tenant, conditions, after, limit)
+    ? byTrouble(reach, conditions, after, limit)
     : newest(conditions, after, limit);
   const size = sql`coalesce(octet_length(headers_sealed), 0) + pg_column_size(events) + pg_column_size(channels)
     + pg_column_size(metadata)`;
@@ -54,10 +55,10 @@ export async function listWebhooks(
   return listed;
 }
 
-function conditionsOf(tenant: string, filter: WebhookFilter): RawBuilder<unknown>[] {
+function conditionsOf(reach: Reach, filter: WebhookFilter): RawBuilder<unknown>[] {
   const { status, health, channel, external_id, metadata, q } = filter;
   return [
-    sql`w.tenant = ${tenant} and w.deleted_at is null`,
+    sql`${isSeenWebhook(reach, "w")} and w.deleted_at is null`,
     ...(status === undefined ? [] : [sql`w.status = ${status}`]),
     ...(health === undefined ? [] : [sql`w.health = ${health}`]),
     ...(channel === undefined ? [] : [sql`${channel} = any (w.channels)`]),
@@ -89,7 +90,7 @@ function newest(
 
 // Those in trouble, and behind them the newest of those that are well, which no page needs before it is through with the others.
 function byTrouble(
-  tenant: string,
+  reach: Reach,
   conditions: RawBuilder<unknown>,
   after: WebhookPosition | null,
   limit: number,
@@ -99,7 +100,7 @@ function byTrouble(
     : sql`true`;
   const isWell = sql`${conditions} and w.webhook_id not in (select webhook_id from troubled)`;
   return sql`
-    with troubled as materialized (${troubled(tenant)})
+    with troubled as materialized (${troubled(reach)})
     select * from (
       select w.*, ${CREATED_US}, t.trouble from troubled as t join posthorn.webhooks as w on w.webhook_id = t.webhook_id
       where ${conditions} and ${behind}
@@ -110,11 +111,11 @@ function byTrouble(
 }
 
 /**
- * The tenant's webhooks that are not simply well, each with how much trouble it is in, the least number the most: disabled, failing,
+ * The webhooks that are seen and are not simply well, each with how much trouble it is in, the least number the most: disabled, failing,
  * paused or left alone as its receiver asked, failing of late; of each kind those first that have the most deliveries pending. An
  * index leads to each kind, so that those that are well are not looked at.
  */
-function troubled(tenant: string): RawBuilder<unknown> {
+function troubled(reach: Reach): RawBuilder<unknown> {
   return sql`
     select each.webhook_id, min(each.rank)::integer * ${RANK}::integer - (
         select count(*) from (
@@ -125,13 +126,13 @@ function troubled(tenant: string): RawBuilder<unknown> {
     from (
       select webhook_id, case health when 'disabled' then 0 when 'failing' then 1 else 2 end as rank
       from posthorn.webhooks
-      where tenant = ${tenant} and deleted_at is null and (paused or health <> 'ok')
+      where ${isSeenWebhook(reach)} and deleted_at is null and (paused or health <> 'ok')
       union all
       select s.webhook_id, 2 from posthorn.webhook_states as s join posthorn.webhooks as w on w.webhook_id = s.webhook_id
-      where s.bucket = ${BUCKET} and s.not_before > now() and w.tenant = ${tenant}
+      where s.bucket = ${BUCKET} and s.not_before > now() and ${isSeenWebhook(reach, "w")}
       union all
       select c.webhook_id, 3 from posthorn.counters as c join posthorn.webhooks as w on w.webhook_id = c.webhook_id
-      where c.bucket = ${BUCKET} and c.failures_in_row > 0 and w.tenant = ${tenant}
+      where c.bucket = ${BUCKET} and c.failures_in_row > 0 and ${isSeenWebhook(reach, "w")}
     ) as each
     group by each.webhook_id`;
 }

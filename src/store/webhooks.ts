@@ -5,6 +5,7 @@ import type { Db } from "../database/connect.ts";
 import { lock, lockOf } from "../database/locks.ts";
 import type { Schema, WebhooksTable } from "../database/schema.ts";
 import { dropAnswers } from "./kept-answers.ts";
+import { isSeenWebhook, type Reach } from "./reach.ts";
 import { BUCKET } from "./tenant.ts";
 import { endVersion } from "./webhook-versions.ts";
 
@@ -15,9 +16,9 @@ export type NewWebhookRow = Omit<
 >;
 export type WebhookChanges = UpdateObject<Schema, "posthorn.webhooks">;
 
-/** A living webhook by its public id, or undefined: another tenant's is as unknown as one that never was. */
-export function findWebhook(db: Db, tenant: string, id: string): Promise<WebhookRow | undefined> {
-  return living(db, tenant, id).executeTakeFirst();
+/** A living webhook by its public id, or undefined: one out of reach is as unknown as one that never was. */
+export function findWebhook(db: Db, reach: Reach, id: string): Promise<WebhookRow | undefined> {
+  return living(db, reach, id).executeTakeFirst();
 }
 
 /** The public id of the tenant's living webhook that has this external id. */
@@ -44,13 +45,13 @@ export function findWebhookById(db: Db, webhookId: number): Promise<WebhookRow |
 /** The internal ids of those that live of the given webhooks, by their public ones. */
 export async function findWebhookIds(
   db: Db,
-  tenant: string,
+  reach: Reach,
   ids: readonly string[],
 ): Promise<Map<string, number>> {
   const rows = await db
     .selectFrom("posthorn.webhooks")
     .select(["id", "webhook_id"])
-    .where("tenant", "=", tenant)
+    .where(isSeenWebhook(reach))
     .where("id", "in", ids)
     .where("deleted_at", "is", null)
     .execute();
@@ -69,10 +70,10 @@ export function loadWebhooks(db: Db, webhookIds: readonly number[]): Promise<Web
 /** The same as `findWebhook`, locked against other changes until the transaction ends. */
 export function lockWebhook(
   trx: Transaction<Schema>,
-  tenant: string,
+  reach: Reach,
   id: string,
 ): Promise<WebhookRow | undefined> {
-  return living(trx, tenant, id).forUpdate().executeTakeFirst();
+  return living(trx, reach, id).forUpdate().executeTakeFirst();
 }
 
 /** Inserts a webhook with its state, or answers undefined where one with this id lives already. */
@@ -205,11 +206,11 @@ export async function readCounters(db: Db, webhookId: number): Promise<Counters>
   return counters;
 }
 
-function living(db: Db, tenant: string, id: string) {
+function living(db: Db, reach: Reach, id: string) {
   return db
     .selectFrom("posthorn.webhooks")
     .selectAll()
-    .where("tenant", "=", tenant)
+    .where(isSeenWebhook(reach))
     .where("id", "=", id)
     .where("deleted_at", "is", null);
 }

@@ -14,7 +14,7 @@ type Step = ChangeRow & { before: ChangeRow | undefined };
 /** Pages through the changes of a webhook's settings and health, newest first. */
 export async function history(store: TenantStore, input: HistoryInput) {
   const { id, cursor, page_size } = input;
-  const webhook = await findWebhook(store.db, store.tenant, id);
+  const webhook = await findWebhook(store.db, store.reach, id);
   if (!webhook) throw notFound(id);
   const read = async (after: string | null, limit: number, bytesMax: number) => {
     const before = after === null ? null : Number(after);

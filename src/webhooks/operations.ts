@@ -113,7 +113,7 @@ export function rotateKey(context: WebhooksContext, input: RotateKeyInput): Prom
   const asked = { ...context, operation: "webhooks.rotate_key", input };
   return answerOnce<SavedWebhook>(asked, async (transact) => {
     const { answer } = await transact(async (trx) => {
-      const current = await lockWebhook(trx, store.tenant, input.id);
+      const current = await lockWebhook(trx, store.reach, input.id);
       if (!current) throw notFound(input.id);
       const saved = await changeKey(store, trx, current, input);
       return shown(saved, await present(context, trx, saved));
@@ -126,7 +126,7 @@ export function rotateKey(context: WebhooksContext, input: RotateKeyInput): Prom
 export async function remove(context: WebhooksContext, id: string): Promise<Record<string, never>> {
   const { store } = context;
   const row = await store.db.transaction().execute(async (trx) => {
-    const current = await lockWebhook(trx, store.tenant, id);
+    const current = await lockWebhook(trx, store.reach, id);
     if (!current) throw notFound(id);
     await deleteWebhookRow(trx, current.webhook_id);
     await keepChange(trx, store, current.webhook_id);
@@ -147,7 +147,7 @@ export async function hasten(
   { id, dry_run: isDryRun = false }: CountedInput,
 ): Promise<Counted> {
   const hastened = await store.db.transaction().execute(async (trx) => {
-    const row = await lockWebhook(trx, store.tenant, id);
+    const row = await lockWebhook(trx, store.reach, id);
     if (!row) throw notFound(id);
     if (row.status !== "Subscribed") throw unsubscribed(id);
     const matched = await countWaiting(trx, row.webhook_id);
@@ -167,7 +167,7 @@ export async function cancelPending(
   { id, dry_run: isDryRun = false }: CountedInput,
 ): Promise<Counted> {
   const cancelled = await store.db.transaction().execute(async (trx) => {
-    const row = await lockWebhook(trx, store.tenant, id);
+    const row = await lockWebhook(trx, store.reach, id);
     if (!row) throw notFound(id);
     const matched = await countPending(trx, row.webhook_id);
     if (!isDryRun) await changeState(trx, row, { cancels: "cancelled" });
@@ -202,7 +202,7 @@ async function createOrReplace(
   const wanted = { id: input.id, settings, key: keyChange(input), webhooksMax };
   // Where others subscribe and delete the same id meanwhile, what was not there is, and is not again: look until it is either.
   for (;;) {
-    const current = input.id && (await lockWebhook(trx, store.tenant, input.id));
+    const current = input.id && (await lockWebhook(trx, store.reach, input.id));
     if (current) {
       const replaced = { ...wanted, endsDisablement: true };
       return { ...(await changeWebhook(store, trx, current, replaced)), created: false };
@@ -218,7 +218,7 @@ async function change(
   input: { id: string } & Parameters<typeof keyChange>[0] & Pick<UpdateInput, "status">,
   settings: (current: WebhookRow) => Settings,
 ): Promise<Saved> {
-  const current = await lockWebhook(trx, store.tenant, input.id);
+  const current = await lockWebhook(trx, store.reach, input.id);
   if (!current) throw notFound(input.id);
   const saved = await changeWebhook(store, trx, current, {
     settings: settings(current),
@@ -249,7 +249,7 @@ async function checked(
   const warnings = await checkEvents(store, settings);
   const isKnown =
     (await isTenantKnown(store.db, store.tenant)) ||
-    (await listEvents(store.db, store.tenant, { limit: 1 })).length > 0;
+    (await listEvents(store.db, store.reach, { limit: 1 })).length > 0;
   if (!isKnown)
     warnings.push(
       `tenant: ${JSON.stringify(store.tenant)} was never named before; where X-Tenant is mistyped, nothing will reach this webhook`,

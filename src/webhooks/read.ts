@@ -1,5 +1,6 @@
 // Webhooks as they are read: page by page, and one with what has become of its deliveries.
 import { readPage } from "../kernel/lists.ts";
+import { tellTenant } from "../store/reach.ts";
 import { withResting } from "../store/webhook-states.ts";
 import { listWebhooks, type ListedWebhook } from "../store/webhook-list.ts";
 import { readRecent, type RecentCounts } from "../store/webhook-recent.ts";
@@ -21,7 +22,7 @@ export function list(context: ReadContext, input: ListInput) {
     { cursor, page_size },
     ({ after, limit, bytesMax }) =>
       store.share(async () => {
-        const rows = await listWebhooks(store.db, store.tenant, {
+        const rows = await listWebhooks(store.db, store.reach, {
           ...conditions,
           troubleFirst: sort === "trouble",
           after: after === null ? null : positionOf(after),
@@ -36,6 +37,7 @@ export function list(context: ReadContext, input: ListInput) {
     (row) => `${row.trouble} ${row.created_us} ${row.webhook_id}`,
     ({ counts, ...row }: ListedRow) => ({
       ...presentWebhook(store, scope, row),
+      ...tellTenant(store.reach, row),
       ...(counts && { counts }),
     }),
   );
@@ -51,7 +53,7 @@ function positionOf(cursor: string) {
 /** The webhook with what has become of its deliveries. */
 export async function info(context: ReadContext, id: string): Promise<WebhookInfo> {
   const { store, scope } = context;
-  const row = await findWebhook(store.db, store.tenant, id);
+  const row = await findWebhook(store.db, store.reach, id);
   if (!row) throw notFound(id);
   const counters = await readCounters(store.db, row.webhook_id);
   const [shown = row] = await withResting(store.db, [row]);

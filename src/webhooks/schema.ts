@@ -11,6 +11,7 @@ import {
   stringsByName,
   trimmed,
   webhookIdInput as webhookIdField,
+  itsTenant,
 } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { request } from "../kernel/request.ts";
@@ -256,6 +257,7 @@ const recentCounts = z
 
 const listedWebhook = webhook
   .extend({
+    tenant: itsTenant,
     counts: recentCounts.optional().meta({ description: "There only `with_counts`." }),
   })
   .meta({ id: "ListedWebhook" });

@@ -46,7 +46,7 @@ export async function sendTest(
 type Prepared = { webhook: WebhookRow; event: EventToSend; attemptId: string };
 
 async function prepare(store: TenantStore, { id, type: wanted }: TestInput): Promise<Prepared> {
-  const webhook = await findWebhook(store.db, store.tenant, id);
+  const webhook = await findWebhook(store.db, store.reach, id);
   if (!webhook) throw notFound(id);
   if (webhook.status !== "Subscribed") throw unsubscribed(id);
   const type = wanted ?? (await typeFor(store, webhook.events));

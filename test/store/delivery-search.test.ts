@@ -5,6 +5,7 @@ import pg from "pg";
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import type { DeliveryRow } from "../../src/store/deliveries.ts";
+import { wholeTenant } from "../../src/store/reach.ts";
 import { searchDeliveries, type DeliveryFilter } from "../../src/store/delivery-search.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { rowsRead } from "../helpers/rows-read.ts";
@@ -62,7 +63,7 @@ afterAll(async () => {
 });
 
 const search = (filter: DeliveryFilter, monotonic = () => 0) =>
-  searchDeliveries(connection.db, "default", filter, monotonic);
+  searchDeliveries(connection.db, wholeTenant("default"), filter, monotonic);
 
 const read = () => rowsRead(connection.pool, /^(finished_deliveries|events)_p/);
 

@@ -14,6 +14,7 @@ import type { TenantStore } from "../../src/store/tenant.ts";
 import { history } from "../../src/webhooks/history.ts";
 import { list } from "../../src/webhooks/read.ts";
 import type { ListInput } from "../../src/webhooks/schema.ts";
+import { wholeTenant } from "../../src/store/reach.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { rowsRead } from "../helpers/rows-read.ts";
 import { makeWebhooks } from "../helpers/webhooks.ts";
@@ -107,6 +108,7 @@ const store = (): TenantStore => ({
   db: connection.db,
   pool: connection.pool,
   tenant: "default",
+  reach: wholeTenant("default"),
   keyId: "admin",
   sealer: createSealer([Buffer.alloc(32)]),
   cursors: createCursors(Buffer.alloc(32)),

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 
 import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
+import { wholeTenant } from "../../src/store/reach.ts";
 import { listWebhooks } from "../../src/store/webhook-list.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { makeWebhooks } from "../helpers/webhooks.ts";
@@ -34,7 +35,7 @@ test("webhooks made in one transaction are paged through without a gap or a repe
   const seen: number[] = [];
   let after: { created_us: number; webhook_id: number; trouble: number } | null = null;
   do {
-    const page = await listWebhooks(db, "paged", { after, limit: 4, bytesMax: 1e6 });
+    const page = await listWebhooks(db, wholeTenant("paged"), { after, limit: 4, bytesMax: 1e6 });
     seen.push(...page.map(({ webhook_id }) => webhook_id));
     after = page.at(-1) ?? null;
   } while (after);
