@@ -49,7 +49,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   ],
   http: ["kernel", "presets", "rpc"], // the presets tell openapi.yaml what receivers get
   receiver: ["kernel", "presets", "verify"],
-  dashboard: ["client"],
+  dashboard: ["client", "presets"], // a preset shows what will arrive as it will send it
 };
 
 /** Where alone a package may be imported: to change it, one folder is looked at. */

@@ -5,16 +5,32 @@ import { Route, Switch } from "wouter";
 import { linkTo, paths } from "./address/links.ts";
 import { Empty, Loading } from "./parts/states.tsx";
 import { View } from "./parts/view.tsx";
+import { useMay } from "./session/session.ts";
 
 const Overview = lazy(() => import("./views/overview/overview.tsx"));
 const Webhooks = lazy(() => import("./views/webhooks/webhooks.tsx"));
+const Webhook = lazy(() => import("./views/webhook/webhook.tsx"));
+const CreateWebhook = lazy(() => import("./views/webhook-form/create.tsx"));
+const EditWebhook = lazy(() => import("./views/webhook-form/edit.tsx"));
+const EventTypes = lazy(() => import("./views/event-types/event-types.tsx"));
+const EventType = lazy(() => import("./views/event-types/event-type.tsx"));
+const CreateEventType = lazy(() => import("./views/event-types/create.tsx"));
+const Keys = lazy(() => import("./views/keys/keys.tsx"));
 
 export function Routes() {
+  const may = useMay();
   return (
     <Suspense fallback={<Loading />}>
       <Switch>
         <Route path={paths.overview} component={Overview} />
         <Route path={paths.webhooks} component={Webhooks} />
+        {may("manage") && <Route path={paths.newWebhook} component={CreateWebhook} />}
+        {may("manage") && <Route path="/webhooks/:id/edit" component={EditWebhook} />}
+        <Route path="/webhooks/:id" component={Webhook} />
+        <Route path={paths.eventTypes} component={EventTypes} />
+        {may("manage") && <Route path={paths.newEventType} component={CreateEventType} />}
+        <Route path="/event-types/:name" component={EventType} />
+        {may("admin") && <Route path={paths.keys} component={Keys} />}
         <Route component={Nowhere} />
       </Switch>
     </Suspense>
@@ -24,7 +40,10 @@ export function Routes() {
 function Nowhere() {
   return (
     <View title="Nothing here">
-      <Empty title="There is no such page" action={<a href={linkTo(paths.overview)}>Overview</a>} />
+      <Empty
+        title="There is no such page, or this key may not use it"
+        action={<a href={linkTo(paths.overview)}>Overview</a>}
+      />
     </View>
   );
 }

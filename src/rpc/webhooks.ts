@@ -175,7 +175,16 @@ export const webhooksRouter = router({
     scopes: READERS,
     sharesItself: true,
     request: { status: "Subscribed", q: "customer", sort: "trouble", with_counts: true },
-    response: page({ ...webhook, counts: { delivered: 120, dead: 0, retried: 3, pending: 1 } }),
+    response: page({
+      ...webhook,
+      counts: {
+        delivered: 120,
+        dead: 0,
+        retried: 3,
+        pending: 1,
+        last_success_at: "2026-01-31T12:30:00.000Z",
+      },
+    }),
   })
     .input(schema.listInput.prefault({}))
     .output(schema.webhookPage)

@@ -8,9 +8,15 @@ import { BUCKET } from "./tenant.ts";
 
 const PENDING_COUNT_MAX = 1_000; // of each row of two hundred
 
-export type RecentCounts = { delivered: number; dead: number; retried: number; pending: number };
+export type RecentCounts = {
+  delivered: number;
+  dead: number;
+  retried: number;
+  pending: number;
+  last_success_at: Date | null;
+};
 
-/** By webhook_id: what ended in the last 24 hours, to the whole hour before them, and what is pending now. */
+/** By webhook_id: what ended in the last 24 hours, to the whole hour before them, what is pending now, and the last success. */
 export async function readRecent(
   db: Db,
   webhooks: readonly { tenant: string; webhook_id: number }[],
@@ -22,7 +28,15 @@ export async function readRecent(
           select from posthorn.deliveries as d
           where d.bucket = ${BUCKET} and d.webhook_id = w.webhook_id and d.webhook_id > 0 limit ${PENDING_COUNT_MAX}
         ) as counted
-      )::integer as pending
+      )::integer as pending, (
+        select max(c.last_success_at) from (
+          select last_success_at from posthorn.counters
+          where bucket = ${BUCKET} and webhook_id = w.webhook_id
+          union all
+          select last_success_at from posthorn.counter_deltas
+          where bucket = ${BUCKET} and webhook_id = w.webhook_id
+        ) as c
+      ) as last_success_at
     from unnest(
       ${webhooks.map((row) => row.tenant)}::text[], ${webhooks.map((row) => row.webhook_id)}::bigint[]
     ) as w (tenant, webhook_id)

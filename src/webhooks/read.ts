@@ -38,7 +38,9 @@ export function list(context: ReadContext, input: ListInput) {
     ({ counts, ...row }: ListedRow) => ({
       ...presentWebhook(store, scope, row),
       ...tellTenant(store.reach, row),
-      ...(counts && { counts }),
+      ...(counts && {
+        counts: { ...counts, last_success_at: counts.last_success_at?.toISOString() ?? null },
+      }),
     }),
   );
 }

@@ -249,6 +249,7 @@ const recentCounts = z
     dead: z.int(),
     retried: z.int().meta({ description: "Attempts that failed and are made again." }),
     pending: z.int().meta({ description: "Now; counted to 1,000, then stays." }),
+    last_success_at: instant.nullable().meta({ description: "Ever." }),
   })
   .meta({
     id: "RecentCounts",

@@ -117,9 +117,9 @@ test("each row tells what became of its deliveries in the last 24 hours, and wha
   const paused = await subscribe({ channels: ["dead"], paused: true });
   for (const channel of ["retried", "dead"])
     await post("events.publish", { type: "message.created", payload: 1, channel }).expect(200);
-  const none = { delivered: 0, dead: 0, retried: 0, pending: 0 };
+  const none = { delivered: 0, dead: 0, retried: 0, pending: 0, last_success_at: null };
   const wanted = {
-    [retried]: { ...none, delivered: 1, retried: 1 },
+    [retried]: { ...none, delivered: 1, retried: 1, last_success_at: expect.any(String) },
     [dead]: { ...none, dead: 1 },
     [paused]: { ...none, pending: 1 },
   };
@@ -128,7 +128,7 @@ test("each row tells what became of its deliveries in the last 24 hours, and wha
       (await list({ with_counts: true })).data.map(
         ({ id, counts }: { id: string; counts: object }) => [id, counts],
       ),
-    ) as Record<string, Record<string, number>>;
+    ) as Record<string, Record<string, unknown>>;
   const read = await until(
     counts,
     (all) => all[retried]?.["delivered"] === 1 && all[dead]?.["dead"] === 1,

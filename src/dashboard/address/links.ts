@@ -27,7 +27,9 @@ export function goTo(path: string, query?: Query): void {
 export const paths = {
   overview: "/",
   webhooks: "/webhooks",
+  newWebhook: "/new-webhook",
   webhook: (id: string) => `/webhooks/${encodeURIComponent(id)}`,
+  editWebhook: (id: string) => `/webhooks/${encodeURIComponent(id)}/edit`,
   events: "/events",
   event: (id: string) => `/events/${encodeURIComponent(id)}`,
   deliveries: "/deliveries",
@@ -35,6 +37,7 @@ export const paths = {
   replays: "/replays",
   replay: (id: string) => `/replays/${encodeURIComponent(id)}`,
   eventTypes: "/event-types",
+  newEventType: "/new-event-type",
   eventType: (name: string) => `/event-types/${encodeURIComponent(name)}`,
   keys: "/keys",
   find: "/find",

@@ -9,6 +9,7 @@ import type { Input, ListName, Row } from "./operations.ts";
 import { useInfo } from "./queries.ts";
 
 const PAGE_SIZE = 100;
+const BESIDE = 50;
 const KEPT_MS = 10_000; // a page that is scrolled past, before it is let go
 
 type Page<T> = {
@@ -23,6 +24,8 @@ export type List<T> = {
   rowAt(index: number): T | null;
   /** Says which rows are in sight. */
   look(first: number, last: number): void;
+  /** The rows in sight, and those around them by fifties: what is read beside a list is read of these. */
+  around: T[];
   hasMore: boolean;
   /** Reads a page more. */
   more(): void;
@@ -92,18 +95,27 @@ export function useList<N extends ListName>(
   });
   const pages = useQueries({ queries: inSight.map(({ cursor }) => pageOf(cursor)) });
 
+  const rowAt = (index: number) => {
+    if (index < headRows.length) return headRows[index] ?? null;
+    for (const [which, { start }] of inSight.entries()) {
+      const row = pages[which]?.data?.data[index - start];
+      if (index >= start && row !== undefined) return row;
+    }
+    return null;
+  };
+  const around: Row<N>[] = [];
+  const end = Math.min(count, Math.ceil(((sight[1] ?? 0) + 1) / BESIDE) * BESIDE);
+  for (let index = Math.floor((sight[0] ?? 0) / BESIDE) * BESIDE; index < end; index++) {
+    const row = rowAt(index);
+    if (row !== null) around.push(row);
+  }
+
   const last = later.at(-1);
   const next = last ? last.next : (head?.pagination_data.next_cursor ?? null);
   return {
     count,
-    rowAt(index) {
-      if (index < headRows.length) return headRows[index] ?? null;
-      for (const [which, { start }] of inSight.entries()) {
-        const row = pages[which]?.data?.data[index - start];
-        if (index >= start && row !== undefined) return row;
-      }
-      return null;
-    },
+    rowAt,
+    around,
     look: (from, to) => {
       if (from !== sight[0] || to !== sight[1]) setSight([from, to]);
     },
@@ -136,8 +148,8 @@ export function useList<N extends ListName>(
 
 const NOT_READING = { isOn: false, failure: null };
 
-// What tells rows apart: an id, or of what has none its name.
-function idOf(row: unknown): string {
+/** What tells rows apart: an id, or of what has none its name. */
+export function idOf(row: unknown): string {
   const { id, name, webhook_id, tenant } = row as Record<string, string | undefined>;
   return `${tenant ?? ""} ${id ?? name ?? webhook_id ?? JSON.stringify(row)}`;
 }

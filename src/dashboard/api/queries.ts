@@ -13,7 +13,7 @@ import { session, useClient } from "../session/session.ts";
 import { localNow } from "./clock.ts";
 import { failureOf, type Failure } from "./failure.ts";
 import type { Input, Name, Output } from "./operations.ts";
-import { freshness, pollAfter, refresh } from "./refresh.ts";
+import { freshness, pollAfter, refresh, SLOWLY_MS } from "./refresh.ts";
 
 /** Makes the page's cache of answers. A refused key ends the session, whichever call it was that was refused. */
 export function createQueryClient(): QueryClient {
@@ -50,6 +50,8 @@ export type ReadOptions = {
   when?: boolean;
   /** Asked once and not again, where it does not change. */
   once?: boolean;
+  /** Asked each half minute at most, where it changes slowly or costs much. */
+  slowly?: boolean;
   /** Shows the answer to the input before until the new one is there. */
   keepsPrevious?: boolean;
 };
@@ -61,7 +63,7 @@ export type ReadOptions = {
 export function useInfo<N extends Name>(
   name: N,
   input: Input<N>,
-  { when = true, once = false, keepsPrevious = false }: ReadOptions = {},
+  { when = true, once = false, slowly = false, keepsPrevious = false }: ReadOptions = {},
 ): Info<Output<N>> {
   const client = useClient();
   refresh.use();
@@ -69,8 +71,8 @@ export function useInfo<N extends Name>(
     queryKey: [client.id, name, input],
     queryFn: ({ signal }) => client.read(name, input, signal),
     enabled: when && client.isReady,
-    staleTime: once ? Infinity : 1_000,
-    refetchInterval: once ? false : ({ state }) => pollAfter(state.status === "error"),
+    staleTime: once ? Infinity : slowly ? SLOWLY_MS : 1_000,
+    refetchInterval: once ? false : ({ state }) => pollAfter(state.status === "error", slowly),
     refetchOnWindowFocus: () => !once && !refresh.get().isPaused,
     placeholderData: keepsPrevious ? keepPreviousData : undefined,
   });

@@ -3,6 +3,7 @@ import { Button } from "@mantine/core";
 import { useState } from "react";
 
 import { Copy } from "./copy.tsx";
+import { visible } from "./text.ts";
 import "./payload.css";
 
 const LINES_MAX = 2_000; // drawn at once; a tree of 256 KiB took 24 s where one <pre> takes 4
@@ -45,18 +46,6 @@ function endOf(text: string): number {
     if (end === -1) return Math.min(text.length, CHARACTERS_MAX);
   }
   return Math.min(end, CHARACTERS_MAX);
-}
-
-// What would turn the text around, or can't be seen, is shown as a sign of its own.
-const UNSEEN =
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
-
-/** Control characters and marks of direction, made visible. */
-export function visible(text: string): string {
-  return text.replace(
-    UNSEEN,
-    (sign) => `⟨${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`,
-  );
 }
 
 /** JSON with a line for each member. It is read sign by sign: parsed, 9007199254740993 would become another number. */

@@ -3,7 +3,7 @@ import { Button } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 
-import type { List } from "../api/list.ts";
+import { idOf, type List } from "../api/list.ts";
 import { Time } from "./time.tsx";
 import "./table.css";
 
@@ -24,8 +24,8 @@ export type TableProps<T> = {
   label: string;
   list: List<T>;
   columns: Column<T>[];
-  /** Where a row leads, and what names it. The link covers the row. */
-  link(row: T): { href: string; text: ReactNode };
+  /** What names a row, and where it leads: the link covers the row. */
+  link(row: T): { href?: string; text: ReactNode };
   linkTitle: string;
   linkWidth?: string;
   /** Something before each row, like the box that selects it. */
@@ -133,12 +133,16 @@ export function Table<T>({
                 );
               const { href, text } = link(row);
               return (
-                <tr key={href} aria-rowindex={index + 2}>
+                <tr key={idOf(row)} aria-rowindex={index + 2}>
                   {before && <td className="is-above">{before(row)}</td>}
                   <td>
-                    <a href={href} className="row-link">
-                      {text}
-                    </a>
+                    {href ? (
+                      <a href={href} className="row-link">
+                        {text}
+                      </a>
+                    ) : (
+                      text
+                    )}
                   </td>
                   {columns.map(({ title, cell, isNumber }) => (
                     <td key={title} className={isNumber ? "is-number" : undefined}>

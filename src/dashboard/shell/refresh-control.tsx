@@ -34,7 +34,12 @@ export function RefreshControl() {
         onChange={(event) => refresh.set({ isPaused, everyS: Number(event.currentTarget.value) })}
         data={INTERVALS_S.map((seconds) => ({ value: String(seconds), label: `${seconds} s` }))}
       />
-      <Button size="xs" variant="default" onClick={toggle}>
+      <Button
+        size="xs"
+        variant="default"
+        aria-label={isPaused ? "Resume refreshing" : "Pause refreshing"}
+        onClick={toggle}
+      >
         {isPaused ? "Resume" : "Pause"}
       </Button>
     </div>

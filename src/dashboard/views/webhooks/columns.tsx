@@ -1,36 +1,87 @@
 // What a row of the webhooks says.
-import type { Column } from "../../parts/table.tsx";
+import { linkTo, paths } from "../../address/links.ts";
+import type { Output } from "../../api/operations.ts";
+import { Sparkline } from "../../parts/sparkline.tsx";
+import { everyBucket } from "../../parts/stats.tsx";
 import { Status } from "../../parts/status.tsx";
+import type { Column } from "../../parts/table.tsx";
+import { Time } from "../../parts/time.tsx";
 import { standingOf, type ListedWebhook } from "./webhook.ts";
+
+type Stats = Output<"stats.webhooks">;
 
 const number = (value: number | undefined) => value?.toLocaleString("en") ?? "";
 
-export const webhookColumns: Column<ListedWebhook>[] = [
-  {
-    title: "URL",
-    cell: ({ url }) => (
-      <span className="mono stranger" title={url}>
-        {url}
-      </span>
-    ),
-  },
-  { title: "Health", width: "146px", cell: (row) => <Status is={standingOf(row)} /> },
-  {
-    title: "Delivered, 24 h",
-    width: "120px",
-    isNumber: true,
-    cell: ({ counts }) => number(counts?.delivered),
-  },
-  {
-    title: "Dead, 24 h",
-    width: "100px",
-    isNumber: true,
-    cell: ({ counts }) => number(counts?.dead),
-  },
-  {
-    title: "Pending",
-    width: "90px",
-    isNumber: true,
-    cell: ({ counts }) => number(counts?.pending),
-  },
-];
+/** The columns, with what there is of statistics yet. */
+export function webhookColumns(stats: Stats | undefined): Column<ListedWebhook>[] {
+  return [
+    {
+      title: "URL",
+      cell: ({ url }) => (
+        <span className="mono stranger" title={url}>
+          {url}
+        </span>
+      ),
+    },
+    { title: "Health", width: "142px", cell: (row) => <Status is={standingOf(row)} /> },
+    {
+      title: "Last success",
+      width: "120px",
+      cell: ({ counts }) =>
+        counts?.last_success_at ? (
+          <Time at={counts.last_success_at} />
+        ) : (
+          <span className="dim">never</span>
+        ),
+    },
+    {
+      title: "Success, 24 h",
+      width: "128px",
+      cell: ({ id }) => <SuccessRate stats={stats} id={id} />,
+    },
+    {
+      title: "Delivered",
+      width: "100px",
+      isNumber: true,
+      cell: ({ counts }) => number(counts?.delivered),
+    },
+    {
+      title: "Dead",
+      width: "80px",
+      isNumber: true,
+      cell: ({ id, counts }) =>
+        counts?.dead ? (
+          <a
+            className="is-above is-bad"
+            href={linkTo(paths.deliveries, { webhook_id: id, status: "dead" })}
+          >
+            {number(counts.dead)}
+          </a>
+        ) : (
+          number(counts?.dead)
+        ),
+    },
+    {
+      title: "Pending",
+      width: "86px",
+      isNumber: true,
+      cell: ({ counts }) => number(counts?.pending),
+    },
+  ];
+}
+
+// The share of attempts that were delivered, hour by hour; where there was none, as before.
+function SuccessRate({ stats, id }: { stats: Stats | undefined; id: string }) {
+  const own = stats?.data.find((each) => each.id === id);
+  if (!stats || !own) return null;
+  const { attempts, delivered } = own.totals;
+  if (attempts === 0) return <span className="dim">no attempts</span>;
+  const rate = Math.round((delivered / attempts) * 100);
+  let before = 1;
+  const { values } = everyBucket({ ...stats, ...own });
+  const rates = values(
+    (bucket) => (bucket.attempts === 0 ? null : bucket.delivered / bucket.attempts),
+    null,
+  ).map((each) => (before = each ?? before));
+  return <Sparkline values={rates} max={1} label={`${rate} % of attempts delivered in 24 h`} />;
+}
