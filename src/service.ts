@@ -22,16 +22,14 @@ import { writeCatalogue } from "./event-types/catalogue/write.ts";
 import { createJudging } from "./event-types/judging/index.ts";
 import { createPublishes } from "./events/publishes.ts";
 import { createApp, createWorkerApp, type AppOptions } from "./http/app.ts";
-import { listen, probeAddress } from "./http/listen.ts";
+import { listen, probeAddress, type Server } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
 import { rememberScrapers } from "./keys/scrapers.ts";
 import { monotonic } from "./kernel/clock.ts";
-import { PosthornError } from "./kernel/errors.ts";
 import { createCursors } from "./kernel/cursor.ts";
 import { ALL_TENANTS } from "./kernel/fields.ts";
 import { wholeRoom } from "./kernel/lists.ts";
 import type { Log } from "./kernel/log.ts";
-import type { FindKey } from "./kernel/scopes.ts";
 import { createShares } from "./kernel/shares.ts";
 import { createMetrics } from "./metrics/index.ts";
 import { createLook } from "./metrics/look.ts";
@@ -95,12 +93,15 @@ export async function startService(
     undo.push(() => database.close());
     const connections = shareOut(role, config.POSTHORN_CONNECTIONS);
     const parts = createParts(role, config, log, database, connections);
-    undo.push(() => parts.close());
+    const servers: Server[] = [];
+    undo.push(() => Promise.all(servers.map((each) => each.close())));
+    undo.push(() => parts.close()); // by which what is open still is answered
     await refuseToStart(parts.pools, role, connections);
     log.info({ sum: sumOf(connections), ...connections }, "connections to the database, at most");
     const server = listens ? await listen(parts.app, config.HOST, config.PORT) : undefined;
     if (server) {
-      undo.push(() => server.close());
+      servers.push(server);
+      undo.push(() => server.drain());
       parts.listeners.push(server.address);
     }
     // The last that can fail: it is shown once, and never where the start goes no further.
@@ -156,14 +157,7 @@ function createParts(
     look,
     monotonic,
   );
-  let isClosed = false;
-  const find = keyFinder(role === "worker" ? loop.db : publishing.db, config.POSTHORN_ADMIN_KEY);
-  const findKey: FindKey = async (key) => {
-    if (!isClosed) return find(key);
-    // A server of somebody else's may go on when the service has stopped.
-    const options = { retryAfterS: 1 };
-    throw new PosthornError("database_unavailable", "posthorn was stopped here", options);
-  };
+  const findKey = keyFinder(role === "worker" ? loop.db : publishing.db, config.POSTHORN_ADMIN_KEY);
   const scraping = { findKey: rememberScrapers(findKey, monotonic), scrape: metrics.scrape };
   let wake = () => {};
   let isStopping = false;
@@ -244,7 +238,6 @@ function createParts(
           }),
     unready: () => void (isStopping = true),
     close: async () => {
-      isClosed = true;
       await Promise.all([egress.close(), judging.close(), look.leave()]);
       await pools.close();
     },

@@ -11,9 +11,18 @@ import { readingUnwantedSlowly } from "./unwanted.ts";
 const REQUEST_TIMEOUT_MS = 30 * SECOND; // a body of 16 MiB over a slow line; longer is a client that holds sockets
 const HEADERS_TIMEOUT_MS = 10 * SECOND;
 const UNREAD_MS = 30 * SECOND; // without a byte of an answer taken: a line that slow carries nothing else either
-const CLOSE_WITHIN_MS = 10 * SECOND;
+const DRAIN_WITHIN_MS = 10 * SECOND;
+const LAST_ANSWERS_WITHIN_MS = 1 * SECOND; // nothing is done for them any more: they only have to go out
+const IDLE_CHECK_MS = 100; // a kept connection becomes idle with its answer, and would stay
 
-export type Server = { address: AddressInfo; url: string; close(): Promise<void> };
+export type Server = {
+  address: AddressInfo;
+  url: string;
+  /** Listens no more; resolves when all that was asked for is answered, or has had its time. */
+  drain(): Promise<void>;
+  /** The same, where that was not done yet; and cuts off who is there still. */
+  close(): Promise<void>;
+};
 
 /** What the settings are called, for the error that names one. */
 export type SettingNames = { host: string; port: string };
@@ -51,18 +60,29 @@ export function listen(
     );
     server.listen(port, host, () => {
       const address = server.address() as AddressInfo;
-      resolve({ address, url: urlOf(address), close });
+      resolve({ address, url: urlOf(address), drain, close });
     });
   });
 
-  function close(): Promise<void> {
+  async function drain(): Promise<void> {
+    await ended(DRAIN_WITHIN_MS);
+  }
+
+  async function close(): Promise<void> {
+    await ended(server.listening ? DRAIN_WITHIN_MS : LAST_ANSWERS_WITHIN_MS);
+    server.closeAllConnections();
+  }
+
+  function ended(withinMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const cut = setTimeout(() => server.closeAllConnections(), CLOSE_WITHIN_MS);
-      server.close(() => {
-        clearTimeout(cut);
+      const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+      const over = setTimeout(end, withinMs);
+      server.close(end);
+      function end() {
+        clearInterval(idle);
+        clearTimeout(over);
         resolve();
-      });
-      server.closeIdleConnections();
+      }
     });
   }
 }

@@ -18,6 +18,15 @@ const AWAY_CODES = [
 const DRIVER_TEXTS =
   /^(Connection terminated\b|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed)/;
 
+// Of Kysely and of its pool once we have closed them: a process that stops comes to a request no more.
+const CLOSED_TEXTS =
+  /^(driver has already been destroyed|Cannot use a pool after calling end on the pool)$/;
+
+/** True where nothing was asked of the database, since this process has let go of it. */
+export function isStopping(error: unknown): boolean {
+  return error instanceof Error && CLOSED_TEXTS.test(error.message);
+}
+
 /** A session that was had, and is not as our statements need it: as little use as none. */
 export class SessionRefused extends Error {
   override name = "SessionRefused";
@@ -35,7 +44,7 @@ export function isDatabaseAway(error: unknown): boolean {
   };
   if (typeof syscall === "string") return true; // ECONNREFUSED, ECONNRESET, EPIPE, ENOENT of a socket file, ENOTFOUND …
   if (Array.isArray(errors) && errors.length > 0) return errors.every(isDatabaseAway); // one for each address tried
-  return DRIVER_TEXTS.test(String(message));
+  return DRIVER_TEXTS.test(String(message)) || isStopping(error);
 }
 
 // Of these a process says once that the database is away: not of a statement that alone was refused, or took too long.
@@ -94,7 +103,7 @@ export function mayBeDone(error: unknown): boolean {
   if (!isDatabaseAway(error)) return false;
   const { isUnsent, isAfterCommit } = error as Marked;
   if (isAfterCommit) return true;
-  if (isUnsent) return false;
+  if (isUnsent || isStopping(error)) return false;
   const code = databaseError(error)?.code;
   return code === undefined || OUTCOME_UNKNOWN.test(code);
 }

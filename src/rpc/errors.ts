@@ -2,7 +2,7 @@
 import { TRPCError, type TRPC_ERROR_CODE_KEY } from "@trpc/server";
 
 import { PosthornError, type ErrorCode } from "../kernel/errors.ts";
-import { isDatabaseAway, mayBeDone } from "../kernel/faults.ts";
+import { isDatabaseAway, isStopping, mayBeDone } from "../kernel/faults.ts";
 
 /**
  * The error for the caller. What is not foreseen becomes `internal_error`, with the cause for the log alone. `whenUnsure` is
@@ -43,6 +43,12 @@ const TRPC_CODE: Record<number, TRPC_ERROR_CODE_KEY> = {
 };
 
 function awayError(cause: unknown, whenUnsure: string | undefined): PosthornError {
+  if (isStopping(cause) && !mayBeDone(cause))
+    return new PosthornError(
+      "database_unavailable",
+      "this process is stopping and did not come to the request; nothing was stored, send it again",
+      { retryAfterS: 1, cause },
+    );
   if (whenUnsure === undefined)
     return new PosthornError(
       "database_unavailable",
