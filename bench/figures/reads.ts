@@ -62,6 +62,18 @@ const ofEvents = ({ webhook_id, event_id, since }: Found): Question[] => [
   }),
 ];
 
+const ofWebhooks = ({ webhook_id, delivery_id, event_id }: Found): Question[] => [
+  list("webhooks.list", {}),
+  list("webhooks.list, trouble first", { sort: "trouble" }),
+  list("webhooks.list, 200 with counts", { page_size: 200, with_counts: true }),
+  list("webhooks.list, a text, none", { q: "nothing like it" }),
+  list("find, an event's id", { q: event_id }),
+  list("find, a delivery's id", { q: delivery_id }),
+  list("find, a webhook's id", { q: webhook_id }),
+  list("find, nothing", { q: "nothing like it" }),
+  list("session.info", {}),
+];
+
 const dayAfter = (time: string) => new Date(Date.parse(time) + 86_400_000).toISOString();
 const hourBefore = (time: string) => new Date(Date.parse(time) - 3_600_000).toISOString();
 
@@ -79,7 +91,7 @@ export const reads: Group = {
   async run(scene) {
     const found = await makeRare(scene);
     const api = await startService("api", scene.env);
-    for (const question of [...questions(found), ...ofEvents(found)])
+    for (const question of [questions, ofEvents, ofWebhooks].flatMap((each) => each(found)))
       scene.note(question.name, await medianMs(api, question), "ms", { atMost: question.atMost });
     await api.stop();
   },
