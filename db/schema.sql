@@ -137,6 +137,7 @@ create table posthorn.events (
   matched integer not null,
   schema_checked boolean not null,
   idempotency_key text,
+  traceparent text,
   constraint events_pkey PRIMARY KEY (bucket, tenant, id)
 ) partition by RANGE (id);
 CREATE INDEX events_all ON ONLY posthorn.events USING btree (bucket, id) WHERE (created_at > '-infinity'::timestamp with time zone);
@@ -442,6 +443,18 @@ create table posthorn.workers (
   fillfactor=50
 );
 
+create sequence posthorn.cancelled_cancelled;
+
+create sequence posthorn.cancelled_deleted;
+
+create sequence posthorn.cancelled_erased;
+
+create sequence posthorn.cancelled_held_too_long;
+
+create sequence posthorn.cancelled_unsubscribed;
+
+create sequence posthorn.published_by_sql;
+
 CREATE OR REPLACE FUNCTION posthorn.admit_types(tenant text, types text[], at timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
@@ -564,6 +577,19 @@ begin
 end
 $function$;
 revoke all on function posthorn.allow_publish(text,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.cancelled_as(reason text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+begin
+  perform nextval(to_regclass('posthorn.cancelled_' || reason));
+  return reason;
+end
+$function$;
+revoke all on function posthorn.cancelled_as(text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.check_event(tenant text, type text, payload text, channel text, "timestamp" timestamp with time zone, idempotency_key text, own boolean)
  RETURNS void
@@ -739,8 +765,8 @@ begin
       insert into posthorn.finished_deliveries
         (tenant, id, event_id, webhook_id, created_at, finished_at, cause, attempts_made, status, reason)
       select taken.tenant, id, taken.event_id, webhook_id, at, at, 'publish', 0, 'cancelled',
-        case when is_erased then 'erased'
-          when status = 'Unsubscribed' and deleted_at is null then 'unsubscribed' else 'deleted' end
+        posthorn.cancelled_as(case when is_erased then 'erased'
+          when status = 'Unsubscribed' and deleted_at is null then 'unsubscribed' else 'deleted' end)
       from target where not is_live
     )
     insert into posthorn.deliveries
@@ -793,6 +819,23 @@ BEGIN ATOMIC
          END)::smallint AS int2;
 END;
 revoke all on function posthorn.first_state(boolean,text,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.grant_publishers()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+declare
+  publisher name;
+begin
+  for publisher in
+    select distinct r.rolname from posthorn.publishers as p join pg_catalog.pg_roles as r on r.oid = p.role
+  loop
+    execute format('grant execute on function %s to %I', posthorn.publish_functions(), publisher);
+  end loop;
+end
+$function$;
+revoke all on function posthorn.grant_publishers() from public;
 
 CREATE OR REPLACE FUNCTION posthorn.has_misplaced(webhook bigint, delivery_order text)
  RETURNS boolean
@@ -1101,7 +1144,7 @@ begin
        last_duration_ms, status, reason, finished_at)
     select g.tenant, g.id, g.event_id, g.webhook_id, g.sequence, g.created_at, g.cause, g.attempts_made, g.last_at,
       g.last_status, g.last_reason, g.last_duration_ms, 'cancelled',
-      coalesce(end_reason, wanted.cancels_as), now()
+      posthorn.cancelled_as(coalesce(end_reason, wanted.cancels_as)), now()
     from gone as g
   ),
   placed as (
@@ -1151,25 +1194,25 @@ BEGIN ATOMIC
 END;
 grant execute on function posthorn.public_id(text,uuid) to public;
 
-CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload json, channel text DEFAULT NULL::text, tenant text DEFAULT 'default'::text, "timestamp" timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload json, channel text DEFAULT NULL::text, tenant text DEFAULT 'default'::text, "timestamp" timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text, traceparent text DEFAULT NULL::text)
  RETURNS text
  LANGUAGE sql
  SECURITY DEFINER
 BEGIN ATOMIC
- SELECT posthorn.publish(type, (payload)::text, channel, tenant, "timestamp", idempotency_key) AS publish;
+ SELECT posthorn.publish(type, (payload)::text, channel, tenant, "timestamp", idempotency_key, traceparent) AS publish;
 END;
-revoke all on function posthorn.publish(text,json,text,text,timestamp with time zone,text) from public;
+revoke all on function posthorn.publish(text,json,text,text,timestamp with time zone,text,text) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload jsonb, channel text DEFAULT NULL::text, tenant text DEFAULT 'default'::text, "timestamp" timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload jsonb, channel text DEFAULT NULL::text, tenant text DEFAULT 'default'::text, "timestamp" timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text, traceparent text DEFAULT NULL::text)
  RETURNS text
  LANGUAGE sql
  SECURITY DEFINER
 BEGIN ATOMIC
- SELECT posthorn.publish(type, (payload)::text, channel, tenant, "timestamp", idempotency_key) AS publish;
+ SELECT posthorn.publish(type, (payload)::text, channel, tenant, "timestamp", idempotency_key, traceparent) AS publish;
 END;
-revoke all on function posthorn.publish(text,jsonb,text,text,timestamp with time zone,text) from public;
+revoke all on function posthorn.publish(text,jsonb,text,text,timestamp with time zone,text,text) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload text, channel text DEFAULT NULL::text, tenant text DEFAULT 'default'::text, "timestamp" timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION posthorn.publish(type text, payload text, channel text DEFAULT NULL::text, tenant text DEFAULT 'default'::text, "timestamp" timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text, traceparent text DEFAULT NULL::text)
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -1220,17 +1263,19 @@ begin
   end if;
   if webhook_ids is null then
     return (
-      select posthorn.public_id('evt', s.event_id)
+      select case when s.duplicate or nextval('posthorn.published_by_sql') > 0 then posthorn.public_id('evt', s.event_id) end
       from posthorn.store_events(
-        tenant, array[type], array[payload], array[channel], array["timestamp"], array[idempotency_key], false
+        tenant, array[type], array[payload], array[channel], array["timestamp"], array[idempotency_key], false,
+        traceparents => array[traceparent]
       ) as s
     );
   end if;
 
   insert into posthorn.events
-    (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key)
+    (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key, traceparent)
   values (
-    tenant, event_id, type, channel, coalesce("timestamp", at), at, cardinality(webhook_ids), not is_enforced, idempotency_key
+    tenant, event_id, type, channel, coalesce("timestamp", at), at, cardinality(webhook_ids), not is_enforced, idempotency_key,
+    posthorn.trace_parent(traceparent)
   );
   insert into posthorn.event_payloads (tenant, id, payload) values (tenant, event_id, payload);
   if cardinality(webhook_ids) > 0 then
@@ -1240,10 +1285,11 @@ begin
       octet_length(payload), posthorn.uuid_v7_of(head, 0, gen_random_uuid()), event_id, w.webhook_id, at, at, tenant, 'publish'
     from posthorn.webhooks as w where w.webhook_id = any (webhook_ids);
   end if;
+  perform nextval('posthorn.published_by_sql');
   return posthorn.public_id('evt', event_id);
 end
 $function$;
-revoke all on function posthorn.publish(text,text,text,text,timestamp with time zone,text) from public;
+revoke all on function posthorn.publish(text,text,text,text,timestamp with time zone,text,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.publish_functions()
  RETURNS text
@@ -1327,7 +1373,7 @@ end
 $function$;
 revoke all on function posthorn.remember_keys(text,text[],uuid[],text[],text[],timestamp with time zone[],text[],timestamp with time zone) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payloads text[], channels text[], timestamps timestamp with time zone[], idempotency_keys text[], schema_checked boolean, own boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payloads text[], channels text[], timestamps timestamp with time zone[], idempotency_keys text[], schema_checked boolean, own boolean DEFAULT false, traceparents text[] DEFAULT NULL::text[])
  RETURNS TABLE(event_id uuid, matched integer, duplicate boolean, created_at timestamp with time zone)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
@@ -1454,11 +1500,11 @@ begin
   end loop;
 
   insert into posthorn.events
-    (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key)
+    (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key, traceparent)
   select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", at), at, u.count, u.type <> all (enforced),
-    u.idempotency_key
-  from unnest(ids, types, channels, timestamps, counts, idempotency_keys)
-    as u (id, type, channel, "timestamp", count, idempotency_key)
+    u.idempotency_key, posthorn.trace_parent(u.traceparent)
+  from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents)
+    as u (id, type, channel, "timestamp", count, idempotency_key, traceparent)
   where u.count >= 0;
 
   created_at := at;
@@ -1470,7 +1516,36 @@ begin
   end loop;
 end
 $function$;
-revoke all on function posthorn.store_events(text,text[],text[],text[],timestamp with time zone[],text[],boolean,boolean) from public;
+revoke all on function posthorn.store_events(text,text[],text[],text[],timestamp with time zone[],text[],boolean,boolean,text[]) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.tallies()
+ RETURNS TABLE(name text, count bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (s.sequencename)::text AS sequencename,
+     COALESCE(s.last_value, (0)::bigint) AS "coalesce"
+    FROM pg_sequences s
+   WHERE (s.schemaname = 'posthorn'::name);
+END;
+revoke all on function posthorn.tallies() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.trace_parent(given text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+begin
+  if given ~ '^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$'
+    and (length(given) = 55 or left(given, 2) <> '00') then
+    return '00' || substr(given, 3, 53);
+  end if;
+  return null;
+end
+$function$;
+revoke all on function posthorn.trace_parent(text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.type_patterns(type text)
  RETURNS text[]
@@ -1592,7 +1667,8 @@ create view posthorn.v_events as
     p.payload,
     e.created_at,
     e.idempotency_key,
-    e.matched
+    e.matched,
+    e.traceparent
    FROM (posthorn.events e
      LEFT JOIN posthorn.event_payloads p ON (((p.bucket = e.bucket) AND (p.tenant = e.tenant) AND (p.id = e.id))));
 

@@ -28,7 +28,7 @@ async function dump(url: string): Promise<string> {
       throw new Error(`PostgreSQL ${SERVER_VERSION} is needed: npm ci brings it along`);
     await client.query("set search_path = ''"); // every name is told with its schema
     const parts: string[] = [HEADER];
-    for (const query of [TABLES, FUNCTIONS, VIEWS]) {
+    for (const query of [TABLES, SEQUENCES, FUNCTIONS, VIEWS]) {
       const { rows } = await client.query<{ sql: string }>(query);
       parts.push(...rows.map((row) => `${row.sql.trimEnd()}\n`));
     }
@@ -76,6 +76,11 @@ const TABLES = `
   order by c.relname`;
 
 // Functions may be executed by everyone unless that is revoked, so a revoke is as telling as a grant.
+const SEQUENCES = `
+  select pg_catalog.format('create sequence %s;', c.oid::regclass) as sql
+  from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+  where n.nspname = 'posthorn' and c.relkind = 'S' order by c.relname`;
+
 const FUNCTIONS = `
   select pg_catalog.format(E'%s;\\n%s', pg_catalog.rtrim(pg_catalog.pg_get_functiondef(p.oid), E'\\n'), rights.lines) as sql
   from pg_catalog.pg_proc as p

@@ -188,6 +188,11 @@ export const SETTINGS = {
     "reject",
     "Publishing a type that is not in the catalogue: refuse it, or add it.",
   ),
+  POSTHORN_TRACE_RECEIVERS: setting(
+    z.enum(["off", "on"]),
+    "off",
+    "Whether a request to a receiver carries a traceparent, of the trace that its event was published in.",
+  ),
   LOG_LEVEL: setting(
     z.enum(["debug", "info", "warn", "error"]),
     "info",

@@ -1,5 +1,4 @@
 // Wires everything, by hand: what `posthorn serve`, `api` and `worker` run.
-import { randomInt } from "node:crypto";
 import type { RequestListener } from "node:http";
 
 import type { Config } from "./config.ts";
@@ -24,25 +23,21 @@ import { createPublishes } from "./events/publishes.ts";
 import { createApp, createWorkerApp, type AppOptions } from "./http/app.ts";
 import { listen, probeAddress, type Server } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
-import { rememberScrapers } from "./keys/scrapers.ts";
 import { monotonic } from "./kernel/clock.ts";
 import { createCursors } from "./kernel/cursor.ts";
 import { ALL_TENANTS } from "./kernel/fields.ts";
 import { wholeRoom } from "./kernel/lists.ts";
 import type { Log } from "./kernel/log.ts";
 import { createShares } from "./kernel/shares.ts";
-import { createMetrics } from "./metrics/index.ts";
-import { createLook } from "./metrics/look.ts";
 import { LEASES_ALONE } from "./queue/roll.ts";
 import { readRules } from "./session/rules.ts";
+import { createWatching, watchLoop } from "./watching.ts";
 import { drawWorker, workerName } from "./delivery/worker-name.ts";
 import type { Caller, Context } from "./rpc/trpc.ts";
 import type { Reach } from "./store/reach.ts";
 
 const RECEIVER_PORT = 9_000; // of `posthorn listen`
 const COUNTS_MAX = 2; // of replays, some seconds each
-const WHO_MAX = 2 ** 31; // a process's name among those that scrape: PostgreSQL's integer
-const SCRAPER = { tenant: "", key: "metrics" };
 const LOOPBACK = "127.0.0.0/8,::1/128";
 
 export type { Role };
@@ -147,22 +142,16 @@ function createParts(
     proxy: config.POSTHORN_EGRESS_PROXY,
   });
   const sending = { egress, http: config.POSTHORN_HTTP, worker: workerName() };
-  const look =
-    role === "api"
-      ? createLook(calls.pool, randomInt(WHO_MAX), (work) => calls.shares.take(SCRAPER, work))
-      : createLook(upkeep.pool, randomInt(WHO_MAX));
-  let inFlight = () => 0;
-  const metrics = createMetrics(
-    { inFlight: () => inFlight(), slots: role === "api" ? 0 : concurrency, pools: pools.byPart },
-    look,
-    monotonic,
-  );
   const findKey = keyFinder(role === "worker" ? loop.db : publishing.db, config.POSTHORN_ADMIN_KEY);
-  const scraping = { findKey: rememberScrapers(findKey, monotonic), scrape: metrics.scrape };
+  const watching = createWatching(role, pools, { findKey, concurrency });
+  const { metrics, scraping } = watching;
   let wake = () => {};
   let isStopping = false;
 
-  const createContext: AppOptions["createContext"] = (caller, { requestId, enlarge }) => {
+  const createContext: AppOptions["createContext"] = (
+    caller,
+    { requestId, traceparent, enlarge },
+  ) => {
     const { tenant, keyId } = caller;
     const owner = { tenant, key: keyId };
     const share: Context["share"] = (work, subject) =>
@@ -201,6 +190,7 @@ function createParts(
         publishes,
         judging,
         holdH: config.POSTHORN_HOLD_H,
+        traceparent,
         published: (count) => {
           metrics.published(count);
           wake();
@@ -238,7 +228,7 @@ function createParts(
           }),
     unready: () => void (isStopping = true),
     close: async () => {
-      await Promise.all([egress.close(), judging.close(), look.leave()]);
+      await Promise.all([egress.close(), judging.close(), watching.leave()]);
       await pools.close();
     },
 
@@ -264,18 +254,10 @@ function createParts(
         concurrency,
         perWebhook: config.POSTHORN_MAX_IN_FLIGHT_PER_WEBHOOK,
         perHost: config.POSTHORN_MAX_IN_FLIGHT_PER_HOST,
-        claimed: (deliveries, tookMs) => {
-          metrics.claimed(deliveries, tookMs);
-          if (deliveries.length > 0) sweeper.stir();
-        },
-        attempted: (settlement, { preset }) =>
-          metrics.attempted(settlement, preset?.name ?? "unknown"),
-        settled: (settlements, tookMs) => {
-          metrics.settled(settlements, tookMs);
-          totals.settled(settlements);
-        },
+        tracesReceivers: config.POSTHORN_TRACE_RECEIVERS === "on",
+        ...watchLoop(metrics, { totals, working: () => sweeper.stir(), log }),
       });
-      inFlight = () => delivering.inFlight;
+      watching.watch(delivering);
       const sweeper = startSweeper({
         loopPool: loop.pool,
         pool: upkeep.pool,

@@ -23,7 +23,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   queue: ["kernel", "database"],
   store: ["kernel", "database", "queue"],
   "event-types": ["kernel", "database", "store"],
-  events: ["kernel", "database", "store", "event-types", "webhooks", "deliveries"], // what became of them, and where
+  events: ["kernel", "tracing", "database", "store", "event-types", "webhooks", "deliveries"], // what became of them, and where
   webhooks: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],
   replays: ["kernel", "database", "store", "webhooks"],
   deliveries: ["kernel", "presets", "database", "store", "event-types", "webhooks", "replays"],
@@ -33,7 +33,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   tenants: ["kernel", "store"],
   session: ["kernel", "presets", "store", "webhooks"],
   metrics: ["kernel", "database", "queue"],
-  delivery: ["kernel", "presets", "egress", "database", "queue", "store", "event-types"],
+  tracing: ["kernel"],
+  delivery: ["kernel", "tracing", "presets", "egress", "database", "queue", "store", "event-types"],
   rpc: [
     "kernel",
     "webhooks",
@@ -66,6 +67,7 @@ const PACKAGES: Record<string, string[]> = {
   react: ["dashboard"],
   "@mantine/core": ["dashboard"],
   uplot: ["dashboard"],
+  "@opentelemetry/api": ["tracing"],
   pg: ["database", "queue", "store", "kernel"], // the kernel tells a database that is away by the driver's errors
   kysely: ["database", "store"],
   commander: [], // the command line alone

@@ -237,7 +237,8 @@ create table posthorn.kept_answers (
 create index kept_answers_shows on posthorn.kept_answers (shows) where shows is not null;
 create index kept_answers_age on posthorn.kept_answers (created_at);
 
--- `matched` is how many webhooks the publish found: who got it, the deliveries tell.
+-- `matched` is how many webhooks the publish found: who got it, the deliveries tell. `traceparent` is the publisher's, where he
+-- gave one: what is done for the event is told in his trace.
 create table posthorn.events (
   bucket smallint not null default 0,
   tenant text collate "C" not null,
@@ -249,6 +250,7 @@ create table posthorn.events (
   matched integer not null,
   schema_checked boolean not null,
   idempotency_key text,
+  traceparent text,
   primary key (bucket, tenant, id)
 ) partition by range (id);
 create index events_unmatched on posthorn.events (bucket, tenant, id) where matched = 0;

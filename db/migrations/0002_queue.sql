@@ -260,3 +260,30 @@ create index replays_webhook on posthorn.replays (bucket, webhook_id, id);
 create index replays_all on posthorn.replays (bucket, id) where created_at > '-infinity';
 create index replays_open on posthorn.replays (bucket, id) where finished_at is null;
 create index replays_over on posthorn.replays (bucket, finished_at) where finished_at is not null;
+
+-- Tallies for whoever watches: sequences, since nobody waits for one, and it is read at once however much it has counted. What
+-- was counted in a transaction stays counted where that is rolled back.
+create sequence posthorn.published_by_sql;
+create sequence posthorn.cancelled_unsubscribed;
+create sequence posthorn.cancelled_deleted;
+create sequence posthorn.cancelled_erased;
+create sequence posthorn.cancelled_cancelled;
+create sequence posthorn.cancelled_held_too_long;
+
+-- Counts a delivery that ends as cancelled, and answers the reason: said where that is written down.
+create function posthorn.cancelled_as(reason text) returns text
+language plpgsql volatile security definer
+set search_path = pg_catalog, posthorn, pg_temp
+as $$
+begin
+  perform nextval(to_regclass('posthorn.cancelled_' || reason));
+  return reason;
+end
+$$;
+
+create function posthorn.tallies() returns table (name text, count bigint)
+language sql stable security definer
+set search_path = pg_catalog, posthorn, pg_temp
+begin atomic
+  select s.sequencename::text, coalesce(s.last_value, 0) from pg_catalog.pg_sequences as s where s.schemaname = 'posthorn';
+end;

@@ -80,6 +80,22 @@ begin
 end
 $$;
 
+-- Gives every publisher the faces of posthorn.publish that there are: one that a migration has made anew is nobody's.
+create function posthorn.grant_publishers() returns void
+language plpgsql volatile
+set search_path = pg_catalog, posthorn, pg_temp
+as $$
+declare
+  publisher name;
+begin
+  for publisher in
+    select distinct r.rolname from posthorn.publishers as p join pg_catalog.pg_roles as r on r.oid = p.role
+  loop
+    execute format('grant execute on function %s to %I', posthorn.publish_functions(), publisher);
+  end loop;
+end
+$$;
+
 -- Takes back what allow_publish gave for a tenant, or with '*' for every one; with a role's last tenant its rights go too.
 -- A call that is under way is finished.
 create function posthorn.disallow_publish(role text, tenant text default 'default') returns void

@@ -131,6 +131,20 @@ exception
 end
 $$;
 
+-- A traceparent as W3C's Trace Context has it; null where a text is none. Of a later version than 00 what 00 knows is kept.
+create function posthorn.trace_parent(given text) returns text
+language plpgsql immutable strict parallel safe
+set search_path = pg_catalog, posthorn, pg_temp
+as $$
+begin
+  if given ~ '^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$'
+    and (length(given) = 55 or left(given, 2) <> '00') then
+    return '00' || substr(given, 3, 53);
+  end if;
+  return null;
+end
+$$;
+
 -- Raises PH404 for the first type that the tenant does not have, or, where unknown types are accepted, adds them.
 create function posthorn.admit_types(tenant text, types text[], at timestamptz) returns void
 language plpgsql volatile

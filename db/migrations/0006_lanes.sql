@@ -205,7 +205,7 @@ begin
        last_duration_ms, status, reason, finished_at)
     select g.tenant, g.id, g.event_id, g.webhook_id, g.sequence, g.created_at, g.cause, g.attempts_made, g.last_at,
       g.last_status, g.last_reason, g.last_duration_ms, 'cancelled',
-      coalesce(end_reason, wanted.cancels_as), now()
+      posthorn.cancelled_as(coalesce(end_reason, wanted.cancels_as)), now()
     from gone as g
   ),
   placed as (

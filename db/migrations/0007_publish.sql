@@ -104,7 +104,7 @@ $$;
 -- plan must suit whatever the tables hold later, so each table is reached by its key, in a lateral where it is joined.
 create function posthorn.store_events(
   tenant text, types text[], payloads text[], channels text[], timestamps timestamptz[],
-  idempotency_keys text[], schema_checked boolean, own boolean default false
+  idempotency_keys text[], schema_checked boolean, own boolean default false, traceparents text[] default null
 ) returns table (event_id uuid, matched integer, duplicate boolean, created_at timestamptz)
 language plpgsql volatile
 set search_path = pg_catalog, posthorn, pg_temp
@@ -231,11 +231,11 @@ begin
   end loop;
 
   insert into posthorn.events
-    (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key)
+    (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key, traceparent)
   select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", at), at, u.count, u.type <> all (enforced),
-    u.idempotency_key
-  from unnest(ids, types, channels, timestamps, counts, idempotency_keys)
-    as u (id, type, channel, "timestamp", count, idempotency_key)
+    u.idempotency_key, posthorn.trace_parent(u.traceparent)
+  from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents)
+    as u (id, type, channel, "timestamp", count, idempotency_key, traceparent)
   where u.count >= 0;
 
   created_at := at;
@@ -270,7 +270,7 @@ $$;
 -- of the schema's owner, or could replace the function anyway.
 create function posthorn.publish(
   type text, payload text, channel text default null, tenant text default 'default',
-  "timestamp" timestamptz default null, idempotency_key text default null
+  "timestamp" timestamptz default null, idempotency_key text default null, traceparent text default null
 ) returns text
 language plpgsql volatile security definer
 set search_path = pg_catalog, posthorn, pg_temp
@@ -320,17 +320,19 @@ begin
   end if;
   if webhook_ids is null then
     return (
-      select posthorn.public_id('evt', s.event_id)
+      select case when s.duplicate or nextval('posthorn.published_by_sql') > 0 then posthorn.public_id('evt', s.event_id) end
       from posthorn.store_events(
-        tenant, array[type], array[payload], array[channel], array["timestamp"], array[idempotency_key], false
+        tenant, array[type], array[payload], array[channel], array["timestamp"], array[idempotency_key], false,
+        traceparents => array[traceparent]
       ) as s
     );
   end if;
 
   insert into posthorn.events
-    (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key)
+    (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key, traceparent)
   values (
-    tenant, event_id, type, channel, coalesce("timestamp", at), at, cardinality(webhook_ids), not is_enforced, idempotency_key
+    tenant, event_id, type, channel, coalesce("timestamp", at), at, cardinality(webhook_ids), not is_enforced, idempotency_key,
+    posthorn.trace_parent(traceparent)
   );
   insert into posthorn.event_payloads (tenant, id, payload) values (tenant, event_id, payload);
   if cardinality(webhook_ids) > 0 then
@@ -340,6 +342,7 @@ begin
       octet_length(payload), posthorn.uuid_v7_of(head, 0, gen_random_uuid()), event_id, w.webhook_id, at, at, tenant, 'publish'
     from posthorn.webhooks as w where w.webhook_id = any (webhook_ids);
   end if;
+  perform nextval('posthorn.published_by_sql');
   return posthorn.public_id('evt', event_id);
 end
 $$;
@@ -348,20 +351,20 @@ $$;
 -- a plain literal would be ambiguous.
 create function posthorn.publish(
   type text, payload json, channel text default null, tenant text default 'default',
-  "timestamp" timestamptz default null, idempotency_key text default null
+  "timestamp" timestamptz default null, idempotency_key text default null, traceparent text default null
 ) returns text
 language sql volatile security definer
 begin atomic
-  select posthorn.publish(type, payload::text, channel, tenant, "timestamp", idempotency_key);
+  select posthorn.publish(type, payload::text, channel, tenant, "timestamp", idempotency_key, traceparent);
 end;
 
 create function posthorn.publish(
   type text, payload jsonb, channel text default null, tenant text default 'default',
-  "timestamp" timestamptz default null, idempotency_key text default null
+  "timestamp" timestamptz default null, idempotency_key text default null, traceparent text default null
 ) returns text
 language sql volatile security definer
 begin atomic
-  select posthorn.publish(type, payload::text, channel, tenant, "timestamp", idempotency_key);
+  select posthorn.publish(type, payload::text, channel, tenant, "timestamp", idempotency_key, traceparent);
 end;
 
 -- Makes up to `deliveries_max` deliveries of the oldest expansions that no other worker is at, and answers how many it
@@ -409,8 +412,8 @@ begin
       insert into posthorn.finished_deliveries
         (tenant, id, event_id, webhook_id, created_at, finished_at, cause, attempts_made, status, reason)
       select taken.tenant, id, taken.event_id, webhook_id, at, at, 'publish', 0, 'cancelled',
-        case when is_erased then 'erased'
-          when status = 'Unsubscribed' and deleted_at is null then 'unsubscribed' else 'deleted' end
+        posthorn.cancelled_as(case when is_erased then 'erased'
+          when status = 'Unsubscribed' and deleted_at is null then 'unsubscribed' else 'deleted' end)
       from target where not is_live
     )
     insert into posthorn.deliveries

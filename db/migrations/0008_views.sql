@@ -51,7 +51,7 @@ create view posthorn.all_deliveries as
 
 create view posthorn.v_events as
   select posthorn.public_id('evt', e.id) as id, e.tenant, e.type, e.channel, e."timestamp", p.payload, e.created_at,
-    e.idempotency_key, e.matched
+    e.idempotency_key, e.matched, e.traceparent
   from posthorn.events as e
   left join posthorn.event_payloads as p on p.bucket = e.bucket and p.tenant = e.tenant and p.id = e.id;
 

@@ -190,6 +190,7 @@ async function apply(client: pg.Client, migration: Migration): Promise<boolean> 
     if (isPending) {
       await client.query(`set local lock_timeout = ${LOCK_WAIT_MS}`);
       await client.query(migration.sql);
+      await client.query(KEEP_GRANTS);
       await client.query(
         "insert into posthorn.migrations (version, name, applied_at) values ($1, $2, now())",
         [migration.version, migration.name],
@@ -202,6 +203,13 @@ async function apply(client: pg.Client, migration: Migration): Promise<boolean> 
     throw error;
   }
 }
+
+// In the migration's own transaction: publishers never meet a posthorn.publish that they may not call.
+const KEEP_GRANTS = `do $$ begin
+  if to_regprocedure('posthorn.grant_publishers()') is not null then
+    perform posthorn.grant_publishers();
+  end if;
+end $$`;
 
 async function takeTurn(client: pg.Client): Promise<void> {
   try {

@@ -24,7 +24,13 @@ export type Built =
 export function build(
   target: Target,
   event: EventToSend,
-  facts: { attempt: number; sequence: number | undefined; sentAt: Date; http: HttpRule },
+  facts: {
+    attempt: number;
+    sequence: number | undefined;
+    sentAt: Date;
+    http: HttpRule;
+    traceparent: string | null;
+  },
 ): Built {
   const { secrets, preset } = target;
   if (!secrets)
@@ -48,9 +54,14 @@ export function build(
         sequence: facts.sequence,
       },
     );
+    const ours = {
+      "User-Agent": USER_AGENT,
+      ...headers,
+      ...(facts.traceparent !== null && { traceparent: facts.traceparent }),
+    };
     const request: EgressRequest = {
       url: target.url,
-      headers: withOwnHeaders({ "User-Agent": USER_AGENT, ...headers }, secrets.headers),
+      headers: withOwnHeaders(ours, secrets.headers),
       body,
       timeoutMs: target.timeoutMs,
       httpsOnly: demandsHttps(preset, facts.http),

@@ -3,6 +3,7 @@ import type pg from "pg";
 
 import { isReservedType } from "../event-types/names.ts";
 import type { Egress } from "../egress/client.ts";
+import { formatId } from "../kernel/ids.ts";
 import type { Random } from "../kernel/clock.ts";
 import type { FailureReason } from "../kernel/reasons.ts";
 import { isSuccess, type HttpRule } from "../presets/policy.ts";
@@ -10,6 +11,7 @@ import type { ClaimedDelivery } from "../queue/claim.ts";
 import { mayStillSend } from "../queue/look-again.ts";
 import type { EventToSend } from "../store/events-to-send.ts";
 import type { Settlement } from "../queue/settle.ts";
+import { traceAttempt } from "../tracing/index.ts";
 import { build } from "./build.ts";
 import type { DatabaseClock } from "./database-clock.ts";
 import { judgeExchange, type Outcome } from "./outcome.ts";
@@ -22,6 +24,8 @@ export type SendContext = {
   random: Random;
   worker: string;
   http: HttpRule;
+  /** Whether receivers are told of the trace that an event was published in. */
+  tracesReceivers: boolean;
   /** For another look, before a request goes out a second time. */
   pool: pg.Pool;
 };
@@ -44,8 +48,9 @@ export async function send(
 ): Promise<Settlement> {
   const { clock, random, worker } = context;
   const startedAt = clock.now();
-  const settle = ({ outcome, ...made }: Attempted) =>
-    settlementOf(outcome, {
+  const span = traceAttempt(event.traceparent);
+  const settle = ({ outcome, ...made }: Attempted) => {
+    const settlement = settlementOf(outcome, {
       ...made,
       delivery,
       target,
@@ -55,6 +60,9 @@ export async function send(
       isOwnEvent: isReservedType(event.type),
       random,
     });
+    span.end(settlement, settlement.attempt.reason, () => attributesOf(settlement, target));
+    return settlement;
+  };
 
   if (delivery.crashes >= CRASHES_MAX)
     return settle(
@@ -69,6 +77,7 @@ export async function send(
     sequence: delivery.sequence,
     sentAt: startedAt,
     now: () => clock.now(),
+    traceparent: context.tracesReceivers ? span.traceparent() : null,
   };
   return settle(
     await attempt(context, target, event, {
@@ -96,11 +105,12 @@ export async function attempt(
     sequence?: number;
     sentAt: Date;
     now: () => Date;
+    traceparent?: string | null;
     mayResend?: () => Promise<boolean>;
   },
 ): Promise<Attempted> {
-  const { number, sequence, sentAt, now, mayResend } = facts;
-  const built = build(target, event, { attempt: number, sequence, sentAt, http });
+  const { number, sequence, sentAt, now, traceparent = null, mayResend } = facts;
+  const built = build(target, event, { attempt: number, sequence, sentAt, http, traceparent });
   if (built.kind === "unbuildable") return unsent(built.reason, built.error);
   const exchange = await egress.post({ ...built.request, ...(mayResend && { mayResend }) });
   const outcome = judgeExchange(
@@ -110,6 +120,20 @@ export async function attempt(
   );
   const { request, keyVersion, signature } = built;
   return { outcome, keyVersion, signature, body: request.body };
+}
+
+// Neither the URL nor anything that was sent or answered: a trace is read by more people than these.
+function attributesOf({ delivery, attempt, verdict }: Settlement, target: Target) {
+  return {
+    "posthorn.tenant": delivery.tenant,
+    "posthorn.event_id": formatId("evt", delivery.event_id),
+    "posthorn.delivery_id": formatId("dlv", delivery.id),
+    "posthorn.webhook_id": target.id,
+    "posthorn.attempt": attempt.number,
+    "posthorn.verdict": verdict,
+    "server.address": target.host,
+    ...(attempt.status !== null && { "http.response.status_code": attempt.status }),
+  };
 }
 
 function unsent(reason: FailureReason, error: string): Attempted {

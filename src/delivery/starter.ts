@@ -227,7 +227,8 @@ export function createStarter(
 
 // For the attempt that is none: the day of its event has been gone for five leases.
 function goneEvent({ event_id: id, tenant }: ClaimedDelivery): EventToSend {
-  return { id, tenant, type: "", timestamp: new Date(0), payload: null, schema_checked: true };
+  const gone = { payload: null, schema_checked: true, traceparent: null };
+  return { id, tenant, type: "", timestamp: new Date(0), ...gone };
 }
 
 function split<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {

@@ -7,7 +7,9 @@ import { openHeaders, openKey, openPreviousKey } from "../store/webhook-secrets.
 import { loadWebhooks, type WebhookRow } from "../store/webhooks.ts";
 
 export type Target = {
+  /** The number that it has in the database, and the id by which its tenant knows it. */
   webhookId: number;
+  id: string;
   version: string;
   url: string;
   /** Undefined where this program, older than the one that stored it, does not know it. */
@@ -77,6 +79,7 @@ export function openTarget(row: WebhookRow, sealer: Sealer, log: Log): Target {
     log.error({ webhook_id: row.id, preset: row.preset }, "a webhook's preset is unknown");
   return {
     webhookId: row.webhook_id,
+    id: row.id,
     version: row.version,
     url: row.url,
     preset,

@@ -10,6 +10,7 @@ import type { StoredEvent } from "../store/events.ts";
 import { databaseError } from "../kernel/faults.ts";
 import type { Owner } from "../kernel/shares.ts";
 import type { TenantStore } from "../store/tenant.ts";
+import { tracePublish } from "../tracing/index.ts";
 import type { Published, PublishInput } from "./schema.ts";
 import type { EventToStore, Publishes } from "./publishes.ts";
 
@@ -26,6 +27,8 @@ export type PublishContext = {
   /** How many hours a delivery may be held. */
   holdH: number;
   published: (count: number) => void;
+  /** Of the caller's request, as it came. */
+  traceparent: string | undefined;
 };
 
 /** Stores events with their deliveries: all of them or, when one is refused, none. Answers in their order. */
@@ -35,10 +38,12 @@ export async function publishMany(
 ): Promise<Published[]> {
   const { owner, publishes, published } = context;
   const pathOf = (index: number) => `events.${index}.`;
-  const rows = events.map((event, index) => newEvent(event, pathOf(index)));
-  const judge = (schemas: readonly EnforcedSchema[]) =>
-    judgePayloads(context, rows, schemas, pathOf);
-  const stored = await publishes.storeMany(owner, rows, judge).catch(translate);
+  const stored = await traced(context, events.length, (traceparent) => {
+    const rows = events.map((event, index) => newEvent(event, pathOf(index), traceparent));
+    const judge = (schemas: readonly EnforcedSchema[]) =>
+      judgePayloads(context, rows, schemas, pathOf);
+    return publishes.storeMany(owner, rows, judge).catch(translate);
+  });
   published(stored.filter(({ duplicate }) => !duplicate).length);
   return stored.map(asPublished);
 }
@@ -46,10 +51,12 @@ export async function publishMany(
 /** The same for one event. Many at once share what they ask of the database, and its commits. */
 export async function publish(context: PublishContext, event: PublishInput): Promise<Published> {
   const { owner, publishes, published } = context;
-  const row = newEvent(event, "");
-  const judge = (schemas: readonly EnforcedSchema[]) =>
-    judgePayloads(context, [row], schemas, () => "");
-  const stored = await publishes.storeOne(owner, row, judge).catch(translate);
+  const stored = await traced(context, 1, (traceparent) => {
+    const row = newEvent(event, "", traceparent);
+    const judge = (schemas: readonly EnforcedSchema[]) =>
+      judgePayloads(context, [row], schemas, () => "");
+    return publishes.storeOne(owner, row, judge).catch(translate);
+  });
   published(stored.duplicate ? 0 : 1);
   return asPublished(stored);
 }
@@ -64,8 +71,18 @@ export function keepPayloadAsText(item: unknown, index: number): unknown {
   return { ...item, payload: new RawJson(payloadText(payload, `events.${index}.payload`)) };
 }
 
-function newEvent(event: PublishInput, path: string): EventToStore {
+function traced<T>(
+  { owner, traceparent }: PublishContext,
+  events: number,
+  work: (traceparent: string | null) => Promise<T>,
+): Promise<T> {
+  const attributes = { "posthorn.tenant": owner.tenant, "posthorn.events": events };
+  return tracePublish(traceparent, attributes, work);
+}
+
+function newEvent(event: PublishInput, path: string, traceparent: string | null): EventToStore {
   return {
+    traceparent,
     type: event.type,
     payload: payloadText(event.payload, `${path}payload`),
     channel: event.channel ?? null,

@@ -13,6 +13,7 @@ import { dotEndpoints, type Doors } from "./dot-endpoints.ts";
 import { errorHandler, notFound } from "./errors.ts";
 import { createLargeAnswers } from "./large-answers.ts";
 import { healthEndpoints, type Readiness } from "./health.ts";
+import { logRequests, noteCaller } from "./log-requests.ts";
 import { metricsEndpoint, type MetricsOptions } from "./metrics.ts";
 import { createOpenAnswers } from "./open-answers.ts";
 import { createAdmit } from "./rate.ts";
@@ -22,7 +23,10 @@ import { trpcEndpoint } from "./trpc.ts";
 
 export type AppOptions = {
   /** `requestId` names the request; `enlarge` is asked before an answer becomes a large one. */
-  createContext(caller: Caller, request: { requestId: string; enlarge: Enlarge }): Context;
+  createContext(
+    caller: Caller,
+    request: { requestId: string; traceparent: string | undefined; enlarge: Enlarge },
+  ): Context;
   findKey: FindKey;
   /** Requests a second and key; 0 is no limit. */
   ratePerKey: number;
@@ -43,7 +47,11 @@ export function createApp({
   const app = bareApp(readiness, metrics);
   const enlarge = createLargeAnswers();
   const doors: Doors = {
-    authenticate: (request) => authenticate(request.headers, findKey),
+    authenticate: async (request, response) => {
+      const caller = await authenticate(request.headers, findKey);
+      noteCaller(response, caller);
+      return caller;
+    },
     admit: createAdmit(ratePerKey),
     openAnswer: createOpenAnswers(),
     readJson: createReadJson(),
@@ -51,11 +59,13 @@ export function createApp({
       const { keyId: key, tenant } = caller;
       return createContext(caller, {
         requestId: idOfAnswer(response),
+        traceparent: response.req.get("traceparent"),
         enlarge: enlarge({ tenant, key }, response),
       });
     },
   };
   app.use(docsEndpoints(), dashboardEndpoints());
+  app.use(logRequests(log));
   app.use("/trpc", noStore, trpcEndpoint(doors, log));
   app.use(noStore, dotEndpoints(doors));
   app.use(errorHandler(log));

@@ -7,6 +7,7 @@ import { authorize, type Caller, type Context } from "../rpc/trpc.ts";
 import { unknownOperation } from "../rpc/unknown-operation.ts";
 import { abortedWith, answerJson } from "./answer.ts";
 import type { ReadJson } from "./body.ts";
+import { noteAnswer } from "./log-requests.ts";
 import { methodNotAllowed } from "./methods.ts";
 import type { OpenAnswer } from "./open-answers.ts";
 import type { Admit } from "./rate.ts";
@@ -14,7 +15,7 @@ import type { Admit } from "./rate.ts";
 const LARGE_LIST_DEPTH = 2; // {"events": [
 
 export type Doors = {
-  authenticate(request: Request): Promise<Caller>;
+  authenticate(request: Request, response: Response): Promise<Caller>;
   admit: Admit;
   openAnswer: OpenAnswer;
   readJson: ReadJson;
@@ -37,7 +38,7 @@ export function dotEndpoints({
     const operation = OPERATIONS.get(name);
     if (!operation) throw unknownOperation(name);
     if (request.method !== "POST") throw methodNotAllowed(response, request.method, ["POST"]);
-    const caller = await authenticate(request);
+    const caller = await authenticate(request, response);
     authorize(operation.meta, caller, operation.name);
     await admit(caller.keyId);
     await openAnswer(caller.keyId, operation.type === "query", response);
@@ -56,6 +57,7 @@ export function dotEndpoints({
       signal: abortedWith(response),
       batchIndex: 0,
     });
+    noteAnswer(response, answer);
     await answerJson(response, answer, { mayBeCoded: operation.type === "query" });
   };
 }

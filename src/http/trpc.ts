@@ -12,6 +12,7 @@ import { unknownOperation } from "../rpc/unknown-operation.ts";
 import { abortedWith } from "./answer.ts";
 import type { Doors } from "./dot-endpoints.ts";
 import { beforeRefusal, logFault } from "./errors.ts";
+import { noteAnswer } from "./log-requests.ts";
 import { methodNotAllowed } from "./methods.ts";
 import { parseJson } from "./parse.ts";
 import { idOfAnswer } from "./request-id.ts";
@@ -57,6 +58,7 @@ export function trpcEndpoint(
           signal,
           batchIndex: index,
         });
+        noteAnswer(response, data);
         envelopes.push({ result: { data } });
       } catch (cause) {
         const error = callerError(cause);
@@ -70,7 +72,7 @@ export function trpcEndpoint(
   };
 
   async function judge(request: Request, response: Response, asked: Asked): Promise<Judged> {
-    const caller = await authenticate(request);
+    const caller = await authenticate(request, response);
     const context = createContext(caller, response);
     const reached = asked.names
       .map((name) => OPERATIONS.get(name))

@@ -48,13 +48,10 @@ export const apiKey = z
     id: z.string(),
     name: z.string(),
     scope,
-    tenant: z
-      .string()
-      .nullable()
-      .meta({
-        description:
-          "null: of an `admin` key, which has every tenant, or a `metrics` key, which has none.",
-      }),
+    tenant: z.string().nullable().meta({
+      description:
+        "null: of an `admin` key, which has every tenant, or a `metrics` key, which has none.",
+    }),
     expires_at: instant.nullable(),
     created_at: instant,
     revoked_at: instant.nullable(),

@@ -7,7 +7,7 @@ import type { Look } from "./look.ts";
 import { createProcessSeries, type ProcessSeries, type State } from "./process.ts";
 import { createSeldom } from "./seldom.ts";
 
-export type Metrics = ProcessSeries & {
+export type Metrics = Omit<ProcessSeries, "tallied"> & {
   /** All series as text; those of the database where it answers, and no other process tells them. Never rejects for the database. */
   scrape(): Promise<{ contentType: string; text: string }>;
 };
@@ -28,6 +28,7 @@ export function createMetrics(state: State, look: Look, monotonic: MonotonicCloc
     async scrape() {
       const facts = await ask();
       reports.set(facts ? 1 : 0);
+      series.tallied(facts?.tallies);
       const text = await registry.metrics();
       const more = facts ? await ofDatabase.tell(facts) : "";
       return { contentType: registry.contentType, text: `${text}${more}` };

@@ -2,8 +2,10 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 import { SECOND } from "../kernel/duration.ts";
+import { CANCEL_REASONS } from "../kernel/reasons.ts";
 import { VERSION } from "../kernel/version.ts";
 import type { ClaimedDelivery } from "../queue/claim.ts";
+import type { Tallies } from "../queue/measure.ts";
 import type { Settlement } from "../queue/settle.ts";
 
 // From a wait in the same process to the longest of attempts, 30 s; to the first request it may be the longest wait of a retry.
@@ -28,6 +30,8 @@ export type ProcessSeries = {
   settled(settlements: readonly Settlement[], tookMs: number): void;
   published(count: number): void;
   postponed(days: number): void;
+  /** Takes what the database has counted itself, from this process on alone; undefined where another tells it. */
+  tallied(tallies: Tallies | undefined): void;
 };
 
 /** Creates the series that a process counts itself. */
@@ -74,9 +78,13 @@ export function createProcessSeries(registry: Registry, state: State): ProcessSe
     STATEMENT_BUCKETS_S,
   );
   const settled = counter("posthorn_settled_attempts_total", "Attempts that are written down.");
-  const published = counter("posthorn_events_published_total", "Events published, by door.", [
-    "door",
-  ]).labels("http");
+  const events = counter(
+    "posthorn_events_published_total",
+    "Events published, by door; of those by SQL, the ones that were rolled back too.",
+    ["door"],
+  );
+  const published = events.labels("http");
+  published.inc(0);
   const postponed = counter(
     "posthorn_retention_postponed_days_total",
     "Days past their retention that somebody's open transaction has kept, counted in each hour.",
@@ -104,7 +112,18 @@ export function createProcessSeries(registry: Registry, state: State): ProcessSe
     },
     published: (count) => published.inc(count),
     postponed: (days) => postponed.inc(days),
+    tallied(tallies) {
+      setTo(events, { door: "sql" }, tallies?.publishedBySql);
+      for (const reason of CANCEL_REASONS)
+        setTo(finished, { status: "cancelled", reason }, tallies?.cancelled[reason]);
+    },
   };
+}
+
+// A counter that is kept elsewhere; undefined: not here.
+function setTo<L extends string>(counter: Counter<L>, labels: Record<L, string>, value?: number) {
+  counter.remove(labels);
+  if (value !== undefined) counter.inc(labels, value);
 }
 
 function addGauges(registry: Registry, { inFlight, slots, pools }: State): void {

@@ -15,6 +15,7 @@ const ARGUMENTS = {
   tenant: { as: "tenant => ", cast: "text" },
   timestamp: { as: '"timestamp" => ', cast: "timestamptz" },
   idempotency_key: { as: "idempotency_key => ", cast: "text" },
+  traceparent: { as: "traceparent => ", cast: "text" },
 } as const;
 
 const FIELDS = ["payload", ...Object.keys(ARGUMENTS)];

@@ -7,6 +7,6 @@ export function cancelGone(reason: CancelReason): string {
     (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, last_at, last_status, last_reason,
      last_duration_ms, status, reason, finished_at)
   select tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, last_at, last_status, last_reason,
-    last_duration_ms, 'cancelled', '${reason}', now()
+    last_duration_ms, 'cancelled', posthorn.cancelled_as('${reason}'), now()
   from gone`;
 }

@@ -1,11 +1,16 @@
 // What the database tells of itself as a whole, cheap whatever it holds: by indexes and statistics, and counted so far only.
 import type pg from "pg";
 
+import { CANCEL_REASONS, type CancelReason } from "../kernel/reasons.ts";
+
 /** What is counted row by row; beyond it stands what PostgreSQL last estimated, a minute ago or so. 10,000 take a millisecond or two. */
 const COUNTED_MAX = 10_000;
 
 // Looked at for what is due, in the order of their ids: ten thousand take 50 ms.
 const WEBHOOKS_MAX = 10_000;
+
+/** What the database counts itself, since no process sees all of it. */
+export type Tallies = { publishedBySql: number; cancelled: Record<CancelReason, number> };
 
 /** What the backlog's states are called, by their numbers in the table. */
 export const BACKLOG_STATES = ["ready", "waiting", "parked", "queued"] as const;
@@ -19,6 +24,7 @@ export type Measured = {
   paused: number;
   /** How long the oldest transaction of this database has been open, of those whose beginning may be known. */
   oldestTransactionS: number;
+  tallies: Tallies;
 };
 
 /** Counts so many rows; more are what PostgreSQL last estimated of the index. */
@@ -102,5 +108,20 @@ export async function measure(client: pg.PoolClient): Promise<Measured> {
     webhooks: { ok: Math.max(0, webhooks - failing - disabled), failing, disabled },
     paused,
     oldestTransactionS: row.oldest_transaction_s ?? 0,
+    tallies: await readTallies(client),
+  };
+}
+
+async function readTallies(client: pg.PoolClient): Promise<Tallies> {
+  const { rows } = await client.query<{ name: string; count: number }>(
+    "select name, count from posthorn.tallies()",
+  );
+  const counts = new Map(rows.map(({ name, count }) => [name, count]));
+  const cancelled = CANCEL_REASONS.map(
+    (reason) => [reason, counts.get(`cancelled_${reason}`) ?? 0] as const,
+  );
+  return {
+    publishedBySql: counts.get("published_by_sql") ?? 0,
+    cancelled: Object.fromEntries(cancelled) as Tallies["cancelled"],
   };
 }

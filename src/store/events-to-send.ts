@@ -17,6 +17,8 @@ export type EventToSend = {
   timestamp: Date;
   payload: string | null;
   schema_checked: boolean;
+  /** The trace that it was published in. */
+  traceparent: string | null;
 };
 
 /**
@@ -70,7 +72,7 @@ export function createEventReader(pool: pg.Pool) {
 // planner read all of it either.
 function eventsSql(day: string, within: string): string {
   return `
-    select e.id, e.tenant, e.type, e."timestamp", p.payload, e.schema_checked
+    select e.id, e.tenant, e.type, e."timestamp", p.payload, e.schema_checked, e.traceparent
     from unnest($1::uuid[], $2::text[]) as wanted (id, tenant)
     cross join lateral (
       select * from posthorn.events${day}

@@ -27,6 +27,8 @@ export type NewEvent = {
   channel: string | null;
   timestamp: Date | null;
   idempotencyKey: string | null;
+  /** The trace that it belongs to. */
+  traceparent: string | null;
   /** Whether it was judged by its type's schema; false where that should have none. */
   isJudged: boolean;
 };
@@ -49,7 +51,9 @@ export async function storeEvents(
   const payloads = await asBytes(column((event) => event.payload));
   const { rows } = await pool.query<StoredEvent>({
     name: isLimited ? "publish within" : "publish",
-    text: isLimited ? STORE_WITHIN : `select event_id, matched, duplicate from ${STORE})`,
+    text: isLimited
+      ? STORE_WITHIN
+      : `select event_id, matched, duplicate from ${STORE}, false, $10::text[])`,
     values: [
       tenant,
       column((event) => event.type),
@@ -60,6 +64,7 @@ export async function storeEvents(
       events.every((event) => event.isJudged) ? true : null,
       payloads.starts,
       payloads.lengths,
+      column((event) => event.traceparent),
       ...(isLimited ? [String(lockMsMax)] : []),
     ],
   });
@@ -96,8 +101,8 @@ const STORE = `posthorn.store_events($1, $2::text[], ${PAYLOADS}, $4::text[], $5
 // answers: whether it is null, which it never is.
 const STORE_WITHIN = `
   select event_id, matched, duplicate
-  from (select set_config('lock_timeout', $10, true) as is_set offset 0) as limited
-  cross join lateral ${STORE}, limited.is_set is null)`;
+  from (select set_config('lock_timeout', $11, true) as is_set offset 0) as limited
+  cross join lateral ${STORE}, limited.is_set is null, $10::text[])`;
 
 export type EventRow = {
   id: string;

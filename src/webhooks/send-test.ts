@@ -61,6 +61,7 @@ async function prepare(store: TenantStore, { id, type: wanted }: TestInput): Pro
     timestamp: at,
     payload,
     schema_checked: true,
+    traceparent: null,
   };
   return { webhook, event, attemptId };
 }

@@ -71,6 +71,37 @@ test("of many that migrate at once each migration is done by one", async () => {
   expect(rows.map(({ name }) => name)).toEqual(applied.sort());
 });
 
+// Drops every posthorn.publish and makes it again, as a migration does that gives it another parameter.
+const PUBLISH_ANEW = `
+  do $anew$
+  declare
+    made text[] := array(
+      select pg_get_functiondef(oid) from pg_proc where proname = 'publish' and pronamespace = 'posthorn'::regnamespace
+      order by prolang = (select oid from pg_language where lanname = 'sql')
+    );
+  begin
+    execute format('drop function %s', posthorn.publish_functions());
+    for i in 1 .. 3 loop
+      execute made[i];
+    end loop;
+  end
+  $anew$;
+  revoke execute on all functions in schema posthorn from public;`;
+
+test("a migration that makes posthorn.publish anew takes no publisher's right away", async () => {
+  const url = await makeDatabase();
+  await prepareDatabase(url, { log: silentLog, seed: writeCatalogue, daysAhead: 1 });
+  await query(url, `select posthorn.allow_publish('${APP}')`);
+  const folder = await mkdtemp(join(tmpdir(), "posthorn-migrations-"));
+  await writeFile(join(folder, "9001_anew.sql"), PUBLISH_ANEW);
+  await migrate(url, { daysAhead: 1, from: pathToFileURL(`${folder}/`) });
+  await rm(folder, { recursive: true });
+  const byEachForm = ["text", "json", "jsonb"].map(
+    (type) => `posthorn.publish('message.created', '1'::${type})`,
+  );
+  await query(as(APP, url), `select ${byEachForm.join(", ")}`);
+});
+
 test("a stranger's advisory locks stop no migration", async () => {
   const url = await makeDatabase();
   const stranger = new pg.Client({ connectionString: as(APP, url) });

@@ -51,6 +51,7 @@ test("nothing starts when judging took so long that an unsubscribe may have been
       monotonic,
       targets: createTargets(connection.db, createSealer([Buffer.alloc(32, 7)]), log),
       attempted: () => {},
+      tracesReceivers: false,
       log,
     },
     { window, settler, left: () => {}, returned: () => {} },

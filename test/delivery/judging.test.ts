@@ -26,6 +26,7 @@ const event = (id: string) => ({
   timestamp: new Date(0),
   payload: "1",
   schema_checked: false,
+  traceparent: null,
 });
 const issues = [{ path: "payload", message: "must be number" }];
 

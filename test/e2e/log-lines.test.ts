@@ -71,17 +71,18 @@ test("each change of a webhook's health is one line that names it, its tenant an
   await said(change.msg);
   inbox.reply = () => ({});
   await publish().expect(200);
+  const changes = () => lines.filter(({ msg }) => msg === change.msg);
   await until(
-    () => Promise.resolve(lines.length),
+    () => Promise.resolve(changes().length),
     (count) => count === 2,
   );
   inbox.reply = () => ({ status: 410 });
   await post("events.publish", { type: "message.created", payload: 1, channel: "gone" });
   await until(
-    () => Promise.resolve(lines.length),
+    () => Promise.resolve(changes().length),
     (count) => count >= 3,
   );
-  const [first, second, ...rest] = lines;
+  const [first, second, ...rest] = changes();
   expect(first).toMatchObject({
     ...change,
     level: "warn",
@@ -94,4 +95,28 @@ test("each change of a webhook's health is one line that names it, its tenant an
   expect(rest.filter((line) => line["webhook_id"] === gone)).toEqual([
     expect.objectContaining({ ...change, from: "ok", health: "disabled", reason: "gone" }),
   ]);
+});
+
+test("each attempt that failed is one line with the ids to search by, and nothing of what was sent or answered", async () => {
+  inbox.reply = (_request, number) => ({ status: number === 0 ? 503 : 404, body: "CANARY" });
+  const webhook_id = await subscribe({ retry_schedule_s: [1], headers: { "X-Own": "CANARY" } });
+  const { body } = await post("events.publish", { type: "message.created", payload: "CANARY" });
+  const msg = "an attempt has failed";
+  const failed = await until(
+    () => Promise.resolve(lines.filter((line) => line.msg === msg)),
+    (found) => found.length === 2,
+  );
+  const list = (await post("deliveries.list", { webhook_id }).expect(200)).body.data;
+  const ids = { tenant: "default", webhook_id, delivery_id: list[0].id, event_id: body.id };
+  const line = { level: "info", msg, ...ids, reason: "status", took_ms: expect.any(Number) };
+  expect(failed).toEqual([
+    expect.objectContaining({
+      ...line,
+      attempt: 1,
+      status: 503,
+      next_at: expect.stringMatching(/Z$/),
+    }),
+    expect.objectContaining({ ...line, attempt: 2, status: 404, dead: true }),
+  ]);
+  expect(JSON.stringify(lines)).not.toContain("CANARY");
 });

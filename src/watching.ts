@@ -1,0 +1,75 @@
+// Wires what is seen of a process from outside: its metrics, its traces, and its log of attempts that failed.
+import { randomInt } from "node:crypto";
+
+import type { Role } from "./database/connections.ts";
+import type { Pools } from "./database/pools.ts";
+import type { LoopOptions } from "./delivery/loop.ts";
+import { tellFailed } from "./delivery/tell-failed.ts";
+import type { Totals } from "./delivery/totals.ts";
+import type { MetricsOptions } from "./http/metrics.ts";
+import { rememberScrapers } from "./keys/scrapers.ts";
+import { monotonic } from "./kernel/clock.ts";
+import type { Log } from "./kernel/log.ts";
+import type { FindKey } from "./kernel/scopes.ts";
+import { createMetrics, type Metrics } from "./metrics/index.ts";
+import { createLook } from "./metrics/look.ts";
+import { traceClaim, traceSettle } from "./tracing/index.ts";
+
+const WHO_MAX = 2 ** 31; // a process's name among those that scrape: PostgreSQL's integer
+const SCRAPER = { tenant: "", key: "metrics" };
+
+export type Watching = {
+  metrics: Metrics;
+  scraping: MetricsOptions;
+  /** Asks the loop from now on how many requests it has under way. */
+  watch(loop: { readonly inFlight: number }): void;
+  /** Leaves the series of the database to another process. */
+  leave(): Promise<void>;
+};
+
+/** Creates the metrics of a process, and who may read them. */
+export function createWatching(
+  role: Role,
+  { calls, upkeep, byPart }: Pools,
+  { findKey, concurrency }: { findKey: FindKey; concurrency: number },
+): Watching {
+  const who = randomInt(WHO_MAX);
+  const look =
+    role === "api"
+      ? createLook(calls.pool, who, (work) => calls.shares.take(SCRAPER, work))
+      : createLook(upkeep.pool, who);
+  let loop = { inFlight: 0 };
+  const slots = role === "api" ? 0 : concurrency;
+  const state = { inFlight: () => loop.inFlight, slots, pools: byPart };
+  const metrics = createMetrics(state, look, monotonic);
+  return {
+    metrics,
+    scraping: { findKey: rememberScrapers(findKey, monotonic), scrape: metrics.scrape },
+    watch: (started) => void (loop = started),
+    leave: () => look.leave(),
+  };
+}
+
+/** What the loop tells of its work; `working` is called when there was some. */
+export function watchLoop(
+  metrics: Metrics,
+  { totals, working, log }: { totals: Totals; working: () => void; log: Log },
+): Pick<LoopOptions, "claimed" | "attempted" | "settled"> {
+  return {
+    claimed(deliveries, tookMs) {
+      metrics.claimed(deliveries, tookMs);
+      if (deliveries.length === 0) return;
+      traceClaim(deliveries.length, monotonic(), tookMs);
+      working();
+    },
+    attempted(settlement, target) {
+      metrics.attempted(settlement, target.preset?.name ?? "unknown");
+      if (settlement.attempt.reason !== null) tellFailed(log, settlement, target);
+    },
+    settled(settlements, tookMs) {
+      metrics.settled(settlements, tookMs);
+      traceSettle(settlements, monotonic(), tookMs);
+      totals.settled(settlements);
+    },
+  };
+}
