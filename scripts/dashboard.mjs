@@ -11,6 +11,7 @@ import { build } from "vite";
 import { writeCompressed } from "./assets.mjs";
 
 const FIRST_LOAD_MAX = { ".js": 180_000, ".css": 40_000 }; // bytes by gzip: a second on a slow line
+const FIRST_VIEW = /views\/overview\/overview\.tsx$|parts\/plot\.tsx$/;
 
 const source = fileURLToPath(new URL("../src/dashboard", import.meta.url));
 const folder = fileURLToPath(new URL("../dist/dashboard", import.meta.url));
@@ -53,11 +54,26 @@ for (const file of output) {
   else writeFileSync(path, bytesOf(file));
 }
 
-const page = String(output.find(({ fileName }) => fileName === "index.html").source);
+// What the page names, and the view that it opens with.
+const chunks = new Map(output.map((file) => [file.fileName, file]));
+const page = String(chunks.get("index.html").source);
+const first = new Set();
+const visit = (name) => {
+  const file = chunks.get(name);
+  if (!file || first.has(name)) return;
+  first.add(name);
+  for (const style of file.viteMetadata?.importedCss ?? []) visit(style);
+  for (const imported of file.imports ?? []) visit(imported);
+};
+for (const name of chunks.keys()) if (page.includes(name)) visit(name);
+for (const { fileName, facadeModuleId } of output)
+  if (FIRST_VIEW.test(facadeModuleId ?? "")) visit(fileName);
+
 for (const [kind, max] of Object.entries(FIRST_LOAD_MAX)) {
-  const bytes = output
-    .filter(({ fileName }) => fileName.endsWith(kind) && page.includes(fileName))
-    .reduce((sum, file) => sum + gzipSync(bytesOf(file), { level: 9 }).length, 0);
+  const bytes = [...first]
+    .filter((name) => name.endsWith(kind))
+    .reduce((sum, name) => sum + gzipSync(bytesOf(chunks.get(name)), { level: 9 }).length, 0);
   if (bytes > max)
     throw new Error(`the dashboard's first load is ${bytes} bytes of ${kind}, and may be ${max}`);
+  process.stdout.write(`the dashboard's first load: ${bytes} bytes of ${kind} (gzip)\n`);
 }

@@ -52,6 +52,8 @@ export type ReadOptions = {
   once?: boolean;
   /** Asked each half minute at most, where it changes slowly or costs much. */
   slowly?: boolean;
+  /** Of another tenant than the one that is looked at; `*`: of all, for admins. */
+  tenant?: string;
   /** Shows the answer to the input before until the new one is there. */
   keepsPrevious?: boolean;
 };
@@ -63,9 +65,9 @@ export type ReadOptions = {
 export function useInfo<N extends Name>(
   name: N,
   input: Input<N>,
-  { when = true, once = false, slowly = false, keepsPrevious = false }: ReadOptions = {},
+  { when = true, once = false, slowly = false, keepsPrevious = false, tenant }: ReadOptions = {},
 ): Info<Output<N>> {
-  const client = useClient();
+  const client = useClient(tenant);
   refresh.use();
   const query = useQuery<Output<N>>({
     queryKey: [client.id, name, input],

@@ -119,11 +119,11 @@ export function useMay(): (right: Right) => boolean {
   return (right) => (REACH[right] as readonly Scope[]).includes(scope);
 }
 
-/** The client for the tenant that is looked at; `isReady` is false where the key was refused. */
-export function useClient(): Client & { id: string; isReady: boolean } {
+/** The client for the tenant that is looked at, or for an admin another one (`*`: all); `isReady` is false where the key was refused. */
+export function useClient(other?: string): Client & { id: string; isReady: boolean } {
   const { key, info } = store.use();
   const named = useAddressTenant();
-  const tenant = info?.is_bound ? null : named;
+  const tenant = info?.is_bound ? null : (other ?? named);
   return useMemo(
     () => ({ ...connect(key ?? "", tenant), id: tenant ?? "", isReady: key !== null }),
     [key, tenant],

@@ -33,7 +33,7 @@ export function TenantSwitch() {
         variant="default"
         fullWidth
         justify="space-between"
-        rightSection="▾"
+        rightSection={<span aria-hidden="true">▾</span>}
         onClick={() => {
           setWanted("");
           setOpen(true);

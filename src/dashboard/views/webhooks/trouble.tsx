@@ -18,40 +18,47 @@ const FIELD_OF: Record<string, string> = {
 };
 
 /** Since when it stands so: its newest change of that field. */
-function useSince(webhook: Troubled): string | null {
+function useSince(webhook: Troubled, tenant?: string): string | null {
   const field = FIELD_OF[standingOf(webhook)];
   const { data } = useInfo(
     "webhooks.history",
     { id: webhook.id, page_size: 50 },
-    { slowly: true, when: field !== undefined },
+    { slowly: true, when: field !== undefined, tenant },
   );
   return data?.data.find(({ changes }) => changes.some((each) => each.field === field))?.at ?? null;
 }
 
 /** The first of what is held, and when it is dropped; null where nothing is. */
-function useHold({ id }: Troubled, isHeld: boolean) {
+function useHold({ id }: Troubled, isHeld: boolean, tenant?: string) {
   const { data } = useInfo(
     "deliveries.list",
     { webhook_id: id, status: "pending", oldest_first: true, page_size: 1 },
-    { slowly: true, when: isHeld },
+    { slowly: true, when: isHeld, tenant },
   );
   const first = data?.data[0];
   const { data: why } = useInfo(
     "events.why_not",
     { id: first?.event_id ?? "", webhook_id: id },
-    { slowly: true, when: first !== undefined },
+    { slowly: true, when: first !== undefined, tenant },
   );
   const droppedAt = why?.data.find(({ delivery_id }) => delivery_id === first?.id)?.held_until;
   return first ? { since: first.created_at, droppedAt: droppedAt ?? null } : null;
 }
 
+type TroubleProps = {
+  webhook: Troubled;
+  pending: number;
+  /** Whose it is, where it is not of the tenant that is looked at. */
+  tenant?: string | undefined;
+};
+
 /** Says all of it in sentences. */
-export function Trouble({ webhook, pending }: { webhook: Troubled; pending: number }) {
+export function Trouble({ webhook, pending, tenant }: TroubleProps) {
   const { disable_after_h } = useSignedIn().settings;
   const standing = standingOf(webhook);
   const isHeld = standing === "disabled" || standing === "paused" || standing === "resting";
-  const since = useSince(webhook);
-  const hold = useHold(webhook, isHeld && pending > 0);
+  const since = useSince(webhook, tenant);
+  const hold = useHold(webhook, isHeld && pending > 0, tenant);
   return (
     <>
       <Since what={WHAT[standing] ?? standing} since={since} />
@@ -72,7 +79,7 @@ export function Trouble({ webhook, pending }: { webhook: Troubled; pending: numb
           {" "}
           <a
             className="is-above"
-            href={linkTo(paths.deliveries, { webhook_id: webhook.id, status: "pending" })}
+            href={linkTo(paths.deliveries, { webhook_id: webhook.id, status: "pending" }, tenant)}
           >
             {pending.toLocaleString("en")} {isHeld ? "held" : "pending"}
           </a>

@@ -1,0 +1,104 @@
+// Event types and keys in the dashboard.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import type { Browser, Page } from "playwright-core";
+
+import { caller, type Call } from "../helpers/api.ts";
+import { goTo, look, signIn, startBrowser, type Look } from "../helpers/browser.ts";
+import { startTestService, type TestService } from "../helpers/service.ts";
+
+let service: TestService;
+let browser: Browser;
+let post: Call;
+let opened: Look;
+let page: Page;
+
+beforeAll(async () => {
+  [service, browser] = await Promise.all([startTestService({}, { role: "api" }), startBrowser()]);
+  post = caller(service);
+});
+beforeEach(async () => {
+  opened = await look(browser, `${service.url}/dashboard/`);
+  ({ page } = opened);
+  await signIn(page, service.adminKey);
+});
+afterEach(async () => {
+  await opened.close();
+  expect(opened.troubles).toEqual([]);
+});
+afterAll(async () => {
+  await browser.close();
+  await service.stop();
+});
+
+const button = (name: string) => page.getByRole("button", { name, exact: true });
+
+test("a type is made with its schema judged while it is typed, and by the service", async () => {
+  await page.getByRole("link", { name: "Event types" }).click();
+  await page.getByRole("link", { name: "New event type" }).click();
+  await page.getByLabel("Name").fill("invoice.paid");
+  const schema = page.getByLabel("Schema of the payload");
+  await schema.fill('{\n  "type": "object",,\n}');
+  await page.getByText(/No JSON yet: .*line 2, column 20/).waitFor();
+  expect(await button("Create").isDisabled()).toBe(true);
+  await schema.fill('{ "type": "objekt" }');
+  await page.getByText('has the type "objekt"').waitFor();
+  await schema.fill('{ "type": "object", "required": ["total"], "minProperties": "one" }');
+  await button("Create").click();
+  await page.locator(".mantine-InputWrapper-error").waitFor(); // the service's own word
+  await schema.fill('{ "type": "object", "required": ["total"] }');
+  await page.getByLabel("Example").fill('{ "total": 12.50 }');
+  await button("Create").click();
+  await page.getByRole("heading", { level: 1, name: "invoice.paid" }).waitFor();
+  await page.getByText("schema enforced").waitFor();
+  await post("events.publish", { type: "invoice.paid", payload: {} }).expect(400);
+});
+
+test("one is changed and archived", async () => {
+  await post("event_types.create", { name: "order.sent", description: "old" }).expect(200);
+  await goTo(page, "/event-types/order.sent");
+  await button("Edit").click();
+  await page.getByLabel("Description").fill("An order left the house.");
+  await button("Save").click();
+  await page.getByText("An order left the house.").waitFor();
+  await button("Archive").click();
+  await page.getByRole("dialog").getByRole("button", { name: "Archive" }).click();
+  await page.getByRole("heading", { level: 1, name: "Event types" }).waitFor();
+  expect(await page.getByRole("link", { name: "order.sent" }).count()).toBe(0);
+});
+
+test("a key is made, shown once, works, and is revoked", async () => {
+  await page.getByRole("link", { name: "Keys" }).click();
+  await button("New key").first().click();
+  await page.getByLabel("Name").fill("back end");
+  await page.getByLabel("Scope").last().selectOption("read");
+  await button("Create").click();
+  const key = await page.locator(".secret code").innerText();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog", { name: "The new key" }).waitFor();
+  await caller({ ...service, adminKey: key })("webhooks.list").expect(200);
+  await button("I have stored it").click();
+  expect(await page.content()).not.toContain(key);
+  const row = page.getByRole("row").filter({ hasText: "back end" });
+  await row.getByRole("button", { name: "Revoke" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+  await row.getByText("revoked").waitFor();
+  await caller({ ...service, adminKey: key })("webhooks.list").expect(401);
+});
+
+test("an admin without a tenant sees the trouble of all, and goes to one by its name", async () => {
+  const acme = caller(service, { "X-Tenant": "acme" });
+  await acme("webhooks.subscribe", { url: "http://127.0.0.1:9/", name: "Held", paused: true });
+  await page.reload();
+  const row = page.getByRole("listitem").filter({ hasText: "Held" });
+  await row.getByText("of acme").waitFor();
+  await row.getByRole("link", { name: "Held" }).click();
+  await page.getByRole("heading", { level: 1, name: "Held" }).waitFor();
+  expect(page.url()).toMatch(/#\/@acme\/webhooks\//);
+  await page.getByRole("link", { name: "Overview" }).click();
+  await page.getByRole("region", { name: "tenants" }).getByRole("link", { name: "acme" }).waitFor();
+  await page.getByRole("button", { name: /^Tenant.acme/ }).click();
+  await page.getByRole("dialog").getByLabel("Tenant").fill("other");
+  await page.keyboard.press("Enter");
+  await page.getByText("No webhook is in trouble").waitFor();
+  expect(page.url()).toMatch(/#\/@other\/$/);
+});
