@@ -66,6 +66,7 @@ export async function timeLoopClaims(
   return { claims: percentiles(ms), inVain: percentiles(msInVain) };
 }
 
-function openWorker(databaseUrl: string): Connection {
+/** A connection as a worker has it. */
+export function openWorker(databaseUrl: string): Connection {
   return connect(databaseUrl, { name: "worker", max: 1, log: silentLog, plans: "pinned once" });
 }

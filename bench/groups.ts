@@ -1,4 +1,5 @@
 // The groups of figures, in the order in which they are measured.
+import { backlog } from "./figures/backlog.ts";
 import { bodies } from "./figures/bodies.ts";
 import { callers } from "./figures/callers.ts";
 import { claim } from "./figures/claim.ts";
@@ -27,6 +28,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   callers,
   claim,
   "old-transaction": oldTransaction,
+  backlog,
   replay,
   reads,
   start,
