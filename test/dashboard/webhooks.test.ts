@@ -217,7 +217,7 @@ test("the overview says which are in trouble, since when, why, what is held and 
   await goTo(page, "/");
   const row = page.getByRole("listitem").filter({ hasText: "Gone" }).first();
   await row.getByText(/since .*Its receiver answered 410 Gone\./).waitFor();
-  await row.getByText(/1 held, the first since .* and dropped in \d/).waitFor();
+  await row.getByText(/1 held, the first made .* and dropped in \d/).waitFor();
 });
 
 test("a key that may only read is offered nothing that changes", async () => {

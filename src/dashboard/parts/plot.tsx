@@ -79,7 +79,7 @@ function options(
           points: { show: false },
           paths: UPlot.paths.bars?.({ size: [0.8, 24] }),
         }
-      : { stroke: color(name), width: 1.5, points: { show: false }, spanGaps: true };
+      : { stroke: color(name), width: 1.5, points: { size: 4 }, spanGaps: true };
   const inOrder = kind === "bars" ? [...series].reverse() : series;
   return {
     width,

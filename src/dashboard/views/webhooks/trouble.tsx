@@ -85,7 +85,7 @@ export function Trouble({ webhook, pending, tenant }: TroubleProps) {
           </a>
           {hold ? (
             <>
-              , the first since <Time at={hold.since} />
+              , the first made <Time at={hold.since} />
               {hold.droppedAt && (
                 <>
                   {" "}
