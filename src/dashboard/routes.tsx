@@ -16,6 +16,13 @@ const EventTypes = lazy(() => import("./views/event-types/event-types.tsx"));
 const EventType = lazy(() => import("./views/event-types/event-type.tsx"));
 const CreateEventType = lazy(() => import("./views/event-types/create.tsx"));
 const Keys = lazy(() => import("./views/keys/keys.tsx"));
+const Deliveries = lazy(() => import("./views/deliveries/deliveries.tsx"));
+const Delivery = lazy(() => import("./views/delivery/delivery.tsx"));
+const Events = lazy(() => import("./views/events/events.tsx"));
+const Event = lazy(() => import("./views/event/event.tsx"));
+const Replays = lazy(() => import("./views/replays/replays.tsx"));
+const Replay = lazy(() => import("./views/replays/replay.tsx"));
+const Find = lazy(() => import("./views/find/find.tsx"));
 
 export function Routes() {
   const may = useMay();
@@ -31,6 +38,13 @@ export function Routes() {
         {may("manage") && <Route path={paths.newEventType} component={CreateEventType} />}
         <Route path="/event-types/:name" component={EventType} />
         {may("admin") && <Route path={paths.keys} component={Keys} />}
+        <Route path={paths.deliveries} component={Deliveries} />
+        <Route path="/deliveries/:id" component={Delivery} />
+        <Route path={paths.events} component={Events} />
+        <Route path="/events/:id" component={Event} />
+        <Route path={paths.replays} component={Replays} />
+        <Route path="/replays/:id" component={Replay} />
+        <Route path={paths.find} component={Find} />
         <Route component={Nowhere} />
       </Switch>
     </Suspense>

@@ -2,6 +2,8 @@
 import { useMemo } from "react";
 import { useLocation, useSearch } from "wouter";
 
+import { addressQuery } from "./hash.ts";
+
 export type Filters = {
   /** What is chosen by name; what is not is "". */
   get(name: string): string;
@@ -19,7 +21,8 @@ export function useFilters(names: readonly string[]): Filters {
   const [path, navigate] = useLocation();
   const params = useMemo(() => new URLSearchParams(search), [search]);
   const write = (changes: Record<string, string | undefined>) => {
-    const next = new URLSearchParams(params);
+    // As it is now, not when this was drawn: what was looked up meanwhile changes one filter, and keeps the others.
+    const next = new URLSearchParams(addressQuery());
     for (const [name, value] of Object.entries(changes))
       if (value) next.set(name, value);
       else next.delete(name);

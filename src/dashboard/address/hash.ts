@@ -33,7 +33,12 @@ export function useHashPath(): [string, typeof go] {
 
 /** The search hook that wouter is given. */
 export function useHashQuery(): string {
-  return useSyncExternalStore(subscribe, () => queryOf(current()));
+  return useSyncExternalStore(subscribe, addressQuery);
+}
+
+/** The address's query as it is now, for whoever changes a part of it. */
+export function addressQuery(): string {
+  return queryOf(current());
 }
 
 /** The tenant that the address names. */

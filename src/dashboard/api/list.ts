@@ -146,6 +146,26 @@ export function useList<N extends ListName>(
   };
 }
 
+/** Rows that are there already, as a list. */
+export function listOf<T>(rows: T[]): List<T> {
+  return {
+    count: rows.length,
+    rowAt: (index) => rows[index] ?? null,
+    look: () => {},
+    around: rows,
+    hasMore: false,
+    more: () => {},
+    isReadingMore: false,
+    moreFailure: null,
+    searchedUntil: null,
+    newCount: 0,
+    showNew: () => {},
+    isLoading: false,
+    failure: null,
+    retry: () => {},
+  };
+}
+
 const NOT_READING = { isOn: false, failure: null };
 
 /** What tells rows apart: an id, or of what has none its name. */

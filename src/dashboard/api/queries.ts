@@ -115,3 +115,23 @@ export function useAction<N extends Name>(name: N): Action<N> {
     reset: mutation.reset,
   };
 }
+
+type CountedName = "webhooks.replay" | "webhooks.retry_dead" | "webhooks.cancel_pending";
+
+/** Counts what an action would be done to, by its dry run: anew at each opening of its dialog, at none before the first. */
+export function useCount<N extends CountedName>(name: N, input: Input<N>, opening: number) {
+  const client = useClient();
+  const query = useQuery<{ matched: number; is_exact?: boolean }>({
+    queryKey: [client.id, "count", name, input, opening],
+    queryFn: () => client.act(name, { ...input, dry_run: true }),
+    enabled: opening > 0,
+    staleTime: Infinity,
+    gcTime: 0,
+  });
+  return {
+    number: query.data?.matched ?? 0,
+    isExact: query.data?.is_exact ?? true,
+    isLoading: query.isPending,
+    failure: query.error ? failureOf(query.error) : null,
+  };
+}

@@ -18,6 +18,8 @@ type ConfirmProps = {
   failure?: Failure | null;
   /** How many things it is done to. */
   count?: number;
+  /** False while it is not known yet to what it is done, or where that is nothing. */
+  isReady?: boolean;
   isDangerous?: boolean;
   /** Why it can't be done now: the button is off and says so. */
   whyNot?: string | null;
@@ -34,6 +36,7 @@ export function ConfirmButton({
   onConfirm,
   failure = null,
   count = 0,
+  isReady = true,
   isDangerous = false,
   whyNot = null,
   onOpen,
@@ -44,7 +47,7 @@ export function ConfirmButton({
   const [typed, setTyped] = useState("");
   const [isDoing, setDoing] = useState(false);
   const needsTyping = count > TYPED_ABOVE;
-  const isAllowed = !needsTyping || typed.replace(/\D/g, "") === String(count);
+  const isAllowed = isReady && (!needsTyping || typed.replace(/\D/g, "") === String(count));
   const open = () => {
     setTyped("");
     setOpen(true);

@@ -15,16 +15,24 @@ export type PayloadProps = {
   what: string;
   /** Sets JSON on lines of its own, its tokens untouched. */
   isJson?: boolean;
+  /** Begins with it as it is. */
+  isExact?: boolean;
 };
 
 /** Shows a text to its 2,000th line, and the rest when asked. */
-export function Payload({ text, what, isJson = false }: PayloadProps) {
+export function Payload({ text, what, isJson = false, isExact = false }: PayloadProps) {
   const [isWhole, setWhole] = useState(false);
-  const shown = isJson ? onLines(text) : text;
+  const [isOnLines, setOnLines] = useState(isJson && !isExact);
+  const shown = isOnLines ? onLines(text) : text;
   const cut = isWhole ? shown.length : endOf(shown);
   return (
     <div className="payload">
       <div className="payload-tools">
+        {isJson && (
+          <Button size="compact-xs" variant="subtle" onClick={() => setOnLines(!isOnLines)}>
+            {isOnLines ? "As it is" : "On lines"}
+          </Button>
+        )}
         <Copy text={text} what={what} isQuiet />
       </div>
       <pre tabIndex={0} role="region" aria-label={what}>

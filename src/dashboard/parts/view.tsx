@@ -65,10 +65,16 @@ export function Section({
   );
 }
 
+type FactsProps = {
+  facts: [string, ReactNode][];
+  /** For numbers, which take less room. */
+  isNarrow?: boolean;
+};
+
 /** Names and what they are, in a grid. */
-export function Facts({ facts }: { facts: [string, ReactNode][] }) {
+export function Facts({ facts, isNarrow = false }: FactsProps) {
   return (
-    <dl className="facts">
+    <dl className={isNarrow ? "facts is-narrow" : "facts"}>
       {facts.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>

@@ -3,6 +3,7 @@ import { Button } from "@mantine/core";
 
 import { goTo, linkTo, paths } from "../../address/links.ts";
 import { useAction } from "../../api/queries.ts";
+import { BulkActions } from "../../parts/bulk.tsx";
 import { ConfirmButton } from "../../parts/confirm.tsx";
 import { say } from "../../parts/notices.tsx";
 import { calledOf, type WebhookInfo } from "../webhooks/webhook.ts";
@@ -58,6 +59,7 @@ export function Actions({ webhook, standing }: ActionsProps) {
       <Button component="a" size="xs" variant="default" href={linkTo(paths.editWebhook(id))}>
         Edit
       </Button>
+      <BulkActions webhook={webhook} />
       <RotateKey webhook={webhook} />
       {isEnded ? (
         <Button

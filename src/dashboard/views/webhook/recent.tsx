@@ -1,12 +1,14 @@
 // A webhook's newest deliveries; the list of deliveries has the rest.
 import { linkTo, paths } from "../../address/links.ts";
+import { listOf } from "../../api/list.ts";
 import { useInfo } from "../../api/queries.ts";
+import { deliveryColumns } from "../../parts/deliveries.tsx";
 import { Empty, Failed, Loading } from "../../parts/states.tsx";
-import { Status } from "../../parts/status.tsx";
-import { duration, Time } from "../../parts/time.tsx";
+import { Table } from "../../parts/table.tsx";
 import { Section } from "../../parts/view.tsx";
 
 const SHOWN = 10;
+const COLUMNS = deliveryColumns("status", "answer", "attempts", "next", "sequence", "made");
 
 export function RecentDeliveries({ id }: { id: string }) {
   const { data, failure, retry } = useInfo("deliveries.list", { webhook_id: id, page_size: SHOWN });
@@ -19,28 +21,13 @@ export function RecentDeliveries({ id }: { id: string }) {
       {!data && !failure && <Loading />}
       {data && data.data.length === 0 && <Empty title="No deliveries yet" />}
       {data && data.data.length > 0 && (
-        <ul className="list-plain">
-          {data.data.map((delivery) => (
-            <li key={delivery.id}>
-              <Status is={delivery.status} />
-              <a href={linkTo(paths.delivery(delivery.id))}>{delivery.type}</a>
-              {delivery.sequence !== null && <span>no. {delivery.sequence}</span>}
-              {delivery.last_attempt && (
-                <span>
-                  {delivery.last_attempt.status ?? delivery.last_attempt.reason} in{" "}
-                  {duration(delivery.last_attempt.duration_ms)}
-                </span>
-              )}
-              {delivery.waiting_for && <span>waits: {delivery.waiting_for}</span>}
-              {delivery.next_attempt_at && delivery.status === "pending" && (
-                <span>
-                  next <Time at={delivery.next_attempt_at} isComing />
-                </span>
-              )}
-              <Time at={delivery.created_at} />
-            </li>
-          ))}
-        </ul>
+        <Table
+          label="newest deliveries"
+          list={listOf(data.data)}
+          columns={COLUMNS}
+          linkTitle="Event type"
+          link={(row) => ({ href: linkTo(paths.delivery(row.id)), text: row.type })}
+        />
       )}
     </Section>
   );

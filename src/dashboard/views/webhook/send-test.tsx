@@ -5,7 +5,8 @@ import { useState } from "react";
 import { firstTakenIn, useCatalogue } from "../../api/catalogue.ts";
 import { useAction } from "../../api/queries.ts";
 import { Dialog } from "../../parts/dialog.tsx";
-import { Exchange, type Attempt } from "../../parts/exchange.tsx";
+import { AttemptView } from "../../parts/attempt.tsx";
+import type { Attempt } from "../../parts/curl.ts";
 import { Failed } from "../../parts/states.tsx";
 import type { WebhookInfo } from "../webhooks/webhook.ts";
 
@@ -60,7 +61,7 @@ export function SendTest({ webhook }: { webhook: WebhookInfo }) {
         </form>
         <div aria-live="polite">
           {test.failure && <Failed failure={test.failure} />}
-          {attempt && <Exchange attempt={attempt} />}
+          {attempt && <AttemptView attempt={attempt} title="What came of it" />}
         </div>
       </Dialog>
     </>
