@@ -215,15 +215,20 @@ create table posthorn.keys (
   name text not null,
   scope text not null,
   tenant text collate "C",
-  hash bytea not null,
+  hash bytea,
   created_at timestamp with time zone not null,
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
+  is_portal boolean default false not null,
+  webhook_ids bigint[],
   constraint keys_check CHECK (((tenant IS NULL) = (scope = ANY (ARRAY['admin'::text, 'metrics'::text])))),
+  constraint keys_check1 CHECK ((is_portal OR (hash IS NOT NULL))),
+  constraint keys_check2 CHECK ((is_portal OR (webhook_ids IS NULL))),
   constraint keys_hash_key UNIQUE (hash),
   constraint keys_pkey PRIMARY KEY (id),
   constraint keys_scope_check CHECK ((scope = ANY (ARRAY['admin'::text, 'manage'::text, 'publish'::text, 'read'::text, 'metrics'::text])))
 );
+CREATE INDEX keys_portal_over ON posthorn.keys USING btree (expires_at) WHERE is_portal;
 CREATE INDEX keys_tenant ON posthorn.keys USING btree (tenant) WHERE (tenant IS NOT NULL);
 
 create table posthorn.locks (
@@ -238,6 +243,18 @@ create table posthorn.migrations (
   name text not null,
   applied_at timestamp with time zone not null,
   constraint migrations_pkey PRIMARY KEY (version)
+);
+
+create table posthorn.portal_links (
+  key_id uuid not null,
+  token_hash bytea not null,
+  nonce_hash bytea,
+  session_s integer not null,
+  expires_at timestamp with time zone not null,
+  opened_at timestamp with time zone,
+  return_url text,
+  constraint portal_links_pkey PRIMARY KEY (key_id),
+  constraint portal_links_token_hash_key UNIQUE (token_hash)
 );
 
 create table posthorn.publishers (

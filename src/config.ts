@@ -1,6 +1,7 @@
 // The configuration: every setting, its default and its meaning. The only reader of the environment.
 import { z } from "zod";
 
+import { frameAncestors, publicUrl } from "./config-web.ts";
 import { complaintAbout } from "./database/url-form.ts";
 import { parseCidrs, type Cidr } from "./egress/address.ts";
 import { readAuthorities } from "./egress/authorities.ts";
@@ -152,6 +153,16 @@ export const SETTINGS = {
     null,
     "Connections of one process to the database, all together: 16 for serve (4 at least), 10 for api (2), 6 for worker (2, and no more than 6 are of use). Left out, as many as these.",
   ),
+  POSTHORN_PUBLIC_URL: setting(
+    publicUrl,
+    null,
+    "Where browsers find this service, for links into the portal: https://hooks.example.com, with the path that a proxy puts before it. Left out, where it listens.",
+  ),
+  POSTHORN_FRAME_ANCESTORS: setting(
+    frameAncestors,
+    "'none'",
+    "The sites that may show the portal in a frame, separated by spaces: https://app.example.com https://*.example.org. 'self' is this service's own origin, 'none' nobody.",
+  ),
   POSTHORN_RATE_PER_KEY: setting(
     whole(0, 1_000_000),
     "0",
@@ -214,6 +225,7 @@ type Decided =
   | "POSTHORN_EGRESS_ALLOW"
   | "POSTHORN_EGRESS_PROXY"
   | "POSTHORN_CA_FILE"
+  | "POSTHORN_PUBLIC_URL"
   | "POSTHORN_CONNECTIONS";
 
 /** The settings by name; null where the start decides, or where there is none. */

@@ -2,6 +2,7 @@
 import type { RequestListener } from "node:http";
 
 import type { Config } from "./config.ts";
+import { createContexts } from "./contexts.ts";
 import { shareOut, sumOf, type Connections, type Role } from "./database/connections.ts";
 import { openDatabase, type OpenDatabase } from "./database/open.ts";
 import { openPools, refuseToStart } from "./database/pools.ts";
@@ -20,24 +21,16 @@ import { loopbackAddresses } from "./egress/known-names.ts";
 import { writeCatalogue } from "./event-types/catalogue/write.ts";
 import { createJudging } from "./event-types/judging/index.ts";
 import { createPublishes } from "./events/publishes.ts";
-import { createApp, createWorkerApp, type AppOptions } from "./http/app.ts";
-import { listen, probeAddress, type Server } from "./http/listen.ts";
+import { createApp, createWorkerApp } from "./http/app.ts";
+import { listen, probeAddress, urlOf, type Server } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
 import { monotonic } from "./kernel/clock.ts";
-import { createCursors } from "./kernel/cursor.ts";
-import { ALL_TENANTS } from "./kernel/fields.ts";
-import { wholeRoom } from "./kernel/lists.ts";
 import type { Log } from "./kernel/log.ts";
-import { createShares } from "./kernel/shares.ts";
 import { LEASES_ALONE } from "./queue/roll.ts";
-import { readRules } from "./session/rules.ts";
 import { createWatching, watchLoop } from "./watching.ts";
 import { drawWorker, workerName } from "./delivery/worker-name.ts";
-import type { Caller, Context } from "./rpc/trpc.ts";
-import type { Reach } from "./store/reach.ts";
 
 const RECEIVER_PORT = 9_000; // of `posthorn listen`
-const COUNTS_MAX = 2; // of replays, some seconds each
 const LOOPBACK = "127.0.0.0/8,::1/128";
 
 export type { Role };
@@ -124,10 +117,8 @@ function createParts(
 ) {
   const pools = openPools(url, connections, log);
   const { publishing, calls, loop, upkeep } = pools;
-  const cursors = createCursors(sealer.derive("cursors"));
   const judging = createJudging({ monotonic, log });
   const publishes = createPublishes({ publishing, calls });
-  const counts = createShares(COUNTS_MAX);
   const listeners: Endpoint[] = [];
   const addresses: AddressRules = {
     allow: config.POSTHORN_EGRESS_ALLOW ?? parseCidrs(embeddedUrl === null ? "" : LOOPBACK),
@@ -148,63 +139,22 @@ function createParts(
   let wake = () => {};
   let isStopping = false;
 
-  const createContext: AppOptions["createContext"] = (
-    caller,
-    { requestId, traceparent, enlarge },
-  ) => {
-    const { tenant, keyId } = caller;
-    const owner = { tenant, key: keyId };
-    const share: Context["share"] = (work, subject) =>
-      calls.shares.take({ ...owner, subject }, work);
-    const { db, pool } = calls;
-    const room = wholeRoom(enlarge);
-    const store = {
-      db,
-      pool,
-      tenant,
-      reach: reachOf(caller),
-      keyId,
-      sealer,
-      cursors,
-      monotonic,
-      share,
-      room,
-    };
-    return {
-      caller,
-      requestId,
-      share,
-      webhooks: {
-        store,
-        owner,
-        scope: caller.scope,
-        urlPolicy: { addresses, http: config.POSTHORN_HTTP },
-        webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
-        share,
-        sendSample: (...sample) =>
-          sendSample({ ...sending, sealer, log: log.child({ request_id: requestId }) }, ...sample),
-      },
-      events: {
-        store,
-        owner,
-        publishes,
-        judging,
-        holdH: config.POSTHORN_HOLD_H,
-        traceparent,
-        published: (count) => {
-          metrics.published(count);
-          wake();
-        },
-      },
-      deliveries: { store, owner, monotonic, counts, queued: () => wake() },
-      replays: { store, owner, monotonic, counts },
-      stats: { store },
-      find: { store, scope: caller.scope },
-      session: { store, scope: caller.scope, rules: readRules(config) },
-      keys: { ...store, owner },
-      tenants: store,
-    };
-  };
+  const contexts = createContexts({
+    config,
+    log,
+    calls,
+    sealer,
+    addresses,
+    publicUrl: () => config.POSTHORN_PUBLIC_URL ?? ownUrl(config, listeners),
+    sendSample: (log, ...sample) => sendSample({ ...sending, sealer, log }, ...sample),
+    publishes,
+    judging,
+    published: (count) => {
+      metrics.published(count);
+      wake();
+    },
+    wake: () => wake(),
+  });
 
   const readiness = async () => {
     if (isStopping) return "stopping";
@@ -219,7 +169,7 @@ function createParts(
       role === "worker"
         ? createWorkerApp({ readiness, metrics: scraping, log })
         : createApp({
-            createContext,
+            ...contexts,
             findKey,
             ratePerKey: config.POSTHORN_RATE_PER_KEY,
             readiness,
@@ -286,11 +236,7 @@ function createParts(
   };
 }
 
-// What a caller sees of the store.
-function reachOf({ tenant, portal }: Caller): Reach {
-  return {
-    tenant: tenant === ALL_TENANTS ? null : tenant,
-    webhooks: portal?.webhooks ?? null,
-    ownEvents: portal === null,
-  };
+// Where a browser on this machine finds it, unless the configuration says better.
+function ownUrl({ HOST, PORT }: Config, [own]: readonly Endpoint[]): string {
+  return urlOf({ address: own?.address ?? HOST, port: own?.port ?? PORT });
 }

@@ -31,6 +31,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   stats: ["kernel", "queue", "store", "webhooks"],
   find: ["kernel", "store"],
   tenants: ["kernel", "store"],
+  portal: ["kernel", "store", "webhooks"],
   session: ["kernel", "presets", "store", "webhooks"],
   metrics: ["kernel", "database", "queue"],
   tracing: ["kernel"],
@@ -47,6 +48,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "session",
     "find",
     "tenants",
+    "portal",
   ],
   http: ["kernel", "presets", "rpc"], // the presets tell openapi.yaml what receivers get
   receiver: ["kernel", "presets", "verify"],

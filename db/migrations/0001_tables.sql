@@ -27,12 +27,29 @@ create table posthorn.keys (
   name text not null,
   scope text not null check (scope in ('admin', 'manage', 'publish', 'read', 'metrics')),
   tenant text collate "C" check ((tenant is null) = (scope in ('admin', 'metrics'))),
-  hash bytea not null unique,
+  hash bytea unique, -- null: of a portal's link that nobody has opened yet
   created_at timestamptz not null,
   expires_at timestamptz,
-  revoked_at timestamptz
+  revoked_at timestamptz,
+  is_portal boolean not null default false,
+  webhook_ids bigint[], -- which alone a portal's session sees; null: all of its tenant
+  check (is_portal or hash is not null),
+  check (is_portal or webhook_ids is null)
 );
+create index keys_portal_over on posthorn.keys (expires_at) where is_portal;
 create index keys_tenant on posthorn.keys (tenant) where tenant is not null;
+
+-- Links into the portal, each opened once: it then is a session, which is a key. Until a minute later who has the same nonce is
+-- answered the same, since an answer can be lost.
+create table posthorn.portal_links (
+  key_id uuid primary key,
+  token_hash bytea not null unique,
+  nonce_hash bytea,
+  session_s integer not null,
+  expires_at timestamptz not null,
+  opened_at timestamptz,
+  return_url text
+);
 
 -- The roles that may publish by SQL, and for which tenant.
 create table posthorn.publishers (

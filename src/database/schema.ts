@@ -54,7 +54,7 @@ export type Schema = {
     name: string;
     scope: KeyScope;
     tenant: string | null;
-    hash: Buffer;
+    hash: Buffer | null;
     created_at: Date;
     expires_at: Date | null;
     revoked_at: Date | null;

@@ -19,9 +19,9 @@ import { tellTenant } from "../store/reach.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { findWebhook, findWebhookById } from "../store/webhooks.ts";
 import { notFound as webhookNotFound, unsubscribed } from "../webhooks/operations.ts";
-import { presentAttempt, presentDelivery } from "./present.ts";
+import { presentAttempt, presentDelivery, withoutOurSide } from "./present.ts";
 import { createBodies } from "./request-body.ts";
-import type { Delivery, DeliveryInfo, ListDeliveriesInput } from "./schema.ts";
+import type { Attempt, Delivery, DeliveryInfo, ListDeliveriesInput } from "./schema.ts";
 
 const ATTEMPTS_MAX = 200; // a schedule has 20 waits at most; what is above comes of hastened retries
 
@@ -64,12 +64,15 @@ export async function info({ store }: DeliveriesContext, id: string): Promise<De
     await share(() => listSiblings(store, row)),
   ];
   const eventId = formatId("evt", row.event_id);
+  const shown = (attempt: Attempt) => (store.reach.isPortal ? withoutOurSide(attempt) : attempt);
   const bodyOf = createBodies(event && { ...event, id: eventId });
   const listUpTo = (bytesMax: number) =>
     share(() => listAttempts(store.db, store.tenant, row, { limit: ATTEMPTS_MAX + 1, bytesMax }));
   const take = (found: Awaited<ReturnType<typeof listUpTo>>) =>
     takeWhatFits(room, found.slice(0, ATTEMPTS_MAX), (attempt) =>
-      presentAttempt(attempt, { event_id: eventId, sequence: row.sequence }, bodyOf(attempt)),
+      shown(
+        presentAttempt(attempt, { event_id: eventId, sequence: row.sequence }, bodyOf(attempt)),
+      ),
     );
   let rows = await listUpTo(smallPart(room));
   const isLarge = rows.length * (event?.payload?.length ?? 0) > smallPart(room);

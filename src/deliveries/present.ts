@@ -35,6 +35,14 @@ export function presentDelivery(row: DeliveryRow): Delivery {
   };
 }
 
+/** What of an attempt an operator alone sees: by which worker it was made, and from where to where in his network. */
+export function withoutOurSide(attempt: Attempt): Attempt {
+  const error = attempt.error?.replace(ADDRESS, MASK) ?? null;
+  return { ...attempt, worker: MASK, address: null, error };
+}
+
+const ADDRESS = /\b\d{1,3}(\.\d{1,3}){3}\b|(?<![\w:])(?:[\da-f]{0,4}:){2,7}[\da-f]{0,4}(?![\w:])/gi;
+
 /** An attempt of the delivery with this public event id and sequence, and what it sent; a sample has no sequence. */
 export function presentAttempt(
   row: AttemptRow,

@@ -1,6 +1,8 @@
 // What a receiver lacks of what was sent to it, told by the ids that it has.
 import { PosthornError, invalid } from "../kernel/errors.ts";
 import { formatId, parseId } from "../kernel/ids.ts";
+import { withEvents } from "../store/deliveries.ts";
+import { hidesEvents } from "../store/reach.ts";
 import { findNewestSince, listSent, queueMissing, type SentDelivery } from "../store/reconcile.ts";
 import { findWebhook } from "../store/webhooks.ts";
 import { notFound as webhookNotFound, unsubscribed } from "../webhooks/operations.ts";
@@ -37,11 +39,12 @@ export async function reconcile(
   const received = new Map(input.received.map((id) => [parseId("evt", id) ?? id, id]));
   const lacking = [...expected.values()].filter(({ event_id }) => !received.has(event_id));
   const missing = await asOfNow(context, webhook.webhook_id, lacking, until);
+  const seen = hidesEvents(reach) ? await withEvents(db, reach, missing, {}) : missing;
   const queued = input.redeliver
-    ? await redeliver(context, webhook.webhook_id, missing)
+    ? await redeliver(context, webhook.webhook_id, seen)
     : new Map<string, string>();
   return {
-    missing: missing.map((delivery) => present(delivery, queued.get(delivery.event_id))),
+    missing: seen.map((delivery) => present(delivery, queued.get(delivery.event_id))),
     unexpected: [...received].flatMap(([uuid, id]) => (expected.has(uuid) ? [] : [id])),
   };
 }

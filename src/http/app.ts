@@ -2,7 +2,7 @@
 import express, { type Express, type RequestHandler } from "express";
 
 import type { Log } from "../kernel/log.ts";
-import type { Context, Caller } from "../rpc/trpc.ts";
+import type { Context, Caller, OpenContext } from "../rpc/trpc.ts";
 import type { Enlarge } from "../kernel/lists.ts";
 import type { FindKey } from "../kernel/scopes.ts";
 import { authenticate } from "./auth.ts";
@@ -19,9 +19,12 @@ import { createOpenAnswers } from "./open-answers.ts";
 import { createAdmit } from "./rate.ts";
 import { idOfAnswer, nameRequest } from "./request-id.ts";
 import { securityHeaders } from "./security-headers.ts";
+import { createAdmitStranger } from "./strangers.ts";
 import { trpcEndpoint } from "./trpc.ts";
 
 export type AppOptions = {
+  /** For who calls without a key, from an address. */
+  createOpenContext(address: string, request: { requestId: string }): OpenContext;
   /** `requestId` names the request; `enlarge` is asked before an answer becomes a large one. */
   createContext(
     caller: Caller,
@@ -38,6 +41,7 @@ export type AppOptions = {
 /** The service's HTTP application: the operations by POST and by tRPC, their description, and its health. */
 export function createApp({
   createContext,
+  createOpenContext,
   findKey,
   ratePerKey,
   readiness,
@@ -55,6 +59,9 @@ export function createApp({
     admit: createAdmit(ratePerKey),
     openAnswer: createOpenAnswers(),
     readJson: createReadJson(),
+    admitStranger: createAdmitStranger(),
+    createOpenContext: (address, response) =>
+      createOpenContext(address, { requestId: idOfAnswer(response) }),
     createContext: (caller, response) => {
       const { keyId: key, tenant } = caller;
       return createContext(caller, {

@@ -87,7 +87,8 @@ export function listen(
   }
 }
 
-function urlOf({ address, port }: AddressInfo): string {
+/** The URL of a listener. */
+export function urlOf({ address, port }: Pick<AddressInfo, "address" | "port">): string {
   return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 

@@ -25,6 +25,8 @@ const COMMON_ERRORS: readonly ErrorCode[] = [
   "database_unavailable",
 ];
 
+const LINK_ERRORS: readonly ErrorCode[] = ["link_used"];
+
 const STATUS_TEXT: Record<number, string> = {
   400: "The request is not valid; nothing was changed.",
   401: "No valid API key.",
@@ -59,6 +61,7 @@ const NOUNS: Record<string, string> = {
   keys: "API keys: what each may do, for which tenant, and until when.",
   replays: "Sending again what was published, as it goes on.",
   session: "Who asks: what the key may do, and how the service is set.",
+  portal: "A page for customers: links to it, and sessions.",
   tenants: "Whose things there are, and how they fare.",
   find: "What an id, a key, a name, a channel or a type is.",
   stats: "What became of deliveries, by time: counts and latencies.",
@@ -135,10 +138,16 @@ function describeOperation(
     operationId: name.replace(".", "_"),
     tags: [noun],
     summary: meta.summary,
-    description: `${meta.description ?? meta.summary + "."} Keys of scope ${meta.scopes.join(", ")}.`,
-    parameters: [
-      { $ref: `#/components/parameters/${OVER_TENANTS.includes(name) ? "Tenants" : "Tenant"}` },
-    ],
+    description: `${meta.description ?? meta.summary + "."} ${keysOf(meta)}`,
+    ...(meta.isOpen
+      ? { security: [{}] }
+      : {
+          parameters: [
+            {
+              $ref: `#/components/parameters/${OVER_TENANTS.includes(name) ? "Tenants" : "Tenant"}`,
+            },
+          ],
+        }),
     requestBody: {
       required: true, // no body is an empty one, but clients in Go would send null for it
       content: {
@@ -159,9 +168,16 @@ function describeOperation(
           },
         },
       },
-      ...operationErrors(meta.errors ?? []),
+      ...operationErrors([...(meta.errors ?? []), ...(meta.isOpen ? LINK_ERRORS : [])]),
     },
   };
+}
+
+function keysOf({ isOpen, scopes, inPortal }: Operation["meta"]): string {
+  if (isOpen) return "Without a key.";
+  const ofSome = inPortal === "whole" ? ", but those of some webhooks" : "";
+  const portal = inPortal === undefined ? "" : ` Portal sessions${ofSome} too.`;
+  return `Keys of scope ${scopes.join(", ")}.${portal}`;
 }
 
 function operationErrors(own: readonly ErrorCode[]): JsonObject {

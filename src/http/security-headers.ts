@@ -19,14 +19,20 @@ export const pageSecurityHeaders = headersWith({
 });
 
 /** Sets those of the dashboard, in which besides no text becomes script, by whatever way. */
-export const dashboardSecurityHeaders = headersWith({
+const DASHBOARD = {
   scriptSrc: OWN,
   styleSrc: OWN,
   connectSrc: OWN,
   imgSrc: [...OWN, "data:"],
   fontSrc: OWN,
   requireTrustedTypesFor: ["'script'"],
-});
+};
+export const dashboardSecurityHeaders = headersWith(DASHBOARD);
+
+/** Sets the same for the portal, which these sites may frame; browsers that know X-Frame-Options alone would let nobody. */
+export function portalSecurityHeaders(framers: readonly string[]) {
+  return headersWith(DASHBOARD, framers);
+}
 
 /** Those of data as lines, for answers that no application makes. */
 export function securityHeaderLines(): string[] {
@@ -35,7 +41,7 @@ export function securityHeaderLines(): string[] {
   return Object.entries(response.getHeaders()).map(([name, value]) => `${name}: ${String(value)}`);
 }
 
-function headersWith(allowed: Record<string, string[]>) {
+function headersWith(allowed: Record<string, string[]>, framers: readonly string[] = []) {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -44,10 +50,10 @@ function headersWith(allowed: Record<string, string[]>) {
         ...allowed,
         baseUri: NOTHING,
         formAction: NOTHING,
-        frameAncestors: NOTHING,
+        frameAncestors: framers.length === 0 ? NOTHING : [...framers],
       },
     },
-    xFrameOptions: { action: "deny" }, // frameAncestors, to browsers that don't know it
+    xFrameOptions: framers.length === 0 && { action: "deny" }, // frameAncestors, to browsers that don't know it
     strictTransportSecurity: false, // the listener speaks plain HTTP
   });
 }

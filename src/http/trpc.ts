@@ -7,7 +7,7 @@ import type { PosthornError } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
 import { callerError } from "../rpc/errors.ts";
 import { appRouter, OPERATIONS, type Operation } from "../rpc/router.ts";
-import type { Context } from "../rpc/trpc.ts";
+import type { Context, OpenContext } from "../rpc/trpc.ts";
 import { unknownOperation } from "../rpc/unknown-operation.ts";
 import { abortedWith } from "./answer.ts";
 import type { Doors } from "./dot-endpoints.ts";
@@ -26,11 +26,19 @@ import {
 } from "./trpc-wire.ts";
 
 /** What a request as a whole comes to, or the error that each of its calls is answered with. */
-type Judged = { context: Context; inputs: readonly unknown[] } | { error: unknown };
+type Judged = { context: Context | OpenContext; inputs: readonly unknown[] } | { error: unknown };
 
 /** Serves tRPC; reads go by GET or POST, keys in headers only. */
 export function trpcEndpoint(
-  { authenticate, admit, openAnswer, readJson, createContext }: Doors,
+  {
+    authenticate,
+    admit,
+    openAnswer,
+    readJson,
+    createContext,
+    admitStranger,
+    createOpenContext,
+  }: Doors,
   log: Log,
 ): RequestHandler {
   return async (request, response) => {
@@ -72,6 +80,12 @@ export function trpcEndpoint(
   };
 
   async function judge(request: Request, response: Response, asked: Asked): Promise<Judged> {
+    if (asked.names.every((name) => OPERATIONS.get(name)?.meta.isOpen)) {
+      const keyId = await admitStranger(request, asked.names.length);
+      await openAnswer(keyId, false, response);
+      const sent = await readJson(request, response, { keyId, large: undefined, depth: 0 });
+      return { context: createOpenContext(keyId, response), inputs: inputsOf(asked, sent) };
+    }
     const caller = await authenticate(request, response);
     const context = createContext(caller, response);
     const reached = asked.names

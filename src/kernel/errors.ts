@@ -7,6 +7,7 @@ export const ERROR_STATUS = {
   unknown_event_type: 400,
   payload_does_not_fit_schema: 400,
   unauthorized: 401,
+  link_used: 401,
   forbidden: 403,
   unknown_operation: 404,
   webhook_not_found: 404,

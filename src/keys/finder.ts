@@ -23,7 +23,7 @@ export function keyFinder(db: Db, adminKey: string | null): FindKey {
     if (admin && timingSafeEqual(admin, digest(key)))
       return { id: "admin", scope: "admin", tenant: null, portal: null };
     const found = await find("", key);
-    return found && { ...found, portal: null };
+    return found && { ...found, portal: found.is_portal ? { webhooks: found.webhook_ids } : null };
   };
 }
 

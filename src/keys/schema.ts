@@ -55,6 +55,9 @@ export const apiKey = z
     expires_at: instant.nullable(),
     created_at: instant,
     revoked_at: instant.nullable(),
+    is_portal: z.boolean().meta({
+      description: "Whether it is a link into the portal, or the session that one became.",
+    }),
   })
   .meta({ id: "Key" });
 

@@ -45,6 +45,12 @@ const ALWAYS = lowestUuidAt(new Date(0));
 export async function replay(context: ReplaysContext, input: ReplayInput): Promise<ReplayStarted> {
   const { store } = context;
   const webhook = await findSubscribed(store, input.id);
+  const seesDelivered = store.reach.webhooks !== null; // and no event that has no delivery
+  if (seesDelivered && (input.status === undefined || input.status === "never"))
+    throw invalid(
+      "status",
+      "this session sends again what was delivered, dead or cancelled: give one of these",
+    );
   const moment = await readMoment(store.db, webhook.webhook_id);
   if (input.since > moment.at)
     throw invalid("since", `a time in the past is needed; now is ${moment.at.toISOString()}`);

@@ -13,6 +13,7 @@ export const deliveriesRouter = router({
     description:
       "Newest first, pending and finished: those that all filters given take in. What no index leads to is looked for for some 50 ms; the page then says in `searched_until` how far that was, may be short or empty, and `next_cursor` goes on.",
     scopes: READERS,
+    inPortal: "any",
     errors: ["webhook_not_found"],
     request: { webhook_id: delivery.webhook_id, status: ["dead", "cancelled"] },
     response: page(delivery),
@@ -26,6 +27,7 @@ export const deliveriesRouter = router({
     description:
       "With every attempt: what was sent where, and what came back. And with every other delivery of its event to its webhook.",
     scopes: READERS,
+    inPortal: "any",
     sharesItself: true,
     errors: ["delivery_not_found"],
     request: { id: delivery.id },
@@ -46,6 +48,7 @@ export const deliveriesRouter = router({
     description:
       "A pending one ends as `cancelled`, in flight too: that attempt is recorded, and nothing is sent again. One that has ended is 409. `webhooks.cancel_pending` does so for all that a webhook has pending.",
     scopes: MANAGERS,
+    inPortal: "any",
     errors: ["delivery_not_found", "delivery_finished"],
     request: { id: delivery.id },
     response: {
@@ -65,6 +68,7 @@ export const deliveriesRouter = router({
     description:
       "A pending delivery becomes due now. A finished one is never changed: a new delivery of the same event is made, or the pending one answered. `webhooks.retry_dead` does so for all that is dead.",
     scopes: MANAGERS,
+    inPortal: "any",
     errors: ["delivery_not_found", "webhook_unsubscribed", "payload_gone"],
     request: { id: delivery.id },
     response: {

@@ -56,6 +56,7 @@ export const eventTypesRouter = router({
     summary: "List event types",
     description: "By name; the built-in ones too, without the archived ones.",
     scopes: READERS,
+    inPortal: "any",
     sharesItself: true,
     request: { page_size: 50 },
     response: page(eventType),

@@ -51,6 +51,7 @@ export const eventsRouter = router({
     description:
       "Newest first; without their payloads, unless `with_payload` asks for them. What no index leads to (`type`, `channel`, `idempotency_key`, `payload_contains`) is looked for for some milliseconds: then the page ends early, even empty, `pagination_data.searched_until` says how far it looked, and `next_cursor` goes on.",
     scopes: READERS,
+    inPortal: "any",
     sharesItself: true,
     request: { type: event.type, since: "2026-01-31T00:00:00Z" },
     response: page(listedEvent),
@@ -63,6 +64,7 @@ export const eventsRouter = router({
     summary: "Show an event",
     description: "With its deliveries, and how many webhooks it did not go to.",
     scopes: READERS,
+    inPortal: "any",
     errors: ["event_not_found"],
     request: { id: event.id },
     response: {
@@ -81,6 +83,7 @@ export const eventsRouter = router({
     description:
       "Each webhook that it did not go to, newest first, and why: judged by what the webhook was when the event was published, by the history that is kept for as long as the retention. Webhooks that were there then and are deleted now are listed too. Those that it went to have a delivery: look with `deliveries.list`. Beside many webhooks that got it a page may end before `page_size`; `next_cursor` goes on.",
     scopes: READERS,
+    inPortal: "any",
     errors: ["event_not_found", "webhook_not_found"],
     request: { id: event.id },
     response: page(notSent),
@@ -94,6 +97,7 @@ export const eventsRouter = router({
     description:
       "The receiver tells the ids that it has of a span, and is told those that it lacks and those that this webhook was not sent in it. The span goes by when deliveries were made, and may hold 10,000 of them. With `redeliver`, what is missing and not pending is queued again, behind live events; asking twice sends nothing twice.",
     scopes: READERS,
+    inPortal: "any",
     errors: ["webhook_not_found", "webhook_unsubscribed"],
     locks: "webhook_id",
     request: { webhook_id: notSent.webhook_id, since: event.created_at, received: [event.id] },
@@ -122,6 +126,7 @@ export const eventsRouter = router({
     description:
       "Its payload and every kept answer to it are blanked for good, and its pending deliveries cancelled; ids, hashes and outcomes stay. A second erase changes nothing.",
     scopes: MANAGERS,
+    inPortal: "whole",
     errors: ["event_not_found"],
     locks: "id",
     request: { id: event.id },

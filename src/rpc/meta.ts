@@ -7,6 +7,10 @@ export type OperationMeta = {
   summary: string;
   description?: string;
   scopes: readonly KeyScope[];
+  /** Set where nobody needs a key: who calls is known by the address alone. */
+  isOpen?: true;
+  /** Whether a portal's session may call it: any, or only one that sees its whole tenant. Left out, none may. */
+  inPortal?: "any" | "whole";
   /** Codes of 404 and 409 that it can answer; those of the other statuses are every operation's. */
   errors?: readonly ErrorCode[];
   /** What to do where nobody knows whether it was done, if sending it again is not enough. */

@@ -12,6 +12,7 @@ export const replaysRouter = router({
     summary: "Show a replay",
     description: "How far it is, and what has become of its deliveries.",
     scopes: READERS,
+    inPortal: "any",
     errors: ["replay_not_found"],
     request: { id: replay.id },
     response: replay,
@@ -25,6 +26,7 @@ export const replaysRouter = router({
     description:
       "Nothing more is queued, and its pending deliveries are cancelled. One that has ended is answered as it is.",
     scopes: MANAGERS,
+    inPortal: "any",
     errors: ["replay_not_found"],
     locks: "id",
     request: { id: replay.id },
@@ -43,6 +45,7 @@ export const replaysRouter = router({
     summary: "List replays",
     description: "Newest first, those of `webhooks.retry_dead` too.",
     scopes: READERS,
+    inPortal: "any",
     errors: ["webhook_not_found"],
     request: { webhook_id: replay.webhook_id },
     response: page(replay),

@@ -8,6 +8,7 @@ import type { Input } from "./input.ts";
 import { findOperation } from "./find.ts";
 import { keysRouter } from "./keys.ts";
 import type { OperationMeta } from "./meta.ts";
+import { portalRouter } from "./portal.ts";
 import { replaysRouter } from "./replays.ts";
 import { sessionRouter } from "./session.ts";
 import { statsRouter } from "./stats.ts";
@@ -26,6 +27,7 @@ export const appRouter = router({
   session: sessionRouter,
   find: findOperation,
   tenants: tenantsRouter,
+  portal: portalRouter,
 });
 
 export type AppRouter = typeof appRouter;

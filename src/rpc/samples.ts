@@ -122,6 +122,7 @@ const key = {
   expires_at: "2027-01-31T12:00:00.000Z",
   created_at: "2026-01-31T12:00:00.000Z",
   revoked_at: null,
+  is_portal: false,
 };
 
 const replay = {

@@ -15,11 +15,13 @@ export const sessionRouter = router({
     description:
       "What the key may do and for which tenant, the service's time and version, and those of its settings that a page shows.",
     scopes: READERS,
+    inPortal: "any",
     request: {},
     response: {
       scope: "read",
       tenant: key.tenant,
       is_bound: true,
+      portal: null,
       key: { id: key.id, name: key.name, expires_at: key.expires_at },
       now: "2026-01-31T12:00:00.000Z",
       version: VERSION,

@@ -16,6 +16,7 @@ export const statsRouter = router({
     summary: "Statistics of the tenant",
     description: `${ANSWERS} Of all webhooks, those deleted since too.`,
     scopes: READERS,
+    inPortal: "any",
     request: { since: frame.since, bucket_s: frame.bucket_s },
     response: { ...frame, totals, buckets: [bucket] },
   })
@@ -27,6 +28,7 @@ export const statsRouter = router({
     summary: "Statistics of a webhook",
     description: ANSWERS,
     scopes: READERS,
+    inPortal: "any",
     errors: ["webhook_not_found"],
     request: { id: webhook.id, since: frame.since, bucket_s: frame.bucket_s },
     response: { ...frame, totals, buckets: [bucket] },
@@ -39,6 +41,7 @@ export const statsRouter = router({
     summary: "Statistics of a page of webhooks",
     description: `${ANSWERS} In one call for up to 200: with many, fewer buckets of each.`,
     scopes: READERS,
+    inPortal: "any",
     request: { ids: [webhook.id], since: frame.since, bucket_s: frame.bucket_s },
     response: { ...frame, data: [{ id: webhook.id, totals, buckets: [point] }] },
   })

@@ -5,10 +5,11 @@ import type { z } from "zod";
 import type { DeliveriesContext } from "../deliveries/operations.ts";
 import type { PublishContext } from "../events/publish.ts";
 import type { FindContext } from "../find/operations.ts";
-import { PosthornError } from "../kernel/errors.ts";
+import { invalid, PosthornError } from "../kernel/errors.ts";
 import { ALL_TENANTS } from "../kernel/fields.ts";
 import type { KeyScope, Portal } from "../kernel/scopes.ts";
 import type { KeysContext } from "../keys/operations.ts";
+import type { ExchangeContext, PortalContext } from "../portal/operations.ts";
 import type { ReplaysContext } from "../replays/operations.ts";
 import type { SessionContext } from "../session/operations.ts";
 import type { StatsContext } from "../stats/operations.ts";
@@ -39,6 +40,7 @@ export type Context = {
   session: SessionContext;
   find: FindContext;
   tenants: TenantsContext;
+  portal: PortalContext;
 };
 
 // The router's own type leaves the context open: a client's compiler reads that type, and is to learn of the operations
@@ -113,5 +115,44 @@ export function authorize(meta: OperationMeta, caller: Caller, name: string): vo
       "forbidden",
       `this key's scope is ${caller.scope}; ${name} needs one of ${meta.scopes.join(", ")}`,
     );
+  if (!isInPortal(meta, caller.portal))
+    throw new PosthornError(
+      "forbidden",
+      meta.inPortal === "whole"
+        ? `a portal's session of some webhooks may not call ${name}: it would touch others' too`
+        : `a portal's session may not call ${name}`,
+    );
   if (caller.tenant === ALL_TENANTS && !OVER_TENANTS.includes(name)) throw ofOneTenant(name);
+}
+
+function isInPortal({ inPortal }: OperationMeta, portal: Portal | null): boolean {
+  if (portal === null || inPortal === "any") return true;
+  return inPortal === "whole" && portal.webhooks === null;
+}
+
+/** What an operation works with that nobody needs a key for. */
+export type OpenContext = {
+  isOpen: true;
+  requestId: string;
+  share: Context["share"];
+  portal: ExchangeContext;
+};
+
+/** Begins such an operation. */
+export function openOperation(meta: Omit<OperationMeta, "scopes" | "isOpen">) {
+  const open = t.procedure
+    .meta({ ...meta, scopes: [], isOpen: true })
+    .use(async ({ ctx: given, next, path }) => {
+      const ctx = given as OpenContext | (Context & { isOpen?: undefined });
+      if (!ctx.isOpen)
+        throw asTrpcError(invalid("", `${path} needs no key, so it goes in no batch with others`));
+      const result = await ctx
+        .share(() => next({ ctx }))
+        .catch((error: unknown) => {
+          throw asTrpcError(error);
+        });
+      if (result.ok) return result;
+      throw asTrpcError(result.error, meta.whenUnsure ?? AGAIN);
+    });
+  return { input: <Schema extends z.ZodType>(schema: Schema) => open.input(inputOf(schema)) };
 }

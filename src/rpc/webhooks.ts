@@ -1,5 +1,5 @@
 // webhooks.*: the one definition of each operation on webhooks.
-import { presentAttempt } from "../deliveries/present.ts";
+import { presentAttempt, withoutOurSide } from "../deliveries/present.ts";
 import { createBodies } from "../deliveries/request-body.ts";
 import { attempt as attemptSchema } from "../deliveries/schema.ts";
 import { nothing } from "../kernel/fields.ts";
@@ -22,6 +22,7 @@ export const webhooksRouter = router({
     description:
       "Without `id` creates a webhook. With `id` creates one or fully replaces it and subscribes it again: what is left out returns to its default, except the signature key, which stays (`null` removes it).",
     scopes: MANAGERS,
+    inPortal: "whole",
     errors: ["too_many_webhooks", "external_id_taken", "idempotency_conflict"],
     locks: "tenant",
     whenUnsure:
@@ -45,6 +46,7 @@ export const webhooksRouter = router({
     description:
       "Its pending deliveries are cancelled, and nothing starts later than a second after the answer.",
     scopes: MANAGERS,
+    inPortal: "any",
     errors: ["webhook_not_found"],
     locks: "id",
     request: { id: webhook.id },
@@ -59,6 +61,7 @@ export const webhooksRouter = router({
     description:
       "A patch: left out keeps, a value sets, null clears. The next attempt uses the new settings.",
     scopes: MANAGERS,
+    inPortal: "any",
     errors: ["webhook_not_found", "external_id_taken", "idempotency_conflict"],
     whenUnsure:
       "send it again: done twice, it is as done once; where it generates a key, with the same idempotency_key, else it makes another",
@@ -75,6 +78,7 @@ export const webhooksRouter = router({
     description:
       "The new key signs at once. Where the preset's header can carry two signatures (`standard`), the old one signs beside it for `overlap_s`, a day unless told otherwise.",
     scopes: MANAGERS,
+    inPortal: "any",
     errors: ["webhook_not_found", "idempotency_conflict"],
     whenUnsure:
       "with the same idempotency_key send it again, and the answer shows the key that signs now; else rotate it again: a key that was generated and that nobody has seen may sign",
@@ -91,6 +95,7 @@ export const webhooksRouter = router({
     description:
       "Also to a paused webhook. It is sent once, as a delivery would be, and the answer is the attempt: whatever the receiver said. It is no event: its id begins with `evt_test_`, and nothing of it is stored, counted or judged. Ten a minute for each webhook.",
     scopes: MANAGERS,
+    inPortal: "any",
     errors: ["webhook_not_found", "webhook_unsubscribed", "unknown_event_type"],
     sharesItself: true,
     request: { id: webhook.id, type: "message.created" },
@@ -106,11 +111,12 @@ export const webhooksRouter = router({
     .output(attemptSchema)
     .mutation(async ({ ctx, input }) => {
       const sent = await sendTest(ctx.webhooks, input);
-      return presentAttempt(
+      const attempt = presentAttempt(
         sent.attempt,
         { event_id: sent.event.id, sequence: null },
         createBodies(sent.event)(sent.attempt),
       );
+      return ctx.webhooks.store.reach.isPortal ? withoutOurSide(attempt) : attempt;
     }),
 
   replay: operation({
@@ -118,6 +124,7 @@ export const webhooksRouter = router({
     description:
       "In their order, behind live ones, a few hundred ahead. An event whose newest delivery is pending, or whose payload is gone, is left out. `replays.info` tells how far it is, `replays.cancel` ends it.",
     scopes: MANAGERS,
+    inPortal: "any",
     errors: ["webhook_not_found", "webhook_unsubscribed"],
     whenUnsure: "look with replays.list first",
     request: { id: webhook.id, since: "2026-01-31T00:00:00Z", status: "dead" },
@@ -132,6 +139,7 @@ export const webhooksRouter = router({
     description:
       "Whatever of this webhook is dead, whenever it was published, as a replay: in its order, behind live events. An event whose newest delivery is not dead is left out, so asking twice sends nothing twice.",
     scopes: MANAGERS,
+    inPortal: "any",
     errors: ["webhook_not_found", "webhook_unsubscribed"],
     request: { id: webhook.id },
     response: { replay_id: samples.replay.id, matched: samples.replay.matched, is_exact: true },
@@ -145,6 +153,7 @@ export const webhooksRouter = router({
     description:
       "For a receiver that is repaired before the waits, or the time that it asked for by Retry-After, are over. One delivery goes at first, and more as they succeed; each one's waits go on from the step where they were. `matched` is how many waited; `dry_run` only counts them.",
     scopes: MANAGERS,
+    inPortal: "any",
     errors: ["webhook_not_found", "webhook_unsubscribed"],
     request: { id: webhook.id },
     response: { matched: 500 },
@@ -158,6 +167,7 @@ export const webhooksRouter = router({
     description:
       "Whatever waits, is held or is in flight now ends as `cancelled`, and is not sent again; the answer comes at once, and the rows follow. What is made later is delivered: the webhook stays subscribed, and a replay that runs goes on until `replays.cancel`. `matched` is how many were pending; `dry_run` only counts them.",
     scopes: MANAGERS,
+    inPortal: "any",
     errors: ["webhook_not_found"],
     locks: "id",
     whenUnsure:
@@ -173,6 +183,7 @@ export const webhooksRouter = router({
     summary: "List webhooks",
     description: "Newest first, unsubscribed ones too; those that all filters given take in.",
     scopes: READERS,
+    inPortal: "any",
     sharesItself: true,
     request: { status: "Subscribed", q: "customer", sort: "trouble", with_counts: true },
     response: page({
@@ -195,6 +206,7 @@ export const webhooksRouter = router({
     description:
       "Newest first: its settings, its health, when, and by which key or by the service itself. Kept until the retention has passed what followed; of health 1,000 changes a day at most.",
     scopes: READERS,
+    inPortal: "any",
     errors: ["webhook_not_found"],
     request: { id: webhook.id },
     response: page(webhookChange),
@@ -207,6 +219,7 @@ export const webhooksRouter = router({
     summary: "Show a webhook",
     description: "With what has become of its deliveries.",
     scopes: READERS,
+    inPortal: "any",
     errors: ["webhook_not_found"],
     request: { id: webhook.id },
     response: {
@@ -229,6 +242,7 @@ export const webhooksRouter = router({
     description:
       "Its id is unknown at once and its pending deliveries are cancelled; its history stays readable by delivery and event.",
     scopes: MANAGERS,
+    inPortal: "any",
     errors: ["webhook_not_found"],
     locks: "id",
     request: { id: webhook.id },

@@ -4,7 +4,8 @@ import type { KeyScope } from "../kernel/scopes.ts";
 import { VERSION } from "../kernel/version.ts";
 import { findKey } from "../store/keys.ts";
 import { readNow } from "../store/stats.ts";
-import type { TenantStore } from "../store/tenant.ts";
+import type { Reach, TenantStore } from "../store/tenant.ts";
+import { findPublicIds } from "../store/webhooks.ts";
 import { CONFIGURED_KEY } from "../store/webhook-changes.ts";
 import type { Rules, Session } from "./schema.ts";
 
@@ -12,13 +13,14 @@ export type SessionContext = { store: TenantStore; scope: KeyScope; rules: Rules
 
 /** Answers who asks, and what a page has to know of the service; no secret is part of it. */
 export async function info({ store, scope, rules }: SessionContext): Promise<Session> {
-  const { db, tenant, keyId } = store;
+  const { db, tenant, reach, keyId } = store;
   const key = keyId === CONFIGURED_KEY.id ? undefined : await findKey(db, keyId);
   const now = await readNow(db);
   return {
     scope,
     tenant,
     is_bound: scope !== "admin",
+    portal: reach.isPortal ? { webhook_ids: await seenIds(db, reach) } : null,
     key: {
       id: key ? formatId("key", key.id) : null,
       name: key?.name ?? CONFIGURED_KEY.name,
@@ -28,4 +30,8 @@ export async function info({ store, scope, rules }: SessionContext): Promise<Ses
     version: VERSION,
     settings: rules,
   };
+}
+
+async function seenIds(db: TenantStore["db"], reach: Reach): Promise<string[] | null> {
+  return reach.webhooks && (await findPublicIds(db, reach));
 }

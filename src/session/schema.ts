@@ -61,6 +61,14 @@ export const session = z
     is_bound: z.boolean().meta({
       description: "Whether the key has this tenant alone; else `X-Tenant` names another.",
     }),
+    portal: z
+      .object({
+        webhook_ids: z.array(z.uuid()).nullable().meta({
+          description: "The webhooks that alone it sees; null: all of the tenant.",
+        }),
+      })
+      .nullable()
+      .meta({ description: "Null where this is no portal's session." }),
     key: z
       .object({
         id: z.string().nullable().meta({ description: "null: it is POSTHORN_ADMIN_KEY." }),

@@ -39,7 +39,7 @@ export async function searchTenantsEvents(
   const { before = null, limit, type, channel, idempotencyKey, payloadContains } = filter;
   const isOfPayloads = payloadContains !== undefined;
   const isOfRows = [type, channel, idempotencyKey].some((given) => given !== undefined);
-  if (!isOfRows && !isOfPayloads && reach.ownEvents)
+  if (!isOfRows && !isOfPayloads && !reach.isPortal)
     return { rows: await listEvents(db, reach, filter), stoppedAt: null };
   const kept = await findKept(db, reach, filter);
   const span = within(await readSpan(readBy(db), "events"), filter);

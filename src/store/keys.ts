@@ -16,6 +16,8 @@ export type KeyRow = {
   created_at: Date;
   expires_at: Date | null;
   revoked_at: Date | null;
+  is_portal: boolean;
+  webhook_ids: number[] | null;
 };
 
 export type NewKey = Pick<KeyRow, "name" | "scope" | "tenant"> & { expiresAt: Date | null };
@@ -23,7 +25,7 @@ export type NewKey = Pick<KeyRow, "name" | "scope" | "tenant"> & { expiresAt: Da
 const RANDOM_BYTES = 24; // 192 bits: not to be guessed, and no salt needed (NIST SP 800-63B)
 
 // Named one by one: the hash leaves the database for nobody.
-const COLUMNS = sql`id, name, scope, tenant, created_at, expires_at, revoked_at`;
+const COLUMNS = sql`id, name, scope, tenant, created_at, expires_at, revoked_at, is_portal, to_json(webhook_ids) as webhook_ids`;
 
 /**
  * Makes a key. `key` is the only copy of it that there will ever be. Answers undefined where `expiresAt` is past by
@@ -111,6 +113,7 @@ export function createFirstAdminKey(db: Db): Promise<string | null> {
   });
 }
 
-function hashKey(key: string): Buffer {
+/** What is kept of a key. */
+export function hashKey(key: string): Buffer {
   return createHash("sha256").update(key).digest();
 }

@@ -71,13 +71,27 @@ const ERASURES = `
     order by tenant, event_id limit $1 for update skip locked
   )`;
 
+const PORTALS = `
+  with ${OVER},
+  gone as (
+    delete from posthorn.keys where id = any (array(
+      select id from posthorn.keys where is_portal and expires_at < (select before from over)
+      order by expires_at limit $1 for update skip locked
+    ))
+    returning id
+  ),
+  links as (delete from posthorn.portal_links where key_id = any (array(select id from gone)))
+  select from gone`;
+
+const KINDS = { WEBHOOKS, CHANGES, VERSIONS, REPLAYS, ERASURES, PORTALS };
+
 /**
- * Lets go of deleted webhooks, versions of settings, replays and erasures that are over for longer than the retention and that
+ * Lets go of deleted webhooks, versions of settings, replays, erasures and portal sessions that are over for longer than the retention and that
  * nothing kept points to. Answers how many of the kind that had most.
  */
 export async function forgetOld(pool: pg.Pool, retentionD: number): Promise<number> {
   const counts: number[] = [];
-  for (const [name, text] of Object.entries({ WEBHOOKS, CHANGES, VERSIONS, REPLAYS, ERASURES }))
+  for (const [name, text] of Object.entries(KINDS))
     counts.push(await move(pool, `forget old ${name.toLowerCase()}`, text, retentionD));
   return Math.max(...counts);
 }

@@ -8,12 +8,12 @@ export type { Reach } from "./tenant.ts";
 
 /** The reach of a tenant's own keys. */
 export function wholeTenant(tenant: string): Reach {
-  return { tenant, webhooks: null, ownEvents: true };
+  return { tenant, webhooks: null, isPortal: false };
 }
 
 /** Whether some of the tenant's events are none for this reach. */
-export function hidesEvents({ webhooks, ownEvents }: Reach): boolean {
-  return webhooks !== null || !ownEvents;
+export function hidesEvents({ webhooks, isPortal }: Reach): boolean {
+  return webhooks !== null || isPortal;
 }
 
 /** Whose a row is, as an answer over all tenants tells it. */
@@ -43,10 +43,10 @@ export function isSeenRow(reach: Reach, of?: string): RawBuilder<boolean> {
 }
 
 /** The condition of an event's type not to be one of the service's own, where those are not seen. */
-export function isSeenType({ ownEvents }: Reach): RawBuilder<boolean> {
-  return ownEvents
-    ? sql`true`
-    : sql`not (starts_with(type, 'webhook.') or starts_with(type, 'delivery.'))`;
+export function isSeenType({ isPortal }: Reach): RawBuilder<boolean> {
+  return isPortal
+    ? sql`not (starts_with(type, 'webhook.') or starts_with(type, 'delivery.'))`
+    : sql`true`;
 }
 
 const column = (name: string, of?: string) => sql.ref(of === undefined ? name : `${of}.${name}`);

@@ -11,8 +11,8 @@ export type Reach = {
   tenant: string | null;
   /** Only these webhooks, by their internal ids, and the events that have a delivery to one of them; null: the whole tenant. */
   webhooks: readonly number[] | null;
-  /** Whether the service's own events are seen, by which an operator learns of webhooks. */
-  ownEvents: boolean;
+  /** Of a portal's session, whose eyes are a customer's: without the service's own events, header values, workers, addresses, and who made a change. */
+  isPortal: boolean;
 };
 
 /** A tenant's side of the store; every statement made with it names the tenant. */

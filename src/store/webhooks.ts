@@ -58,6 +58,15 @@ export async function findWebhookIds(
   return new Map(rows.map(({ id, webhook_id }) => [id, webhook_id]));
 }
 
+/** The public ids of the living webhooks that are seen, where those are named. */
+export async function findPublicIds(db: Db, reach: Reach): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select id from posthorn.webhooks where ${isSeenWebhook(reach)} and deleted_at is null order by id`.execute(
+    db,
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** The webhooks that claimed deliveries go to. */
 export function loadWebhooks(db: Db, webhookIds: readonly number[]): Promise<WebhookRow[]> {
   return db

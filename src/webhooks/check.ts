@@ -2,12 +2,17 @@
 import { judgeHeaders } from "../egress/headers.ts";
 import type { AddressRules } from "../egress/address.ts";
 import { judgeUrl } from "../egress/url.ts";
-import { OWN_EVENT_TYPES, PREFIX_PATTERN, takesInAny } from "../event-types/names.ts";
-import { invalid } from "../kernel/errors.ts";
+import {
+  isReservedType,
+  OWN_EVENT_TYPES,
+  PREFIX_PATTERN,
+  takesInAny,
+} from "../event-types/names.ts";
+import { invalid, PosthornError } from "../kernel/errors.ts";
 import { PRESETS, type PresetName } from "../presets/index.ts";
 import { demandsHttps, type HttpRule } from "../presets/policy.ts";
 import { listEventTypeNames } from "../store/event-types.ts";
-import type { TenantStore } from "../store/tenant.ts";
+import type { Reach, TenantStore } from "../store/tenant.ts";
 import { MASK, type SubscribeInput, type UpdateInput } from "./schema.ts";
 import type { Settings } from "./settings.ts";
 
@@ -56,11 +61,14 @@ export async function checkEvents(
   { events }: Pick<Settings, "events">,
 ): Promise<string[]> {
   if (events.length === 0) return [];
-  const known = [...(await listEventTypeNames(store.db, store.tenant)), ...OWN_EVENT_TYPES];
+  const own = store.reach.isPortal ? [] : OWN_EVENT_TYPES;
+  const known = [...(await listEventTypeNames(store.db, store.tenant)), ...own];
   const more = known.length > KNOWN_NAMED_MAX ? ` and ${known.length - KNOWN_NAMED_MAX} more` : "";
   const those = `known are ${known.slice(0, KNOWN_NAMED_MAX).join(", ")}${more}`;
   const strangers = events.filter((entry) => !takesInAny(entry, known));
-  const unknown = strangers.find((entry) => !PREFIX_PATTERN.test(entry));
+  const isUnknown = (entry: string) =>
+    !PREFIX_PATTERN.test(entry) || (store.reach.isPortal && isReservedType(entry));
+  const unknown = strangers.find(isUnknown);
   if (unknown !== undefined)
     throw invalid(
       `events.${events.indexOf(unknown)}`,
@@ -70,4 +78,20 @@ export async function checkEvents(
     (entry) =>
       `events.${events.indexOf(entry)}: ${JSON.stringify(entry)} takes in no event type that there is today; ${those}`,
   );
+}
+
+/** Throws the 403 where a portal's session of some webhooks would have one take in channels that it did not: others' events. */
+export function refuseWiderChannels(
+  { webhooks }: Reach,
+  before: Pick<Settings, "channels">,
+  after: Pick<Settings, "channels">,
+): void {
+  if (webhooks === null || before.channels.length === 0) return;
+  const isWider =
+    after.channels.length === 0 || after.channels.some((each) => !before.channels.includes(each));
+  if (isWider)
+    throw new PosthornError(
+      "forbidden",
+      "channels: this session may take channels away from a webhook, and add none; ask who gave you the link",
+    );
 }

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 
 import { formatId } from "../kernel/ids.ts";
 import { readPage } from "../kernel/lists.ts";
+import { MASK } from "../kernel/mask.ts";
 import { listChanges, type ChangeRow } from "../store/webhook-changes.ts";
 import { findWebhook } from "../store/webhooks.ts";
 import type { TenantStore } from "../store/tenant.ts";
@@ -34,11 +35,11 @@ export async function history(store: TenantStore, input: HistoryInput) {
     { cursor, page_size },
     ({ after, limit, bytesMax }) => read(after, limit, bytesMax),
     (step) => String(step.change),
-    present,
+    (step) => present(store, step),
   );
 }
 
-function present(step: Step): WebhookChange {
+function present(store: TenantStore, step: Step): WebhookChange {
   const { before, made_by: keyId, made_by_name: name } = step;
   const was = before && fieldsOf(before);
   const changes = Object.entries(fieldsOf(step))
@@ -52,9 +53,15 @@ function present(step: Step): WebhookChange {
   return {
     at: step.valid_from.toISOString(),
     kind: !before ? "subscribed" : step.is_deleted ? "deleted" : isOfHealth ? "health" : "settings",
-    by: name === null ? null : { key_id: keyId === null ? null : formatId("key", keyId), name },
+    by: name === null ? null : madeBy(store, keyId, name),
     changes,
   };
+}
+
+// A portal's session sees that it was itself, or somebody.
+function madeBy({ reach, keyId: own }: TenantStore, keyId: string | null, name: string) {
+  if (reach.isPortal && keyId !== own) return { key_id: null, name: MASK };
+  return { key_id: keyId === null ? null : formatId("key", keyId), name };
 }
 
 function fieldsOf(row: ChangeRow): Record<string, unknown> {

@@ -5,6 +5,7 @@ import type { Transaction } from "kysely";
 import type { Schema } from "../database/schema.ts";
 import { PosthornError } from "../kernel/errors.ts";
 import { plainText, stringsByName, trimmed } from "../kernel/fields.ts";
+import type { TenantStore } from "../store/tenant.ts";
 import { findIdByExternalId } from "../store/webhooks.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -43,13 +44,14 @@ export const labels = {
  */
 export async function refuseTaken(
   trx: Transaction<Schema>,
-  tenant: string,
+  { tenant, reach }: TenantStore,
   wanted: { id: string | undefined; externalId: string | null },
 ): Promise<void> {
   if (wanted.externalId === null) return;
   const holder = await findIdByExternalId(trx, tenant, wanted.externalId);
   if (holder === undefined || holder === wanted.id) return;
-  const message = `external_id: webhook ${holder} has ${JSON.stringify(wanted.externalId)} already; change that one by its id, or give another`;
+  const who = reach.webhooks === null ? `webhook ${holder}` : "another webhook"; // which may be out of reach
+  const message = `external_id: ${who} has ${JSON.stringify(wanted.externalId)} already; change that one by its id, or give another`;
   throw new PosthornError("external_id_taken", message, {
     issues: [{ path: "external_id", message }],
   });

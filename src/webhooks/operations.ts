@@ -19,7 +19,7 @@ import {
   lockWebhook,
   type WebhookRow,
 } from "../store/webhooks.ts";
-import { checkEvents, checkInput, checkUrl, type UrlPolicy } from "./check.ts";
+import { checkEvents, checkInput, checkUrl, refuseWiderChannels, type UrlPolicy } from "./check.ts";
 import { presentWebhook } from "./present.ts";
 import { changeKey } from "./rotate.ts";
 import { changeWebhook, createWebhook, settingsOf, type Saved } from "./save.ts";
@@ -78,6 +78,7 @@ export function update(context: WebhooksContext, input: UpdateInput): Promise<Up
     const patch = (current: WebhookRow): Settings => {
       const before = settingsOf(current);
       const after = patchedSettings(before, input);
+      refuseWiderChannels(store.reach, before, after);
       // What stays is not judged again: a rule that has changed since must not stop a pause.
       if (after.url !== before.url || after.preset !== before.preset)
         after.url = checkUrl(after.url, after.preset, context.urlPolicy);

@@ -6,7 +6,7 @@ import { openHeaders } from "../store/webhook-secrets.ts";
 import type { WebhookRow } from "../store/webhooks.ts";
 import { MASK, type Webhook } from "./schema.ts";
 
-/** Answers a webhook; a `read` key sees its headers' names only. */
+/** Answers a webhook; a `read` key and a portal's session see its headers' names only. */
 export function presentWebhook(
   store: TenantStore,
   scope: KeyScope,
@@ -18,7 +18,7 @@ export function presentWebhook(
     name: row.name,
     status: row.status,
     url: row.url,
-    headers: scope === "admin" || scope === "manage" ? headers : maskHeaders(headers),
+    headers: showsValues(store, scope) ? headers : maskHeaders(headers),
     events: row.events,
     preset: row.preset as PresetName,
     channels: row.channels,
@@ -36,6 +36,10 @@ export function presentWebhook(
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
   };
+}
+
+function showsValues({ reach }: TenantStore, scope: KeyScope): boolean {
+  return !reach.isPortal && (scope === "admin" || scope === "manage");
 }
 
 /** Headers for eyes that may not see their values. */

@@ -40,7 +40,7 @@ export async function createWebhook(
       `this tenant has ${wanted.webhooksMax} webhooks, as many as it may; delete some, or raise POSTHORN_WEBHOOKS_MAX`,
     );
   const id = wanted.id ?? randomUUID();
-  await refuseTaken(trx, store.tenant, { id, externalId: wanted.settings.external_id });
+  await refuseTaken(trx, store, { id, externalId: wanted.settings.external_id });
   const key = resolveKey(null, wanted.key, wanted.settings.preset);
   const row = await insertWebhook(trx, {
     tenant: store.tenant,
@@ -83,7 +83,7 @@ export async function changeWebhook(
   if (!setsKey && !isRelease && isDeepStrictEqual(settings, settingsOf(current)))
     return { row: current, generatedKey: undefined };
   if (settings.external_id !== current.external_id)
-    await refuseTaken(trx, store.tenant, { id: current.id, externalId: settings.external_id });
+    await refuseTaken(trx, store, { id: current.id, externalId: settings.external_id });
   const hasMoved = current.url !== settings.url;
   const row = await updateWebhook(trx, current.webhook_id, {
     ...columns(store, current, settings),

@@ -41,6 +41,7 @@ describe("keys.create", () => {
       created_at: expect.stringMatching(/Z$/),
       revoked_at: null,
       key: expect.stringMatching(/^phk_publish_[\w-]{32}$/), // 192 random bits
+      is_portal: false,
     });
     const { rows } = await sql.query<{ hash: Buffer; row: string }>(
       "select hash, k::text as row from posthorn.keys as k where name = 'my back end'",

@@ -40,6 +40,7 @@ test("a key learns its scope, tenant, id, name and expiry, and the service's tim
     scope: "read",
     tenant: "acme",
     is_bound: true,
+    portal: null,
     key: { id: made.id, name: wanted.name, expires_at },
     version: VERSION,
   });

@@ -16,7 +16,7 @@ import { makeWebhooks } from "../helpers/webhooks.ts";
 const TENANTS = 50;
 const OF_EACH = 400;
 const DEAD = 5; // of all tenants together
-const ALL: Reach = { tenant: null, webhooks: null, ownEvents: true };
+const ALL: Reach = { tenant: null, webhooks: null, isPortal: false };
 
 let database: TestDatabase;
 let connection: Connection; // of one session, so that counts are its own

@@ -1,0 +1,124 @@
+// What each operation works with, made for each request: by hand, as service.ts wires the rest.
+import type { Config } from "./config.ts";
+import type { Pools } from "./database/pools.ts";
+import type { Sealer } from "./database/sealed.ts";
+import type { AddressRules } from "./egress/address.ts";
+import type { Judging } from "./event-types/judging/index.ts";
+import type { PublishContext } from "./events/publish.ts";
+import type { AppOptions } from "./http/app.ts";
+import { monotonic } from "./kernel/clock.ts";
+import { createCursors } from "./kernel/cursor.ts";
+import { ALL_TENANTS } from "./kernel/fields.ts";
+import { wholeRoom } from "./kernel/lists.ts";
+import type { Log } from "./kernel/log.ts";
+import { createShares } from "./kernel/shares.ts";
+import type { Caller, Context } from "./rpc/trpc.ts";
+import { readRules } from "./session/rules.ts";
+import type { Reach } from "./store/reach.ts";
+import type { SendSample } from "./webhooks/send-test.ts";
+
+const COUNTS_MAX = 2; // of replays, some seconds each
+
+export type Wiring = {
+  config: Config;
+  log: Log;
+  calls: Pools["calls"];
+  sealer: Sealer;
+  addresses: AddressRules;
+  /** Where a browser finds this service. */
+  publicUrl: () => string;
+  sendSample: (log: Log, ...sample: Parameters<SendSample>) => ReturnType<SendSample>;
+  publishes: PublishContext["publishes"];
+  judging: Judging;
+  published: PublishContext["published"];
+  /** Lets a delivery loop of this process look for what is due. */
+  wake: () => void;
+};
+
+/** Makes what makes the operations' contexts. */
+export function createContexts({
+  config,
+  log,
+  calls,
+  sealer,
+  addresses,
+  publicUrl,
+  sendSample,
+  publishes,
+  judging,
+  published,
+  wake,
+}: Wiring): Pick<AppOptions, "createContext" | "createOpenContext"> {
+  const cursors = createCursors(sealer.derive("cursors"));
+  const counts = createShares(COUNTS_MAX);
+  const { db, pool } = calls;
+
+  return {
+    createOpenContext: (address, { requestId }) => ({
+      isOpen: true,
+      requestId,
+      share: (work) => calls.shares.take({ tenant: "", key: address }, work),
+      portal: { db, sealer },
+    }),
+
+    createContext: (caller, { requestId, traceparent, enlarge }) => {
+      const { tenant, keyId } = caller;
+      const owner = { tenant, key: keyId };
+      const share: Context["share"] = (work, subject) =>
+        calls.shares.take({ ...owner, subject }, work);
+      const room = wholeRoom(enlarge);
+      const store = {
+        db,
+        pool,
+        tenant,
+        reach: reachOf(caller),
+        keyId,
+        sealer,
+        cursors,
+        monotonic,
+        share,
+        room,
+      };
+      return {
+        caller,
+        requestId,
+        share,
+        webhooks: {
+          store,
+          owner,
+          scope: caller.scope,
+          urlPolicy: { addresses, http: config.POSTHORN_HTTP },
+          webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
+          share,
+          sendSample: (...sample) => sendSample(log.child({ request_id: requestId }), ...sample),
+        },
+        events: {
+          store,
+          owner,
+          publishes,
+          judging,
+          holdH: config.POSTHORN_HOLD_H,
+          traceparent,
+          published,
+        },
+        deliveries: { store, owner, monotonic, counts, queued: wake },
+        replays: { store, owner, monotonic, counts },
+        stats: { store },
+        find: { store, scope: caller.scope },
+        session: { store, scope: caller.scope, rules: readRules(config) },
+        keys: { ...store, owner },
+        tenants: store,
+        portal: { db, publicUrl },
+      };
+    },
+  };
+}
+
+// What a caller sees of the store.
+function reachOf({ tenant, portal }: Caller): Reach {
+  return {
+    tenant: tenant === ALL_TENANTS ? null : tenant,
+    webhooks: portal?.webhooks ?? null,
+    isPortal: portal !== null,
+  };
+}
