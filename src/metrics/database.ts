@@ -31,7 +31,7 @@ const SERIES: Series[] = [
     of: ({ paused }) => paused,
   },
   {
-    name: "posthorn_partition_days_ahead",
+    name: "posthorn_partitions_ahead",
     help: "For how many days after today there are tables; without one for today nothing can be published.",
     of: ({ partitionDaysAhead }) => partitionDaysAhead,
   },

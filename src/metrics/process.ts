@@ -86,7 +86,7 @@ export function createProcessSeries(registry: Registry, state: State): ProcessSe
   const published = events.labels("http");
   published.inc(0);
   const postponed = counter(
-    "posthorn_retention_postponed_days_total",
+    "posthorn_retention_postponed_total",
     "Days past their retention that somebody's open transaction has kept, counted in each hour.",
   );
 

@@ -94,10 +94,16 @@ type Row = Record<(typeof BACKLOG_STATES)[number], number> & {
   oldest_transaction_s: number | null;
 };
 
+// As a worker's sessions are pinned (database/connect.ts), whichever session this is.
+const PIN = ["seqscan", "bitmapscan", "hashjoin", "mergejoin", "sort"]
+  .map((way) => `set local enable_${way} = off;`)
+  .concat("set local jit = off")
+  .join(" ");
+
 /** Measures; within a transaction, whose plans it pins. */
 export async function measure(client: pg.PoolClient): Promise<Measured> {
   // Statistics taken while the queue is empty would have all of a million rows read.
-  await client.query("set local enable_seqscan = off; set local jit = off");
+  await client.query(PIN);
   const { rows } = await client.query<Row>({ name: "measure", text: MEASURE });
   const [row] = rows;
   if (!row) throw new Error("a select of one row without a row");

@@ -19,3 +19,20 @@ export function valueOf(
   const line = text.split("\n").find((each) => each.startsWith(`${head} `));
   return line === undefined ? undefined : Number(line.slice(head.length + 1));
 }
+
+export type Sample = { type: string; help: string; labels: string[]; ofDatabase: boolean };
+
+/** What each metric is, by its name; those of the database come last, after the process's own. */
+export function samplesOf(text: string): Record<string, Sample> {
+  const found: Record<string, Sample> = {};
+  let ofDatabase = false;
+  for (const [, name = "", help = "", type = ""] of text.matchAll(
+    /^# HELP (\w+) (.*)\n# TYPE \w+ (\w+)$/gm,
+  )) {
+    ofDatabase ||= name === "posthorn_backlog_deliveries";
+    const [, labelled = ""] = new RegExp(`^${name}\\{(.*)\\} `, "m").exec(text) ?? [];
+    const labels = [...labelled.matchAll(/(\w+)="/g)].map(([, label = ""]) => label);
+    found[name] = { type, help, labels, ofDatabase };
+  }
+  return found;
+}
