@@ -3,7 +3,7 @@ import type { Config } from "./config.ts";
 import type { Pools } from "./database/pools.ts";
 import type { Sealer } from "./database/sealed.ts";
 import type { AddressRules } from "./egress/address.ts";
-import type { Judging } from "./event-types/judging/index.ts";
+import { loggingTo, type Judging } from "./event-types/judging/index.ts";
 import type { PublishContext } from "./events/publish.ts";
 import type { AppOptions } from "./http/app.ts";
 import { monotonic } from "./kernel/clock.ts";
@@ -62,6 +62,7 @@ export function createContexts({
     }),
 
     createContext: (caller, { requestId, traceparent, enlarge }) => {
+      const requestLog = log.child({ request_id: requestId });
       const { tenant, keyId } = caller;
       const owner = { tenant, key: keyId };
       const share: Context["share"] = (work, subject) =>
@@ -90,13 +91,13 @@ export function createContexts({
           urlPolicy: { addresses, http: config.POSTHORN_HTTP },
           webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
           share,
-          sendSample: (...sample) => sendSample(log.child({ request_id: requestId }), ...sample),
+          sendSample: (...sample) => sendSample(requestLog, ...sample),
         },
         events: {
           store,
           owner,
           publishes,
-          judging,
+          judging: loggingTo(judging, requestLog),
           holdH: config.POSTHORN_HOLD_H,
           traceparent,
           published,

@@ -136,3 +136,19 @@ test("what goes wrong here is in the log under the request's id, at both doors",
     { request_id: `${OWN}2`, operation: "webhooks.list", code: "internal_error" },
   ]);
 });
+
+test("a payload that takes long to judge is in the log under the id of the request that brought it", async () => {
+  const lines: string[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(line) });
+  const logging = await startTestService({}, { role: "api", log });
+  const post = (path: string, body: object) =>
+    request(logging.url)
+      .post(path)
+      .set({ "X-API-Key": logging.adminKey, "X-Request-Id": OWN })
+      .send(body);
+  await post("/event_types.create", { name: "t", schema: { pattern: "^(a+)+$" } }).expect(200);
+  await post("/events.publish", { type: "t", payload: `${"a".repeat(40)}!` }).expect(400);
+  await logging.stop();
+  const told = lines.filter((line) => line.includes("took long"));
+  expect(told.map((line) => JSON.parse(line))).toMatchObject([{ request_id: OWN, type: "t" }]);
+});

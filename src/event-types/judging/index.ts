@@ -28,8 +28,8 @@ export type Judgement =
   { kind: "fits"; wasSlow: boolean } | { kind: "unfit"; wasSlow: boolean; issues: Issue[] } | Busy;
 
 export type Judging = {
-  /** Judges a payload, JSON text, by an enforced schema of the tenant's type. */
-  payload(tenant: string, schema: EnforcedSchema, payload: string): Promise<Judgement>;
+  /** Judges a payload, JSON text, by an enforced schema of the tenant's type; what takes long is told to `log`. */
+  payload(tenant: string, schema: EnforcedSchema, payload: string, log?: Log): Promise<Judgement>;
   /** Says what makes a schema unusable, in words for its author; null where it can be used. */
   schema(
     tenant: string,
@@ -71,7 +71,7 @@ export function createJudging({
     return "slow";
   }
 
-  async function slowly(tenant: string, task: PayloadTask): Promise<Judgement> {
+  async function slowly(tenant: string, task: PayloadTask, log: Log): Promise<Judgement> {
     const { version } = task;
     const waitMs = budget.waitMs(tenant, version);
     if (waitMs > 0) return { kind: "busy", waitMs };
@@ -91,12 +91,12 @@ export function createJudging({
   }
 
   return {
-    async payload(tenant, { name, version, schema }, payload) {
+    async payload(tenant, { name, version, schema }, payload, requestLog = log) {
       const task = { name, version: `${tenant} ${name} ${version}`, schema, payload };
       const isSlow =
         (slowUntil.get(task.version) ?? 0) > monotonic() || budget.waitMs(tenant, task.version) > 0;
       const judged = isSlow ? "slow" : await quickly(tenant, task);
-      return judged === "slow" ? slowly(tenant, task) : judged;
+      return judged === "slow" ? slowly(tenant, task, requestLog) : judged;
     },
 
     async schema(tenant, schema) {
@@ -114,6 +114,14 @@ export function createJudging({
     async close() {
       await Promise.all([quick.close(), slow.close()]);
     },
+  };
+}
+
+/** The same judging, whose payloads are a request's: what takes long is told to its log. */
+export function loggingTo(judging: Judging, log: Log): Judging {
+  return {
+    ...judging,
+    payload: (tenant, schema, payload) => judging.payload(tenant, schema, payload, log),
   };
 }
 
