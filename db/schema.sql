@@ -451,6 +451,7 @@ CREATE INDEX webhooks_troubled ON posthorn.webhooks USING btree (tenant, webhook
 
 create table posthorn.workers (
   worker bigint not null,
+  rests boolean default false not null,
   pid integer not null,
   session uuid not null,
   backend_start timestamp with time zone not null,
@@ -459,6 +460,7 @@ create table posthorn.workers (
 ) with (
   fillfactor=50
 );
+CREATE INDEX workers_resting ON posthorn.workers USING btree (worker) WHERE rests;
 
 create sequence posthorn.cancelled_cancelled;
 
@@ -1245,6 +1247,7 @@ declare
   event_id uuid := posthorn.uuid_v7_of(head, 0, gen_random_uuid());
   webhook_ids bigint[]; -- null: not usual
   is_enforced boolean;
+  is_awaited boolean;
 begin
   if not pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user), current_user, 'member') then
     perform posthorn.check_publisher(tenant);
@@ -1255,7 +1258,8 @@ begin
     where r.tenant = tenant and r.type_pattern = any (posthorn.type_patterns(type))
       and r.channel = any (array['', coalesce(channel, '')])
     order by r.webhook_id limit posthorn.fan_out_max() + 1
-  ), known.enforce and known.schema is not null into webhook_ids, is_enforced
+  ), known.enforce and known.schema is not null, exists (select from posthorn.workers as w where w.rests)
+  into webhook_ids, is_enforced, is_awaited
   from (
     select t.enforce, t.schema from posthorn.event_types as t
     where t.tenant = any (array[tenant, '*']) and t.name = type
@@ -1279,6 +1283,7 @@ begin
     end if;
   end if;
   if webhook_ids is null then
+    perform posthorn.wake_workers();
     return (
       select case when s.duplicate or nextval('posthorn.published_by_sql') > 0 then posthorn.public_id('evt', s.event_id) end
       from posthorn.store_events(
@@ -1301,6 +1306,9 @@ begin
     select posthorn.first_state(w.paused, w.health, w.delivery_order), posthorn.lane(w.delivery_order, channel),
       octet_length(payload), posthorn.uuid_v7_of(head, 0, gen_random_uuid()), event_id, w.webhook_id, at, at, tenant, 'publish'
     from posthorn.webhooks as w where w.webhook_id = any (webhook_ids);
+    if is_awaited then
+      perform posthorn.wake_workers();
+    end if;
   end if;
   perform nextval('posthorn.published_by_sql');
   return posthorn.public_id('evt', event_id);
@@ -1628,6 +1636,30 @@ BEGIN ATOMIC
          END AS "case";
 END;
 grant execute on function posthorn.waiting_for(smallint,timestamp with time zone,boolean,text,timestamp with time zone,timestamp with time zone,timestamp with time zone) to public;
+
+CREATE OR REPLACE FUNCTION posthorn.wake_workers()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+declare
+  setting text := (select s.value from posthorn.settings as s where s.name = 'notify');
+begin
+  if setting = 'off' or setting is distinct from 'on' and current_setting('max_prepared_transactions')::integer > 0 then
+    return false;
+  end if;
+  if exists (
+    select from posthorn.workers as w where w.rests and exists (
+      select from pg_stat_get_activity(w.pid) as a where (a.backend_start = w.backend_start) is not false
+    )
+  ) and pg_notification_queue_usage() <= 0.5 then
+    perform pg_notify('posthorn', '');
+    return true;
+  end if;
+  return false;
+end
+$function$;
+revoke all on function posthorn.wake_workers() from public;
 
 create view posthorn.all_deliveries as
  SELECT true AS is_pending,

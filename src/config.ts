@@ -163,6 +163,11 @@ export const SETTINGS = {
     "'none'",
     "The sites that may show the portal in a frame, separated by spaces: https://app.example.com https://*.example.org. 'self' is this service's own origin, 'none' nobody.",
   ),
+  POSTHORN_NOTIFY: setting(
+    z.enum(["auto", "on", "off"]),
+    "auto",
+    "Whether a publish wakes a resting worker by NOTIFY, after which a transaction can't be prepared (PREPARE TRANSACTION). auto: where max_prepared_transactions is 0; off: a worker finds it within a second.",
+  ),
   POSTHORN_RATE_PER_KEY: setting(
     whole(0, 1_000_000),
     "0",

@@ -26,7 +26,7 @@ import { listen, probeAddress, urlOf, type Server } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
 import { monotonic } from "./kernel/clock.ts";
 import type { Log } from "./kernel/log.ts";
-import { LEASES_ALONE } from "./queue/roll.ts";
+import { createWaker } from "./queue/waking.ts";
 import { createWatching, watchLoop } from "./watching.ts";
 import { drawWorker, workerName } from "./delivery/worker-name.ts";
 
@@ -76,6 +76,7 @@ export async function startService(
     const settings = {
       unknownTypes: config.POSTHORN_UNKNOWN_TYPES,
       idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
+      notify: config.POSTHORN_NOTIFY,
     };
     const database = await openDatabase(config, log, { seed: writeCatalogue, settings, guest });
     undo.push(() => database.close());
@@ -136,7 +137,7 @@ function createParts(
   const findKey = keyFinder(role === "worker" ? loop.db : publishing.db, config.POSTHORN_ADMIN_KEY);
   const watching = createWatching(role, pools, { findKey, concurrency });
   const { metrics, scraping } = watching;
-  let wake = () => {};
+  let wake = createWaker(publishing.pool, monotonic); // of a loop elsewhere
   let isStopping = false;
 
   const contexts = createContexts({
@@ -187,11 +188,13 @@ function createParts(
       const targets = createTargets(loop.db, sealer, log);
       loop.pool.on("error", () => targets.forget());
       const totals = createTotals(upkeep.pool, log);
-      const isCalled = connections.watch > 0;
-      const died = () => delivering.wake();
-      const roll = isCalled ? callRoll({ url, worker: drawWorker(), monotonic, died, log }) : null;
+      const heard = { died: () => delivering.wake(), told: () => delivering.told() };
+      const roll =
+        connections.watch > 0
+          ? callRoll({ ...heard, url, worker: drawWorker(), monotonic, log })
+          : null;
       const delivering = startLoop({
-        holder: roll?.holder ?? LEASES_ALONE,
+        roll,
         ...sending,
         pool: loop.pool,
         db: loop.db,

@@ -81,14 +81,17 @@ create index deliveries_event on posthorn.deliveries (bucket, event_id, webhook_
   where event_id > '00000000-0000-0000-0000-000000000000';
 
 -- The roll of the workers that deliver: the session that each shows to live by, and is dead without, see src/delivery/roll-call.ts.
--- `session` is drawn for each connection, since a number of a process may be given twice.
+-- `session` is drawn for each connection, since a number of a process may be given twice. `rests`: it has had nothing to do and
+-- looks once a second, so that whoever publishes tells it by NOTIFY, see wake_workers.
 create table posthorn.workers (
   worker bigint primary key,
+  rests boolean not null default false,
   pid integer not null,
   session uuid not null,
   backend_start timestamptz not null,
   server_start timestamptz not null
 ) with (fillfactor = 50);
+create index workers_resting on posthorn.workers (worker) where rests;
 
 -- Over all tenants, as of events.
 create index deliveries_all on posthorn.deliveries (bucket, id) where created_at > '-infinity';

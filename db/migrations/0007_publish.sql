@@ -264,6 +264,32 @@ begin
 end
 $$;
 
+-- Tells the workers that rest, when the transaction commits; answers whether one does. A notice costs the publisher: commits with one go one after the
+-- other, PREPARE TRANSACTION fails after it, and a COMMIT does where the server's queue of notices is full. So it is for where a
+-- worker rests that is still there, where nobody can prepare transactions, or POSTHORN_NOTIFY says so, and where the queue is not half
+-- full.
+create function posthorn.wake_workers() returns boolean
+language plpgsql volatile
+set search_path = pg_catalog, posthorn, pg_temp
+as $$
+declare
+  setting text := (select s.value from posthorn.settings as s where s.name = 'notify');
+begin
+  if setting = 'off' or setting is distinct from 'on' and current_setting('max_prepared_transactions')::integer > 0 then
+    return false;
+  end if;
+  if exists (
+    select from posthorn.workers as w where w.rests and exists (
+      select from pg_stat_get_activity(w.pid) as a where (a.backend_start = w.backend_start) is not false
+    )
+  ) and pg_notification_queue_usage() <= 0.5 then
+    perform pg_notify('posthorn', '');
+    return true;
+  end if;
+  return false;
+end
+$$;
+
 -- Publishes one event. What is usual goes by few statements of few expressions, since each is set up anew in every
 -- transaction, and that was most of what a publish cost; what is not (bad input, a key seen before, a wide fan-out) is left to
 -- store_events, before anything is written. A member of the role that this function runs as is let through: it is one
@@ -285,6 +311,7 @@ declare
   event_id uuid := posthorn.uuid_v7_of(head, 0, gen_random_uuid());
   webhook_ids bigint[]; -- null: not usual
   is_enforced boolean;
+  is_awaited boolean;
 begin
   if not pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user), current_user, 'member') then
     perform posthorn.check_publisher(tenant);
@@ -295,7 +322,8 @@ begin
     where r.tenant = tenant and r.type_pattern = any (posthorn.type_patterns(type))
       and r.channel = any (array['', coalesce(channel, '')])
     order by r.webhook_id limit posthorn.fan_out_max() + 1
-  ), known.enforce and known.schema is not null into webhook_ids, is_enforced
+  ), known.enforce and known.schema is not null, exists (select from posthorn.workers as w where w.rests)
+  into webhook_ids, is_enforced, is_awaited
   from (
     select t.enforce, t.schema from posthorn.event_types as t
     where t.tenant = any (array[tenant, '*']) and t.name = type
@@ -319,6 +347,7 @@ begin
     end if;
   end if;
   if webhook_ids is null then
+    perform posthorn.wake_workers();
     return (
       select case when s.duplicate or nextval('posthorn.published_by_sql') > 0 then posthorn.public_id('evt', s.event_id) end
       from posthorn.store_events(
@@ -341,6 +370,9 @@ begin
     select posthorn.first_state(w.paused, w.health, w.delivery_order), posthorn.lane(w.delivery_order, channel),
       octet_length(payload), posthorn.uuid_v7_of(head, 0, gen_random_uuid()), event_id, w.webhook_id, at, at, tenant, 'publish'
     from posthorn.webhooks as w where w.webhook_id = any (webhook_ids);
+    if is_awaited then
+      perform posthorn.wake_workers();
+    end if;
   end if;
   perform nextval('posthorn.published_by_sql');
   return posthorn.public_id('evt', event_id);

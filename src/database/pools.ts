@@ -49,7 +49,8 @@ export function openPools(url: string, connections: Connections, log: Log): Pool
   const pools = {
     publishing: open("publishing", { name: "publishing", staysOpen: true }),
     calls: open("calls", { name: "api", lockMs: CALL_LOCK_MS, statementMs: CALL_STATEMENT_MS }),
-    loop: open("loop", { name: "worker", plans: "pinned once" }),
+    // Kept open: a lone event after a rest would wait for a connection to be made.
+    loop: open("loop", { name: "worker", plans: "pinned once", staysOpen: true }),
     upkeep: open("upkeep", { name: "housekeeping", plans: "pinned" }),
   };
   const parts = PARTS.filter((name) => connections[name] > 0).map((name) => ({

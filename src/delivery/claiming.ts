@@ -29,7 +29,10 @@ export type Claiming = {
 export function createClaiming(
   pool: pg.Pool,
   monotonic: MonotonicClock,
-  { holder = LEASES_ALONE, slowMs = SLOW_MS }: { holder?: () => Holder; slowMs?: number } = {},
+  {
+    holder = LEASES_ALONE,
+    slowMs = SLOW_MS,
+  }: { holder?: (() => Holder) | undefined; slowMs?: number } = {},
 ): Claiming {
   const known = createKnown();
   const ofAll = createRotation();

@@ -2,18 +2,16 @@
 import { SECOND } from "../kernel/duration.ts";
 import { isDatabaseAbsent } from "../kernel/faults.ts";
 import type { ClaimedDelivery } from "../queue/claim.ts";
-import type { Holder } from "../queue/roll.ts";
 import type { Settlement } from "../queue/settle.ts";
 import { createAlarm } from "./alarm.ts";
 import { createClaiming } from "./claiming.ts";
 import { createLanes } from "./lanes.ts";
+import { createRest } from "./rest.ts";
+import type { RollCall } from "./roll-call.ts";
 import { createSettler } from "./settler.ts";
 import { createStarter, type StarterOptions } from "./starter.ts";
 import { createWindow, type WindowOptions } from "./window.ts";
 
-const POLL_BUSY_MS = 10; // of a worker that has had work lately: what is published elsewhere waits half of it on average
-const POLL_IDLE_MS = 200; // after two seconds without: what is published elsewhere then waits so long at most
-const BUSY_MS = 2 * SECOND;
 const POLL_SHARE = 1 / 4; // of the time at most: where a claim is slow, one each 10 ms would keep the database busy
 const REFILL_MS = 5; // between claims of a busy worker: one of fifty costs little more than one of one
 const REFILL_AT_ONCE_MAX = 16; // with fewer in flight a slot is filled again after 1 ms
@@ -27,8 +25,8 @@ const SETTLE_WITHIN_MS = 5 * SECOND; // after the drain, for what is not written
 
 export type LoopOptions = StarterOptions &
   WindowOptions & {
-    /** Whose a claim is that is made now. */
-    holder: () => Holder;
+    /** What others see this worker by; null where they don't. */
+    roll: RollCall | null;
     /** Called with each claim and what it took, on its way to the database and back. */
     claimed: (deliveries: readonly ClaimedDelivery[], tookMs: number) => void;
     /** Called with attempts that are written down, and what that took. */
@@ -38,6 +36,8 @@ export type LoopOptions = StarterOptions &
 export type Loop = {
   /** Says that something has become due. */
   wake(): void;
+  /** Says that others were told so: there may be more soon. */
+  told(): void;
   /** How many requests are under way. */
   readonly inFlight: number;
   /** How many outcomes are kept in memory, for they can't be written down yet. */
@@ -53,7 +53,8 @@ export function startLoop(options: LoopOptions): Loop {
   const room = createAlarm();
   const claimMax = Math.max(REFILL_AT_ONCE_MAX, Math.ceil(options.concurrency * REFILL_SHARE));
   const window = createWindow(options);
-  const claiming = createClaiming(pool, monotonic, options);
+  const claiming = createClaiming(pool, monotonic, { holder: options.roll?.holder });
+  const rest = createRest(options.roll, monotonic);
   const lanes = createLanes({ pool, monotonic, ready: () => alarm.wake(), log });
   const settler = createSettler({ pool, log, monotonic }, (settlements, tookMs) => {
     lanes.settled(settlements);
@@ -67,7 +68,6 @@ export function startLoop(options: LoopOptions): Loop {
   });
   const starting = new Set<Promise<void>>();
   let claimedAt = -Infinity;
-  let workedAt = -Infinity;
   let isAway = false;
   let isStopping = false;
 
@@ -106,7 +106,7 @@ export function startLoop(options: LoopOptions): Loop {
 
   // Until something is due or a slot is free again.
   async function idle(): Promise<void> {
-    const pollMs = monotonic() - workedAt < BUSY_MS ? POLL_BUSY_MS : POLL_IDLE_MS;
+    const pollMs = await rest.pauseMs();
     await alarm.wait(Math.min(Math.max(pollMs, claiming.tookMs / POLL_SHARE), SECOND));
   }
 
@@ -143,7 +143,7 @@ export function startLoop(options: LoopOptions): Loop {
   // Not waited for: the next claim's way to the database and back is the time in which these are read and started. There
   // is no more of it than the window has slots.
   function startSoon(deliveries: readonly ClaimedDelivery[], askedAt: number): void {
-    workedAt = claimedAt;
+    rest.stir();
     const started = starter
       .start(deliveries, askedAt)
       .then(back, away)
@@ -154,6 +154,10 @@ export function startLoop(options: LoopOptions): Loop {
   const running = run();
   return {
     wake: () => alarm.wake(),
+    told() {
+      rest.stir();
+      alarm.wake();
+    },
     get inFlight() {
       return window.size;
     },

@@ -1,5 +1,5 @@
-// The roll call: a worker shows that it lives, and sees which of the others don't, so that what these had claimed is free
-// before its lease has run out.
+// The roll call: a worker shows that it lives and whether it rests, and sees which of the others don't live, so that what
+// these had claimed is free before its lease has run out.
 import type pg from "pg";
 
 import { openClient } from "../database/client.ts";
@@ -7,7 +7,15 @@ import { sleep, type MonotonicClock } from "../kernel/clock.ts";
 import { MINUTE, SECOND } from "../kernel/duration.ts";
 import { isDatabaseAbsent } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
-import { enterRoll, leaveRoll, listGone, strikeOut, type Holder } from "../queue/roll.ts";
+import {
+  enterRoll,
+  isOldest,
+  leaveRoll,
+  listGone,
+  setResting,
+  strikeOut,
+  type Holder,
+} from "../queue/roll.ts";
 
 const LOOK_MS = 1 * SECOND;
 const RETRY_MS = 0.5 * SECOND;
@@ -21,6 +29,14 @@ const STRUCK_OUT_AFTER_MS = 1 * MINUTE; // longer than any lease
 export type RollCall = {
   /** Whose a claim is that is made now, and whose leases it may take. */
   holder(): Holder;
+  /** Whether the others see the worker now, and notices reach it. */
+  isSeen(): boolean;
+  /** Says that the worker rests, so that it is told of what is published; false where it can't be. */
+  rest(): Promise<boolean>;
+  /** Whether nobody who publishes can have missed that it rests. */
+  isKnownToAll(): Promise<boolean>;
+  /** Says that it rests no more. */
+  stir(): void;
   /** Leaves the roll: nothing is held any more. */
   stop(): Promise<void>;
 };
@@ -32,14 +48,18 @@ export type RollCallOptions = {
   monotonic: MonotonicClock;
   /** Called when another worker was found to be dead. */
   died: () => void;
+  /** Called when something was published while the worker rested. */
+  told: () => void;
   log: Log;
 };
 
 /** Enters the roll, and calls it until it is stopped. Without a database it waits for one. */
-export function callRoll({ url, worker, monotonic, died, log }: RollCallOptions): RollCall {
+export function callRoll(options: RollCallOptions): RollCall {
+  const { url, worker, monotonic, died, told, log } = options;
   const stopping = new AbortController();
   let dead: readonly string[] = [];
   let answeredAt = -Infinity;
+  let restsSince: string | undefined;
   let held: { client: pg.Client; lost: AbortSignal } | undefined;
 
   async function run(): Promise<void> {
@@ -64,6 +84,7 @@ export function callRoll({ url, worker, monotonic, died, log }: RollCallOptions)
     const client = await openClient(url, "roll call");
     const lost = new AbortController();
     client.on("end", () => lost.abort());
+    client.on("notification", told);
     const isDirect = await enterRoll(client, worker).catch(async (error: unknown) => {
       await end(client);
       throw error;
@@ -98,12 +119,24 @@ export function callRoll({ url, worker, monotonic, died, log }: RollCallOptions)
     }
   }
 
+  const isSeen = () => monotonic() - answeredAt < KNOWN_FOR_MS;
+
   const running = run();
   return {
-    holder: () => ({
-      worker: monotonic() - answeredAt < KNOWN_FOR_MS ? worker : null,
-      dead,
-    }),
+    holder: () => ({ worker: isSeen() ? worker : null, dead }),
+    isSeen,
+    async rest() {
+      const saying = isSeen() && held ? setResting(held.client, worker, true) : undefined;
+      restsSince = await saying?.catch(() => undefined);
+      return restsSince !== undefined;
+    },
+    async isKnownToAll() {
+      const asking = restsSince && held ? isOldest(held.client, restsSince) : undefined;
+      return (await asking?.catch(() => false)) ?? false;
+    },
+    stir() {
+      if (held) setResting(held.client, worker, false).catch(() => {}); // another session begins without
+    },
     async stop() {
       stopping.abort();
       await running;

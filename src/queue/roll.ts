@@ -33,15 +33,43 @@ export async function enterRoll(client: pg.Client, worker: number): Promise<bool
     `insert into posthorn.workers as w (worker, session, pid, backend_start, server_start)
      select $1, gen_random_uuid(), own.pid, own.backend_start, pg_postmaster_start_time()
      from pg_catalog.pg_stat_activity as own where own.pid = pg_backend_pid()
-     on conflict (worker) do update set session = excluded.session, pid = excluded.pid,
+     on conflict (worker) do update set session = excluded.session, rests = false, pid = excluded.pid,
        backend_start = excluded.backend_start, server_start = excluded.server_start
      returning w.pid`,
     [worker],
   );
   const { processID } = client as pg.Client & { processID: number | null };
-  if (rows[0]?.pid === processID) return true;
+  if (rows[0]?.pid === processID) {
+    await ask(client, "listen posthorn", []);
+    return true;
+  }
   await leaveRoll(client, worker);
   return false;
+}
+
+/** Says whether the worker rests: then whoever publishes notifies its session. Answers the transaction that has said so. */
+export async function setResting(
+  client: pg.Client,
+  worker: number,
+  rests: boolean,
+): Promise<string | undefined> {
+  const { rows } = await ask<{ xid: string }>(
+    client,
+    `update posthorn.workers set rests = $2 where worker = $1
+     returning pg_current_xact_id()::text as xid`,
+    [worker, rests],
+  );
+  return rows[0]?.xid;
+}
+
+/** Whether every transaction that is open now has begun after that one: none goes by what was before it. */
+export async function isOldest(client: pg.Client, xid: string): Promise<boolean> {
+  const { rows } = await ask<{ is_oldest: boolean }>(
+    client,
+    "select pg_snapshot_xmin(pg_current_snapshot()) > $1::xid8 as is_oldest",
+    [xid],
+  );
+  return rows[0]?.is_oldest === true;
 }
 
 /** The sessions of other workers that are gone. One whose start this role may not see is taken for there. */

@@ -36,6 +36,7 @@ test("a command that joins a running service leaves the service's publish settin
   await client.end();
   expect(rows).toEqual([
     { name: "idempotency_h", value: "5" },
+    { name: "notify", value: "auto" },
     { name: "unknown_types", value: "accept" },
   ]);
 });

@@ -48,6 +48,7 @@ const observe = (clock = FAST) =>
     worker: randomInt(1e9),
     monotonic: clock,
     died: () => deaths++,
+    told: () => {},
     log: silentLog,
   });
 const publish = () => post("events.publish", { type: "message.created", payload: 1 }).expect(200);
@@ -156,6 +157,7 @@ test("a worker whose session is ended by somebody shows another, and is not take
     worker,
     monotonic,
     died: () => {},
+    told: () => {},
     log: silentLog,
   });
   afterwards(() => alive.stop());
@@ -170,7 +172,10 @@ test("a worker whose session is ended by somebody shows another, and is not take
     () => sessionOf(worker),
     (found) => found !== session,
   );
-  expect(alive.holder().worker).toBe(worker);
+  await until(
+    () => Promise.resolve(alive.holder().worker),
+    (found) => found === worker,
+  );
   expect(deaths).toBe(0);
 });
 
@@ -178,7 +183,14 @@ test("a worker whose connection has gone silent claims under no number until it 
   const proxy = await startDatabaseProxy(api.databaseUrl);
   afterwards(() => proxy.close());
   const worker = randomInt(1e9);
-  const alive = callRoll({ url: proxy.url, worker, monotonic, died: () => {}, log: silentLog });
+  const alive = callRoll({
+    url: proxy.url,
+    worker,
+    monotonic,
+    died: () => {},
+    told: () => {},
+    log: silentLog,
+  });
   afterwards(() => alive.stop());
   await until(
     () => sessionOf(worker),
