@@ -24,7 +24,8 @@ const { metafile } = await build({
   platform: "node",
   format: "esm",
   target: "node20",
-  external: ["pg", "@opentelemetry/api"], // what others put themselves before, or share
+  // What others put themselves before, or share; and what only a developer has.
+  external: ["pg", "@opentelemetry/api", "json-schema-to-typescript"],
   banner: {
     // for the packages in it that are not modules yet
     js: 'import { createRequire as from } from "node:module"; const require = from(import.meta.url);',

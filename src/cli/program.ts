@@ -15,6 +15,7 @@ import { exampleLines } from "./remote.ts";
 import { addReplay, addReplays } from "./replay.ts";
 import { addTail } from "./tail.ts";
 import type { Terminal } from "./terminal.ts";
+import { addTypes } from "./types.ts";
 import { addWebhooks } from "./webhooks/index.ts";
 import { addWhy } from "./why.ts";
 
@@ -159,6 +160,7 @@ export function createProgram(terminal: Terminal): Command {
   addReplays(program, terminal);
   addWebhooks(program, terminal);
   addWhy(program, terminal);
+  addTypes(program, terminal);
   return program;
 }
 
