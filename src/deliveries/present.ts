@@ -3,6 +3,7 @@ import { formatId } from "../kernel/ids.ts";
 import { userAgent, withOwnHeaders } from "../kernel/request-headers.ts";
 import { VERSION } from "../kernel/version.ts";
 import { PRESETS, type PresetName } from "../presets/index.ts";
+import { namingHeaders } from "../presets/naming.ts";
 import type { AttemptRow } from "../store/attempts.ts";
 import type { DeliveryRow } from "../store/deliveries.ts";
 import { MASK } from "../webhooks/schema.ts";
@@ -75,18 +76,20 @@ function requestHeaders(
   row: AttemptRow,
   { event_id, sequence }: { event_id: string; sequence: number | null },
 ): Record<string, string> {
-  const { signatureHeader } = PRESETS[row.preset as PresetName];
+  const preset = PRESETS[row.preset as PresetName];
   const ours = {
     "User-Agent": userAgent(versionOf(row.worker)),
     "Content-Type": "application/json",
   };
   return {
     ...withOwnHeaders(ours, row.headers_masked),
-    "Webhook-Id": event_id,
-    "Webhook-Timestamp": String(Math.floor(row.at.getTime() / 1_000)),
-    "Webhook-Attempt": String(row.number),
-    ...(sequence !== null && { "Webhook-Sequence": String(sequence) }),
-    ...(row.key_version !== null && { [signatureHeader]: MASK }),
+    ...namingHeaders(preset, {
+      id: event_id,
+      timestamp: String(Math.floor(row.at.getTime() / 1_000)),
+      attempt: row.number,
+      sequence: sequence ?? undefined,
+    }),
+    ...(row.key_version !== null && { [preset.signatureHeader]: MASK }),
   };
 }
 

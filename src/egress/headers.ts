@@ -29,7 +29,7 @@ const RESERVED = new Set([
   "x-airy-content-signature",
   "x-webhook-signature",
 ]);
-const RESERVED_PREFIXES = ["webhook-", "proxy-", "x-forwarded-"];
+const RESERVED_PREFIXES = ["webhook-", "svix-", "proxy-", "x-forwarded-"];
 
 /** Throws the 400 for the first header that can't be sent as given. Values may be secrets: no text repeats one. */
 export function judgeHeaders(headers: Record<string, string>): void {

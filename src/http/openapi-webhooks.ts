@@ -17,6 +17,11 @@ const HEADERS: Record<string, string> = {
   "Webhook-Sequence": "1, 2, …: the event's number among the webhook's; not of a `webhooks.test`.",
 };
 
+const AGAIN: Record<string, string> = {
+  "svix-id": "The same as `Webhook-Id`.",
+  "svix-timestamp": "The same as `Webhook-Timestamp`.",
+};
+
 const event = {
   id: samples.event.id,
   type: samples.event.type,
@@ -49,7 +54,7 @@ function describeReceiver(preset: Preset): JsonObject {
         name,
         in: "header",
         required: name === "User-Agent" || name in least.headers,
-        description: HEADERS[name] ?? describeSignature(preset),
+        description: HEADERS[name] ?? AGAIN[name] ?? describeSignature(preset),
         schema: { type: "string" },
         example: value,
       }),
@@ -71,6 +76,7 @@ function describeReceiver(preset: Preset): JsonObject {
 
 // Each member is told by what it holds of the event.
 function describeBody(example: JsonObject): JsonObject {
+  if (isDeepStrictEqual(example, samples.event.payload)) return describeMember(example);
   const properties = Object.entries(example).map(([name, value]) => [name, describeMember(value)]);
   return {
     type: "object",

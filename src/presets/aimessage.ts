@@ -1,5 +1,5 @@
 // AiMessage's webhooks: three attempts in all, then dropped.
-import { opened } from "./envelope.ts";
+import { enveloped, opened } from "./envelope.ts";
 import { textKey } from "./text-key.ts";
 import type { Preset, SignatureScheme } from "./types.ts";
 
@@ -23,5 +23,5 @@ export const aimessage: Preset = {
   signature: prefixedHexOfBody,
   ...textKey,
   body: ({ type, payload }) => `{"type":${JSON.stringify(type)},"data":${payload}}`,
-  open: ({ type, data }) => opened(type, null, data),
+  open: enveloped(({ type, data }) => opened(type, null, data)),
 };

@@ -1,5 +1,5 @@
 // Airy's webhooks, the default: receivers written for Airy work unchanged.
-import { isoFromEpochMs, opened } from "./envelope.ts";
+import { enveloped, isoFromEpochMs, opened } from "./envelope.ts";
 import { hexOfBody } from "./hex-of-body.ts";
 import { textKey } from "./text-key.ts";
 import type { Preset } from "./types.ts";
@@ -18,5 +18,7 @@ export const airy: Preset = {
   ...textKey,
   body: ({ type, timestamp, payload }) =>
     `{"type":${JSON.stringify(type)},"timestamp":${timestamp.getTime()},"payload":${payload}}`,
-  open: ({ type, timestamp, payload }) => opened(type, isoFromEpochMs(timestamp), payload),
+  open: enveloped(({ type, timestamp, payload }) =>
+    opened(type, isoFromEpochMs(timestamp), payload),
+  ),
 };

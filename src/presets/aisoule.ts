@@ -1,5 +1,5 @@
 // AIsoule's webhooks: 200 and nothing else, within five seconds.
-import { isoFromText, opened } from "./envelope.ts";
+import { enveloped, isoFromText, opened } from "./envelope.ts";
 import { hexOfBody } from "./hex-of-body.ts";
 import { textKey } from "./text-key.ts";
 import type { Preset } from "./types.ts";
@@ -18,7 +18,7 @@ export const aisoule: Preset = {
   ...textKey,
   body: ({ type, timestamp, payload }) =>
     `{"event":${JSON.stringify(type)},"timestamp":"${wholeSeconds(timestamp)}","data":${payload}}`,
-  open: ({ event, timestamp, data }) => opened(event, isoFromText(timestamp), data),
+  open: enveloped(({ event, timestamp, data }) => opened(event, isoFromText(timestamp), data)),
 };
 
 /** Cuts the milliseconds off, never rounds: an event is not dated after it happened. */

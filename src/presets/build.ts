@@ -1,5 +1,6 @@
 // One attempt's body and headers, from the event, the keys and the time: pure.
 import { sign } from "./hmac.ts";
+import { namingHeaders } from "./naming.ts";
 import type { OutgoingEvent, Preset } from "./types.ts";
 
 /** What of a request changes from one attempt to the next. */
@@ -30,11 +31,8 @@ export function buildRequest(
   const timestamp = String(Math.floor(sentAt.getTime() / 1_000));
   const headers: Record<string, string> = {
     "Content-Type": "application/json",
-    "Webhook-Id": event.id,
-    "Webhook-Timestamp": timestamp,
-    "Webhook-Attempt": String(attempt),
+    ...namingHeaders(preset, { id: event.id, timestamp, attempt, sequence }),
   };
-  if (sequence !== undefined) headers["Webhook-Sequence"] = String(sequence);
   if (keys.length > 0) {
     headers[preset.signatureHeader] = sign(preset, keys, { id: event.id, timestamp, body });
   }

@@ -11,6 +11,16 @@ export function opened(
   return { type, timestamp, payload };
 }
 
+/** Reads the members of a body that is an object; what is none has no envelope. */
+export function enveloped(
+  read: (members: Record<string, unknown>) => OpenedEvent | null,
+): (body: unknown) => OpenedEvent | null {
+  return (body) =>
+    typeof body === "object" && body !== null && !Array.isArray(body)
+      ? read(body as Record<string, unknown>)
+      : null;
+}
+
 /** ISO 8601 with milliseconds from an epoch in milliseconds; undefined where it is none. */
 export function isoFromEpochMs(value: unknown): string | undefined {
   return typeof value === "number" ? iso(value) : undefined;

@@ -4,6 +4,7 @@ import { airy } from "./airy.ts";
 import { aisoule } from "./aisoule.ts";
 import { messagesDev } from "./messages-dev.ts";
 import { standard } from "./standard.ts";
+import { svix } from "./svix.ts";
 import type { Preset } from "./types.ts";
 
 /** Every preset by the name that a webhook's `preset` carries. */
@@ -13,6 +14,7 @@ export const PRESETS = {
   aimessage,
   "messages-dev": messagesDev,
   aisoule,
+  svix,
 } as const satisfies Record<string, Preset>;
 
 export type PresetName = keyof typeof PRESETS;

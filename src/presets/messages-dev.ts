@@ -1,6 +1,6 @@
 // Messages.dev's webhooks: one webhook per line, always signed.
 import { airy } from "./airy.ts";
-import { isoFromEpochMs, opened } from "./envelope.ts";
+import { enveloped, isoFromEpochMs, opened } from "./envelope.ts";
 import { hexOfBody } from "./hex-of-body.ts";
 import { textKey } from "./text-key.ts";
 import type { Preset } from "./types.ts";
@@ -19,5 +19,5 @@ export const messagesDev: Preset = {
   ...textKey,
   body: ({ type, timestamp, payload }) =>
     `{"event":${JSON.stringify(type)},"data":${payload},"timestamp":${timestamp.getTime()}}`,
-  open: ({ event, data, timestamp }) => opened(event, isoFromEpochMs(timestamp), data),
+  open: enveloped(({ event, data, timestamp }) => opened(event, isoFromEpochMs(timestamp), data)),
 };

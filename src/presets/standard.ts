@@ -1,12 +1,12 @@
 // Standard Webhooks (standardwebhooks.com): verified by its libraries and Svix's in every language.
 import { fromBase64, isBase64, toBase64 } from "./encoding.ts";
-import { isoFromText, opened } from "./envelope.ts";
+import { enveloped, isoFromText, opened } from "./envelope.ts";
 import type { KeyForm, Preset, SignatureScheme } from "./types.ts";
 
 const GENERATED_KEY_BYTES = 32; // the specification asks for 24 to 64
 
 /** `v1,<base64>` of `id.timestamp.body`; several, one per key, are space-separated. */
-const standardSignature: SignatureScheme = {
+export const standardSignature: SignatureScheme = {
   encoding: "base64",
   preamble: (id, timestamp) => `${id}.${timestamp}.`,
   write: (digests) => digests.map((digest) => `v1,${digest}`).join(" "),
@@ -18,12 +18,13 @@ const standardSignature: SignatureScheme = {
       .map((part) => part.slice("v1,".length)),
 };
 
-const whsecKey: KeyForm = {
+/** The base64 of 24 to 64 bytes, with or without `whsec_` before it. */
+export const whsecKey: KeyForm = {
   checkKey(key) {
     const text = withoutPrefix(key);
     const size = isBase64(text) ? fromBase64(text).length : 0;
     if (size >= 24 && size <= 64) return null;
-    return "is not the base64 of 24 to 64 bytes (with or without whsec_ before it), as the preset standard needs";
+    return "is not the base64 of 24 to 64 bytes (with or without whsec_ before it), as Standard Webhooks has it";
   },
   generateKey: (randomBytes) => `whsec_${toBase64(randomBytes(GENERATED_KEY_BYTES))}`,
   keyBytes: (key) => fromBase64(withoutPrefix(key)),
@@ -43,7 +44,7 @@ export const standard: Preset = {
   ...whsecKey,
   body: ({ type, timestamp, payload }) =>
     `{"type":${JSON.stringify(type)},"timestamp":"${timestamp.toISOString()}","data":${payload}}`,
-  open: ({ type, timestamp, data }) => opened(type, isoFromText(timestamp), data),
+  open: enveloped(({ type, timestamp, data }) => opened(type, isoFromText(timestamp), data)),
 };
 
 function withoutPrefix(key: string): string {

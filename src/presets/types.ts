@@ -6,8 +6,11 @@
  */
 export type OutgoingEvent = { id: string; type: string; timestamp: Date; payload: string };
 
-/** What a body says, whatever its preset; `timestamp` is ISO 8601, null where the envelope has none. */
-export type OpenedEvent = { type: string; timestamp: string | null; payload: unknown };
+/**
+ * What a body says, whatever its preset: `timestamp` is ISO 8601. Null is what the envelope does not tell, or what a body
+ * without an envelope can't.
+ */
+export type OpenedEvent = { type: string | null; timestamp: string | null; payload: unknown };
 
 /** What a preset takes as a key. */
 export type KeyForm = {
@@ -45,9 +48,12 @@ export type Preset = KeyForm & {
   /** Its header can carry two signatures, so a rotation can let the old key sign beside the new one. */
   keyOverlap: boolean;
   signatureHeader: string;
+  /** Carry the id and the timestamp of `Webhook-Id` and `Webhook-Timestamp` under a sender's own names as well. */
+  idHeader?: string;
+  timestampHeader?: string;
   signature: SignatureScheme;
   /** The body to send. */
   body(event: OutgoingEvent): string;
-  /** Reads such a body back, or answers null where it is another preset's. */
-  open(envelope: Record<string, unknown>): OpenedEvent | null;
+  /** Reads such a body's JSON back, or answers null where it is another preset's. */
+  open(body: unknown): OpenedEvent | null;
 };

@@ -60,8 +60,9 @@ function open(body: Buffer): { type: string | undefined; payload: string } {
   if (value === undefined || depthExceeds(value, DEPTH_MAX))
     return { type: undefined, payload: text };
   for (const preset of Object.values<Preset>(PRESETS)) {
-    const event = isObject(value) ? preset.open(value) : null;
-    if (event) return { type: event.type, payload: JSON.stringify(event.payload, null, 2) };
+    const event = preset.open(value);
+    if (event)
+      return { type: event.type ?? undefined, payload: JSON.stringify(event.payload, null, 2) };
   }
   return { type: undefined, payload: JSON.stringify(value, null, 2) };
 }
@@ -72,10 +73,6 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function bounded(text: string): string[] {

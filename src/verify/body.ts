@@ -18,13 +18,11 @@ export function bytesOf(rawBody: RawBody): Uint8Array<ArrayBuffer> {
   );
 }
 
-/** The object in a body. */
-export function parseEnvelope(bytes: Uint8Array): Record<string, unknown> {
-  const envelope = parseJson(bytes);
-  if (typeof envelope === "object" && envelope !== null && !Array.isArray(envelope)) {
-    return envelope as Record<string, unknown>;
-  }
-  throw new SignatureVerificationError("invalid_body", "the body is signed, but not a JSON object");
+/** The value in a body. */
+export function parseBody(bytes: Uint8Array): unknown {
+  const value = parseJson(bytes);
+  if (value !== undefined) return value;
+  throw new SignatureVerificationError("invalid_body", "the body is signed, but not JSON");
 }
 
 function parseJson(bytes: Uint8Array): unknown {

@@ -1,6 +1,6 @@
 // verifyWebhook: from a raw request to a trusted event, or an error that says why not.
 import type { PresetName } from "../presets/index.ts";
-import { bytesOf, parseEnvelope, type RawBody } from "./body.ts";
+import { bytesOf, parseBody, type RawBody } from "./body.ts";
 import { candidatesFor, type Candidate } from "./candidates.ts";
 import { isSigned } from "./digest.ts";
 import { SignatureVerificationError } from "./errors.ts";
@@ -12,7 +12,7 @@ const TOLERANCE_S = 300; // what Standard Webhooks' own libraries allow
 export type VerifyOptions = {
   /** The preset the webhook was subscribed with; left out, it is told from the headers and the body. */
   preset?: PresetName | undefined;
-  /** How old a signed timestamp may be, and how far ahead, in seconds: 300. Only `standard` signs one. */
+  /** How old a signed timestamp may be, and how far ahead, in seconds: 300. Only `standard` and `svix` sign one. */
   toleranceS?: number | undefined;
   /** What time it is, for tests. */
   now?: Date | undefined;
@@ -22,8 +22,9 @@ export type VerifyOptions = {
 export type VerifiedEvent = {
   /** De-duplicate on it: the same on every attempt. Null where a header's value alone was given. */
   id: string | null;
-  type: string;
-  /** When it happened, ISO 8601 with milliseconds; null in `aimessage`, which does not tell. */
+  /** Null in `svix`, whose body is the payload alone. */
+  type: string | null;
+  /** When it happened, ISO 8601 with milliseconds; null in `aimessage` and `svix`, which do not tell. */
   timestamp: string | null;
   payload: unknown;
 };
@@ -60,9 +61,9 @@ export async function verifyWebhook(
     );
   }
 
-  const envelope = parseEnvelope(body);
+  const value = parseBody(body);
   for (const { preset } of genuine) {
-    const event = preset.open(envelope);
+    const event = preset.open(value);
     if (event === null) continue;
     checkAge(preset, headersOrSignature, { toleranceS, now });
     return { id: idOf(headersOrSignature), ...event };

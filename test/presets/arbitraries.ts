@@ -28,5 +28,5 @@ const base64Key = fc
 
 /** Any key that the preset takes. */
 export function anyKeyOf(name: PresetName): fc.Arbitrary<string> {
-  return name === "standard" ? base64Key : textKey;
+  return name === "standard" || name === "svix" ? base64Key : textKey;
 }

@@ -15,6 +15,8 @@ export type Case = {
   forged: string[];
   /** The event's time as posthorn/verify tells it. */
   timestamp: string | null;
+  /** The event's type as posthorn/verify tells it, where the body does not. */
+  type?: null;
   policy: Partial<Preset>;
 };
 
@@ -38,7 +40,21 @@ const airySignature = "296981b813324c5eb95e1bc2bc337606a82c35ba5b988d45bf4ffaa40
 const aimessageDigest = "393973cb79fb1c02ce7653302ef0cf4e8ff2844fbebf91dff8b1a80ae6d0b6a4";
 const messagesDevSignature = "ae749c3f4eb4bd299bd357f82524d767aa6f45ab3d66b1bac739148ecb8678f3";
 const aisouleSignature = "d4f117bbf0da950ab2ca136949d750efb2367f59099c05595135516cfbb4e167";
+const svixDigest = "08sbsB1oLza3XsBkjnbNH6bYNB5lPjE57S48vTtOw/8=";
 const standardDigest = "OpEHVHnuc0KWkYF/sJOPPNmGdjE6vhZYPXAPsYGh4p8=";
+
+const WHSEC_KEY = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
+const BAD_WHSEC_KEYS = [
+  "",
+  "whsec_",
+  "not base64 at all, yet long enough",
+  "AAECAwQFBgcICQoLDA0ODxAREhMUFRY=", // 23 bytes
+  `${"AAAA".repeat(21)}AAA=`, // 65 bytes
+  "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX\n",
+  "-_-_AwQFBgcICQoLDA0ODxAREhMUFRYX", // the alphabet of URLs
+  "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGA", // unpadded
+  "WHSEC_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
+];
 
 export const CASES: Record<PresetName, Case> = {
   airy: {
@@ -60,38 +76,12 @@ export const CASES: Record<PresetName, Case> = {
     },
   },
   standard: {
-    key: "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
-    badKeys: [
-      "",
-      "whsec_",
-      "not base64 at all, yet long enough",
-      "AAECAwQFBgcICQoLDA0ODxAREhMUFRY=", // 23 bytes
-      `${"AAAA".repeat(21)}AAA=`, // 65 bytes
-      "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX\n",
-      "-_-_AwQFBgcICQoLDA0ODxAREhMUFRYX", // the alphabet of URLs
-      "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGA", // unpadded
-      "WHSEC_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
-    ],
+    key: WHSEC_KEY,
+    badKeys: BAD_WHSEC_KEYS,
     body: `{"type":${TYPE},"timestamp":"1969-12-31T23:59:59.999Z","data":${PAYLOAD}}`,
     signature: `v1,${standardDigest}`,
-    malformed: [
-      standardDigest,
-      `v1,${standardDigest.slice(0, -1)}`,
-      `v1,${standardDigest.slice(0, -2)}=`,
-      `v1,${standardDigest}=`,
-      `v1,A${standardDigest}`,
-      `V1,${standardDigest}`,
-      `v2,${standardDigest}`,
-      `v1a,${standardDigest}`,
-      `v11,${standardDigest}`,
-      `v1=${standardDigest}`,
-      `v1,${standardDigest},`,
-      "v1,",
-    ],
-    forged: [
-      `v1,${standardDigest.replace("8=", "9=")}`, // the same bytes, spelt with other padding bits
-      `v1,${standardDigest.toLowerCase()}`,
-    ],
+    malformed: notVersion1(standardDigest),
+    forged: forgedOf(standardDigest),
     timestamp: "1969-12-31T23:59:59.999Z",
     policy: {
       httpsOnly: false,
@@ -167,6 +157,27 @@ export const CASES: Record<PresetName, Case> = {
       signatureHeader: "X-Webhook-Signature",
     },
   },
+  svix: {
+    key: WHSEC_KEY,
+    badKeys: BAD_WHSEC_KEYS,
+    body: PAYLOAD,
+    signature: `v1,${svixDigest}`,
+    malformed: notVersion1(svixDigest),
+    forged: forgedOf(svixDigest),
+    timestamp: null,
+    type: null,
+    policy: {
+      httpsOnly: false,
+      generatesKey: true,
+      success: "2xx",
+      timeoutMs: 15_000,
+      retryScheduleS: [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
+      keyOverlap: true,
+      idHeader: "svix-id",
+      timestampHeader: "svix-timestamp",
+      signatureHeader: "svix-signature",
+    },
+  },
 };
 
 /** The rows for `describe.each`. */
@@ -187,6 +198,30 @@ function notBareHex(hex: string): string[] {
     hex.toUpperCase(),
     `sha256=${hex}`,
     `0x${hex}`,
+  ];
+}
+
+function notVersion1(digest: string): string[] {
+  return [
+    digest,
+    `v1,${digest.slice(0, -1)}`,
+    `v1,${digest.slice(0, -2)}=`,
+    `v1,${digest}=`,
+    `v1,A${digest}`,
+    `V1,${digest}`,
+    `v2,${digest}`,
+    `v1a,${digest}`,
+    `v11,${digest}`,
+    `v1=${digest}`,
+    `v1,${digest},`,
+    "v1,",
+  ];
+}
+
+function forgedOf(digest: string): string[] {
+  return [
+    `v1,${digest.replace("8=", "9=")}`, // the same bytes, spelt with other padding bits
+    `v1,${digest.toLowerCase()}`,
   ];
 }
 

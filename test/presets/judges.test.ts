@@ -44,6 +44,21 @@ describe.each([
   });
 });
 
+test("Svix's npm package accepts any event in the preset svix by the headers that Svix sends alone", () => {
+  const { svix } = PRESETS;
+  fc.assert(
+    fc.property(anyEvent, anyKeyOf("svix"), (event, key) => {
+      const facts = { keys: [key], attempt: 1, sentAt: new Date() };
+      const { body, headers } = buildRequest(svix, event, facts);
+      const sent = Object.entries(headers).filter(([name]) => name.startsWith("svix-"));
+      expect(sent).toHaveLength(3);
+      expect(body.toString()).toBe(event.payload);
+      const said = new SvixWebhook(key).verify(body, Object.fromEntries(sent));
+      expect(said).toEqual(JSON.parse(event.payload));
+    }),
+  );
+});
+
 function lowerCased(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([k, v]) => [k.toLowerCase(), v]));
 }

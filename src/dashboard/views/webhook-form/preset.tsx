@@ -1,5 +1,6 @@
 // What a preset means, in words, and a sample of what will arrive: made by the preset itself, as deliveries are.
 import { PRESETS } from "../../../presets/index.ts";
+import { namingHeaders } from "../../../presets/naming.ts";
 import { firstTakenIn, type EventType } from "../../api/catalogue.ts";
 import { now } from "../../api/clock.ts";
 import { Payload } from "../../parts/payload.tsx";
@@ -26,10 +27,14 @@ export function PresetSample({ values, types }: { values: Values; types: EventTy
     ...values.headers
       .filter(({ name }) => name.trim())
       .map(({ name }) => `${name.trim()}: ********`),
-    `Webhook-Id: ${SAMPLE_ID}`,
-    `Webhook-Timestamp: ${at.getTime() / 1_000}`,
-    "Webhook-Attempt: 1",
-    "Webhook-Sequence: 1",
+    ...Object.entries(
+      namingHeaders(preset, {
+        id: SAMPLE_ID,
+        timestamp: String(at.getTime() / 1_000),
+        attempt: 1,
+        sequence: 1,
+      }),
+    ).map(([name, value]) => `${name}: ${value}`),
     `${preset.signatureHeader}: ${preset.signature.write([DIGESTS[preset.signature.encoding]])}`,
   ];
   return (
