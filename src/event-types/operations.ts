@@ -1,5 +1,6 @@
 // What can be done with event types. A tenant's change of a built-in type is a row of its own before the shared one.
 import { invalid, PosthornError } from "../kernel/errors.ts";
+import { ALL_TENANTS } from "../kernel/fields.ts";
 import { readPage } from "../kernel/lists.ts";
 import { rawJson } from "../kernel/raw-json.ts";
 import {
@@ -12,6 +13,7 @@ import {
   type EventTypeRow,
 } from "../store/event-types.ts";
 import type { TenantStore } from "../store/tenant.ts";
+import { CATALOGUE } from "./catalogue/index.ts";
 import { tooSlow } from "./judging/busy.ts";
 import type { Judging } from "./judging/index.ts";
 import type { CreateInput, EventType, ListInput, UpdateInput } from "./schema.ts";
@@ -19,6 +21,8 @@ import type { CreateInput, EventType, ListInput, UpdateInput } from "./schema.ts
 type Values = Pick<EventTypeRow, "description" | "schema" | "example" | "enforce">;
 
 const TYPES_MAX = 1_000; // of a tenant's own, the archived too: publish() in the database holds the same where it adds types
+
+const BUILT_IN = new Set(CATALOGUE.map(({ name }) => name));
 
 /** What changing event types needs: new schemas are judged before anything is stored. */
 export type EventTypesContext = { store: TenantStore; judging: Pick<Judging, "schema"> };
@@ -96,6 +100,11 @@ function change(
   name: string,
   changed: (current: EventTypeRow) => Values & { archived: boolean },
 ): Promise<EventType> {
+  if (store.tenant === ALL_TENANTS && BUILT_IN.has(name))
+    throw invalid(
+      "name",
+      `${name} is built in, and written anew by each start; change it for a tenant, or make another`,
+    );
   return store.db.transaction().execute(async (trx) => {
     const current = await lockEventType(trx, store.tenant, name);
     if (!current) throw notFound(name);

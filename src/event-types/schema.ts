@@ -1,7 +1,7 @@
 // What an event type is on the wire, and what the operations on it take.
 import { z } from "zod";
 
-import { instant, plainText } from "../kernel/fields.ts";
+import { ALL_TENANTS, instant, plainText } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { request } from "../kernel/request.ts";
 import { depthExceeds, holdsInfinity } from "../kernel/json.ts";
@@ -50,12 +50,19 @@ const fields = {
   }),
 };
 
-export const createInput = request({ name: newName, ...fields }).meta({
+const tenant = z
+  .enum([ALL_TENANTS])
+  .optional()
+  .meta({ description: "`*`: of all tenants, those to come too. With an admin's key alone." });
+
+export const createInput = request({ name: newName, tenant, ...fields }).meta({
   id: "CreateEventTypeRequest",
 });
-export const updateInput = request({ name, ...fields }).meta({ id: "UpdateEventTypeRequest" });
-export const nameInput = request({ name }).meta({ id: "EventTypeName" });
-export const listInput = request({ ...pageInput }).meta({ id: "ListEventTypesRequest" });
+export const updateInput = request({ name, tenant, ...fields }).meta({
+  id: "UpdateEventTypeRequest",
+});
+export const nameInput = request({ name, tenant }).meta({ id: "EventTypeName" });
+export const listInput = request({ tenant, ...pageInput }).meta({ id: "ListEventTypesRequest" });
 
 export const eventType = z
   .object({

@@ -2,19 +2,31 @@
 
 import * as eventTypes from "../event-types/operations.ts";
 import * as schema from "../event-types/schema.ts";
+import { PosthornError } from "../kernel/errors.ts";
 import { nothing } from "../kernel/fields.ts";
 import { MANAGERS, READERS } from "../kernel/scopes.ts";
 import { samples } from "./samples.ts";
-import { operation, router } from "./trpc.ts";
+import { operation, router, type Context } from "./trpc.ts";
 
 const { eventType, page } = samples;
 const { name, description, schema: jsonSchema, example } = eventType;
+
+// What all tenants share stands under the tenant `*`, which no key has.
+function contextOf(ctx: Context, { tenant }: { tenant?: "*" | undefined }): Context["events"] {
+  if (tenant === undefined) return ctx.events;
+  if (ctx.caller.scope !== "admin")
+    throw new PosthornError(
+      "forbidden",
+      "tenant: the event types of all tenants are an admin's; leave tenant out for those of your own",
+    );
+  return { ...ctx.events, store: { ...ctx.events.store, tenant } };
+}
 
 export const eventTypesRouter = router({
   create: operation({
     summary: "Create an event type",
     description:
-      "With a schema, payloads that do not fit are refused at publish, unless `enforce` is false.",
+      "With a schema, payloads that do not fit are refused at publish, unless `enforce` is false. With `tenant: *` it is every tenant's; one of a tenant's own, of the same name, goes before it there.",
     scopes: MANAGERS,
     errors: ["event_type_exists", "too_many_event_types"],
     whenUnsure: "send it again: event_type_exists then says that it was done",
@@ -23,7 +35,7 @@ export const eventTypesRouter = router({
   })
     .input(schema.createInput)
     .output(schema.eventType)
-    .mutation(({ ctx, input }) => eventTypes.create(ctx.events, input)),
+    .mutation(({ ctx, input }) => eventTypes.create(contextOf(ctx, input), input)),
 
   update: operation({
     summary: "Change an event type",
@@ -37,7 +49,7 @@ export const eventTypesRouter = router({
   })
     .input(schema.updateInput)
     .output(schema.eventType)
-    .mutation(({ ctx, input }) => eventTypes.update(ctx.events, input)),
+    .mutation(({ ctx, input }) => eventTypes.update(contextOf(ctx, input), input)),
 
   delete: operation({
     summary: "Archive an event type",
@@ -50,7 +62,7 @@ export const eventTypesRouter = router({
   })
     .input(schema.nameInput)
     .output(nothing)
-    .mutation(({ ctx, input }) => eventTypes.remove(ctx.events.store, input.name)),
+    .mutation(({ ctx, input }) => eventTypes.remove(contextOf(ctx, input).store, input.name)),
 
   list: operation({
     summary: "List event types",
@@ -63,5 +75,5 @@ export const eventTypesRouter = router({
   })
     .input(schema.listInput.prefault({}))
     .output(schema.eventTypePage)
-    .query(({ ctx, input }) => eventTypes.list(ctx.events.store, input)),
+    .query(({ ctx, input }) => eventTypes.list(contextOf(ctx, input).store, input)),
 });

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { compile } from "json-schema-to-typescript";
 
 import { typescriptOf } from "../../src/cli/types.ts";
+import { MINUTE } from "../../src/kernel/duration.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { ROOT } from "../helpers/process.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
@@ -23,30 +24,32 @@ afterAll(() => service.stop());
 
 const object = (properties: object, more: object = {}) => ({ type: "object", properties, ...more });
 
-test("payloads of the types printed are held to their schemas by the compiler", async () => {
-  const money = { $defs: { money: { type: "string" } } };
-  const total = { $ref: "#/$defs/money" };
-  for (const type of [
-    {
-      name: "order.created",
-      description: "An order */ came in",
-      schema: object({ id: { type: "integer" }, total }, { required: ["id"], ...money }),
-    },
-    { name: "order_created", schema: object({ total }, { required: ["total"], ...money }) },
-    { name: "order.gone" },
-  ])
-    await call("event_types.create", type).expect(200);
+test(
+  "payloads of the types printed are held to their schemas by the compiler",
+  async () => {
+    const money = { $defs: { money: { type: "string" } } };
+    const total = { $ref: "#/$defs/money" };
+    for (const type of [
+      {
+        name: "order.created",
+        description: "An order */ came in",
+        schema: object({ id: { type: "integer" }, total }, { required: ["id"], ...money }),
+      },
+      { name: "order_created", schema: object({ total }, { required: ["total"], ...money }) },
+      { name: "order.gone" },
+    ])
+      await call("event_types.create", type).expect(200);
 
-  const env = { POSTHORN_URL: service.url, POSTHORN_KEY: service.adminKey };
-  const { code, out, err } = await typed(["types"], { env });
-  expect([code, err]).toEqual([0, ""]);
+    const env = { POSTHORN_URL: service.url, POSTHORN_KEY: service.adminKey };
+    const { code, out, err } = await typed(["types"], { env });
+    expect([code, err]).toEqual([0, ""]);
 
-  await mkdir(join(ROOT, ".cache"), { recursive: true });
-  const folder = await mkdtemp(join(ROOT, ".cache/types-"));
-  await writeFile(join(folder, "events.ts"), out);
-  await writeFile(
-    join(folder, "app.ts"),
-    `import { createPublisher, type Executor } from "../../src/publish/index.ts";
+    await mkdir(join(ROOT, ".cache"), { recursive: true });
+    const folder = await mkdtemp(join(ROOT, ".cache/types-"));
+    await writeFile(join(folder, "events.ts"), out);
+    await writeFile(
+      join(folder, "app.ts"),
+      `import { createPublisher, type Executor } from "../../src/publish/index.ts";
      import type { Events } from "./events.ts";
 
      const { publish } = createPublisher<Events>();
@@ -61,25 +64,27 @@ test("payloads of the types printed are held to their schemas by the compiler", 
        // @ts-expect-error no such type is in the catalogue
        publish(tx, { type: "order.lost", payload: 1 }),
      ];`,
-  );
-  const tsc = join(ROOT, "node_modules/.bin/tsc");
-  const modules = ["--module", "nodenext", "--target", "es2022", "--allowImportingTsExtensions"];
-  const strict = [
-    "--noEmit",
-    "--strict",
-    "--exactOptionalPropertyTypes",
-    "--types",
-    "node",
-    "--ignoreConfig",
-  ];
-  const { stdout } = await promisify(execFile)(
-    tsc,
-    [...modules, ...strict, join(folder, "app.ts")],
-    { cwd: ROOT },
-  ).catch((error: { stdout: string }) => error);
-  await rm(folder, { recursive: true });
-  expect(stdout).toBe("");
-});
+    );
+    const tsc = join(ROOT, "node_modules/.bin/tsc");
+    const modules = ["--module", "nodenext", "--target", "es2022", "--allowImportingTsExtensions"];
+    const strict = [
+      "--noEmit",
+      "--strict",
+      "--exactOptionalPropertyTypes",
+      "--types",
+      "node",
+      "--ignoreConfig",
+    ];
+    const { stdout } = await promisify(execFile)(
+      tsc,
+      [...modules, ...strict, join(folder, "app.ts")],
+      { cwd: ROOT },
+    ).catch((error: { stdout: string }) => error);
+    await rm(folder, { recursive: true });
+    expect(stdout).toBe("");
+  },
+  2 * MINUTE,
+); // the compiler's own time
 
 test("a schema that names a file is not followed: its payload is unknown, and that is told", async () => {
   const told: string[] = [];
