@@ -92,7 +92,8 @@ test.each(PRESET_NAMES)(
     const headers = Object.fromEntries(parameters.map(({ name, example }) => [name, example]));
     const always = { preset, toleranceS: Number.MAX_SAFE_INTEGER }; // it is of a day long ago
     const event = await verifyWebhook(JSON.stringify(example), headers, key, always);
-    expect(event).toMatchObject({ type: "message.created", payload: { id: 1 } });
+    const type = preset === "svix" ? null : "message.created"; // its body is the payload alone
+    expect(event).toMatchObject({ type, payload: { id: 1 } });
     const changed = JSON.stringify({ ...example, more: 1 });
     await expect(verifyWebhook(changed, headers, key, always)).rejects.toThrow();
   },
