@@ -53,7 +53,7 @@ describe("the list", () => {
     await page.getByLabel("Webhook", { exact: true }).fill("Billing");
     await page.locator("datalist option").first().waitFor({ state: "attached" });
     await page.keyboard.press("Enter");
-    await page.getByLabel("Webhook-Sequence").fill("1");
+    await page.getByLabel("Number").fill("1");
     await page.keyboard.press("Enter");
     await rowOf(page, "CRM").waitFor({ state: "detached" });
     await rowOf(page, "Billing").waitFor();

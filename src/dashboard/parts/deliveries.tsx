@@ -48,12 +48,12 @@ export function Next({ of: { status, waiting_for, next_attempt_at } }: { of: Del
 const columns = {
   status: {
     title: "Status",
-    width: "122px",
+    width: "116px",
     cell: ({ status }) => <Status is={status} />,
   },
   answer: {
     title: "Came back",
-    width: "142px",
+    width: "126px",
     cell: ({ last_attempt, reason, status }) =>
       last_attempt ? (
         <Answer of={last_attempt} />
@@ -67,14 +67,14 @@ const columns = {
     isNumber: true,
     cell: ({ attempts_made }) => attempts_made || "",
   },
-  next: { title: "Next attempt", width: "130px", cell: (row) => <Next of={row} /> },
+  next: { title: "Next attempt", width: "120px", cell: (row) => <Next of={row} /> },
   webhook: { title: "Webhook", cell: webhookOf },
   channel: {
     title: "Channel",
     cell: ({ channel }) => channel !== null && <Stranger text={channel} />,
   },
   sequence: { title: "Number", width: "90px", isNumber: true, cell: ({ sequence }) => sequence },
-  made: { title: "Made", width: "108px", cell: ({ created_at }) => <Time at={created_at} /> },
+  made: { title: "Made", width: "102px", cell: ({ created_at }) => <Time at={created_at} /> },
 } satisfies Record<string, Column<Delivery>>;
 
 /** The columns of these names, in this order. */

@@ -160,9 +160,9 @@ export function Table<T>({
         <div className="table-foot">
           {moreFailure ? moreFailure.message : null}
           {searchedUntil && !moreFailure && (
-            <>
+            <span>
               Searched back to <Time at={searchedUntil} as="clock" />.
-            </>
+            </span>
           )}
           <Button size="compact-sm" variant="default" loading={isReadingMore} onClick={more}>
             {searchedUntil ? "Search further back" : moreFailure ? "Retry" : "More"}

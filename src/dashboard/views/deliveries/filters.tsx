@@ -38,7 +38,7 @@ export function DeliveryFilters({ filters, errors }: Props) {
       <FilterSome {...of("status", "Status")} choices={STATUSES} />
       <FilterText {...of("type", "Type")} placeholder="message.*" />
       <WebhookFilter {...of("webhook_id", "Webhook")} />
-      <FilterText {...of("sequence", "Webhook-Sequence")} inputMode="numeric" maxLength={15} />
+      <FilterText {...of("sequence", "Number")} inputMode="numeric" maxLength={15} />
       {filters.get("event_id") !== "" && <FilterText {...of("event_id", "Event id")} />}
       <FilterText {...of("channel", "Channel")} />
       <FilterText {...of("response_status", "Response")} placeholder="404, 5xx" maxLength={3} />

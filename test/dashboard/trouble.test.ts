@@ -1,0 +1,189 @@
+// What the page does where something is wrong: the service away, too many calls, a key that may not, strangers' texts, and
+// more rows than anybody reads.
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { Page } from "playwright-core";
+
+import { goTo } from "../helpers/browser.ts";
+import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
+import { useDashboard } from "../helpers/dashboard.ts";
+import { startPrefixProxy, type PrefixProxy } from "../helpers/prefix-proxy.ts";
+import { scroll } from "../helpers/scroll.ts";
+import { startTestService } from "../helpers/service.ts";
+
+const stand = useDashboard();
+const { open } = stand;
+let database: TestDatabase;
+let proxy: PrefixProxy;
+let order: string;
+
+beforeAll(async () => {
+  const { scene } = stand;
+  [database, proxy] = await Promise.all([
+    createTestDatabase(),
+    startPrefixProxy(stand.service.url, "/posthorn"),
+  ]);
+  order = await scene.publish("order.created", { id: 1 });
+  await scene.delivery(order, scene.webhooks.billing, "dead");
+});
+afterAll(async () => {
+  await proxy.close();
+  await database.drop();
+});
+
+const rows = (page: Page) => page.getByRole("row").filter({ has: page.getByRole("link") });
+
+describe("a service that goes away", () => {
+  test("leaves what was read, greyed, with since when; and is taken up again by itself when it is back", async () => {
+    const first = await startTestService({ DATABASE_URL: database.url }, { role: "api" });
+    const { port } = new URL(first.url);
+    const admin = { key: first.adminKey, base: first.url };
+    const page = await open("/event-types", admin);
+    await rows(page).first().waitFor();
+    const before = await rows(page).count();
+    await page.getByLabel("Refresh every").selectOption("2");
+    await first.stop();
+    await page.getByText(/The service does not answer.*Not refreshed since/).waitFor();
+    expect(await rows(page).count()).toBe(before);
+    expect(await page.locator(".table-box.is-old").count()).toBe(1);
+    const second = await startTestService(
+      {
+        DATABASE_URL: database.url,
+        PORT: port,
+        POSTHORN_ADMIN_KEY: first.adminKey,
+      },
+      { role: "api" },
+    );
+    await page.getByText(/Not refreshed since/).waitFor({ state: "detached" });
+    await page.getByText("updated now").waitFor();
+    await second.stop();
+  });
+});
+
+describe("too many calls", () => {
+  test("are told, and the page asks no more often for it", async () => {
+    const limited = await startTestService(
+      {
+        DATABASE_URL: database.url,
+        POSTHORN_RATE_PER_KEY: "1",
+      },
+      { role: "api" },
+    );
+    try {
+      const page = await open("/replays", { key: limited.adminKey, base: limited.url });
+      await page.getByLabel("Refresh every").selectOption("2");
+      const isRefused = page.waitForResponse((response) => response.status() === 429);
+      await goTo(page, "/"); // which asks several things at once
+      const refused = (await isRefused).request();
+      const refusedAt = performance.now();
+      await page.getByRole("alert").first().waitFor();
+      await page.waitForRequest(
+        (request) => request.url() === refused.url() && request.postData() === refused.postData(),
+      );
+      expect(performance.now() - refusedAt).toBeGreaterThan(4_500);
+      await goTo(page, "/replays");
+      await page.getByText("Nothing was replayed yet").waitFor();
+    } finally {
+      await limited.stop();
+    }
+  });
+});
+
+test("a list of 20,000 rows is scrolled to its end with bounded memory, and back at the top its first rows are there", async () => {
+  const ROWS = 20_000; // scripts/tasks.ts measures 100,000, which take a minute
+  const PAGE_ROWS = 100;
+  const page = await open("/events");
+  await rows(page).first().waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  // Answered here, since it is the page that is looked at.
+  let served = 0;
+  await page.route("**/trpc/events.list*", async (route) => {
+    const from = served;
+    served += PAGE_ROWS;
+    const data = Array.from({ length: PAGE_ROWS }, (_, index) => ({
+      id: `evt_${String(from + index).padStart(32, "0")}`,
+      type: "message.created",
+      channel: "+49 30 1234567",
+      timestamp: "2026-01-31T12:00:00.000Z",
+      created_at: "2026-01-31T12:00:00.000Z",
+    }));
+    const next_cursor = served < ROWS ? String(served) : null;
+    const pagination_data = { next_cursor, previous_cursor: null, total: null };
+    await route.fulfill({ json: { result: { data: { data, pagination_data } } } });
+  });
+  await goTo(page, "/events?type=message.created");
+  await page.getByText("evt_00000").first().waitFor();
+  const scrolled = await scroll(page, ROWS);
+  expect(served).toBe(ROWS);
+  expect(scrolled.heapBytes).toBeLessThan(10_000_000);
+  expect(await page.locator("tbody tr").count()).toBeLessThan(100);
+  await page.evaluate(`document.querySelector(".table-box").scrollTop = 0`);
+  await page.getByText("evt_" + "0".repeat(32)).waitFor();
+}, 60_000);
+
+test("under a path prefix every view stands, and its links stay under it", async () => {
+  const page = await open("/deliveries", { base: proxy.url });
+  await rows(page).first().waitFor();
+  await rows(page).filter({ hasText: "Billing" }).getByRole("link").click();
+  await page.getByRole("heading", { name: "Timeline" }).waitFor();
+  expect(page.url()).toContain(`${proxy.url}/dashboard/#/deliveries/dlv_`);
+});
+
+test("on plain HTTP, on a name that is not localhost, an event is found, copied and sent again", async () => {
+  const base = stand.service.url.replace("127.0.0.1", "posthorn.test");
+  const page = await open(`/events/${order}`, { base });
+  await page.getByRole("button", { name: "Copy the event’s id" }).click();
+  await page.getByText("Copied the event’s id").waitFor();
+  await page.getByLabel("Find").focus();
+  await page.keyboard.press("ControlOrMeta+v");
+  expect(await page.getByLabel("Find").inputValue()).toBe(order);
+  await rows(page).filter({ hasText: "Billing" }).first().getByRole("link").click();
+  await page.getByRole("button", { name: "Send again" }).click();
+  await page.getByText("Sent again: this is the new delivery").waitFor();
+});
+
+test("by the keyboard alone an event is found, its dead delivery opened, sent again, and cancelled", async () => {
+  const { scene } = stand;
+  const id = await scene.publish("order.paid", { id: 9 });
+  await scene.delivery(id, scene.webhooks.archive, "pending");
+  const page = await open("/");
+  const focused = () =>
+    page.evaluate(
+      `(document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent)`,
+    );
+  const tabTo = async (name: RegExp) => {
+    for (let presses = 0; presses < 80; presses++) {
+      await page.keyboard.press("Tab");
+      if (name.test(String(await focused()))) return;
+    }
+    throw new Error(`80 presses of Tab do not lead to ${String(name)}`);
+  };
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type(id);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Payload" }).waitFor();
+  await tabTo(/^Archive$/);
+  expect(
+    Number(
+      await page.evaluate(
+        `getComputedStyle(document.activeElement, "::after").outlineWidth.replace("px", "")`,
+      ),
+    ),
+  ).toBeGreaterThan(0);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Timeline" }).waitFor();
+  expect(await page.evaluate("document.activeElement.tagName")).toBe("H1");
+  await tabTo(/^Cancel delivery$/);
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
+  expect(await focused()).toBe("Cancel delivery");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Enter"); // the focus is on what does it
+  await page.getByText("Cancelled: cancelled by hand").waitFor();
+  await tabTo(/^Send again$/);
+  await page.keyboard.press("Enter");
+  await page.getByText("Sent again: this is the new delivery").waitFor();
+});
