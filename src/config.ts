@@ -1,10 +1,9 @@
 // The configuration: every setting, its default and its meaning. The only reader of the environment.
 import { z } from "zod";
 
+import { authorities, cidrs, proxy } from "./config-egress.ts";
 import { frameAncestors, publicUrl } from "./config-web.ts";
 import { complaintAbout } from "./database/url-form.ts";
-import { parseCidrs, type Cidr } from "./egress/address.ts";
-import { readAuthorities } from "./egress/authorities.ts";
 import { StartError } from "./kernel/errors.ts";
 import { nearest } from "./kernel/near.ts";
 import { wordsFor } from "./kernel/words.ts";
@@ -35,40 +34,6 @@ const secretsKeys = z.string().transform((value, context) => {
   });
   return z.NEVER;
 });
-
-const cidrs = z.string().transform((value, context): Cidr[] => {
-  try {
-    return parseCidrs(value);
-  } catch (error) {
-    context.addIssue({ code: "custom", message: (error as Error).message });
-    return z.NEVER;
-  }
-});
-
-const authorities = z.string().transform((value, context): string => {
-  try {
-    return readAuthorities(value);
-  } catch (error) {
-    context.addIssue({ code: "custom", message: (error as Error).message });
-    return z.NEVER;
-  }
-});
-
-const proxy = z.string().transform((value, context): URL => {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (url && isProxy(url)) return url;
-  context.addIssue({
-    code: "custom",
-    message:
-      "an address like http://user:password@proxy.example:3128 is needed, what is special in the password percent-encoded",
-  });
-  return z.NEVER;
-});
-
-function isProxy({ protocol, pathname, search, hash, username, password }: URL): boolean {
-  const isEncoded = !/%(?![\da-f]{2})/i.test(username + password);
-  return /^https?:$/.test(protocol) && `${pathname}${search}${hash}` === "/" && isEncoded;
-}
 
 /** One setting: how its text is read, and what `.env.example` says of it. */
 type Setting<T extends z.ZodType = z.ZodType> = { read: T; fallback: string | null; about: string };
