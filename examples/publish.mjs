@@ -30,11 +30,11 @@ await call("event_types.create", { name: "order.created" });
 
 const client = new pg.Client(posthorn.embeddedUrl);
 await client.connect();
-await client.query("create table orders (id integer primary key, item text)");
+await client.query("create table public.orders (id integer primary key, item text)");
 
 async function order(id, item, { isPaid }) {
   await client.query("begin");
-  await client.query("insert into orders values ($1, $2)", [id, item]);
+  await client.query("insert into public.orders values ($1, $2)", [id, item]);
   const event = { type: "order.created", payload: { order: id, item }, channel: "shop" };
   const eventId = await publish(client, event);
   await client.query(isPaid ? "commit" : "rollback");
