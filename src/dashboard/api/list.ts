@@ -8,7 +8,8 @@ import { failureOf, type Failure } from "./failure.ts";
 import type { Input, ListName, Row } from "./operations.ts";
 import { useInfo } from "./queries.ts";
 
-const PAGE_SIZE = 100;
+const FIRST_PAGE_SIZE = 100; // asked again and again
+const LATER_PAGE_SIZE = 200; // the most that there is
 const BESIDE = 50;
 const KEPT_MS = 10_000; // a page that is scrolled past, before it is let go
 
@@ -50,7 +51,11 @@ export function useList<N extends ListName>(
   const client = useClient();
   const queries = useQueryClient();
   const asked = (cursor?: string) =>
-    ({ ...input, page_size: PAGE_SIZE, ...(cursor && { cursor }) }) as Input<N>;
+    ({
+      ...input,
+      page_size: cursor ? LATER_PAGE_SIZE : FIRST_PAGE_SIZE,
+      ...(cursor && { cursor }),
+    }) as Input<N>;
   const first = useInfo(name, asked());
   const fresh = first.data as Page<Row<N>> | undefined;
 
