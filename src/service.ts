@@ -173,6 +173,7 @@ function createParts(
             ...contexts,
             findKey,
             ratePerKey: config.POSTHORN_RATE_PER_KEY,
+            framers: config.POSTHORN_FRAME_ANCESTORS,
             readiness,
             metrics: scraping,
             log,

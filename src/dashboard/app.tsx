@@ -10,6 +10,8 @@ import { Boundary } from "./boundary.tsx";
 import { Loading } from "./parts/states.tsx";
 import { Routes } from "./routes.tsx";
 import { session } from "./session/session.ts";
+import { isPortal } from "./session/portal.ts";
+import { EndedPage } from "./shell/ended.tsx";
 import { Shell } from "./shell/shell.tsx";
 import { SignInPage } from "./shell/sign-in.tsx";
 import { colorScheme, schemeManager } from "./theme.ts";
@@ -41,7 +43,7 @@ function Signed() {
     if (!isExpired) void queries.invalidateQueries();
   }, [isExpired, queries]);
   if (!isReady) return <Loading what="Signing in" />;
-  if (info === null) return <SignInPage />;
+  if (info === null) return isPortal ? <EndedPage /> : <SignInPage />;
   return (
     <QueryClientProvider client={queries}>
       <Router hook={useHashPath} searchHook={useHashQuery} base={baseOf(tenant)}>

@@ -31,11 +31,11 @@ export function Routes() {
       <Switch>
         <Route path={paths.overview} component={Overview} />
         <Route path={paths.webhooks} component={Webhooks} />
-        {may("manage") && <Route path={paths.newWebhook} component={CreateWebhook} />}
+        {may("whole") && <Route path={paths.newWebhook} component={CreateWebhook} />}
         {may("manage") && <Route path="/webhooks/:id/edit" component={EditWebhook} />}
         <Route path="/webhooks/:id" component={Webhook} />
         <Route path={paths.eventTypes} component={EventTypes} />
-        {may("manage") && <Route path={paths.newEventType} component={CreateEventType} />}
+        {may("types") && <Route path={paths.newEventType} component={CreateEventType} />}
         <Route path="/event-types/:name" component={EventType} />
         {may("admin") && <Route path={paths.keys} component={Keys} />}
         <Route path={paths.deliveries} component={Deliveries} />

@@ -33,6 +33,8 @@ export type AppOptions = {
   findKey: FindKey;
   /** Requests a second and key; 0 is no limit. */
   ratePerKey: number;
+  /** The origins that may show the portal in a frame. */
+  framers: readonly string[];
   readiness: Readiness;
   metrics: MetricsOptions;
   log: Log;
@@ -44,6 +46,7 @@ export function createApp({
   createOpenContext,
   findKey,
   ratePerKey,
+  framers,
   readiness,
   metrics,
   log,
@@ -71,7 +74,7 @@ export function createApp({
       });
     },
   };
-  app.use(docsEndpoints(), dashboardEndpoints());
+  app.use(docsEndpoints(), dashboardEndpoints(framers));
   app.use(logRequests(log));
   app.use("/trpc", noStore, trpcEndpoint(doors, log));
   app.use(noStore, dotEndpoints(doors));

@@ -43,8 +43,10 @@ export function wordsOf(words: Record<string, string>, one: string): string {
 }
 
 /** 1204 as "1,204". */
+const grouped = new Intl.NumberFormat("en"); // made once: a tenth of what drawing a row takes
+
 export function number(value: number): string {
-  return value.toLocaleString("en");
+  return grouped.format(value);
 }
 
 /** "1 event", "1,204 events", "1 delivery", "12 deliveries". */

@@ -3,11 +3,12 @@ import { useMemo } from "react";
 
 import { useAddressTenant } from "../address/hash.ts";
 import { connect, type Client } from "../api/client.ts";
-import { localNow, setClock } from "../api/clock.ts";
+import { localNow, now, setClock } from "../api/clock.ts";
 import { failureOf, type Failure } from "../api/failure.ts";
 import type { Output } from "../api/operations.ts";
 import { createStore } from "../store.ts";
 import { offerToNewTabs, takeOver } from "./hand-over.ts";
+import { isPortal, openLink } from "./portal.ts";
 import { forgetKey, keepKey, keptKey } from "./keeper.ts";
 
 export type Info = Output<"session.info">;
@@ -22,6 +23,8 @@ type State = {
   isExpired: boolean;
   /** Why a key that was kept could not be tried: the service was away. */
   problem: Failure | null;
+  /** Where a portal's customer goes when the session has ended. */
+  returnUrl: string | null;
   /** Another number: another one has signed in, and what the last one saw is gone. */
   number: number;
 };
@@ -32,6 +35,7 @@ const NOBODY: State = {
   info: null,
   isExpired: false,
   problem: null,
+  returnUrl: null,
   number: 0,
 };
 
@@ -42,6 +46,7 @@ export const session = {
 
   /** Looks for the key that a reload left, or that another tab hands over. */
   async begin(): Promise<void> {
+    if (isPortal) return beginPortal();
     offerToNewTabs(() => store.get().key);
     const key = keptKey() ?? (await takeOver());
     const failure = key === null ? null : await session.signIn(key);
@@ -58,6 +63,7 @@ export const session = {
       const before = store.get();
       const isSame = before.info !== null && sees(before.info) === sees(info);
       store.set({
+        ...before,
         isReady: true,
         key,
         info,
@@ -88,6 +94,18 @@ export const session = {
   },
 };
 
+// The session of a link: it ends by itself, and there is no key to be typed.
+async function beginPortal(): Promise<void> {
+  const opened = await openLink();
+  if ("session" in opened) {
+    const { key, return_url: returnUrl, expires_at } = opened.session;
+    store.set({ ...store.get(), returnUrl });
+    const problem = await session.signIn(key);
+    store.set({ ...store.get(), isReady: true, problem });
+    setTimeout(() => session.expire(), Date.parse(expires_at) - now());
+  } else store.set({ ...store.get(), isReady: true, problem: opened.failure });
+}
+
 const sees = ({ scope, tenant, is_bound }: Info) => `${scope} ${is_bound ? tenant : "*"}`;
 
 /** What there is to know of the one who looks. To be used where somebody is signed in. */
@@ -107,6 +125,8 @@ export function useTenant(): string {
 const REACH = {
   read: ["admin", "manage", "read"],
   manage: ["admin", "manage"],
+  whole: ["admin", "manage"], // what is of the whole tenant: not of a customer's who sees some webhooks
+  types: ["admin", "manage"], // of which customers are no judges
   publish: ["admin", "publish"],
   admin: ["admin"],
 } as const satisfies Record<string, readonly Scope[]>;
@@ -115,8 +135,12 @@ export type Right = keyof typeof REACH;
 
 /** Whether the key may do what is asked: what it may not is not offered. */
 export function useMay(): (right: Right) => boolean {
-  const { scope } = useSignedIn();
-  return (right) => (REACH[right] as readonly Scope[]).includes(scope);
+  const { scope, portal } = useSignedIn();
+  return (right) => {
+    if (right === "types" && portal !== null) return false;
+    if (right === "whole" && portal?.webhook_ids) return false;
+    return (REACH[right] as readonly Scope[]).includes(scope);
+  };
 }
 
 /** The client for the tenant that is looked at, or for an admin another one (`*`: all); `isReady` is false where the key was refused. */

@@ -7,6 +7,8 @@ import { linkTo, paths } from "../address/links.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Notices } from "../parts/notices.tsx";
 import { session, useMay, useSignedIn, type Right } from "../session/session.ts";
+import { isPortal } from "../session/portal.ts";
+import { EndedDialog } from "./ended.tsx";
 import { RefreshControl } from "./refresh-control.tsx";
 import { Search } from "./search.tsx";
 import { SignInForm } from "./sign-in.tsx";
@@ -63,16 +65,19 @@ export function Shell({ children }: { children: ReactNode }) {
           <p className="dim">
             {scope} · {version}
           </p>
-          <Button size="compact-xs" variant="default" onClick={() => session.signOut()}>
-            Sign out
-          </Button>
+          {!isPortal && (
+            <Button size="compact-xs" variant="default" onClick={() => session.signOut()}>
+              Sign out
+            </Button>
+          )}
         </div>
       </div>
       <main id="main" tabIndex={-1} className="shell-main">
         {children}
       </main>
       <Notices />
-      <Dialog title="Sign in again" isOpen={isExpired} isFirm onClose={() => {}}>
+      <EndedDialog isOpen={isPortal && isExpired} />
+      <Dialog title="Sign in again" isOpen={!isPortal && isExpired} isFirm onClose={() => {}}>
         <p className="prose">
           The key is no longer valid: it has expired or was revoked. What is below stays as it is.
         </p>

@@ -43,7 +43,7 @@ export default function EventType() {
 function Shown({ type }: { type: Type }) {
   const may = useMay();
   const filters = useFilters(["edit"]);
-  const isEdited = filters.get("edit") !== "" && may("manage");
+  const isEdited = filters.get("edit") !== "" && may("types");
   const archive = useAction("event_types.delete");
   const update = useAction("event_types.update");
   const [initial, setInitial] = useState(() => valuesOf(type));
@@ -58,7 +58,7 @@ function Shown({ type }: { type: Type }) {
       title={type.name}
       above={ABOVE()}
       actions={
-        may("manage") &&
+        may("types") &&
         !isEdited && (
           <>
             <Button

@@ -41,7 +41,7 @@ export default function EventTypes() {
     <View
       title="Event types"
       actions={
-        may("manage") && (
+        may("types") && (
           <Button component="a" size="xs" href={linkTo(paths.newEventType)}>
             New event type
           </Button>

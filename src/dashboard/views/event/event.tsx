@@ -98,7 +98,7 @@ function WentTo({ event: { id, deliveries, deliveries_left_out } }: { event: Eve
 function Erase({ id, isGone }: { id: string; isGone: boolean }) {
   const may = useMay();
   const erase = useAction("events.erase");
-  if (!may("manage")) return null;
+  if (!may("whole")) return null;
   return (
     <ConfirmButton
       label="Erase"

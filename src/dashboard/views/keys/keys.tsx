@@ -17,6 +17,7 @@ import { Time } from "../../parts/time.tsx";
 import { View } from "../../parts/view.tsx";
 import { useTenant } from "../../session/session.ts";
 import { CreateKey } from "./create.tsx";
+import { PortalLink } from "./portal-link.tsx";
 
 type Key = Row<"keys.list">;
 
@@ -35,7 +36,15 @@ export default function Keys() {
     { isHeld },
   );
   return (
-    <View title="Keys" actions={<CreateKey />}>
+    <View
+      title="Keys"
+      actions={
+        <>
+          <PortalLink />
+          <CreateKey />
+        </>
+      }
+    >
       <div className="filters">
         <NativeSelect
           label="Scope"
@@ -80,7 +89,11 @@ function standingOf({ revoked_at, expires_at }: Key): string {
 }
 
 const columns: Column<Key>[] = [
-  { title: "Scope", width: "100px", cell: ({ scope }) => scope },
+  {
+    title: "Scope",
+    width: "130px",
+    cell: ({ scope, is_portal }) => (is_portal ? `${scope}, portal` : scope),
+  },
   { title: "Tenant", cell: ({ tenant }) => tenant ?? <span className="dim">every tenant</span> },
   { title: "Status", width: "120px", cell: (key) => <Status is={standingOf(key)} /> },
   { title: "Made", width: "130px", cell: ({ created_at }) => <Time at={created_at} /> },

@@ -37,7 +37,7 @@ export default function Webhooks() {
     { ids, bucket_s: 3_600 },
     { when: ids.length > 0, slowly: true, keepsPrevious: true },
   );
-  const create = may("manage") && (
+  const create = may("whole") && (
     <Button component="a" size="xs" href={linkTo(paths.newWebhook)}>
       New webhook
     </Button>
