@@ -5,7 +5,7 @@ import { useState } from "react";
 import { say } from "./notices.tsx";
 
 /** Copies; answers whether it worked. `near` is an element of the open dialog, outside of which no focus may go. */
-export async function copyText(text: string, near: Element): Promise<boolean> {
+async function copyText(text: string, near: Element): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;

@@ -57,7 +57,7 @@ function endOf(text: string): number {
 }
 
 /** JSON with a line for each member. It is read sign by sign: parsed, 9007199254740993 would become another number. */
-export function onLines(json: string): string {
+function onLines(json: string): string {
   let depth = 0;
   const line = () => `\n${"  ".repeat(depth)}`;
   return json.replace(/"(?:[^"\\]|\\.)*"|[{[]\s*[}\]]|[{}[\],:]|\s+/g, (token) => {

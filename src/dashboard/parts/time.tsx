@@ -28,7 +28,7 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
 ];
 
 /** "3 sec. ago"; what was is never ahead, and what is to come never behind, though clocks differ. */
-export function ago(at: string, now: number, isComing = false): string {
+function ago(at: string, now: number, isComing = false): string {
   const seconds = (Date.parse(at) - now) / 1_000;
   const size = isComing ? Math.max(0, seconds) : Math.max(0, -seconds);
   if (size < 1) return "now";
