@@ -81,3 +81,31 @@ test("what README has callers export is no unknown setting; one that is mistyped
     "POSTHORN_RETENTION is not a setting of this version; it is ignored; did you mean POSTHORN_RETENTION_D?",
   ]);
 });
+
+test.each([
+  ["POSTHORN_FRAME_ANCESTORS", "app.example.com"],
+  ["POSTHORN_FRAME_ANCESTORS", "*"],
+  ["POSTHORN_FRAME_ANCESTORS", "https://a.example; script-src *"],
+  ["POSTHORN_FRAME_ANCESTORS", "https://a.example, https://b.example"],
+  ["POSTHORN_FRAME_ANCESTORS", "https://a.example/path"],
+  ["POSTHORN_FRAME_ANCESTORS", "'none' https://a.example"],
+  ["POSTHORN_PUBLIC_URL", "hooks.example.com"],
+  ["POSTHORN_PUBLIC_URL", "javascript:alert(1)"],
+  ["POSTHORN_PUBLIC_URL", "https://hooks.example.com/?a=b"],
+  ["POSTHORN_PUBLIC_URL", "https://user@hooks.example.com/"],
+])("%s=%s stops the start with a line that names it", (name, value) => {
+  const named = new RegExp(`^${name}: [^\n]* needed, [^\n]*$`);
+  expect(() => loadConfig({ [name]: value })).toThrow(named);
+});
+
+test("sites that may frame the portal are taken as a policy takes them", () => {
+  const framers = (value: string) =>
+    loadConfig({ POSTHORN_FRAME_ANCESTORS: value }).POSTHORN_FRAME_ANCESTORS;
+  expect(framers("https://a.example:8443  https://*.b.example 'self'")).toEqual([
+    "https://a.example:8443",
+    "https://*.b.example",
+    "'self'",
+  ]);
+  expect(framers("'none'")).toEqual([]);
+  expect(framers("")).toEqual([]);
+});

@@ -2,6 +2,7 @@
 import { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 
+import type { RequestHandler } from "express";
 import helmet from "helmet";
 
 const NOTHING = ["'none'"];
@@ -18,7 +19,6 @@ export const pageSecurityHeaders = headersWith({
   connectSrc: OWN,
 });
 
-/** Sets those of the dashboard, in which besides no text becomes script, by whatever way. */
 const DASHBOARD = {
   scriptSrc: OWN,
   styleSrc: OWN,
@@ -27,11 +27,17 @@ const DASHBOARD = {
   fontSrc: OWN,
   requireTrustedTypesFor: ["'script'"],
 };
+
+/** Sets those of the dashboard, in which besides no text becomes script, by whatever way. */
 export const dashboardSecurityHeaders = headersWith(DASHBOARD);
 
 /** Sets the same for the portal, which these sites may frame; browsers that know X-Frame-Options alone would let nobody. */
-export function portalSecurityHeaders(framers: readonly string[]) {
-  return headersWith(DASHBOARD, framers);
+export function portalSecurityHeaders(framers: readonly string[]): RequestHandler {
+  const set = headersWith(DASHBOARD, framers);
+  return (request, response, next) => {
+    if (framers.length > 0) response.removeHeader("X-Frame-Options"); // which everything has
+    set(request, response, next);
+  };
 }
 
 /** Those of data as lines, for answers that no application makes. */
