@@ -1779,3 +1779,29 @@ create view posthorn.v_attempts as
    FROM ((posthorn.attempts a
      JOIN posthorn.webhooks w ON ((w.webhook_id = a.webhook_id)))
      LEFT JOIN posthorn.webhook_versions v ON (((v.webhook_id = a.webhook_id) AND (v.version = a.webhook_version))));
+
+create view posthorn.v_webhooks as
+ SELECT w.id,
+    w.tenant,
+    w.name,
+    w.external_id,
+    w.url,
+    w.status,
+    w.paused,
+    w.health,
+    w.health_reason,
+    w.events,
+    w.channels,
+    w.preset,
+    w.delivery_order AS "order",
+    w.retry_schedule_s,
+    w.timeout_ms,
+    w.rate_limit_per_s,
+    (w.signature_key_sealed IS NOT NULL) AS has_signature_key,
+    w.metadata,
+    s.not_before AS resting_until,
+    w.created_at,
+    w.updated_at,
+    w.deleted_at
+   FROM (posthorn.webhooks w
+     LEFT JOIN posthorn.webhook_states s ON (((s.bucket = 0) AND (s.webhook_id = w.webhook_id))));

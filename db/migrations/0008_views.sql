@@ -1,4 +1,4 @@
--- For reading by SQL: these three stay as they are. Ids are the public ones.
+-- For reading by SQL: these four stay as they are. Ids are the public ones.
 
 -- What holds a pending delivery; null where it is due, or in flight. `next_send_at` is null without a rate; `first_until` is
 -- until when the first of its webhook is in flight.
@@ -83,6 +83,15 @@ create view posthorn.v_attempts as
   from posthorn.attempts as a
   join posthorn.webhooks as w on w.webhook_id = a.webhook_id
   left join posthorn.webhook_versions as v on v.webhook_id = a.webhook_id and v.version = a.webhook_version;
+
+-- For support: what a webhook is, deleted ones too, and none of its secrets.
+create view posthorn.v_webhooks as
+  select w.id, w.tenant, w.name, w.external_id, w.url, w.status, w.paused, w.health, w.health_reason, w.events, w.channels,
+    w.preset, w.delivery_order as "order", w.retry_schedule_s, w.timeout_ms, w.rate_limit_per_s,
+    w.signature_key_sealed is not null as has_signature_key, w.metadata, s.not_before as resting_until,
+    w.created_at, w.updated_at, w.deleted_at
+  from posthorn.webhooks as w
+  left join posthorn.webhook_states as s on s.bucket = 0 and s.webhook_id = w.webhook_id;
 
 -- Nobody else calls a function, but those that the views call: a view's tables are read with its owner's rights, its functions
 -- called with the reader's, and USAGE on the schema and SELECT on a view are to be enough.

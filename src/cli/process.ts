@@ -74,9 +74,9 @@ async function confirm(question: string): Promise<boolean> {
 }
 
 /** The settings of the environment, and of a file .env beside the person. Throws a StartError of one line for a bad one. */
-export function readConfig(): Config {
+export function readConfig(env = process.env): Config {
   readEnvFile();
-  return loadConfig(process.env, say);
+  return loadConfig(env, say);
 }
 
 // What the environment has already goes before what stands in the file.

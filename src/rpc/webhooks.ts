@@ -11,6 +11,8 @@ import * as webhooks from "../webhooks/operations.ts";
 import * as reading from "../webhooks/read.ts";
 import * as schema from "../webhooks/schema.ts";
 import { sendTest } from "../webhooks/send-test.ts";
+import * as many from "../webhooks/subscribe-many-schema.ts";
+import { subscribeMany } from "../webhooks/subscribe-many.ts";
 import { samples } from "./samples.ts";
 import { operation, router } from "./trpc.ts";
 
@@ -40,6 +42,35 @@ export const webhooksRouter = router({
     .input(schema.subscribeInput)
     .output(schema.subscribedWebhook)
     .mutation(({ ctx, input }) => webhooks.subscribe(ctx.webhooks, input)),
+
+  subscribe_many: operation({
+    summary: "Subscribe up to 1,000 URLs",
+    description:
+      "All of them or, when one is refused, none: `issues` then name each bad one by its place (`webhooks.7.url`). Each is what webhooks.subscribe takes, but an idempotency_key: give each an `id` of your own, and the request may be sent again.",
+    scopes: MANAGERS,
+    errors: ["too_many_webhooks", "external_id_taken"],
+    locks: "tenant",
+    whenUnsure:
+      "where each had an id of your own send it again, and keys that were given stay; else look with webhooks.list first, and rotate keys that were generated and that you have not seen",
+    request: {
+      webhooks: [
+        { id: webhook.id, url: webhook.url, name: webhook.name },
+        { url: "https://example.com/other" },
+      ],
+    },
+    response: {
+      data: [
+        { id: webhook.id, created: true, warnings: [] },
+        { id: "5f0c1a50-3f4f-4a8e-9d27-1c9ad3a2a0b1", created: true, warnings: [] },
+      ],
+      created: 2,
+      replaced: 0,
+    },
+    largeBody: { name: "webhooks", itemsMax: many.SUBSCRIBE_MANY_MAX },
+  })
+    .input(many.subscribeManyInput)
+    .output(many.subscribedMany)
+    .mutation(({ ctx, input }) => subscribeMany(ctx.webhooks, input)),
 
   unsubscribe: operation({
     summary: "End a subscription",

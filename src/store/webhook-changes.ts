@@ -14,15 +14,24 @@ export const CONFIGURED_KEY = { id: "admin", name: "POSTHORN_ADMIN_KEY" };
 /** Keeps what a request has made of a webhook, at the end of the transaction that has locked and changed it. */
 export async function keepChange(
   trx: Db,
-  { keyId }: Pick<TenantStore, "keyId">,
+  store: Pick<TenantStore, "keyId">,
   webhookId: number,
   headersKept = true,
 ): Promise<void> {
+  await keepChanges(trx, store, [webhookId], headersKept);
+}
+
+/** The same of several. */
+export async function keepChanges(
+  trx: Db,
+  { keyId }: Pick<TenantStore, "keyId">,
+  webhookIds: readonly number[],
+  headersKept: boolean,
+): Promise<void> {
   const isConfigured = keyId === CONFIGURED_KEY.id;
   const by = isConfigured ? [null, CONFIGURED_KEY.name] : [keyId, null];
-  await sql`select posthorn.keep_change(${webhookId}, ${by[0]}::uuid, ${by[1]}, ${headersKept})`.execute(
-    trx,
-  );
+  await sql`select posthorn.keep_change(webhook_id, ${by[0]}::uuid, ${by[1]}, ${headersKept})
+    from unnest(${webhookIds}::bigint[]) as webhook_id`.execute(trx);
 }
 
 /** Keeps what the service itself has made of a webhook. */

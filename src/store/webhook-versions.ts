@@ -26,6 +26,22 @@ export async function insertVersion(
     from (select) as always left join before on true`.execute(trx);
 }
 
+/** Keeps the first versions of webhooks that were made now. */
+export async function insertFirstVersions(
+  trx: Transaction<Schema>,
+  made: readonly { row: Selectable<WebhooksTable>; headersMasked: Record<string, string> }[],
+): Promise<void> {
+  const versions = made.map(({ row, headersMasked }) => ({
+    webhook_id: row.webhook_id,
+    headers_masked: headersMasked,
+  }));
+  await sql`
+    insert into posthorn.webhook_versions (webhook_id, version, tenant, url, preset, headers_masked, valid_from)
+    select w.webhook_id, w.version, w.tenant, w.url, w.preset, v.headers_masked, statement_timestamp()
+    from json_to_recordset(${JSON.stringify(versions)}::json) as v (webhook_id bigint, headers_masked json)
+    join posthorn.webhooks as w using (webhook_id)`.execute(trx);
+}
+
 /** In how many seconds a day has passed since the last but `max` of a webhook's changes; undefined where there were fewer. */
 export async function findDayOfChanges(
   trx: Transaction<Schema>,

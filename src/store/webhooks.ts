@@ -14,6 +14,9 @@ export type NewWebhookRow = Omit<
   Insertable<WebhooksTable>,
   "created_at" | "updated_at" | "deleted_at"
 >;
+const READ_AT_ONCE = 500;
+const INSERTED_AT_ONCE = 250; // some twenty parameters each: a statement has 65,535 at most
+
 export type WebhookChanges = UpdateObject<Schema, "posthorn.webhooks">;
 
 /** A living webhook by its public id, or undefined: one out of reach is as unknown as one that never was. */
@@ -21,16 +24,18 @@ export function findWebhook(db: Db, reach: Reach, id: string): Promise<WebhookRo
   return living(db, reach, id).executeTakeFirst();
 }
 
-/** The public id of the tenant's living webhook that has this external id. */
-export async function findIdByExternalId(
+/** The public ids of the tenant's living webhooks that have these external ids, by those. */
+export async function findIdsByExternalId(
   db: Db,
   tenant: string,
-  externalId: string,
-): Promise<string | undefined> {
-  const { rows } = await sql<{ id: string }>`
-    select id from posthorn.webhooks
-    where tenant = ${tenant} and external_id = ${externalId} and deleted_at is null`.execute(db);
-  return rows[0]?.id;
+  externalIds: readonly string[],
+): Promise<Map<string, string>> {
+  const { rows } = await sql<{ id: string; external_id: string }>`
+    select id, external_id from posthorn.webhooks
+    where tenant = ${tenant} and external_id = any (${externalIds}::text[]) and deleted_at is null`.execute(
+    db,
+  );
+  return new Map(rows.map(({ id, external_id }) => [external_id, id]));
 }
 
 /** A webhook by its internal id, deleted ones too. */
@@ -67,6 +72,24 @@ export async function findPublicIds(db: Db, reach: Reach): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
+/** A tenant's subscribed webhooks, some at a time, the oldest first. */
+export async function* listSubscribed(db: Db, tenant: string): AsyncGenerator<WebhookRow[]> {
+  for (let after = 0, rows: WebhookRow[] = []; ; after = rows.at(-1)?.webhook_id ?? 0) {
+    rows = await db
+      .selectFrom("posthorn.webhooks")
+      .selectAll()
+      .where("tenant", "=", tenant)
+      .where("deleted_at", "is", null)
+      .where("status", "=", "Subscribed")
+      .where("webhook_id", ">", after)
+      .orderBy("webhook_id")
+      .limit(READ_AT_ONCE)
+      .execute();
+    if (rows.length === 0) return;
+    yield rows;
+  }
+}
+
 /** The webhooks that claimed deliveries go to. */
 export function loadWebhooks(db: Db, webhookIds: readonly number[]): Promise<WebhookRow[]> {
   return db
@@ -85,26 +108,46 @@ export function lockWebhook(
   return living(trx, reach, id).forUpdate().executeTakeFirst();
 }
 
-/** Inserts a webhook with its state, or answers undefined where one with this id lives already. */
-export async function insertWebhook(
+/** The living ones of these ids, locked against other changes until the transaction ends. */
+export async function lockWebhooks(
   trx: Transaction<Schema>,
-  row: NewWebhookRow,
-): Promise<WebhookRow | undefined> {
-  const inserted = await trx
-    .insertInto("posthorn.webhooks")
-    .values({
-      ...row,
-      created_at: sql<Date>`now()`,
-      updated_at: sql<Date>`now()`,
-    })
-    .onConflict((conflict) =>
-      conflict.columns(["tenant", "id"]).where("deleted_at", "is", null).doNothing(),
-    )
-    .returningAll()
-    .executeTakeFirst();
-  if (inserted)
-    await sql`insert into posthorn.webhook_states (bucket, webhook_id)
-      values (${BUCKET}, ${inserted.webhook_id})`.execute(trx);
+  reach: Reach,
+  ids: readonly string[],
+): Promise<WebhookRow[]> {
+  if (ids.length === 0) return [];
+  return trx
+    .selectFrom("posthorn.webhooks")
+    .selectAll()
+    .where(isSeenWebhook(reach))
+    .where(sql<boolean>`id = any (${ids}::uuid[])`)
+    .where("deleted_at", "is", null)
+    .orderBy("webhook_id") // whoever locks several goes the same way
+    .forUpdate()
+    .execute();
+}
+
+/** Inserts webhooks with their states, and answers them; one whose id lives already is not inserted. */
+export async function insertWebhooks(
+  trx: Transaction<Schema>,
+  rows: readonly NewWebhookRow[],
+): Promise<WebhookRow[]> {
+  const inserted: WebhookRow[] = [];
+  for (let from = 0; from < rows.length; from += INSERTED_AT_ONCE) {
+    const values = rows
+      .slice(from, from + INSERTED_AT_ONCE)
+      .map((row) => ({ ...row, created_at: sql<Date>`now()`, updated_at: sql<Date>`now()` }));
+    const some = await trx
+      .insertInto("posthorn.webhooks")
+      .values(values)
+      .onConflict((conflict) =>
+        conflict.columns(["tenant", "id"]).where("deleted_at", "is", null).doNothing(),
+      )
+      .returningAll()
+      .execute();
+    inserted.push(...some);
+  }
+  await sql`insert into posthorn.webhook_states (bucket, webhook_id)
+    select ${BUCKET}, unnest(${inserted.map((row) => row.webhook_id)}::bigint[])`.execute(trx);
   return inserted;
 }
 
@@ -138,30 +181,6 @@ export async function deleteWebhookRow(trx: Transaction<Schema>, webhookId: numb
     })
     .where("webhook_id", "=", webhookId)
     .execute();
-}
-
-/**
- * Makes a webhook's routes those that its filter asks for, and leaves what is there already; without a filter it has none and
- * matches nothing.
- */
-export async function replaceRoutes(
-  trx: Transaction<Schema>,
-  row: Pick<WebhookRow, "webhook_id" | "tenant">,
-  filter: { events: string[]; channels: string[] } | null,
-): Promise<void> {
-  const patterns = filter?.events.length === 0 ? ["*"] : (filter?.events ?? []);
-  const channels = filter?.channels.length === 0 ? [""] : (filter?.channels ?? []);
-  await sql`
-    delete from posthorn.routes
-    where webhook_id = ${row.webhook_id}
-      and not (type_pattern = any (${patterns}::text[]) and channel = any (${channels}::text[]))`.execute(
-    trx,
-  );
-  await sql`
-    insert into posthorn.routes (tenant, type_pattern, channel, webhook_id)
-    select ${row.tenant}, pattern, channel, ${row.webhook_id}
-    from unnest(${patterns}::text[]) as pattern, unnest(${channels}::text[]) as channel
-    on conflict do nothing`.execute(trx);
 }
 
 /**

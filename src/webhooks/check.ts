@@ -60,14 +60,25 @@ export async function checkEvents(
   store: TenantStore,
   { events }: Pick<Settings, "events">,
 ): Promise<string[]> {
-  if (events.length === 0) return [];
-  const own = store.reach.isPortal ? [] : OWN_EVENT_TYPES;
-  const known = [...(await listEventTypeNames(store.db, store.tenant)), ...own];
+  return events.length === 0 ? [] : judgeEvents(store.reach, await listKnownTypes(store), events);
+}
+
+/** The types that a tenant's webhooks can name. */
+export async function listKnownTypes({ db, tenant, reach }: TenantStore): Promise<string[]> {
+  return [...(await listEventTypeNames(db, tenant)), ...(reach.isPortal ? [] : OWN_EVENT_TYPES)];
+}
+
+/** Of `checkEvents`, what is judged where the known types are at hand. */
+export function judgeEvents(
+  { isPortal }: Reach,
+  known: readonly string[],
+  events: readonly string[],
+): string[] {
   const more = known.length > KNOWN_NAMED_MAX ? ` and ${known.length - KNOWN_NAMED_MAX} more` : "";
   const those = `known are ${known.slice(0, KNOWN_NAMED_MAX).join(", ")}${more}`;
   const strangers = events.filter((entry) => !takesInAny(entry, known));
   const isUnknown = (entry: string) =>
-    !PREFIX_PATTERN.test(entry) || (store.reach.isPortal && isReservedType(entry));
+    !PREFIX_PATTERN.test(entry) || (isPortal && isReservedType(entry));
   const unknown = strangers.find(isUnknown);
   if (unknown !== undefined)
     throw invalid(

@@ -6,7 +6,7 @@ import type { Schema } from "../database/schema.ts";
 import { PosthornError } from "../kernel/errors.ts";
 import { plainText, stringsByName, trimmed } from "../kernel/fields.ts";
 import type { TenantStore } from "../store/tenant.ts";
-import { findIdByExternalId } from "../store/webhooks.ts";
+import { findIdsByExternalId } from "../store/webhooks.ts";
 import { LIMITS } from "./limits.ts";
 
 const { external_id: EXTERNAL_ID_MAX, metadata: ENTRIES_MAX } = LIMITS;
@@ -48,7 +48,17 @@ export async function refuseTaken(
   wanted: { id: string | undefined; externalId: string | null },
 ): Promise<void> {
   if (wanted.externalId === null) return;
-  const holder = await findIdByExternalId(trx, tenant, wanted.externalId);
+  const holders = await findIdsByExternalId(trx, tenant, [wanted.externalId]);
+  refuseHeld(reach, holders, wanted);
+}
+
+/** Throws the 409 where one of these, by their external ids, has it and is another. */
+export function refuseHeld(
+  reach: TenantStore["reach"],
+  holders: ReadonlyMap<string, string>,
+  wanted: { id: string | undefined; externalId: string | null },
+): void {
+  const holder = holders.get(wanted.externalId ?? "");
   if (holder === undefined || holder === wanted.id) return;
   const who = reach.webhooks === null ? `webhook ${holder}` : "another webhook"; // which may be out of reach
   const message = `external_id: ${who} has ${JSON.stringify(wanted.externalId)} already; change that one by its id, or give another`;

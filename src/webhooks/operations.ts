@@ -232,7 +232,7 @@ async function change(
 
 // The first thousand rows follow a change at once, in a process without a loop too. The loop sees to the rest, and to all where
 // the database is away now: the change itself is stored.
-async function moveRows({ pool }: TenantStore, webhookId: number): Promise<void> {
+export async function moveRows({ pool }: TenantStore, webhookId: number): Promise<void> {
   try {
     await markSeen(pool, webhookId);
     await placeSome(pool, webhookId);
@@ -248,14 +248,19 @@ async function checked(
 ): Promise<{ settings: Settings; warnings: string[] }> {
   const url = checkUrl(settings.url, settings.preset, urlPolicy);
   const warnings = await checkEvents(store, settings);
-  const isKnown =
-    (await isTenantKnown(store.db, store.tenant)) ||
-    (await listEvents(store.db, store.reach, { limit: 1 })).length > 0;
-  if (!isKnown)
-    warnings.push(
-      `tenant: ${JSON.stringify(store.tenant)} was never named before; where X-Tenant is mistyped, nothing will reach this webhook`,
-    );
+  warnings.push(...(await warnOfTenant(store)));
   return { settings: { ...settings, url }, warnings };
+}
+
+/** Says so where nobody has named the tenant before. */
+export async function warnOfTenant({ db, tenant, reach }: TenantStore): Promise<string[]> {
+  const isKnown =
+    (await isTenantKnown(db, tenant)) || (await listEvents(db, reach, { limit: 1 })).length > 0;
+  return isKnown
+    ? []
+    : [
+        `tenant: ${JSON.stringify(tenant)} was never named before; where X-Tenant is mistyped, nothing will reach this webhook`,
+      ];
 }
 
 async function present(

@@ -9,13 +9,16 @@ import { PRESETS, type PresetName } from "../presets/index.ts";
 import { databaseTime } from "../database/database-time.ts";
 import type { Schema } from "../database/schema.ts";
 import type { TenantStore } from "../store/tenant.ts";
+import { keepChanges } from "../store/webhook-changes.ts";
+import { insertFirstVersions } from "../store/webhook-versions.ts";
 import { changeState } from "../store/webhook-states.ts";
+import { insertRoutes, replaceRoutes } from "../store/routes.ts";
 import { openHeaders, openKey, sealHeaders, sealKey } from "../store/webhook-secrets.ts";
 import {
   countWebhooks,
-  insertWebhook,
-  replaceRoutes,
+  insertWebhooks,
   updateWebhook,
+  type NewWebhookRow,
   type WebhookChanges,
   type WebhookRow,
 } from "../store/webhooks.ts";
@@ -28,33 +31,90 @@ import { keepVersion } from "./versions.ts";
 /** A webhook as saved, and the key where one was generated for it now. */
 export type Saved = { row: WebhookRow; generatedKey: string | undefined };
 
+/** What a webhook is to be that is made now. */
+export type NewWebhook = { id: string | undefined; settings: Settings; key: KeyChange };
+
 /** Makes a webhook; undefined where one with this id lives already. */
 export async function createWebhook(
   store: TenantStore,
   trx: Transaction<Schema>,
-  wanted: { id: string | undefined; settings: Settings; key: KeyChange; webhooksMax: number },
+  { webhooksMax, ...wanted }: NewWebhook & { webhooksMax: number },
 ): Promise<Saved | undefined> {
-  if ((await countWebhooks(trx, store.tenant, wanted.webhooksMax)) >= wanted.webhooksMax)
-    throw new PosthornError(
-      "too_many_webhooks",
-      `this tenant has ${wanted.webhooksMax} webhooks, as many as it may; delete some, or raise POSTHORN_WEBHOOKS_MAX`,
-    );
-  const id = wanted.id ?? randomUUID();
-  await refuseTaken(trx, store, { id, externalId: wanted.settings.external_id });
-  const key = resolveKey(null, wanted.key, wanted.settings.preset);
-  const row = await insertWebhook(trx, {
-    tenant: store.tenant,
-    id,
-    ...columns(store, { tenant: store.tenant, id }, wanted.settings),
-    signature_key_sealed:
-      key.value === null ? null : sealKey(store.sealer, { tenant: store.tenant, id }, key.value),
+  await refuseTooMany(store, trx, { more: 1, webhooksMax });
+  const { id, settings } = wanted;
+  await refuseTaken(trx, store, { id, externalId: settings.external_id });
+  const [made] = await createWebhooks(store, trx, [newWebhook(store, wanted)]);
+  return made;
+}
+
+/** Throws the 409 where the tenant would have more webhooks than it may. */
+export async function refuseTooMany(
+  { tenant }: TenantStore,
+  trx: Transaction<Schema>,
+  { more, webhooksMax }: { more: number; webhooksMax: number },
+): Promise<void> {
+  if (more === 0 || (await countWebhooks(trx, tenant, webhooksMax)) + more <= webhooksMax) return;
+  throw new PosthornError(
+    "too_many_webhooks",
+    `this tenant may have ${webhooksMax} webhooks, and would have more; delete some, or raise POSTHORN_WEBHOOKS_MAX`,
+  );
+}
+
+/** The row that is to be inserted. Throws the 400 for a key that the preset can't sign with. */
+export function newWebhook(store: TenantStore, { id: given, settings, key: change }: NewWebhook) {
+  const id = given ?? randomUUID();
+  const where = { tenant: store.tenant, id };
+  const key = resolveKey(null, change, settings.preset);
+  const row: NewWebhookRow = {
+    ...where,
+    ...columns(store, where, settings),
+    signature_key_sealed: key.value === null ? null : sealKey(store.sealer, where, key.value),
     signature_key_version: key.value ? 1 : 0,
     previous_key_sealed: null,
     previous_key_expires_at: null,
+  };
+  return { row, settings, generatedKey: key.generated };
+}
+
+/** Makes webhooks, with all that goes with each. One whose id lives already is left as it is, and not answered. */
+export async function createWebhooks(
+  store: TenantStore,
+  trx: Transaction<Schema>,
+  wanted: readonly ReturnType<typeof newWebhook>[],
+): Promise<Saved[]> {
+  const rows = await insertWebhooks(
+    trx,
+    wanted.map(({ row }) => row),
+  );
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const made = wanted.flatMap(({ row: { id }, ...rest }) => {
+    const row = byId.get(id);
+    return row ? [{ row, ...rest }] : [];
   });
-  if (!row) return undefined;
-  await writeAround(store, trx, { before: null, after: row }, wanted.settings);
-  return { row, generatedKey: key.generated };
+  await insertFirstVersions(
+    trx,
+    made.map(({ row, settings: { headers } }) => ({
+      row,
+      headersMasked: headers === "kept" ? {} : maskHeaders(headers),
+    })),
+  );
+  await keepChanges(
+    trx,
+    store,
+    made.map(({ row }) => row.webhook_id),
+    false,
+  );
+  const routed = made.filter(({ settings }) => settings.status === "Subscribed");
+  await insertRoutes(
+    trx,
+    routed.map(({ row: { webhook_id, tenant }, settings: { events, channels } }) => ({
+      webhook_id,
+      tenant,
+      events,
+      channels,
+    })),
+  );
+  return made.map(({ row, generatedKey }) => ({ row, generatedKey }));
 }
 
 /**
@@ -181,7 +241,7 @@ function columns(store: TenantStore, where: { tenant: string; id: string }, sett
 async function writeAround(
   store: TenantStore,
   trx: Transaction<Schema>,
-  change: { before: WebhookRow | null; after: WebhookRow },
+  change: { before: WebhookRow; after: WebhookRow },
   settings: Settings,
 ): Promise<void> {
   await keepVersion(

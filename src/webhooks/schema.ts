@@ -72,7 +72,7 @@ const fields = {
 const { url, ...others } = fields;
 const optional = z.object(others).partial().shape;
 
-export const subscribeInput = request({
+export const subscribeShape = {
   url,
   id: webhookIdField.optional(),
   ...optional,
@@ -81,7 +81,9 @@ export const subscribeInput = request({
     .optional()
     .meta({ description: "Hold what is published for it until it is no longer paused." }),
   idempotency_key: makersKey,
-}).meta({ id: "SubscribeRequest" });
+};
+
+export const subscribeInput = request(subscribeShape).meta({ id: "SubscribeRequest" });
 
 export const updateInput = request({
   id: webhookIdField,
@@ -194,7 +196,7 @@ export const savedWebhook = webhook
   })
   .meta({ id: "SavedWebhook" });
 
-const warnings = z.array(z.string()).meta({
+export const warnings = z.array(z.string()).meta({
   description:
     "What may be a mistake: a prefix that takes in no type that there is, a tenant that nobody has named before.",
 });

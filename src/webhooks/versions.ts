@@ -17,10 +17,10 @@ const VERSIONS_PER_DAY_MAX = 1_000; // of one webhook: a change each minute and 
 export async function keepVersion(
   store: TenantStore,
   trx: Transaction<Schema>,
-  { before, after }: { before: WebhookRow | null; after: WebhookRow },
+  { before, after }: { before: WebhookRow; after: WebhookRow },
   headersMasked: Record<string, string> | "kept",
 ): Promise<void> {
-  if (before && !stops(before, after)) {
+  if (!stops(before, after)) {
     const retryAfterS = await findDayOfChanges(trx, after.webhook_id, VERSIONS_PER_DAY_MAX);
     if (retryAfterS !== undefined)
       throw new PosthornError(

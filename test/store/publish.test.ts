@@ -224,10 +224,10 @@ describe("rights", () => {
       "drop role if exists reader; create role reader login; grant usage on schema posthorn to reader",
     );
     await owner.query(
-      "grant select on posthorn.v_events, posthorn.v_deliveries, posthorn.v_attempts to reader",
+      "grant select on posthorn.v_events, posthorn.v_deliveries, posthorn.v_attempts, posthorn.v_webhooks to reader",
     );
     const reader = await open(database.url.replace("user=posthorn", "user=reader"));
-    for (const view of ["v_events", "v_deliveries", "v_attempts"])
+    for (const view of ["v_events", "v_deliveries", "v_attempts", "v_webhooks"])
       expect(await refused(reader.query(`select * from posthorn.${view}`))).toBe("taken");
     expect(await refused(reader.query("select * from posthorn.webhooks"))).toBe("42501");
     expect(await refused(reader.query(`select posthorn.publish('message.created', '1')`))).toBe(

@@ -2,6 +2,8 @@
 import type { Command } from "commander";
 
 import type { Terminal } from "../terminal.ts";
+import { addExport } from "./export.ts";
+import { addImport } from "./import.ts";
 import { addInfo } from "./info.ts";
 import { addList } from "./list.ts";
 import { addPause, addResume } from "./pause.ts";
@@ -14,4 +16,6 @@ export function addWebhooks(program: Command, terminal: Terminal): void {
   addPause(webhooks, terminal);
   addResume(webhooks, terminal);
   addTest(webhooks, terminal);
+  addImport(webhooks, terminal);
+  addExport(webhooks, terminal);
 }
