@@ -119,7 +119,7 @@ test("--skip-bad imports the others, and --dry-run none; each bad line is named 
   expect(again.out).toMatch(/^0 made, 2 were there/);
 });
 
-test("reads CSV: lists by ;, JSON where it is meant, an empty cell as left out", async () => {
+test("reads CSV: lists by ;, JSON where it is meant, an empty cell as left out", () => {
   const { lines, faults } = readFileOf(
     [
       "\uFEFFexternal_id,url,name,events,headers,timeout_ms,paused,signature_key",

@@ -38,7 +38,7 @@ test("every command over the API shows examples of itself", () => {
   const overApi = leaves(program).filter(
     (command) =>
       command.options.some(({ long }) => long === "--tenant") &&
-      nameOf(command).startsWith("posthorn keys") === false,
+      !nameOf(command).startsWith("posthorn keys"),
   );
   expect(overApi.length).toBeGreaterThan(10);
   for (const command of overApi) {
