@@ -49,12 +49,3 @@ export function widthOf({ isTTY, columns = 0 }: Output): number {
 export function cut(text: string, width: number): string {
   return text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
 }
-
-/** Lines of cells under one another. Only the last column is cut where the output is too narrow for it. */
-export function table(rows: readonly (readonly string[])[], width = Infinity): string {
-  const widths = (rows[0] ?? []).map((_, n) =>
-    Math.max(...rows.map((cells) => cells[n]?.length ?? 0)),
-  );
-  const pad = (cell: string, n: number) => cell.padEnd(widths[n] ?? 0);
-  return rows.map((cells) => `${cut(cells.map(pad).join("  ").trimEnd(), width)}\n`).join("");
-}

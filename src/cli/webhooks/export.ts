@@ -47,8 +47,8 @@ async function exportAll(terminal: Terminal, options: Options): Promise<void> {
     }
 }
 
-/** The fields of webhooks.subscribe. */
-export function subscriptionOf(webhook: Webhook) {
+// The fields of webhooks.subscribe.
+function subscriptionOf(webhook: Webhook) {
   const { id, url, name, headers, events, channels, preset, order, paused } = webhook;
   const { retry_schedule_s, timeout_ms, rate_limit_per_s, external_id, metadata } = webhook;
   return {
