@@ -1,8 +1,8 @@
 // The configuration: every setting, its default and its meaning. The only reader of the environment.
 import { z } from "zod";
 
-import { authorities, cidrs, proxy } from "./config-egress.ts";
-import { frameAncestors, publicUrl } from "./config-web.ts";
+import { authorities, cidrs, proxy } from "./config/egress.ts";
+import { frameAncestors, publicUrl } from "./config/web.ts";
 import { complaintAbout } from "./database/url-form.ts";
 import { StartError } from "./kernel/errors.ts";
 import { nearest } from "./kernel/near.ts";

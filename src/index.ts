@@ -1,13 +1,13 @@
 // The package's front door: Posthorn inside your own program. "posthorn/publish" publishes in your transactions,
 // "posthorn/client" talks to a running service, and "posthorn/verify" receives from one.
 import type { Settings } from "./config.ts";
-import type { Posthorn, StartOptions } from "./start.ts";
+import type { Posthorn, StartOptions } from "./service/start.ts";
 
 export { VERSION } from "./kernel/version.ts";
 export { migrate } from "./database/migrate.ts";
 export { StartError } from "./kernel/errors.ts";
 export type { Settings } from "./config.ts";
-export type { Posthorn, StartOptions } from "./start.ts";
+export type { Posthorn, StartOptions } from "./service/start.ts";
 
 /**
  * Runs the API, the delivery loop or both inside this process, as `posthorn serve`, `api` and `worker` do in one of their
@@ -24,6 +24,6 @@ export async function startPosthorn(
   settings: Settings = {},
   options: StartOptions = {},
 ): Promise<Posthorn> {
-  const { start } = await import("./start.ts");
+  const { start } = await import("./service/start.ts");
   return start(settings, options);
 }

@@ -2,7 +2,7 @@
 import type { RequestListener } from "node:http";
 
 import type { Config } from "./config.ts";
-import { createContexts } from "./contexts.ts";
+import { createContexts } from "./service/contexts.ts";
 import { shareOut, sumOf, type Connections, type Role } from "./database/connections.ts";
 import { openDatabase, type OpenDatabase } from "./database/open.ts";
 import { openPools, refuseToStart } from "./database/pools.ts";
@@ -27,7 +27,7 @@ import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
 import { monotonic } from "./kernel/clock.ts";
 import type { Log } from "./kernel/log.ts";
 import { createWaker } from "./queue/waking.ts";
-import { createWatching, watchLoop } from "./watching.ts";
+import { createWatching, watchLoop } from "./service/watching.ts";
 import { drawWorker, workerName } from "./delivery/worker-name.ts";
 
 const RECEIVER_PORT = 9_000; // of `posthorn listen`

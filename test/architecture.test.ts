@@ -9,7 +9,7 @@ const LINES_MAX = 300;
 
 /**
  * Who may import whom, in src: a folder's own files, and those of the folders named. Files that stand in src itself
- * wire the rest, and with those of src/cli may import anything; nothing may import them.
+ * wire the rest, and with those of src/service and src/cli may import anything; nothing may import them.
  */
 const MAY_IMPORT: Record<string, string[]> = {
   kernel: [],
@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   publish: [], // runs in somebody else's program, with his driver alone
   client: ["rpc"], // types alone, see below
   egress: ["kernel"],
+  config: ["kernel", "egress"],
   // Three rooms, each of which knows those before it: the database itself, the queue in it, the rows of the nouns.
   database: ["kernel", "egress"],
   queue: ["kernel", "database"],
@@ -55,6 +56,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   dashboard: ["client", "presets"], // a preset shows what will arrive as it will send it
 };
 
+/** What wires the rest beside the files of src itself. */
+const WIRING = ["cli", "service"];
+
 /** Where alone a package may be imported: to change it, one folder is looked at. */
 const PACKAGES: Record<string, string[]> = {
   got: ["egress"],
@@ -91,6 +95,11 @@ test("each folder imports only what the map allows", () => {
     return here !== "" && here !== there && !MAY_IMPORT[here]?.includes(there);
   });
   expect(strangers.map(asText)).toEqual([]);
+});
+
+test("in src itself stand the index, the configuration and the service alone", () => {
+  const loose = files.filter((file) => file.split("/").length === 2);
+  expect(loose).toEqual(["src/config.ts", "src/index.ts", "src/service.ts"]);
 });
 
 test("posthorn/client imports nothing of ours but types", () => {
@@ -167,7 +176,7 @@ function importsOf(from: string): Import[] {
 function folderOf(file: string): string {
   const parts = file.split("/");
   const folder = parts.length > 2 ? (parts[1] ?? "") : "";
-  return folder === "cli" ? "" : folder;
+  return WIRING.includes(folder) ? "" : folder;
 }
 
 function read(file: string): string {

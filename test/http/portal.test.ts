@@ -194,6 +194,10 @@ type Asked = { ask: (made: Made) => object; gets: "gone" | "refused" | "nothing"
 const id = (of: keyof Made) => (made: Made) => ({ id: made[of] });
 const WALL: Record<string, Asked> = {
   "webhooks.subscribe": { ask: (made) => ({ id: made.webhook, url: inbox.url }), gets: "refused" },
+  "webhooks.subscribe_many": {
+    ask: (made) => ({ webhooks: [{ id: made.webhook, url: inbox.url }] }),
+    gets: "refused",
+  },
   "webhooks.unsubscribe": { ask: id("webhook"), gets: "gone" },
   "webhooks.update": { ask: (made) => ({ id: made.webhook, name: "mine now" }), gets: "gone" },
   "webhooks.rotate_key": { ask: id("webhook"), gets: "gone" },

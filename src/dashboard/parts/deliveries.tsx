@@ -35,7 +35,7 @@ export function Answer({ of: { status, reason, duration_ms } }: { of: Answered }
 }
 
 /** When it is sent next, or what it waits for. */
-export function Next({ of: { status, waiting_for, next_attempt_at } }: { of: Delivery }) {
+function Next({ of: { status, waiting_for, next_attempt_at } }: { of: Delivery }) {
   const now = useNow();
   if (status !== "pending") return null;
   const wait = WAITS[waiting_for ?? ""];

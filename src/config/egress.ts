@@ -1,8 +1,8 @@
 // Settings of what is sent: where to, through what, and whose certificates are trusted.
 import { z } from "zod";
 
-import { parseCidrs, type Cidr } from "./egress/address.ts";
-import { readAuthorities } from "./egress/authorities.ts";
+import { parseCidrs, type Cidr } from "../egress/address.ts";
+import { readAuthorities } from "../egress/authorities.ts";
 
 export const cidrs = z.string().transform((value, context): Cidr[] => {
   try {

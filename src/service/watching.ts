@@ -1,19 +1,19 @@
 // Wires what is seen of a process from outside: its metrics, its traces, and its log of attempts that failed.
 import { randomInt } from "node:crypto";
 
-import type { Role } from "./database/connections.ts";
-import type { Pools } from "./database/pools.ts";
-import type { LoopOptions } from "./delivery/loop.ts";
-import { tellFailed } from "./delivery/tell-failed.ts";
-import type { Totals } from "./delivery/totals.ts";
-import type { MetricsOptions } from "./http/metrics.ts";
-import { rememberScrapers } from "./keys/scrapers.ts";
-import { monotonic } from "./kernel/clock.ts";
-import type { Log } from "./kernel/log.ts";
-import type { FindKey } from "./kernel/scopes.ts";
-import { createMetrics, type Metrics } from "./metrics/index.ts";
-import { createLook } from "./metrics/look.ts";
-import { traceClaim, traceSettle } from "./tracing/index.ts";
+import type { Role } from "../database/connections.ts";
+import type { Pools } from "../database/pools.ts";
+import type { LoopOptions } from "../delivery/loop.ts";
+import { tellFailed } from "../delivery/tell-failed.ts";
+import type { Totals } from "../delivery/totals.ts";
+import type { MetricsOptions } from "../http/metrics.ts";
+import { rememberScrapers } from "../keys/scrapers.ts";
+import { monotonic } from "../kernel/clock.ts";
+import type { Log } from "../kernel/log.ts";
+import type { FindKey } from "../kernel/scopes.ts";
+import { createMetrics, type Metrics } from "../metrics/index.ts";
+import { createLook } from "../metrics/look.ts";
+import { traceClaim, traceSettle } from "../tracing/index.ts";
 
 const WHO_MAX = 2 ** 31; // a process's name among those that scrape: PostgreSQL's integer
 const SCRAPER = { tenant: "", key: "metrics" };

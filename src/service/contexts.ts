@@ -1,21 +1,21 @@
 // What each operation works with, made for each request: by hand, as service.ts wires the rest.
-import type { Config } from "./config.ts";
-import type { Pools } from "./database/pools.ts";
-import type { Sealer } from "./database/sealed.ts";
-import type { AddressRules } from "./egress/address.ts";
-import { loggingTo, type Judging } from "./event-types/judging/index.ts";
-import type { PublishContext } from "./events/publish.ts";
-import type { AppOptions } from "./http/app.ts";
-import { monotonic } from "./kernel/clock.ts";
-import { createCursors } from "./kernel/cursor.ts";
-import { ALL_TENANTS } from "./kernel/fields.ts";
-import { wholeRoom } from "./kernel/lists.ts";
-import type { Log } from "./kernel/log.ts";
-import { createShares } from "./kernel/shares.ts";
-import type { Caller, Context } from "./rpc/trpc.ts";
-import { readRules } from "./session/rules.ts";
-import type { Reach } from "./store/reach.ts";
-import type { SendSample } from "./webhooks/send-test.ts";
+import type { Config } from "../config.ts";
+import type { Pools } from "../database/pools.ts";
+import type { Sealer } from "../database/sealed.ts";
+import type { AddressRules } from "../egress/address.ts";
+import { loggingTo, type Judging } from "../event-types/judging/index.ts";
+import type { PublishContext } from "../events/publish.ts";
+import type { AppOptions } from "../http/app.ts";
+import { monotonic } from "../kernel/clock.ts";
+import { createCursors } from "../kernel/cursor.ts";
+import { ALL_TENANTS } from "../kernel/fields.ts";
+import { wholeRoom } from "../kernel/lists.ts";
+import type { Log } from "../kernel/log.ts";
+import { createShares } from "../kernel/shares.ts";
+import type { Caller, Context } from "../rpc/trpc.ts";
+import { readRules } from "../session/rules.ts";
+import type { Reach } from "../store/reach.ts";
+import type { SendSample } from "../webhooks/send-test.ts";
 
 const COUNTS_MAX = 2; // of replays, some seconds each
 

@@ -2,9 +2,9 @@
 // The types name none of the service's own, which reach a database driver's: whoever compiles has none of those.
 import type { RequestListener } from "node:http";
 
-import { readSettings, type Settings } from "./config.ts";
-import { createLog } from "./kernel/log.ts";
-import { startService } from "./service.ts";
+import { readSettings, type Settings } from "../config.ts";
+import { createLog } from "../kernel/log.ts";
+import { startService } from "../service.ts";
 
 export type StartOptions = {
   /** The API and the delivery loop, which is what is meant unless said; or one of them alone. */
