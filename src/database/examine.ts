@@ -28,7 +28,7 @@ export async function examine(pool: pg.Pool): Promise<Examined> {
       ), false) as is_owner,
       coalesce((
         select array_agg(relname::text order by relname) from pg_catalog.pg_class
-        where relnamespace = to_regnamespace('posthorn') and relkind in ('r', 'p') and relname <> 'migrations'
+        where relnamespace = to_regnamespace('posthorn') and relkind in ('r', 'p') and not relispartition and relname <> 'migrations'
           and not (has_table_privilege(oid, 'select') and has_table_privilege(oid, 'insert')
             and has_table_privilege(oid, 'update') and has_table_privilege(oid, 'delete'))
       ), '{}') as closed_tables,

@@ -9,17 +9,15 @@ import { fieldsOf } from "../helpers/fields.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 /** Where null has a meaning of its own: it clears. Of what is made anew, cleared is as good as left out, but for the key. */
+const OF_A_WEBHOOK = [
+  ...["name", "headers", "signature_key", "events", "channels", "preset"],
+  ...["retry_schedule_s", "timeout_ms", "rate_limit_per_s", "order"],
+  ...["external_id", "metadata"],
+];
 const CLEARS: Record<string, string[]> = {
-  "webhooks.subscribe": [
-    ...["name", "headers", "signature_key", "events", "channels", "preset"],
-    ...["retry_schedule_s", "timeout_ms", "rate_limit_per_s", "order"],
-    ...["external_id", "metadata"],
-  ],
-  "webhooks.update": [
-    ...["url", "name", "headers", "signature_key", "events", "channels", "preset"],
-    ...["retry_schedule_s", "timeout_ms", "rate_limit_per_s", "order"],
-    ...["external_id", "metadata"],
-  ],
+  "webhooks.subscribe": OF_A_WEBHOOK,
+  "webhooks.subscribe_many": OF_A_WEBHOOK.map((name) => `webhooks.0.${name}`),
+  "webhooks.update": ["url", ...OF_A_WEBHOOK],
   "event_types.create": ["description", "schema", "example"],
   "event_types.update": ["description", "schema", "example"],
   "keys.create": ["expires_at"],

@@ -21,7 +21,8 @@ describe.each(ROWS)("$name", ({ name }) => {
     await fc.assert(
       fc.asyncProperty(anyRequest, async ({ event, key, body, headers }) => {
         const verified = await verifyWebhook(body, headers, key, { preset: name, now });
-        expect(verified).toMatchObject({ id: event.id, type: event.type });
+        const type = name === "svix" ? null : event.type; // its body is the payload alone
+        expect(verified).toMatchObject({ id: event.id, type });
         expect(verified.payload).toEqual(JSON.parse(event.payload));
       }),
     );
