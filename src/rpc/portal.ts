@@ -5,8 +5,7 @@ import * as schema from "../portal/schema.ts";
 import { samples } from "./samples.ts";
 import { openOperation, operation, router } from "./trpc.ts";
 
-const { key, webhook } = samples;
-const TOKEN = "phl_Zm9yIHRoZSBleGFtcGxlIG9ubHku";
+const { key, linkToken, webhook } = samples;
 const return_url = "https://app.example.com/settings";
 
 export const portalRouter = router({
@@ -19,7 +18,7 @@ export const portalRouter = router({
     whenUnsure: "make another: a link that nobody has is opened by nobody, and expires",
     request: { tenant: key.tenant, scope: "manage", webhook_ids: [webhook.id], return_url },
     response: {
-      url: `https://hooks.example.com/dashboard/portal/#link=${TOKEN}`,
+      url: `https://hooks.example.com/dashboard/portal/#link=${linkToken}`,
       key_id: key.id,
       expires_at: "2026-01-31T12:10:00.000Z",
     },
@@ -33,7 +32,7 @@ export const portalRouter = router({
     description:
       "Needs no key: the link's token is one, for once. The same token with the same nonce gets the same session within a minute, since an answer can be lost; afterwards it is 401 `link_used`. A few a second from one address.",
     whenUnsure: "send it again with the same nonce, within a minute",
-    request: { token: TOKEN, nonce: "Zm9yIHRoZSBleGFtcGxlIG9ubHku" },
+    request: { token: linkToken, nonce: "Zm9yIHRoZSBleGFtcGxlIG9ubHku" },
     response: {
       key: "phk_portal_Zm9yIHRoZSBleGFtcGxlIG9ubHku",
       key_id: key.id,

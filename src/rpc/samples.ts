@@ -125,6 +125,8 @@ const key = {
   is_portal: false,
 };
 
+const linkToken = "phl_Zm9yIHRoZSBleGFtcGxlIG9ubHku";
+
 const replay = {
   id: "rpl_019c13f8f3a07d5c80001b2c3d4e5f60",
   webhook_id: webhook.id,
@@ -189,6 +191,7 @@ export const samples = {
   attempt,
   eventType,
   key,
+  linkToken,
   replay,
   stats,
   page,

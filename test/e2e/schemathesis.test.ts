@@ -65,17 +65,20 @@ async function knownIds(): Promise<Record<string, string>> {
   const post = caller(service);
   const made = async (operation: string, body: object) =>
     (await post(operation, body).expect(200)).body as Record<string, string>;
-  const { webhook, event, delivery, replay, key } = samples;
+  const { webhook, event, eventType, delivery, replay, key, linkToken } = samples;
   await made("webhooks.subscribe", { id: webhook.id, url: webhook.url });
   const published = await made("events.publish", { type: event.type, payload: event.payload });
   const { data } = (await made("deliveries.list", {})) as unknown as { data: [{ id: string }] };
   const replayed = await made("webhooks.replay", { id: webhook.id, since: "2026-01-31T00:00:00Z" });
   const { id } = await made("keys.create", { name: key.name, scope: "read" });
+  await made("event_types.create", { name: eventType.name });
+  const { url = "" } = await made("portal.create_link", { tenant: "default", scope: "read" });
   return {
     [event.id]: published["id"] ?? "",
     [delivery.id]: data[0].id,
     [replay.id]: replayed["replay_id"] ?? "",
     [key.id]: id ?? "",
+    [linkToken]: url.slice(url.indexOf("phl_")),
   };
 }
 
