@@ -137,7 +137,7 @@ function complaint({ status, type, body }: Answer): string | undefined {
 
 const FIELDS = [
   ...["level", "time", "msg", "err", "operation", "request_id", "code"],
-  ...["status", "took_ms", "tenant", "key_id"], // of a request
+  ...["status", "took_ms", "tenant", "key_id", "ids"], // of a request
 ];
 const ERR_FIELDS = ["name", "message", "code", "stack", "cause"];
 
