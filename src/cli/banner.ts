@@ -23,7 +23,7 @@ export function firstSteps(
     ? `A receiver to see it arrive: ${command} listen --key "a secret of mine"`
     : `Put your receiver's URL in place of ${receiver}. One on this machine (${command} listen) is reached where the service is started with POSTHORN_EGRESS_ALLOW=127.0.0.0/8`;
   return `
-Posthorn listens on ${url} (reference: ${url}/docs)
+Posthorn listens on ${url} (dashboard: ${url}/dashboard/, reference: ${url}/docs)
 
 A first webhook, in another terminal (the admin key: ${key.note}):
 
