@@ -8,9 +8,9 @@ import type { Log } from "../kernel/log.ts";
 import { callerError } from "../rpc/errors.ts";
 import { unknownOperation } from "../rpc/unknown-operation.ts";
 import { errorBody } from "./answer.ts";
+import { operationLogged } from "./log-requests.ts";
 import { idOfAnswer } from "./request-id.ts";
 
-const OPERATION_LOGGED_MAX = 200; // characters of a path that may be anything
 const TOO_MANY_REQUESTS = 429;
 const REFUSAL_MS = 250; // a quarter of the shortest Retry-After
 
@@ -20,7 +20,7 @@ export function errorHandler(log: Log): ErrorRequestHandler {
     if (response.headersSent) return next(thrown);
     const error = callerError(thrown);
     const request_id = idOfAnswer(response);
-    logFault(log, error, { operation: request.path.slice(0, OPERATION_LOGGED_MAX), request_id });
+    logFault(log, error, { operation: operationLogged(request), request_id });
     await beforeRefusal(error.status);
     setErrorHeaders(response, [error]);
     response.status(error.status).json(errorBody(error, request_id));

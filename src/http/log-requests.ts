@@ -1,5 +1,5 @@
 // Each request to the API is a line of the log at LOG_LEVEL=debug, with the ids by which it is looked for.
-import type { RequestHandler, Response } from "express";
+import type { Request, RequestHandler, Response } from "express";
 
 import { monotonic } from "../kernel/clock.ts";
 import type { Log } from "../kernel/log.ts";
@@ -11,12 +11,17 @@ const PATH_LOGGED_MAX = 200; // characters of a path that may be anything
 /** What is known of a request's caller, and the ids of what it was answered with. */
 type Noted = { caller?: Caller; ids?: string[] };
 
+/** What a request asks for, as lines of the log name it: whatever was asked of, so much of it. */
+export function operationLogged({ path }: Request): string {
+  return path.slice(1, PATH_LOGGED_MAX);
+}
+
 /** Logs each request when its answer has ended, or its caller has gone; costs nothing where nobody reads it. */
 export function logRequests(log: Log): RequestHandler {
   return (request, response, next) => {
     if (log.isLevelEnabled("debug")) {
       const startedAt = monotonic();
-      const operation = request.path.slice(1, PATH_LOGGED_MAX);
+      const operation = operationLogged(request);
       response.once("close", () => {
         const { caller, ids } = response.locals as Noted;
         log.debug(

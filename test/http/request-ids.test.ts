@@ -132,7 +132,7 @@ test("what goes wrong here is in the log under the request's id, at both doors",
   const queried = await request(app).get("/trpc/webhooks.list").set("X-Request-Id", `${OWN}2`);
   expect([queried.status, queried.body.error.data.request_id]).toEqual([500, `${OWN}2`]);
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
-    { request_id: OWN, operation: "/webhooks.list", code: "internal_error" },
+    { request_id: OWN, operation: "webhooks.list", code: "internal_error" },
     { request_id: `${OWN}2`, operation: "webhooks.list", code: "internal_error" },
   ]);
 });
