@@ -85,6 +85,20 @@ test("a key is made, shown once, works, and is revoked", async () => {
   await caller({ ...service, adminKey: key })("webhooks.list").expect(401);
 });
 
+test.each([
+  ["admin", "webhooks.list", 200],
+  ["metrics", "webhooks.list", 403],
+])("a key of the scope %s, which has no tenant, is made", async (scope, operation, status) => {
+  await page.getByRole("link", { name: "Keys" }).click();
+  await button("New key").first().click();
+  await page.getByLabel("Name").fill(`of ${scope}`);
+  await page.getByLabel("Scope").last().selectOption(scope);
+  await button("Create").click();
+  const key = await page.locator(".secret code").innerText();
+  await button("I have stored it").click();
+  await caller({ ...service, adminKey: key })(operation).expect(status);
+});
+
 test("an admin without a tenant sees the trouble of all, and goes to one by its name", async () => {
   const acme = caller(service, { "X-Tenant": "acme" });
   await acme("webhooks.subscribe", { url: "http://127.0.0.1:9/", name: "Held", paused: true });

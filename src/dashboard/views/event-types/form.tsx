@@ -1,9 +1,9 @@
 // The fields of an event type. JSON is judged as one types; what the service says of a schema, where it stands.
-import { Button, Checkbox, Textarea, TextInput } from "@mantine/core";
-import { useState, type SyntheticEvent } from "react";
+import { Checkbox, Textarea, TextInput } from "@mantine/core";
+import { useState } from "react";
 
 import { issuesByField, type Failure } from "../../api/failure.ts";
-import { Failed } from "../../parts/states.tsx";
+import { Form } from "../../parts/form.tsx";
 import { readJson } from "./json.ts";
 
 export type TypeValues = {
@@ -38,8 +38,7 @@ export function TypeForm({ initial, isNew, failure, isRunning, onSubmit }: FormP
   const errors = issuesByField(failure, FIELDS);
   const schema = readJson(values.schema, "schema");
   const example = readJson(values.example, "value");
-  const submit = (event: SyntheticEvent) => {
-    event.preventDefault();
+  const submit = () => {
     if (schema.problem !== null || example.problem !== null) return;
     onSubmit({
       name: values.name.trim(),
@@ -50,7 +49,14 @@ export function TypeForm({ initial, isNew, failure, isRunning, onSubmit }: FormP
     });
   };
   return (
-    <form className="form card type-form" onSubmit={submit}>
+    <Form
+      className="card type-form"
+      action={{ failure, isRunning }}
+      errors={errors}
+      submit={isNew ? "Create" : "Save"}
+      isBlocked={schema.problem !== null || example.problem !== null}
+      onSubmit={submit}
+    >
       {isNew && (
         <TextInput
           label="Name"
@@ -97,16 +103,6 @@ export function TypeForm({ initial, isNew, failure, isRunning, onSubmit }: FormP
         rows={6}
         spellCheck={false}
       />
-      {failure && (failure.issues.length === 0 || errors[""]) && <Failed failure={failure} />}
-      <div className="form-foot">
-        <Button
-          type="submit"
-          loading={isRunning}
-          disabled={schema.problem !== null || example.problem !== null}
-        >
-          {isNew ? "Create" : "Save"}
-        </Button>
-      </div>
-    </form>
+    </Form>
   );
 }

@@ -1,14 +1,14 @@
 // Makes a key, and shows it once.
 import { Button, NativeSelect, TextInput } from "@mantine/core";
-import { useState, type SyntheticEvent } from "react";
+import { useState } from "react";
 
 import { now } from "../../api/clock.ts";
 import { issuesByField } from "../../api/failure.ts";
 import { useAction } from "../../api/queries.ts";
 import { newName } from "../../chance.ts";
 import { Dialog } from "../../parts/dialog.tsx";
+import { Cancel, Form } from "../../parts/form.tsx";
 import { ShownOnce } from "../../parts/secret.tsx";
-import { Failed } from "../../parts/states.tsx";
 import { useTenant } from "../../session/session.ts";
 
 const SCOPES = [
@@ -16,7 +16,9 @@ const SCOPES = [
   { value: "read", label: "read: look at everything" },
   { value: "manage", label: "manage: look, and change webhooks and types" },
   { value: "admin", label: "admin: everything, of every tenant" },
+  { value: "metrics", label: "metrics: /metrics, and nothing else" },
 ];
+const OF_NO_TENANT = ["admin", "metrics"];
 const LIVES = [
   { value: "", label: "until it is revoked" },
   { value: "1", label: "for a day" },
@@ -39,12 +41,11 @@ export function CreateKey() {
     setValues({ name: "", scope: "publish", days: "" });
     setOnce(newName());
   };
-  const submit = async (event: SyntheticEvent) => {
-    event.preventDefault();
+  const submit = async () => {
     const made = await create.run({
       name: values.name,
       scope: values.scope as "publish",
-      tenant,
+      ...(!OF_NO_TENANT.includes(values.scope) && { tenant }),
       ...(values.days !== "" && {
         expires_at: new Date(now() + Number(values.days) * DAY_MS).toISOString(),
       }),
@@ -60,7 +61,13 @@ export function CreateKey() {
         New key
       </Button>
       <Dialog title={`New key of ${tenant}`} isOpen={once !== null} onClose={() => setOnce(null)}>
-        <form className="form" onSubmit={(event) => void submit(event)}>
+        <Form
+          action={create}
+          errors={errors}
+          submit="Create"
+          cancel={<Cancel onClick={() => setOnce(null)} />}
+          onSubmit={submit}
+        >
           <TextInput
             label="Name"
             description="What it is for."
@@ -85,18 +92,7 @@ export function CreateKey() {
             onChange={(event) => set({ days: event.currentTarget.value })}
             error={errors["expires_at"]}
           />
-          {create.failure && (create.failure.issues.length === 0 || errors[""]) && (
-            <Failed failure={create.failure} />
-          )}
-          <div className="form-foot">
-            <Button variant="default" onClick={() => setOnce(null)}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={create.isRunning}>
-              Create
-            </Button>
-          </div>
-        </form>
+        </Form>
       </Dialog>
       <ShownOnce title="The new key" what="the key" secret={key} onStored={() => setKey(null)} />
     </>

@@ -1,12 +1,12 @@
 // Makes a link into the portal for a customer: of one tenant, to look or to manage, for a while.
 import { Button, NativeSelect, TagsInput, TextInput } from "@mantine/core";
-import { useState, type SyntheticEvent } from "react";
+import { useState } from "react";
 
 import { issuesByField } from "../../api/failure.ts";
 import { useAction, useInfo } from "../../api/queries.ts";
 import { Dialog } from "../../parts/dialog.tsx";
+import { Cancel, Form } from "../../parts/form.tsx";
 import { ShownOnce } from "../../parts/secret.tsx";
-import { Failed } from "../../parts/states.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useTenant } from "../../session/session.ts";
 import { calledOf } from "../webhooks/webhook.ts";
@@ -40,8 +40,7 @@ export function PortalLink() {
     setValues(START);
     setOpen(true);
   };
-  const submit = async (event: SyntheticEvent) => {
-    event.preventDefault();
+  const submit = async () => {
     const webhook_ids = values.webhooks.map((name) => idByName.get(name) ?? name);
     const link = await create.run({
       tenant,
@@ -64,7 +63,13 @@ export function PortalLink() {
         isOpen={isOpen}
         onClose={() => setOpen(false)}
       >
-        <form className="form" onSubmit={(event) => void submit(event)}>
+        <Form
+          action={create}
+          errors={errors}
+          submit="Make the link"
+          cancel={<Cancel onClick={() => setOpen(false)} />}
+          onSubmit={submit}
+        >
           <NativeSelect
             label="Scope"
             data={SCOPES}
@@ -98,18 +103,7 @@ export function PortalLink() {
             error={errors["return_url"]}
             autoComplete="off"
           />
-          {create.failure && (create.failure.issues.length === 0 || errors[""]) && (
-            <Failed failure={create.failure} />
-          )}
-          <div className="form-foot">
-            <Button variant="default" onClick={() => setOpen(false)}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={create.isRunning}>
-              Make the link
-            </Button>
-          </div>
-        </form>
+        </Form>
       </Dialog>
       <ShownOnce
         title="The portal link"

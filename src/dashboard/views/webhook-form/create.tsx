@@ -1,15 +1,14 @@
 // A new webhook: its fields, and beside them what will arrive.
-import { Button } from "@mantine/core";
-import { useState, type SyntheticEvent } from "react";
+import { useState } from "react";
 
 import { goTo, linkTo, paths } from "../../address/links.ts";
 import { useCatalogue } from "../../api/catalogue.ts";
 import { issuesByField } from "../../api/failure.ts";
 import { useAction } from "../../api/queries.ts";
 import { newName } from "../../chance.ts";
+import { Form } from "../../parts/form.tsx";
 import { say } from "../../parts/notices.tsx";
 import { ShownOnce } from "../../parts/secret.tsx";
-import { Failed } from "../../parts/states.tsx";
 import { View } from "../../parts/view.tsx";
 import { Fields } from "./fields.tsx";
 import { PresetSample } from "./preset.tsx";
@@ -28,8 +27,7 @@ export default function CreateWebhook() {
     say("The webhook is subscribed");
     goTo(paths.webhook(id));
   };
-  const submit = async (event: SyntheticEvent) => {
-    event.preventDefault();
+  const submit = async () => {
     const webhook = await subscribe.run(subscribeInput(values, `dashboard-${name}`));
     if (!webhook) return;
     if (webhook.signature_key === undefined) done(webhook.id);
@@ -38,7 +36,7 @@ export default function CreateWebhook() {
   return (
     <View title="New webhook" above={{ href: linkTo(paths.webhooks), text: "Webhooks" }}>
       <div className="form-page">
-        <form className="form card" onSubmit={(event) => void submit(event)}>
+        <Form className="card" action={subscribe} errors={errors} submit="Create" onSubmit={submit}>
           <Fields
             isNew
             types={types}
@@ -46,15 +44,7 @@ export default function CreateWebhook() {
             errors={errors}
             onChange={(changes) => setValues({ ...values, ...changes })}
           />
-          {subscribe.failure && (subscribe.failure.issues.length === 0 || errors[""]) && (
-            <Failed failure={subscribe.failure} />
-          )}
-          <div className="form-foot">
-            <Button type="submit" loading={subscribe.isRunning}>
-              Create
-            </Button>
-          </div>
-        </form>
+        </Form>
         <PresetSample values={values} types={types} />
       </div>
       <ShownOnce

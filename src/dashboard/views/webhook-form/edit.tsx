@@ -1,6 +1,6 @@
 // A webhook's settings, to be changed. The next attempt uses the new ones.
 import { Button } from "@mantine/core";
-import { useState, type SyntheticEvent } from "react";
+import { useState } from "react";
 import { useParams } from "wouter";
 
 import { goTo, linkTo, paths } from "../../address/links.ts";
@@ -8,6 +8,7 @@ import { useCatalogue } from "../../api/catalogue.ts";
 import { issuesByField } from "../../api/failure.ts";
 import type { Output } from "../../api/operations.ts";
 import { useAction, useInfo } from "../../api/queries.ts";
+import { Form } from "../../parts/form.tsx";
 import { say } from "../../parts/notices.tsx";
 import { Failed, Loading } from "../../parts/states.tsx";
 import { View } from "../../parts/view.tsx";
@@ -34,8 +35,7 @@ function Editor({ webhook }: { webhook: Output<"webhooks.info"> }) {
   const [values, setValues] = useState(before);
   const update = useAction("webhooks.update");
   const errors = issuesByField(update.failure, FIELDS);
-  const submit = async (event: SyntheticEvent) => {
-    event.preventDefault();
+  const submit = async () => {
     const saved = await update.run(updateInput(webhook.id, before, values));
     if (!saved) return;
     say(saved.warnings.length === 0 ? "Saved" : `Saved. ${saved.warnings.join("; ")}`);
@@ -48,7 +48,18 @@ function Editor({ webhook }: { webhook: Output<"webhooks.info"> }) {
       above={{ href: linkTo(paths.webhook(webhook.id)), text: called }}
     >
       <div className="form-page">
-        <form className="form card" onSubmit={(event) => void submit(event)}>
+        <Form
+          className="card"
+          action={update}
+          errors={errors}
+          submit="Save"
+          cancel={
+            <Button component="a" variant="default" href={linkTo(paths.webhook(webhook.id))}>
+              Cancel
+            </Button>
+          }
+          onSubmit={submit}
+        >
           <Fields
             isNew={false}
             types={types}
@@ -56,18 +67,7 @@ function Editor({ webhook }: { webhook: Output<"webhooks.info"> }) {
             errors={errors}
             onChange={(changes) => setValues({ ...values, ...changes })}
           />
-          {update.failure && (update.failure.issues.length === 0 || errors[""]) && (
-            <Failed failure={update.failure} />
-          )}
-          <div className="form-foot">
-            <Button component="a" variant="default" href={linkTo(paths.webhook(webhook.id))}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={update.isRunning}>
-              Save
-            </Button>
-          </div>
-        </form>
+        </Form>
         <PresetSample values={values} types={types} />
       </div>
     </View>

@@ -1,15 +1,15 @@
 // A new signing key: first what stops working, and until when the old one signs; then the key, once.
 import { Button, NativeSelect, TextInput } from "@mantine/core";
-import { useState, type SyntheticEvent } from "react";
+import { useState } from "react";
 
 import { now } from "../../api/clock.ts";
 import { issuesByField } from "../../api/failure.ts";
 import { useAction } from "../../api/queries.ts";
 import { newName } from "../../chance.ts";
 import { Dialog } from "../../parts/dialog.tsx";
+import { Cancel, Form } from "../../parts/form.tsx";
 import { say } from "../../parts/notices.tsx";
 import { ShownOnce } from "../../parts/secret.tsx";
-import { Failed } from "../../parts/states.tsx";
 import { onTheWall } from "../../parts/time.tsx";
 import { useSignedIn } from "../../session/session.ts";
 import { Snippet } from "../webhook-form/snippet.tsx";
@@ -39,8 +39,7 @@ export function RotateKey({ webhook }: { webhook: WebhookInfo }) {
     setOwn("");
     setName(newName());
   };
-  const submit = async (event: SyntheticEvent) => {
-    event.preventDefault();
+  const submit = async () => {
     const answer = await rotate.run({
       id: webhook.id,
       ...(own !== "" && { signature_key: own }),
@@ -58,7 +57,13 @@ export function RotateKey({ webhook }: { webhook: WebhookInfo }) {
         {webhook.has_signature_key ? "Rotate key" : "Make a key"}
       </Button>
       <Dialog title="A new signing key" isOpen={name !== null} onClose={() => setName(null)}>
-        <form className="form" onSubmit={(event) => void submit(event)}>
+        <Form
+          action={rotate}
+          errors={errors}
+          submit={webhook.has_signature_key ? "Rotate" : "Make it"}
+          cancel={<Cancel onClick={() => setName(null)} />}
+          onSubmit={submit}
+        >
           <div className="prose">
             {!webhook.has_signature_key ? (
               <p>So far nothing is signed. From now on every attempt is.</p>
@@ -97,18 +102,7 @@ export function RotateKey({ webhook }: { webhook: WebhookInfo }) {
             autoComplete="off"
             spellCheck={false}
           />
-          {rotate.failure && rotate.failure.issues.length === 0 && (
-            <Failed failure={rotate.failure} />
-          )}
-          <div className="form-foot">
-            <Button variant="default" onClick={() => setName(null)}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={rotate.isRunning}>
-              {webhook.has_signature_key ? "Rotate" : "Make it"}
-            </Button>
-          </div>
-        </form>
+        </Form>
       </Dialog>
       <ShownOnce
         title="The new signing key"
