@@ -12,6 +12,6 @@ export default {
   globalTeardown: "<rootDir>/test/helpers/global-teardown.ts",
   extensionsToTreatAsEsm: [".ts"],
   transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { target: "es2023" } }] },
-  testTimeout: 30_000,
+  testTimeout: 120_000, // for what hangs: nothing is said of how quick it is, which differs from machine to machine
   maxWorkers: 2,
 };

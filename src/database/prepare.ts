@@ -42,6 +42,7 @@ async function prepare(given: string, options: PrepareOptions): Promise<Prepared
   try {
     // Without them nothing can be published: what a start before this one did not finish is finished here, or said.
     await makePartitions(connection.pool, daysAhead).catch((error: unknown) => {
+      if (isDatabaseAway(error)) throw error;
       throw new StartError(
         `DATABASE_URL: the tables of today and the next ${daysAhead} days can't all be made: ${reasonOf(error)}; run posthorn migrate as the schema's owner`,
         { cause: error },

@@ -18,12 +18,12 @@ export function caller(
   };
 }
 
-/** Asks until the answer is as wanted; fails with the last one after ten seconds. */
+/** Asks until the answer is as wanted; fails with the last one after a minute. */
 export async function until<T>(
   ask: () => Promise<T>,
   isWanted: (answer: T) => boolean,
 ): Promise<T> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 60_000;
   for (;;) {
     const answer = await ask();
     if (isWanted(answer)) return answer;

@@ -47,7 +47,7 @@ export async function look(
       troubles.push(`asked ${request.url()}`);
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(60_000);
   await page.goto(url);
   return { page, troubles, close: () => context.close() };
 }

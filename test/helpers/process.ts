@@ -14,7 +14,7 @@ import { stopServer } from "../../src/database/embedded/server.ts";
 /** The project's folder. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-const LINE_MS_MAX = 25_000; // below jest's own limit, so that a wait in vain shows what was said instead
+const LINE_MS_MAX = 100_000; // below jest's own limit, so that a wait in vain shows what was said instead
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 

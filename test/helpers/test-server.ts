@@ -7,6 +7,7 @@ import pg from "pg";
 
 import { silentLog } from "../../src/kernel/log.ts";
 import { startEmbedded, type EmbeddedDatabase } from "../../src/database/embedded.ts";
+import { START_DAYS_AHEAD } from "../../src/database/partitions.ts";
 import { prepareDatabase } from "../../src/database/prepare.ts";
 import { writeCatalogue } from "../../src/event-types/catalogue/write.ts";
 import { databaseUrl, TEMPLATE } from "./database-url.ts";
@@ -45,8 +46,13 @@ async function makeTemplate(url: string): Promise<void> {
   await client.connect();
   try {
     await client.query(`create database ${TEMPLATE}`);
-    // As many days of partitions as a start wants, so that a role that may make none can start; a copy copies each file.
-    await prepareDatabase(databaseUrl(url, TEMPLATE), { log: silentLog, seed: writeCatalogue });
+    // As many days of partitions as a start wants, so that a role that may make none can start, and one more, since a
+    // run may go past midnight; a copy copies each file.
+    await prepareDatabase(databaseUrl(url, TEMPLATE), {
+      log: silentLog,
+      seed: writeCatalogue,
+      daysAhead: START_DAYS_AHEAD + 1,
+    });
     await client.query(`alter database ${TEMPLATE} allow_connections false`); // a template in use can't be copied
   } finally {
     await client.end();

@@ -158,7 +158,6 @@ test.each([
     const again = await post("events.publish", mine(keyOf(0)));
     expect([again.status, again.body.duplicate]).toEqual([200, false]);
   },
-  30_000,
 );
 
 test("two callers at once with one key and one body are told one id, and one of them that it is new", async () => {
