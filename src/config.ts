@@ -55,6 +55,16 @@ export const SETTINGS = {
     null,
     "Where the events live: postgres://…, PostgreSQL 15 or newer. Left out, an embedded database is run.",
   ),
+  DATABASE_DIRECT_URL: setting(
+    databaseUrl,
+    null,
+    "The same database past a pooler: for migrations, partitions, retention, and what needs a session. Left out, DATABASE_URL.",
+  ),
+  POSTHORN_POOLER: setting(
+    z.enum(["transaction", "transaction-named"]),
+    null,
+    "Where DATABASE_URL leads to a pooler by transactions, as PgBouncer: transaction, or transaction-named where it keeps prepared statements (PgBouncer 1.21 with max_prepared_statements). Needs DATABASE_DIRECT_URL.",
+  ),
   POSTHORN_DATA_DIR: setting(
     z.string().min(1),
     "./.posthorn",
@@ -190,6 +200,8 @@ type Values = {
 };
 type Decided =
   | "DATABASE_URL"
+  | "DATABASE_DIRECT_URL"
+  | "POSTHORN_POOLER"
   | "POSTHORN_ADMIN_KEY"
   | "POSTHORN_SECRETS_KEY"
   | "POSTHORN_EGRESS_ALLOW"
@@ -202,6 +214,13 @@ type Decided =
 export type Config = {
   [N in Name]: z.output<(typeof SETTINGS)[N]["read"]> | (N extends Decided ? null : never);
 };
+
+/** Which settings mean nothing without which. */
+const NEEDS = [
+  ["POSTHORN_POOLER", "DATABASE_URL"],
+  ["POSTHORN_POOLER", "DATABASE_DIRECT_URL"],
+  ["DATABASE_DIRECT_URL", "DATABASE_URL"],
+] as const satisfies [Decided, Decided][];
 
 /**
  * Reads the configuration. Throws a StartError that names the first bad setting and says what is needed; its value
@@ -233,6 +252,9 @@ export function loadConfig(
     throw new StartError(
       `POSTHORN_PAYLOAD_RETENTION_D: ${config.POSTHORN_PAYLOAD_RETENTION_D} days are more than POSTHORN_RETENTION_D's ${config.POSTHORN_RETENTION_D}: a payload is not kept without its event`,
     );
+  for (const [name, needed] of NEEDS)
+    if (config[name] !== null && config[needed] === null)
+      throw new StartError(`${name}: needs ${needed} beside it (docs/pooler.md)`);
   for (const name of Object.keys(env))
     if (name.startsWith("POSTHORN_") && !(name in SETTINGS) && !CALLERS_NAMES.includes(name))
       warn(`${name} is not a setting of this version; it is ignored${meant(name)}`);

@@ -5,7 +5,7 @@ import type { Config } from "./config.ts";
 import { createContexts } from "./service/contexts.ts";
 import { shareOut, sumOf, type Connections, type Role } from "./database/connections.ts";
 import { openDatabase, type OpenDatabase } from "./database/open.ts";
-import { openPools, refuseToStart } from "./database/pools.ts";
+import { openPools, refuseToStart, warnOfPlans } from "./database/pools.ts";
 import { createDatabaseClock } from "./delivery/database-clock.ts";
 import { startLoop } from "./delivery/loop.ts";
 import { callRoll } from "./delivery/roll-call.ts";
@@ -86,6 +86,7 @@ export async function startService(
     undo.push(() => Promise.all(servers.map((each) => each.close())));
     undo.push(() => parts.close()); // by which what is open still is answered
     await refuseToStart(parts.pools, role, connections);
+    if (role === "worker") await warnOfPlans(database.url, log);
     log.info({ sum: sumOf(connections), ...connections }, "connections to the database, at most");
     const server = listens ? await listen(parts.app, config.HOST, config.PORT) : undefined;
     if (server) {
@@ -113,11 +114,12 @@ function createParts(
   role: Role,
   config: Config,
   log: Log,
-  { url, sealer, embeddedUrl, endpoints }: OpenDatabase,
+  database: OpenDatabase,
   connections: Connections,
 ) {
-  const pools = openPools(url, connections, log);
-  const { publishing, calls, loop, upkeep } = pools;
+  const { directUrl, sealer, embeddedUrl, endpoints } = database;
+  const pools = openPools(database, connections, log);
+  const { publishing, calls, loop, upkeep, direct } = pools;
   const judging = createJudging({ monotonic, log });
   const publishes = createPublishes({ publishing, calls });
   const listeners: Endpoint[] = [];
@@ -192,7 +194,7 @@ function createParts(
       const heard = { died: () => delivering.wake(), told: () => delivering.told() };
       const roll =
         connections.watch > 0
-          ? callRoll({ ...heard, url, worker: drawWorker(), monotonic, log })
+          ? callRoll({ ...heard, url: directUrl, worker: drawWorker(), monotonic, log })
           : null;
       const delivering = startLoop({
         roll,
@@ -220,7 +222,7 @@ function createParts(
         disableAfterH: config.POSTHORN_DISABLE_AFTER_H,
         retentionD: config.POSTHORN_RETENTION_D,
         keepPartitions: createPartitionKeeper({
-          pool: upkeep.pool,
+          pool: direct.pool,
           retentionD: config.POSTHORN_RETENTION_D,
           payloadRetentionD: config.POSTHORN_PAYLOAD_RETENTION_D,
           postponed: (days) => metrics.postponed(days),

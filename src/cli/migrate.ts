@@ -24,7 +24,7 @@ export async function migrateDatabase({ plan, days, json }: MigrateCommand): Pro
   const log = createLog(config.LOG_LEVEL);
   const database = await reachDatabase(config, log, { share: true });
   try {
-    await prepareDatabase(database.url, {
+    await prepareDatabase(database.directUrl, {
       log,
       seed: writeCatalogue,
       daysAhead: days, // those who run it may be the only ones who can
@@ -39,7 +39,7 @@ export async function migrateDatabase({ plan, days, json }: MigrateCommand): Pro
 async function showPlan(config: Config, json: true | undefined): Promise<void> {
   const database = await reachDatabase(config, silentLog, { share: true });
   try {
-    const { version, pending } = await planMigrations(await knock(database.url));
+    const { version, pending } = await planMigrations(await knock(database.directUrl));
     if (json) return void process.stdout.write(`${JSON.stringify({ version, pending })}\n`);
     if (pending.length === 0)
       return void process.stdout.write(`Nothing would run: the schema is at version ${version}.\n`);

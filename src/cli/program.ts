@@ -85,6 +85,18 @@ export function createProgram(terminal: Terminal): Command {
     });
 
   program
+    .command("pooler")
+    .description(
+      "print the SQL that gives the role of DATABASE_URL what its sessions need behind a pooler; nothing where it has it",
+    )
+    .option("--worker", "for a role of workers alone: what makes their plans, too")
+    .addHelpText("after", exampleLines(['posthorn pooler | psql "$DATABASE_DIRECT_URL"']))
+    .action(async (options: { worker?: true }) => {
+      const { printRoleSettings } = await import("./pooler.ts");
+      await printRoleSettings(terminal, options);
+    });
+
+  program
     .command("openapi")
     .description("print openapi.yaml")
     .option("--output <file>", "write it to a file instead")

@@ -33,7 +33,7 @@ export async function abandonLostKey(): Promise<void> {
   if (config.DATABASE_URL !== null) secretsKeys(config); // before anything is done
   const database = await reachDatabase(config, silentLog, { share: true });
   try {
-    await prepareDatabase(database.url, { log: silentLog, seed: writeCatalogue });
+    await prepareDatabase(database.directUrl, { log: silentLog, seed: writeCatalogue });
     const connection = connect(database.url, { name: "secrets", max: 1, log: silentLog });
     const end = await abandonSecrets(connection.db, createSealer(secretsKeys(config)), say).finally(
       () => connection.close(),

@@ -6,6 +6,7 @@ import { monotonic } from "../kernel/clock.ts";
 import { MINUTE, SECOND } from "../kernel/duration.ts";
 import type { Log } from "../kernel/log.ts";
 import { createPool } from "./pool.ts";
+import { clientFor } from "./pooler.ts";
 import { createPresence, type Presence } from "./presence.ts";
 import type { Schema } from "./schema.ts";
 import { duration, sessionSettings, type Settings } from "./session-settings.ts";
@@ -53,6 +54,7 @@ export function connect(
   const { presence = createPresence(options.log, monotonic) } = options;
   const config: pg.PoolConfig = {
     ...session.config,
+    ...clientFor(url),
     max: options.max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
@@ -85,7 +87,7 @@ export function connect(
 // Statistics taken while the queue is empty give plans that read all of a million rows: a worker's statements all have
 // an index, and one that gives their order, so the choice is taken away from the planner; and what such a plan is made of is
 // there, whatever somebody has switched off for statements of his own.
-const PINNED: Settings = {
+export const WORKERS_PLANS: Settings = {
   enable_seqscan: "off",
   enable_bitmapscan: "off",
   enable_hashjoin: "off",
@@ -103,10 +105,10 @@ const PINNED: Settings = {
 
 const PLANS = {
   /** For statements that read only some days' partitions, by bounds that are constants to the planner. */
-  pinned: PINNED,
+  pinned: WORKERS_PLANS,
   /**
    * For prepared statements that are the same whatever their values. Left to choose, PostgreSQL plans them anew where few rows
    * are given, which cost more than all the rest: a claim and a settle of one row took 1.2 and 1.1 ms, and take 0.5 each.
    */
-  "pinned once": { ...PINNED, plan_cache_mode: "force_generic_plan" },
+  "pinned once": { ...WORKERS_PLANS, plan_cache_mode: "force_generic_plan" },
 } satisfies Record<string, Settings>;

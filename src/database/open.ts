@@ -9,14 +9,19 @@ import { StartError } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
 import { prepareDatabase, type PrepareOptions } from "./prepare.ts";
 import { startEmbedded } from "./embedded.ts";
+import { behindPooler, type Pooler } from "./pooler.ts";
 import { createSealer, type Sealer } from "./sealed.ts";
 import type { PublishSettings } from "./settings.ts";
+import { telling } from "./told.ts";
+import { findStraightWay, findWay } from "./ways.ts";
 
 const SECRETS_KEY_FILE = "secrets.key";
 const SECRETS_KEY_BYTES = 32;
 
 export type ReachedDatabase = {
   url: string;
+  /** The same past any pooler, for what needs a session of its own. */
+  directUrl: string;
   /** The same, where the database is the embedded one. */
   embeddedUrl: string | null;
   /** Resolves where the embedded one has ended and can't be started again; null where there is none of ours. */
@@ -35,6 +40,8 @@ export type OpenDatabase = ReachedDatabase & {
 export type DatabaseSettings = {
   /** Null for the embedded one. */
   DATABASE_URL: string | null;
+  DATABASE_DIRECT_URL: string | null;
+  POSTHORN_POOLER: Pooler | null;
   POSTHORN_DATA_DIR: string;
   /** Newest first; null for the one in the data folder. */
   POSTHORN_SECRETS_KEY: [Buffer, ...Buffer[]] | null;
@@ -59,16 +66,46 @@ export async function openDatabase(
   const reached = await reachDatabase(config, log, { share, guest });
   try {
     const sealer = createSealer(secretsKeys(config));
-    await prepareDatabase(reached.url, { log, sealer, ...options, ...(settings && { settings }) });
+    const { url: directUrl } = await prepareDatabase(reached.directUrl, {
+      log,
+      sealer,
+      ...options,
+      ...(settings && { settings }),
+      setting: directSetting(reached),
+    });
     if (reached.embeddedUrl !== null) return { ...reached, sealer, endpoints: () => [] };
-    const endpoints = await watchEndpoints(reached.url, log);
-    const close = () => Promise.resolve(endpoints.close());
-    return { ...reached, sealer, endpoints: () => endpoints.current(), close };
+    const url = await findUrl(reached, directUrl);
+    const watched = await Promise.all(
+      [...new Set([url, directUrl])].map((each) => watchEndpoints(each, log)),
+    );
+    return {
+      ...reached,
+      url,
+      directUrl,
+      sealer,
+      endpoints: () => watched.flatMap((each) => each.current()),
+      close: () => Promise.resolve(watched.forEach((each) => each.close())),
+    };
   } catch (error) {
     await reached.close();
     throw error;
   }
 }
+
+const isApart = ({ url, directUrl }: ReachedDatabase) => url !== directUrl;
+const directSetting = (reached: ReachedDatabase) =>
+  isApart(reached) ? "DATABASE_DIRECT_URL" : "DATABASE_URL";
+
+/** Both ways to a database as it was reached, as every connection after it uses them. Throws a StartError of one line. */
+export async function findWays(
+  reached: ReachedDatabase,
+): Promise<Pick<ReachedDatabase, "url" | "directUrl">> {
+  const directUrl = await telling(findStraightWay(reached.directUrl), directSetting(reached));
+  return { url: await findUrl(reached, directUrl), directUrl };
+}
+
+const findUrl = (reached: ReachedDatabase, directUrl: string) =>
+  isApart(reached) ? findWay(reached.url, directUrl, "DATABASE_URL") : Promise.resolve(directUrl);
 
 /** The database as it is found, with nothing known of its secrets: the one that DATABASE_URL names, or the embedded one. */
 export async function reachDatabase(
@@ -77,10 +114,23 @@ export async function reachDatabase(
   { share, guest = false }: { share: boolean; guest?: boolean },
 ): Promise<ReachedDatabase> {
   const { DATABASE_URL: url, POSTHORN_DATA_DIR: folder } = config;
-  if (url !== null) return { url, embeddedUrl: null, lost: null, close: () => Promise.resolve() };
+  if (url !== null)
+    return {
+      url: behindPooler(url, config.POSTHORN_POOLER),
+      directUrl: config.DATABASE_DIRECT_URL ?? url,
+      embeddedUrl: null,
+      lost: null,
+      close: () => Promise.resolve(),
+    };
   const embedded = await startEmbedded({ dataDir: resolve(folder), share, guest, log });
-  const { lost } = embedded;
-  return { url: embedded.url, embeddedUrl: embedded.url, lost, close: () => embedded.stop() };
+  const { url: embeddedUrl, lost } = embedded;
+  return {
+    url: embeddedUrl,
+    directUrl: embeddedUrl,
+    embeddedUrl,
+    lost,
+    close: () => embedded.stop(),
+  };
 }
 
 /** The keys of its secrets, the newest first; one is made for an embedded database that has none yet, unless only looked for. */

@@ -8,8 +8,11 @@ import { isDatabaseAway } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
 import { allButOne, createShares, type Shares } from "../kernel/shares.ts";
 import { connect, type Connection } from "./connect.ts";
+import type { OpenDatabase } from "./open.ts";
+import { poolerOf } from "./pooler.ts";
 import { PARTS, refuseTooFew, type Connections, type Role } from "./connections.ts";
 import { createPresence } from "./presence.ts";
+import { lackingAt } from "./role-settings.ts";
 import { createReadiness, type Fault } from "./readiness.ts";
 
 /** A lock is held by ours for milliseconds: for longer, by a stranger, whom a call does not wait for on others' connections. */
@@ -30,8 +33,12 @@ export type SharedConnection = Pick<Connection, "db" | "pool"> & { shares: Share
 
 /** Those of parts that the process does not have are never used, and so never connect. */
 export type Pools = Record<"loop" | "upkeep", Connection> & {
+  /** For what upkeep needs a session for: past a pooler, where there is one. */
+  direct: Connection;
   publishing: SharedConnection;
   calls: SharedConnection;
+  /** Whether a pooler is on the way, whose connections are not the server's. */
+  isPooled: boolean;
   /** The pools of the parts that the process has. */
   byPart: Partial<Record<keyof Connections, pg.Pool>>;
   /** What keeps the process from its work now; null where nothing does. */
@@ -40,7 +47,11 @@ export type Pools = Record<"loop" | "upkeep", Connection> & {
 };
 
 /** Makes the pools; no connection is made before the first use. */
-export function openPools(url: string, connections: Connections, log: Log): Pools {
+export function openPools(
+  { url, directUrl }: Pick<OpenDatabase, "url" | "directUrl">,
+  connections: Connections,
+  log: Log,
+): Pools {
   const presence = createPresence(log, monotonic);
   const open = (
     part: keyof Connections,
@@ -53,6 +64,10 @@ export function openPools(url: string, connections: Connections, log: Log): Pool
     loop: open("loop", { name: "worker", plans: "pinned once", staysOpen: true }),
     upkeep: open("upkeep", { name: "housekeeping", plans: "pinned" }),
   };
+  const direct =
+    url === directUrl
+      ? pools.upkeep
+      : connect(directUrl, { name: "housekeeping", max: 1, log, presence, plans: "pinned" });
   const parts = PARTS.filter((name) => connections[name] > 0).map((name) => ({
     name,
     pool: pools[name].pool,
@@ -73,13 +88,17 @@ export function openPools(url: string, connections: Connections, log: Log): Pool
   return {
     loop,
     upkeep,
+    direct,
     // One is left to the look at keys, which every call begins with and which takes a millisecond.
     publishing: { ...publishing, shares: { take: publish } },
     calls: { ...calls, shares: createShares(connections.calls, restAfter) },
+    isPooled: poolerOf(url) !== undefined,
     byPart: Object.fromEntries(parts.map(({ name, pool }) => [name, pool])),
     fault: createReadiness(parts),
     async close() {
-      await Promise.all(Object.values(pools).map((pool) => pool.close()));
+      await Promise.all(
+        [...new Set([...Object.values(pools), direct])].map((pool) => pool.close()),
+      );
     },
   };
 }
@@ -91,12 +110,24 @@ export async function refuseToStart(
   connections: Connections,
 ): Promise<void> {
   const { pool } = role === "worker" ? pools.loop : pools.calls;
-  await refuseTooFew(pool, role, connections).catch((error: unknown) => {
-    if (!isDatabaseAway(error)) throw error; // what can't be reached is told below, with its part
-  });
+  if (!pools.isPooled)
+    await refuseTooFew(pool, role, connections).catch((error: unknown) => {
+      if (!isDatabaseAway(error)) throw error; // what can't be reached is told below, with its part
+    });
   const fault = await pools.fault();
   if (!fault) return;
   const { part, reason, cause } = fault;
   const why = cause === undefined ? "" : `: ${(cause as Error).message}`;
   throw new StartError(`DATABASE_URL: ${reason}${why} (the connections for ${part})`, { cause });
+}
+
+/** Says where a pooler leads a worker to sessions whose role leaves the choice of plans to the planner. */
+export async function warnOfPlans(url: string, log: Log): Promise<void> {
+  if (poolerOf(url) === undefined) return;
+  const lacking = await lackingAt(url, "plans");
+  if (lacking.length > 0)
+    log.warn(
+      { lacking: lacking.map(({ name }) => name) },
+      "behind a pooler plans are as the role sets them, and this role leaves some to the planner: posthorn pooler --worker prints what sets them",
+    );
 }

@@ -1,14 +1,16 @@
 // Makes a database ready for a service: schema, built-in types, settings, and the secrets key's mark.
 import { StartError } from "../kernel/errors.ts";
-import { databaseError, isDatabaseAway, SessionRefused } from "../kernel/faults.ts";
+import { isDatabaseAway } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
 import { connect, type Db } from "./connect.ts";
-import { knock, reasonOf } from "./knock.ts";
+import { reasonOf } from "./knock.ts";
 import { migrate } from "./migrate.ts";
 import { makePartitions, START_DAYS_AHEAD } from "./partitions.ts";
 import { forgetDroppedRoles } from "./publishers.ts";
 import { checkSecretsKey, type Sealer } from "./sealed.ts";
 import { writePublishSettings, type PublishSettings } from "./settings.ts";
+import { telling } from "./told.ts";
+import { findStraightWay } from "./ways.ts";
 
 export type PrepareOptions = {
   log: Log;
@@ -18,6 +20,8 @@ export type PrepareOptions = {
   sealer?: Sealer;
   /** Days of partitions that are made before it is ready; fewer make a test's database quick to copy. */
   daysAhead?: number;
+  /** The setting that names it, for what is told of it. */
+  setting?: string;
 };
 
 export type Prepared = { applied: string[]; url: string };
@@ -27,16 +31,12 @@ export type Prepared = { applied: string[]; url: string };
  * can't be used.
  */
 export async function prepareDatabase(url: string, options: PrepareOptions): Promise<Prepared> {
-  try {
-    return await prepare(url, options);
-  } catch (error) {
-    throw told(error);
-  }
+  return telling(prepare(url, options), options.setting);
 }
 
 async function prepare(given: string, options: PrepareOptions): Promise<Prepared> {
   const { log, seed, settings, sealer, daysAhead = START_DAYS_AHEAD } = options;
-  const url = await knock(given);
+  const url = await findStraightWay(given);
   const { applied } = await migrate(url, { log, daysAhead });
   const connection = connect(url, { name: "prepare", max: 1, log });
   try {
@@ -56,17 +56,4 @@ async function prepare(given: string, options: PrepareOptions): Promise<Prepared
     await connection.close();
   }
   return { applied, url };
-}
-
-// What the database's owner can mend is one line; anything else is ours, and its stack helps.
-function told(error: unknown): unknown {
-  if (error instanceof StartError) return error;
-  if (error instanceof SessionRefused)
-    return new StartError(`DATABASE_URL: ${error.message}`, { cause: error });
-  const isRight = databaseError(error)?.code === "42501"; // insufficient_privilege
-  if (!isRight && !isDatabaseAway(error)) return error;
-  const wanted = isRight ? "give its role the right, or use the schema's owner" : "try again";
-  return new StartError(`DATABASE_URL: the database can't be used: ${reasonOf(error)}; ${wanted}`, {
-    cause: error,
-  });
 }

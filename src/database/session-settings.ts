@@ -4,6 +4,7 @@ import type pg from "pg";
 
 import { DAY, HOUR, MINUTE, SECOND } from "../kernel/duration.ts";
 import { SessionRefused } from "../kernel/faults.ts";
+import { poolerOf } from "./pooler.ts";
 import { forDriver } from "./tls.ts";
 
 export type Settings = Record<string, string>;
@@ -55,8 +56,21 @@ export function duration(ms: number): string {
 }
 
 /**
+ * What its role has to set for every session, where a pooler hands them around: none is for one purpose alone, and what
+ * one caller sets is the next one's too. A wait for a lock is longer than any of ours, and shorter than the statement.
+ */
+export const BEHIND_POOLER: Settings = {
+  ...NEEDED,
+  ...WISHED,
+  statement_timeout: "20s",
+  lock_timeout: "5s",
+  idle_in_transaction_session_timeout: "1min",
+};
+
+/**
  * The driver's configuration of a session, and the check that it has come about, to be made once after the connecting: some
- * poolers drop what is asked for. What DATABASE_URL's own `options` set stays where it is not ours to set.
+ * poolers drop what is asked for. What DATABASE_URL's own `options` set stays where it is not ours to set. Behind a pooler
+ * nothing is asked for and nothing is set: there it is the role's.
  */
 export function sessionSettings(
   url: string,
@@ -66,9 +80,8 @@ export function sessionSettings(
   const driven = forDriver(url);
   const { connectionString, options } = withoutOptions(driven.connectionString);
   const wished = { ...WISHED, ...own };
-  const asked = Object.entries({ ...NEEDED, ...wished }).map(
-    ([setting, value]) => `-c ${setting}=${value.replace(/[\\ ]/g, "\\$&")}`,
-  );
+  const isPooled = poolerOf(url) !== undefined;
+  const asked = isPooled ? [] : asOptions({ ...NEEDED, ...wished });
   return {
     config: {
       ...driven,
@@ -77,9 +90,14 @@ export function sessionSettings(
       options: [options, ...asked].join(" ").trim(),
       keepAlive: true,
     },
-    check: (client) => check(client, wished),
+    check: (client) => (isPooled ? checkPooled(client) : check(client, wished)),
   };
 }
+
+const asOptions = (settings: Settings) =>
+  Object.entries(settings).map(
+    ([setting, value]) => `-c ${setting}=${value.replace(/[\\ ]/g, "\\$&")}`,
+  );
 
 // The driver lets what stands in the URL go before its configuration, so that it would replace ours.
 function withoutOptions(url: string): { connectionString: string; options: string } {
@@ -104,41 +122,63 @@ const DRIVEN = [
 ];
 
 async function check(client: pg.ClientBase, wished: Settings): Promise<void> {
-  const found = await read(client, { ...NEEDED, ...wished, ...NEWER, synchronous_commit: "" });
-  const differing = (settings: Settings) =>
-    Object.entries(settings).filter(
-      ([name, value]) => found[name] !== undefined && plain(found[name]) !== plain(value),
-    );
-  for (const [name, value] of differing(NEEDED)) {
-    const { user } = client as pg.Client;
+  const missing = await missingIn(client, { ...NEEDED, ...wished });
+  const refused = missing.find(({ name }) => name in NEEDED);
+  if (refused) {
+    const { name, value, found } = refused;
     throw new SessionRefused(
-      `posthorn needs sessions whose ${name} is ${value}, and got one with ${found[name]}: something on the way, as a pooler, has dropped what was asked for; set it for the role, by: alter role "${user}" set ${name} = ${value}`,
+      `posthorn needs sessions whose ${name} is ${value}, and got one with ${found}: something on the way, as a pooler, has dropped what was asked for; where it is one by transactions, set POSTHORN_POOLER and DATABASE_DIRECT_URL (docs/pooler.md), else set it for the role, by: ${refused.alter}`,
     );
   }
-  const missing = differing({ ...wished, ...NEWER });
-  // What was answered as stored has to outlive a crash of the server. How many standbys have to have it is the operator's say.
-  if (found["synchronous_commit"] === "off") missing.push(["synchronous_commit", "local"]);
   if (missing.length > 0) await set(client, missing);
 }
 
-/** What the session has; undefined where this server does not know a setting. Nothing here is found by the search_path. */
-async function read(client: pg.ClientBase, settings: Settings) {
-  const { rows } = await client.query<{ name: string; value: string | null }>({
-    text: `select name, pg_catalog.current_setting(name, true) as value
-      from pg_catalog.unnest($1::pg_catalog.text[]) as name`,
-    values: [Object.keys(settings)],
-    query_timeout: CHECK_TIMEOUT_MS,
-  } as pg.QueryConfig);
-  return Object.fromEntries(rows.map(({ name, value }) => [name, value ?? undefined]));
+async function checkPooled(client: pg.ClientBase): Promise<void> {
+  const [first, ...more] = await missingIn(client, BEHIND_POOLER);
+  if (!first) return;
+  const others =
+    more.length === 0 ? "" : ` (and ${more.length} more: posthorn pooler prints them all)`;
+  throw new SessionRefused(
+    `behind a pooler the role has to set what sessions need, and one came whose ${first.name} is ${first.found}: ${first.alter}${others}; then have the pooler connect anew, as by PgBouncer's reconnect`,
+  );
 }
 
-async function set(client: pg.ClientBase, settings: [string, string][]): Promise<void> {
+/** A setting that a session has not as it is wanted, and the statement by which its role sets it for all that come. */
+export type Missing = { name: string; value: string; found: string; alter: string };
+
+/** What a session has otherwise than it is wanted, and than those that not every server knows are. */
+export async function missingIn(client: pg.ClientBase, wanted: Settings): Promise<Missing[]> {
+  const all: Settings = { ...wanted, ...NEWER, synchronous_commit: "local" };
+  const rows = await read(client, Object.keys(all));
+  return rows.flatMap(({ name, found, role }) => {
+    const { [name]: value = "" } = all;
+    if (found === null || plain(found) === plain(value)) return []; // null: this server does not know it
+    // What was answered as stored has to outlive a crash of the server. How many standbys have to have it is the operator's say.
+    if (name === "synchronous_commit" && found !== "off") return [];
+    const literal = name === "search_path" ? value : `'${value}'`;
+    return [{ name, value, found, alter: `alter role ${role} set ${name} = ${literal}` }];
+  });
+}
+
+// Nothing here is found by the search_path.
+async function read(client: pg.ClientBase, names: string[]) {
+  const { rows } = await client.query<{ name: string; found: string | null; role: string }>({
+    text: `select name, pg_catalog.current_setting(name, true) as found,
+        pg_catalog.format('%I in database %I', session_user, pg_catalog.current_database()) as role
+      from pg_catalog.unnest($1::pg_catalog.text[]) as name`,
+    values: [names],
+    query_timeout: CHECK_TIMEOUT_MS,
+  } as pg.QueryConfig);
+  return rows;
+}
+
+async function set(client: pg.ClientBase, settings: readonly Missing[]): Promise<void> {
   const calls = settings.map(
     (_, i) => `pg_catalog.set_config($${2 * i + 1}, $${2 * i + 2}, false)`,
   );
   await client.query({
     text: `select ${calls.join(", ")}`,
-    values: settings.flat(),
+    values: settings.flatMap(({ name, value }) => [name, value]),
     query_timeout: CHECK_TIMEOUT_MS,
   } as pg.QueryConfig);
 }

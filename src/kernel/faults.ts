@@ -12,6 +12,7 @@ const AWAY_CODES = [
   /^55P03$/, // locked by others for longer than we wait
   /^57014$/, // cancelled by its time limit
   /^40/, // serialization failure or deadlock: rolled back whole
+  /^(26000|42P05)$/, // a pooler has led to a session where a statement of ours is not prepared, or is already
 ];
 
 // The driver has no codes for its own errors.

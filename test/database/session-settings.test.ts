@@ -165,7 +165,7 @@ describe("a session that something on the way has kept from what was asked for",
 
   test("is refused where names or answers would mean something else", async () => {
     await expect(session().check(client)).rejects.toThrow(
-      /needs sessions whose search_path is pg_catalog, posthorn, pg_temp, and got one with public, pg_catalog: .* alter role "\w+" set search_path = pg_catalog, posthorn, pg_temp/,
+      /needs sessions whose search_path is pg_catalog, posthorn, pg_temp, and got one with public, pg_catalog: .* alter role "\w+" in database "\w+" set search_path = pg_catalog, posthorn, pg_temp/,
     );
   });
 

@@ -5,6 +5,8 @@ import { sumOf, shareOut } from "../../database/connections.ts";
 import { examine, type Examined } from "../../database/examine.ts";
 import { planMigrations } from "../../database/migrate.ts";
 import { findOpenTransactions } from "../../database/old-transactions.ts";
+import type { ReachedDatabase } from "../../database/open.ts";
+import { poolerOf } from "../../database/pooler.ts";
 import { countDaysAhead, PARTITION_DAYS_AHEAD } from "../../database/partitions.ts";
 import { HOUR, MINUTE, SECOND } from "../../kernel/duration.ts";
 import { silentLog } from "../../kernel/log.ts";
@@ -19,12 +21,16 @@ const ROUND_TRIP_MS_MAX = 20; // a delivery takes a few of them
 const USED_MAX = 0.8; // of the server's connections: the rest is for what a restart and a backup need
 
 /** Looks at all of it; throws where it can't be reached. */
-export async function examineDatabase(url: string, config: Config): Promise<Finding[]> {
+export async function examineDatabase(
+  { url, directUrl }: Pick<ReachedDatabase, "url" | "directUrl">,
+  config: Config,
+): Promise<Finding[]> {
   const connection = connect(url, { name: "doctor", max: 1, log: silentLog });
   try {
     const { found, roundTripMs, clockAheadMs } = await timed(connection);
     const findings = [
       judgeServer(found, roundTripMs),
+      ...judgePooler(url),
       judgeClock(clockAheadMs),
       judgeConnections(found, config),
       await judgeTransactions(connection),
@@ -41,7 +47,7 @@ export async function examineDatabase(url: string, config: Config): Promise<Find
       ];
     return [
       ...findings,
-      await judgeSchema(url),
+      await judgeSchema(directUrl),
       judgeRights(found),
       await judgePartitions(connection, found),
       ...(await judgeSecrets(connection, config)),
@@ -69,6 +75,14 @@ function judgeServer({ server, role }: Examined, roundTripMs: number): Finding {
     found,
     "run Posthorn near its database: each delivery takes several answers",
   );
+}
+
+// Where its sessions lack something, or another database is behind it, nobody comes so far.
+function judgePooler(url: string): Finding[] {
+  const pooler = poolerOf(url);
+  if (pooler === undefined) return [];
+  const found = `${pooler}; the role's sessions have what they need, and DATABASE_DIRECT_URL leads past it`;
+  return [ok("pooler", found)];
 }
 
 function judgeClock(aheadMs: number): Finding {

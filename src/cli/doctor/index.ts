@@ -4,8 +4,7 @@ import { resolve } from "node:path";
 
 import { loadConfig, type Config } from "../../config.ts";
 import { clusterIn } from "../../database/embedded/place.ts";
-import { knock } from "../../database/knock.ts";
-import { reachDatabase } from "../../database/open.ts";
+import { findWays, reachDatabase } from "../../database/open.ts";
 import { StartError } from "../../kernel/errors.ts";
 import { isDatabaseAway, SessionRefused } from "../../kernel/faults.ts";
 import { silentLog } from "../../kernel/log.ts";
@@ -66,7 +65,7 @@ async function lookAtDatabase(config: Config): Promise<Finding[]> {
   try {
     const database = await reachDatabase(config, silentLog, { share: true });
     try {
-      return await examineDatabase(await knock(database.url), config);
+      return await examineDatabase(await findWays(database), config);
     } finally {
       await database.close();
     }

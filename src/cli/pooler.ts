@@ -1,0 +1,26 @@
+// `posthorn pooler`: the SQL by which a role gives its sessions what they need behind a pooler.
+import { loadConfig } from "../config.ts";
+import { knock } from "../database/knock.ts";
+import { behindPooler } from "../database/pooler.ts";
+import { lackingAt } from "../database/role-settings.ts";
+import { telling } from "../database/told.ts";
+import { UsageError } from "./exit.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Prints what the role lacks, and nothing where it has it all; for one of workers alone what makes their plans, too. */
+export async function printRoleSettings(
+  { env, out, err }: Terminal,
+  { worker = false }: { worker?: boolean },
+): Promise<void> {
+  const { DATABASE_URL: given, POSTHORN_POOLER: pooler } = loadConfig(env);
+  if (given === null) throw new UsageError("DATABASE_URL: the pooler's address is needed");
+  const url = behindPooler(await knock(given), pooler ?? "transaction");
+  const lacking = await telling(lackingAt(url, "needed"));
+  if (worker) lacking.push(...(await telling(lackingAt(url, "plans"))));
+  out.write(lacking.map(({ alter }) => `${alter};\n`).join(""));
+  err.write(
+    lacking.length === 0
+      ? "The role has all that it needs.\n"
+      : "Run this past the pooler, as that role or a superuser; then have the pooler connect anew, as by PgBouncer's reconnect.\n",
+  );
+}
