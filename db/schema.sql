@@ -370,7 +370,7 @@ create table posthorn.webhook_states (
   not_before timestamp with time zone,
   next_send_at timestamp with time zone,
   version uuid,
-  placed_to uuid,
+  requeued_to uuid,
   cancels_before uuid,
   cancels_as text,
   tested_at timestamp with time zone[] default '{}'::timestamp with time zone[] not null,
@@ -381,7 +381,7 @@ create table posthorn.webhook_states (
   autovacuum_vacuum_cost_delay=0
 );
 CREATE INDEX webhook_states_backing_off ON posthorn.webhook_states USING btree (bucket, not_before) WHERE (not_before IS NOT NULL);
-CREATE INDEX webhook_states_unplaced ON posthorn.webhook_states USING btree (bucket, webhook_id) WHERE (placed_to IS NOT NULL);
+CREATE INDEX webhook_states_requeue ON posthorn.webhook_states USING btree (bucket, webhook_id) WHERE (requeued_to IS NOT NULL);
 
 create table posthorn.webhook_versions (
   webhook_id bigint not null,
@@ -521,7 +521,7 @@ begin
   advanced := 0;
   last_lane := after_lane;
   perform from posthorn.webhook_states as s
-  where s.bucket = 0 and s.webhook_id = webhook and s.placed_to is null
+  where s.bucket = 0 and s.webhook_id = webhook and s.requeued_to is null
   for update skip locked;
   if not found then
     return next;
@@ -533,7 +533,7 @@ begin
     and not w.paused and w.health <> 'disabled';
   -- Queued by a publish that committed after the order was changed.
   if posthorn.has_misplaced(webhook, delivery_order) then
-    perform posthorn.place_anew(array[webhook]);
+    perform posthorn.requeue(array[webhook]);
     return next;
     return;
   end if;
@@ -1081,129 +1081,6 @@ end
 $function$;
 revoke all on function posthorn.ordered_webhooks(text,bigint[]) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.place_anew(webhooks bigint[])
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
-AS $function$
-begin
-  update posthorn.webhook_states as s set placed_to = '00000000-0000-0000-0000-000000000000'
-  from (
-    select l.bucket, l.webhook_id from posthorn.webhook_states as l
-    where l.bucket = 0 and l.webhook_id = any (webhooks) and l.placed_to is null
-    for update skip locked
-  ) as free
-  where s.bucket = free.bucket and s.webhook_id = free.webhook_id;
-end
-$function$;
-revoke all on function posthorn.place_anew(bigint[]) from public;
-
-CREATE OR REPLACE FUNCTION posthorn.place_rows(webhook bigint, rows_max integer)
- RETURNS TABLE(moved integer, goes_on boolean)
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
-AS $function$
-declare
-  wanted posthorn.webhook_states;
-  delivery_order text;
-  end_reason text;
-  looked uuid[];
-  busy uuid;
-  reached uuid;
-begin
-  moved := 0;
-  goes_on := false;
-  select s.* into wanted from posthorn.webhook_states as s
-  where s.bucket = 0 and s.webhook_id = webhook and s.placed_to is not null
-  for update skip locked;
-  if not found then
-    return next;
-    return;
-  end if;
-  -- Statements of their own, so that their snapshots see what the holder of that lock did before.
-  select w.delivery_order,
-    case when w.deleted_at is not null then 'deleted' when w.status <> 'Subscribed' then 'unsubscribed' end
-  into delivery_order, end_reason
-  from posthorn.webhooks as w where w.webhook_id = webhook;
-  if not found then
-    end_reason := 'deleted';
-  end if;
-
-  with looked_at as materialized (
-    select d.id, d.ctid as place_of_row, d.tenant, d.event_id, d.state,
-      end_reason is not null or coalesce(d.id < wanted.cancels_before, false) as is_cancelled,
-      wanted.hastens and d.state = 1 and d.due_at > now() as is_hastened,
-      case delivery_order when 'none' then d.lane is not null and coalesce(d.locked_until < now(), true)
-        when 'webhook' then d.lane is distinct from 0 else coalesce(d.lane, 0) = 0 end as is_misplaced,
-      delivery_order <> 'none' and coalesce(d.locked_until > now(), false) as is_in_flight
-    from posthorn.deliveries as d
-    where d.bucket = 0 and d.webhook_id = webhook and d.webhook_id > 0 and d.id > wanted.placed_to
-    order by d.id limit rows_max
-  ),
-  -- Locked by a left join: to look for those that were not among those that were is a million comparisons.
-  tried as materialized (
-    select l.*, coalesce(locked.is_free and (l.is_cancelled or not (l.is_misplaced and l.is_in_flight)), false) as is_free
-    from looked_at as l
-    left join lateral (
-      select true as is_free from posthorn.deliveries as d where d.ctid = l.place_of_row for update skip locked
-    ) as locked on true
-    where l.is_cancelled or l.is_hastened or l.is_misplaced
-  ),
-  free as materialized (
-    select * from tried where is_free
-  ),
-  gone as (
-    delete from posthorn.deliveries as d using free as f
-    where d.ctid = f.place_of_row and f.is_cancelled
-    returning d.*
-  ),
-  finished as (
-    insert into posthorn.finished_deliveries
-      (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, last_at, last_status, last_reason,
-       last_duration_ms, status, reason, finished_at)
-    select g.tenant, g.id, g.event_id, g.webhook_id, g.sequence, g.created_at, g.cause, g.attempts_made, g.last_at,
-      g.last_status, g.last_reason, g.last_duration_ms, 'cancelled',
-      posthorn.cancelled_as(coalesce(end_reason, wanted.cancels_as)), now()
-    from gone as g
-  ),
-  placed as (
-    update posthorn.deliveries as d
-    set state = case
-        when f.state = 2 then 2
-        when f.is_misplaced and delivery_order <> 'none' then 3
-        when f.is_hastened or f.state = 3 then 0
-        else f.state
-      end,
-      lane = case when f.is_misplaced then posthorn.lane(delivery_order, e.channel) else d.lane end,
-      due_at = case when f.is_hastened then now() else d.due_at end
-    from free as f
-    left join lateral (
-      select event.channel from posthorn.events as event
-      where event.bucket = 0 and event.tenant = f.tenant and event.id = f.event_id
-      offset 0
-    ) as e on true
-    where d.ctid = f.place_of_row and not f.is_cancelled
-  )
-  select array(select l.id from looked_at as l order by l.id), (select count(*) from free),
-    (select t.id from tried as t where not t.is_free order by t.id limit 1)
-  into looked, moved, busy;
-
-  reached := case
-    when busy is not null then coalesce(looked[array_position(looked, busy) - 1], wanted.placed_to)
-    when cardinality(looked) = rows_max then looked[rows_max]
-  end;
-  goes_on := busy is null and reached is not null;
-  update posthorn.webhook_states as s
-  set placed_to = reached,
-    cancels_before = case when reached is not null then s.cancels_before end,
-    cancels_as = case when reached is not null then s.cancels_as end,
-    hastens = reached is not null and s.hastens
-  where s.bucket = 0 and s.webhook_id = webhook;
-  return next;
-end
-$function$;
-revoke all on function posthorn.place_rows(bigint,integer) from public;
-
 CREATE OR REPLACE FUNCTION posthorn.public_id(prefix text, id uuid)
  RETURNS text
  LANGUAGE sql
@@ -1397,6 +1274,129 @@ begin
 end
 $function$;
 revoke all on function posthorn.remember_keys(text,text[],uuid[],text[],text[],timestamp with time zone[],text[],timestamp with time zone) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.requeue(webhooks bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+begin
+  update posthorn.webhook_states as s set requeued_to = '00000000-0000-0000-0000-000000000000'
+  from (
+    select l.bucket, l.webhook_id from posthorn.webhook_states as l
+    where l.bucket = 0 and l.webhook_id = any (webhooks) and l.requeued_to is null
+    for update skip locked
+  ) as free
+  where s.bucket = free.bucket and s.webhook_id = free.webhook_id;
+end
+$function$;
+revoke all on function posthorn.requeue(bigint[]) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.requeue_rows(webhook bigint, rows_max integer)
+ RETURNS TABLE(moved integer, goes_on boolean)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+declare
+  wanted posthorn.webhook_states;
+  delivery_order text;
+  end_reason text;
+  looked uuid[];
+  busy uuid;
+  reached uuid;
+begin
+  moved := 0;
+  goes_on := false;
+  select s.* into wanted from posthorn.webhook_states as s
+  where s.bucket = 0 and s.webhook_id = webhook and s.requeued_to is not null
+  for update skip locked;
+  if not found then
+    return next;
+    return;
+  end if;
+  -- Statements of their own, so that their snapshots see what the holder of that lock did before.
+  select w.delivery_order,
+    case when w.deleted_at is not null then 'deleted' when w.status <> 'Subscribed' then 'unsubscribed' end
+  into delivery_order, end_reason
+  from posthorn.webhooks as w where w.webhook_id = webhook;
+  if not found then
+    end_reason := 'deleted';
+  end if;
+
+  with looked_at as materialized (
+    select d.id, d.ctid as place_of_row, d.tenant, d.event_id, d.state,
+      end_reason is not null or coalesce(d.id < wanted.cancels_before, false) as is_cancelled,
+      wanted.hastens and d.state = 1 and d.due_at > now() as is_hastened,
+      case delivery_order when 'none' then d.lane is not null and coalesce(d.locked_until < now(), true)
+        when 'webhook' then d.lane is distinct from 0 else coalesce(d.lane, 0) = 0 end as is_misplaced,
+      delivery_order <> 'none' and coalesce(d.locked_until > now(), false) as is_in_flight
+    from posthorn.deliveries as d
+    where d.bucket = 0 and d.webhook_id = webhook and d.webhook_id > 0 and d.id > wanted.requeued_to
+    order by d.id limit rows_max
+  ),
+  -- Locked by a left join: to look for those that were not among those that were is a million comparisons.
+  tried as materialized (
+    select l.*, coalesce(locked.is_free and (l.is_cancelled or not (l.is_misplaced and l.is_in_flight)), false) as is_free
+    from looked_at as l
+    left join lateral (
+      select true as is_free from posthorn.deliveries as d where d.ctid = l.place_of_row for update skip locked
+    ) as locked on true
+    where l.is_cancelled or l.is_hastened or l.is_misplaced
+  ),
+  free as materialized (
+    select * from tried where is_free
+  ),
+  gone as (
+    delete from posthorn.deliveries as d using free as f
+    where d.ctid = f.place_of_row and f.is_cancelled
+    returning d.*
+  ),
+  finished as (
+    insert into posthorn.finished_deliveries
+      (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, last_at, last_status, last_reason,
+       last_duration_ms, status, reason, finished_at)
+    select g.tenant, g.id, g.event_id, g.webhook_id, g.sequence, g.created_at, g.cause, g.attempts_made, g.last_at,
+      g.last_status, g.last_reason, g.last_duration_ms, 'cancelled',
+      posthorn.cancelled_as(coalesce(end_reason, wanted.cancels_as)), now()
+    from gone as g
+  ),
+  placed as (
+    update posthorn.deliveries as d
+    set state = case
+        when f.state = 2 then 2
+        when f.is_misplaced and delivery_order <> 'none' then 3
+        when f.is_hastened or f.state = 3 then 0
+        else f.state
+      end,
+      lane = case when f.is_misplaced then posthorn.lane(delivery_order, e.channel) else d.lane end,
+      due_at = case when f.is_hastened then now() else d.due_at end
+    from free as f
+    left join lateral (
+      select event.channel from posthorn.events as event
+      where event.bucket = 0 and event.tenant = f.tenant and event.id = f.event_id
+      offset 0
+    ) as e on true
+    where d.ctid = f.place_of_row and not f.is_cancelled
+  )
+  select array(select l.id from looked_at as l order by l.id), (select count(*) from free),
+    (select t.id from tried as t where not t.is_free order by t.id limit 1)
+  into looked, moved, busy;
+
+  reached := case
+    when busy is not null then coalesce(looked[array_position(looked, busy) - 1], wanted.requeued_to)
+    when cardinality(looked) = rows_max then looked[rows_max]
+  end;
+  goes_on := busy is null and reached is not null;
+  update posthorn.webhook_states as s
+  set requeued_to = reached,
+    cancels_before = case when reached is not null then s.cancels_before end,
+    cancels_as = case when reached is not null then s.cancels_as end,
+    hastens = reached is not null and s.hastens
+  where s.bucket = 0 and s.webhook_id = webhook;
+  return next;
+end
+$function$;
+revoke all on function posthorn.requeue_rows(bigint,integer) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payloads text[], channels text[], timestamps timestamp with time zone[], idempotency_keys text[], schema_checked boolean, own boolean DEFAULT false, traceparents text[] DEFAULT NULL::text[])
  RETURNS TABLE(event_id uuid, matched integer, duplicate boolean, created_at timestamp with time zone)

@@ -191,7 +191,7 @@ function createParts(
       const targets = createTargets(loop.db, sealer, log);
       loop.pool.on("error", () => targets.forget());
       const totals = createTotals(upkeep.pool, log);
-      const heard = { died: () => delivering.wake(), told: () => delivering.told() };
+      const heard = { died: () => delivering.wake(), notified: () => delivering.notified() };
       const roll =
         connections.watch > 0
           ? callRoll({ ...heard, url: directUrl, worker: drawWorker(), monotonic, log })

@@ -9,7 +9,7 @@ import { headersOf, payloadOf, publish, settings, subscribe } from "../service.t
 import type { Group, Scene } from "../stage.ts";
 import { park, unpark } from "../../src/queue/hold.ts";
 import { advanceSome, FIRST_LANE } from "../../src/queue/lanes.ts";
-import { createPlacing } from "../../src/queue/places.ts";
+import { createRequeue } from "../../src/queue/requeue.ts";
 import { stageDue } from "../../src/queue/sweep.ts";
 
 const CHANGED = 200_000; // pending, when the order is given and when it is unsubscribed
@@ -71,10 +71,10 @@ async function measure({ receiver, note, count }: Scene, url: string, sql: pg.Cl
     return nowMs() - startedAt;
   };
   const worker = openWorker(url);
-  const place = createPlacing(worker.pool);
+  const requeue = createRequeue(worker.pool);
   const follow = async () => {
     const startedAt = nowMs();
-    while ((await place()) > 0);
+    while ((await requeue()) > 0);
     return (nowMs() - startedAt) / 1_000;
   };
 
@@ -94,7 +94,7 @@ async function measure({ receiver, note, count }: Scene, url: string, sql: pg.Cl
       await unpark(worker.pool);
     },
     "lanes going on": () => advanceSome(worker.pool, FIRST_LANE),
-    "rows put in their places": place,
+    "rows requeued": requeue,
   };
   for (const [name, run] of Object.entries(eachSecond)) {
     const ms: number[] = [];

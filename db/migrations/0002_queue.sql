@@ -8,7 +8,7 @@
 -- those are locked by the API's updates. The claim locks a webhook's row, so that one worker at a time takes of it.
 -- `proven`: it has had a success since it was made, released, or last gave no answer in time; else it has one slot.
 -- `version`: of the webhook; what an attempt by another one has shown is not learned. Null: it was never changed.
--- `placed_to`: after a change its rows are being put in their places, see place_rows, and this is the last that was; null: all
+-- `requeued_to`: after a change its rows are being requeued, see requeue_rows, and this is the last that was; null: all
 -- are. Those before `cancels_before` are to be cancelled, for the reason `cancels_as`. `hastens`: what waits is to be due now.
 -- `tested_at`: when samples were sent to it by webhooks.test within the last minute: there is a limit to them.
 create table posthorn.webhook_states (
@@ -20,7 +20,7 @@ create table posthorn.webhook_states (
   not_before timestamptz,
   next_send_at timestamptz,
   version uuid,
-  placed_to uuid,
+  requeued_to uuid,
   cancels_before uuid,
   cancels_as text,
   tested_at timestamptz[] not null default '{}',
@@ -32,7 +32,7 @@ create table posthorn.webhook_states (
 );
 -- Where the sweeps begin: the few webhooks that asked to be left alone, or have rows out of place.
 create index webhook_states_backing_off on posthorn.webhook_states (bucket, not_before) where not_before is not null;
-create index webhook_states_unplaced on posthorn.webhook_states (bucket, webhook_id) where placed_to is not null;
+create index webhook_states_requeue on posthorn.webhook_states (bucket, webhook_id) where requeued_to is not null;
 
 -- The hot table: pending deliveries only. state: 0 ready, 1 waiting, 2 parked, 3 queued (index predicates want a constant).
 -- due_at of a parked row is when it became held. A queued one is behind another delivery of its lane, and in no index that

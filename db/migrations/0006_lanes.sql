@@ -34,7 +34,7 @@ begin
   advanced := 0;
   last_lane := after_lane;
   perform from posthorn.webhook_states as s
-  where s.bucket = 0 and s.webhook_id = webhook and s.placed_to is null
+  where s.bucket = 0 and s.webhook_id = webhook and s.requeued_to is null
   for update skip locked;
   if not found then
     return next;
@@ -46,7 +46,7 @@ begin
     and not w.paused and w.health <> 'disabled';
   -- Queued by a publish that committed after the order was changed.
   if posthorn.has_misplaced(webhook, delivery_order) then
-    perform posthorn.place_anew(array[webhook]);
+    perform posthorn.requeue(array[webhook]);
     return next;
     return;
   end if;
@@ -119,17 +119,17 @@ begin
 end
 $$;
 
--- Has all rows of webhooks put in their places, from the first on. One whose state somebody else has is left out: whoever
+-- Has all rows of webhooks requeued, from the first on. One whose state somebody else has is left out: whoever
 -- finds a row out of place finds it again.
-create function posthorn.place_anew(webhooks bigint[]) returns void
+create function posthorn.requeue(webhooks bigint[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, posthorn, pg_temp
 as $$
 begin
-  update posthorn.webhook_states as s set placed_to = '00000000-0000-0000-0000-000000000000'
+  update posthorn.webhook_states as s set requeued_to = '00000000-0000-0000-0000-000000000000'
   from (
     select l.bucket, l.webhook_id from posthorn.webhook_states as l
-    where l.bucket = 0 and l.webhook_id = any (webhooks) and l.placed_to is null
+    where l.bucket = 0 and l.webhook_id = any (webhooks) and l.requeued_to is null
     for update skip locked
   ) as free
   where s.bucket = free.bucket and s.webhook_id = free.webhook_id;
@@ -140,7 +140,7 @@ $$;
 -- their ids, `rows_max` a call, each row once a change. Waits for nobody: it stops before a row that somebody is at, or that
 -- is in flight outside of its lane: until that has ended, nothing of an ordered webhook may go. Answers how many rows it
 -- moved, and whether there is more that can be moved now.
-create function posthorn.place_rows(webhook bigint, rows_max integer)
+create function posthorn.requeue_rows(webhook bigint, rows_max integer)
 returns table (moved integer, goes_on boolean)
 language plpgsql volatile
 set search_path = pg_catalog, posthorn, pg_temp
@@ -156,7 +156,7 @@ begin
   moved := 0;
   goes_on := false;
   select s.* into wanted from posthorn.webhook_states as s
-  where s.bucket = 0 and s.webhook_id = webhook and s.placed_to is not null
+  where s.bucket = 0 and s.webhook_id = webhook and s.requeued_to is not null
   for update skip locked;
   if not found then
     return next;
@@ -179,7 +179,7 @@ begin
         when 'webhook' then d.lane is distinct from 0 else coalesce(d.lane, 0) = 0 end as is_misplaced,
       delivery_order <> 'none' and coalesce(d.locked_until > now(), false) as is_in_flight
     from posthorn.deliveries as d
-    where d.bucket = 0 and d.webhook_id = webhook and d.webhook_id > 0 and d.id > wanted.placed_to
+    where d.bucket = 0 and d.webhook_id = webhook and d.webhook_id > 0 and d.id > wanted.requeued_to
     order by d.id limit rows_max
   ),
   -- Locked by a left join: to look for those that were not among those that were is a million comparisons.
@@ -231,12 +231,12 @@ begin
   into looked, moved, busy;
 
   reached := case
-    when busy is not null then coalesce(looked[array_position(looked, busy) - 1], wanted.placed_to)
+    when busy is not null then coalesce(looked[array_position(looked, busy) - 1], wanted.requeued_to)
     when cardinality(looked) = rows_max then looked[rows_max]
   end;
   goes_on := busy is null and reached is not null;
   update posthorn.webhook_states as s
-  set placed_to = reached,
+  set requeued_to = reached,
     cancels_before = case when reached is not null then s.cancels_before end,
     cancels_as = case when reached is not null then s.cancels_as end,
     hastens = reached is not null and s.hastens

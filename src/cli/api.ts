@@ -14,7 +14,7 @@ export type Api = <T>(call: (client: Client, options: CallOptions) => Promise<T>
 /** What goes with every call: who hangs is not waited for. */
 export type CallOptions = { signal: AbortSignal };
 
-const URL_USUAL = "http://127.0.0.1:8080"; // where posthorn serve listens, unless told otherwise
+const URL_USUAL = "http://127.0.0.1:8080"; // where posthorn serve listens, unless POSTHORN_URL says otherwise
 const ANSWER_MS_MAX = 60 * SECOND; // longer than any call of ours takes, counting a replay's events included
 
 type Refusal = {
@@ -46,7 +46,7 @@ export async function openApi(
     try {
       return await call(client, { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
     } catch (error) {
-      throw told(error, url);
+      throw inOneLine(error, url);
     }
   };
 }
@@ -64,7 +64,7 @@ function readUrl(text: string): string {
   );
 }
 
-function told(error: unknown, url: string): unknown {
+function inOneLine(error: unknown, url: string): unknown {
   if (!isRefused(error)) return error;
   const refusal = error.data as Refusal | null | undefined;
   const cause = error.cause as Broken | undefined;

@@ -1,4 +1,4 @@
-// Arguments of the command line, read: what a wrong one is told. For commander, which says which one it was.
+// Arguments of the command line, read, and what is wrong with a bad one. For commander, which says which one it was.
 import { InvalidArgumentError } from "commander";
 
 import { DAY, HOUR, MINUTE } from "../kernel/duration.ts";

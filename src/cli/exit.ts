@@ -14,7 +14,7 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** The end of a command that can't go on, told in one line, with its exit code. */
+/** The end of a command that can't go on, in one line, with its exit code. */
 export class CommandError extends StartError {
   readonly exitCode: ExitCode;
 

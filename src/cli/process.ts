@@ -22,7 +22,7 @@ export function outliveReaders(): void {
     say(`posthorn: what it has to say can't be written: ${error.message}`);
     process.exitCode = 1;
   });
-  process.stderr.on("error", () => {}); // of this nobody can be told
+  process.stderr.on("error", () => {}); // nobody is left to hear of this
 }
 
 /** The terminal, or the pipes, of this process, with the environment and a file .env beside the person. */
@@ -84,7 +84,7 @@ function readEnvFile(): void {
   if (existsSync(".env")) process.loadEnvFile(".env");
 }
 
-/** Aborts when the process is told to end. */
+/** Aborts when the process is to end (SIGTERM, SIGINT). */
 export function endSignal(): AbortSignal {
   const ended = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => ended.abort());

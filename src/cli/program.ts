@@ -21,12 +21,12 @@ import { addWhy } from "./why.ts";
 
 const HELP_WIDTH = 80; // of every terminal
 
-/** The command line of this program, which reads and prints where it is told to. */
+/** The command line of this program, which reads and prints where its terminal says. */
 export function createProgram(terminal: Terminal): Command {
   const program = new Command("posthorn")
     .description("Webhooks sent out of your Postgres.")
     .version(VERSION)
-    // A wrong command line is told like everything else that stops a start: in one line.
+    // A wrong command line is reported like everything else that stops a start: in one line.
     .configureOutput({
       writeOut: (text) => void terminal.out.write(text),
       writeErr: (text) => void terminal.err.write(text),
@@ -160,7 +160,7 @@ export function createProgram(terminal: Terminal): Command {
     .addOption(
       new Option(
         "--preset <preset>",
-        "the webhook's; told from what arrives, unless given",
+        "the webhook's; unless given, recognised by what arrives",
       ).choices(PRESET_NAMES),
     )
     .option("--status <status>", "what to answer", integer(200, 599), 200)
@@ -176,7 +176,7 @@ export function createProgram(terminal: Terminal): Command {
   return program;
 }
 
-/** Runs one command line, and answers what the process is to end with; what stops it is told in one line. */
+/** Runs one command line, and answers what the process is to end with; what stops it is one line. */
 export async function runCommand(args: readonly string[], terminal: Terminal): Promise<number> {
   try {
     await createProgram(terminal).parseAsync(args, { from: "user" });
@@ -184,11 +184,11 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     // A start that can't go on ends in one line; anything else is a bug, and its stack helps.
-    const told =
+    const line =
       error instanceof StartError
         ? `posthorn: ${error.message}`
         : String(error instanceof Error ? error.stack : error);
-    terminal.err.write(`${told}\n`);
+    terminal.err.write(`${line}\n`);
     return error instanceof CommandError ? error.exitCode : EXIT.failed;
   }
 }

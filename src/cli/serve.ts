@@ -1,4 +1,4 @@
-// `posthorn serve`, `api` and `worker`: until they are told to end.
+// `posthorn serve`, `api` and `worker`: until SIGTERM or SIGINT.
 import { createLog } from "../kernel/log.ts";
 import { startService, type Role } from "../service.ts";
 import { commandOf, firstSteps } from "./banner.ts";

@@ -27,7 +27,7 @@ export async function startFollowing(api: Api, followed: Followed) {
   const now = () => Date.now() + clockAheadMs;
   const startedAt = now();
   const known = new Map<string, Known>();
-  let finished = new Map<string, number>(); // told as ended, by when: not to be told again
+  let finished = new Map<string, number>(); // printed as ended, by when: not to be printed again
 
   const list = (filter: { status?: "pending"; since?: string }) =>
     pages<Delivery>((page) =>

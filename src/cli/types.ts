@@ -47,7 +47,7 @@ async function findCompile(): Promise<Compile> {
   }
 }
 
-/** The text of a module that exports `Events`. A schema that can't be put in types is told, and its payload `unknown`. */
+/** The text of a module that exports `Events`. A schema that can't be put in types is reported, and its payload `unknown`. */
 export async function typescriptOf(
   types: readonly EventType[],
   compile: Compile,

@@ -38,18 +38,18 @@ async function why(
     const channel = event.channel === null ? "" : ` on channel ${printable(event.channel)}`;
     out.write(`${id}: ${printable(event.type)}${channel}, published ${event.created_at}\n`);
   }
-  let told = 0;
+  let printed = 0;
   for await (const page of deliveriesOf(api, id, webhook)) {
-    told += page.length;
+    printed += page.length;
     for (const delivery of page) show(terminal, options, "sent", delivery);
   }
   for await (const page of notSentOf(api, id, webhook)) {
-    // One that it did go to is among the deliveries: cancelled or held, it is told there.
+    // One that it did go to is among the deliveries: cancelled or held, it is printed there.
     const others = page.filter(({ delivery_id }) => delivery_id === null);
-    told += others.length;
+    printed += others.length;
     for (const each of others) show(terminal, options, "not_sent", each);
   }
-  if (told === 0 && !options.json) out.write("  there was no webhook, and is none\n");
+  if (printed === 0 && !options.json) out.write("  there was no webhook, and is none\n");
 }
 
 function show(

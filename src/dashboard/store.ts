@@ -1,4 +1,4 @@
-// What the page remembers outside of its views: one value, and who is told when it changes.
+// What the page remembers outside of its views: one value, and who hears when it changes.
 import { useSyncExternalStore } from "react";
 
 export type Store<T> = {

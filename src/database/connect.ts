@@ -17,7 +17,7 @@ export type Db = Kysely<Schema>;
 /** One process's connections. `pool` is for the few statements that are worth preparing by name. */
 export type Connection = { db: Db; pool: pg.Pool; close(): Promise<void> };
 
-const CONNECT_TIMEOUT_MS = 5 * SECOND; // also the wait for a free connection: past it a caller is told 503
+const CONNECT_TIMEOUT_MS = 5 * SECOND; // also the wait for a free connection: past it a caller is answered 503
 const QUERY_TIMEOUT_MS = 20 * SECOND; // a database that took the statement and fell silent
 const IDLE_IN_TRANSACTION_MAX_MS = 1 * MINUTE; // a transaction of ours left open would hold vacuum back for all
 

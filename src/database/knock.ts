@@ -48,7 +48,7 @@ const isOfTheWay = (error: unknown) =>
 
 async function connectOnce(url: string): Promise<void> {
   const client = new pg.Client({ ...forDriver(url), connectionTimeoutMillis: KNOCK_MS_MAX });
-  client.on("error", () => {}); // a connection lost right here is told by what comes next
+  client.on("error", () => {}); // a connection lost right here shows in what comes next
   try {
     await client.connect();
   } finally {

@@ -127,7 +127,7 @@ async function schemaVersion(client: pg.Client): Promise<number> {
 }
 
 // Looked for first: "if not exists" asks for the right to make one all the same. Two processes at once may both find none,
-// and then one of them is told by a unique index.
+// and then a unique index refuses one of them.
 async function makeSchema(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ is_made: boolean }>(
     "select to_regnamespace('posthorn') is not null as is_made",

@@ -12,7 +12,7 @@ const SESSION_IS_OVER = /^(08|57P|25006$)/;
 /**
  * Makes a pool. An error of its `connect` is known as one under which nothing was sent. A statement that the server refuses
  * leaves its connection open: the driver's own `query` would close it, so that whoever sends what is refused would have
- * everybody connect anew. `presence` is told whether there is a database.
+ * everybody connect anew. `presence` hears whether there is a database.
  */
 export function createPool(config: pg.PoolConfig, presence: Presence): pg.Pool {
   const pool = new pg.Pool(config);

@@ -112,7 +112,7 @@ export async function refuseToStart(
   const { pool } = role === "worker" ? pools.loop : pools.calls;
   if (!pools.isPooled)
     await refuseTooFew(pool, role, connections).catch((error: unknown) => {
-      if (!isDatabaseAway(error)) throw error; // what can't be reached is told below, with its part
+      if (!isDatabaseAway(error)) throw error; // what can't be reached is reported below, with its part
     });
   const fault = await pools.fault();
   if (!fault) return;

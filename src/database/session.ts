@@ -1,4 +1,4 @@
-// A session of its own out of a pool, for work that may be told to end in the middle of a statement.
+// A session of its own out of a pool, for work that may have to end in the middle of a statement.
 import type pg from "pg";
 
 export type Session = {
@@ -29,7 +29,7 @@ export async function withSession<T>(
   }
 }
 
-// Who is told to end does not wait for a database that is silent.
+// Work that has to end does not wait for a database that is silent.
 async function connectUntil(signal: AbortSignal, pool: pg.Pool): Promise<pg.PoolClient> {
   const connecting = pool.connect();
   let abort = () => {};

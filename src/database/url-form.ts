@@ -1,4 +1,4 @@
-// The form of DATABASE_URL: what a password may not hold as it is, told by name before anything is made of it.
+// The form of DATABASE_URL: what a password may not hold as it is, named before anything is made of it.
 
 const FORM = "postgres://user:password@host:5432/database";
 

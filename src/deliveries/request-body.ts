@@ -37,6 +37,6 @@ function make(event: SentEvent | undefined, preset: string): Made | undefined {
     const body = PRESETS[preset as PresetName].body({ ...event, payload: event.payload });
     return { text: rawString(body), sha256: hash("sha256", body, "hex") };
   } catch {
-    return undefined; // what can't be built now is told by the attempt itself, which failed of it
+    return undefined; // what can't be built now shows in the attempt itself, which failed of it
   }
 }

@@ -95,7 +95,7 @@ export const delivery = z
     next_attempt_at: instant.nullable(),
     last_attempt: lastAttempt.nullable().meta({
       description:
-        "Null before the first. One that was under way when its delivery was cancelled is told by deliveries.info alone.",
+        "Null before the first. One that was under way when its delivery was cancelled is shown by deliveries.info alone.",
     }),
     waiting_for: z.enum(["retry", "rate", "order", "paused", "disabled", "cap"]).nullable().meta({
       description:

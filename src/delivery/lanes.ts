@@ -4,7 +4,7 @@ import type pg from "pg";
 import type { MonotonicClock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/log.ts";
 import { advanceFreed, advanceSome, FIRST_LANE } from "../queue/lanes.ts";
-import { placeAnew } from "../queue/places.ts";
+import { requeueAll } from "../queue/requeue.ts";
 import type { Settlement } from "../queue/settle.ts";
 
 const LOOK_MS = 10; // between looks for free lanes; a lane whose head has just finished here is not waited for
@@ -54,7 +54,7 @@ export function createLanes(options: {
       if (freed.length > 0 && !isAdvancing) void advance();
     },
     async misplaced(webhookIds) {
-      if (webhookIds.length > 0) await placeAnew(pool, webhookIds);
+      if (webhookIds.length > 0) await requeueAll(pool, webhookIds);
     },
     async look() {
       const startedAt = monotonic();

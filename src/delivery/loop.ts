@@ -36,8 +36,8 @@ export type LoopOptions = StarterOptions &
 export type Loop = {
   /** Says that something has become due. */
   wake(): void;
-  /** Says that others were told so: there may be more soon. */
-  told(): void;
+  /** Says that a publisher has notified this worker: there may be more soon. */
+  notified(): void;
   /** How many requests are under way. */
   readonly inFlight: number;
   /** How many outcomes are kept in memory, for they can't be written down yet. */
@@ -154,7 +154,7 @@ export function startLoop(options: LoopOptions): Loop {
   const running = run();
   return {
     wake: () => alarm.wake(),
-    told() {
+    notified() {
       rest.stir();
       alarm.wake();
     },

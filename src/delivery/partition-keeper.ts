@@ -11,7 +11,7 @@ const DAYS_AHEAD_MIN = PARTITION_DAYS_AHEAD / 2; // a week in which nobody has m
 const DAY_LENGTH = "20261125".length; // which a partition's name ends with
 const INSUFFICIENT_PRIVILEGE = "42501";
 
-/** Makes the hourly task that keeps the partitions. A role that may not is told of once: another process has to. */
+/** Makes the hourly task that keeps the partitions. That a role may not is logged once: another process has to. */
 export function createPartitionKeeper(options: {
   pool: pg.Pool;
   retentionD: number;

@@ -31,7 +31,7 @@ export type RollCall = {
   holder(): Holder;
   /** Whether the others see the worker now, and notices reach it. */
   isSeen(): boolean;
-  /** Says that the worker rests, so that it is told of what is published; false where it can't be. */
+  /** Says that the worker rests, so that it is notified of what is published; false where it can't be. */
   rest(): Promise<boolean>;
   /** Whether nobody who publishes can have missed that it rests. */
   isKnownToAll(): Promise<boolean>;
@@ -49,13 +49,13 @@ export type RollCallOptions = {
   /** Called when another worker was found to be dead. */
   died: () => void;
   /** Called when something was published while the worker rested. */
-  told: () => void;
+  notified: () => void;
   log: Log;
 };
 
 /** Enters the roll, and calls it until it is stopped. Without a database it waits for one. */
 export function callRoll(options: RollCallOptions): RollCall {
-  const { url, worker, monotonic, died, told, log } = options;
+  const { url, worker, monotonic, died, notified, log } = options;
   const stopping = new AbortController();
   let dead: readonly string[] = [];
   let answeredAt = -Infinity;
@@ -84,7 +84,7 @@ export function callRoll(options: RollCallOptions): RollCall {
     const client = await openClient(url, "roll call");
     const lost = new AbortController();
     client.on("end", () => lost.abort());
-    client.on("notification", told);
+    client.on("notification", notified);
     const isDirect = await enterRoll(client, worker).catch(async (error: unknown) => {
       await end(client);
       throw error;

@@ -24,7 +24,7 @@ export type SendContext = {
   random: Random;
   worker: string;
   http: HttpRule;
-  /** Whether receivers are told of the trace that an event was published in. */
+  /** Whether receivers get the trace that an event was published in. */
   tracesReceivers: boolean;
   /** For another look, before a request goes out a second time. */
   pool: pg.Pool;

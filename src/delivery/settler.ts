@@ -28,7 +28,7 @@ export type Settler = {
   drain(signal: AbortSignal): Promise<void>;
 };
 
-/** Creates a settler; one statement at a time is under way. `settled` is told of what is written, and what that took. */
+/** Creates a settler; one statement at a time is under way. `settled` hears what is written, and what that took. */
 export function createSettler(
   { pool, log, monotonic }: { pool: pg.Pool; log: Log; monotonic: MonotonicClock },
   settled: (settlements: readonly Settlement[], tookMs: number) => void,

@@ -17,7 +17,7 @@ import {
 import { FOLD_ROWS_MAX, foldDeltas } from "../queue/fold.ts";
 import { cancelHeldTooLong, park, unpark, unparkAfterBackoff } from "../queue/hold.ts";
 import { SWEEP_ROWS_MAX } from "../queue/move.ts";
-import { createPlacing } from "../queue/places.ts";
+import { createRequeue } from "../queue/requeue.ts";
 import { forgetAnswers } from "../store/kept-answers.ts";
 import { wipeOldKeys } from "../store/old-keys.ts";
 import { forgetOld } from "../store/old-rows.ts";
@@ -126,7 +126,7 @@ export function startSweeper(options: {
       run: () => waking(feedReplays()),
     },
   ];
-  const placeRows = createPlacing(pool);
+  const requeue = createRequeue(pool);
   const sweep = (name: string, run: Task["run"]): Task => ({
     name,
     everyMs: SWEEP_MS,
@@ -152,7 +152,7 @@ export function startSweeper(options: {
       name: "place",
       everyMs: SWEEP_MS,
       quietMs: QUIET_RELEASE_MS,
-      run: () => waking(placeRows()),
+      run: () => waking(requeue()),
     },
     sweep("erase", () => eraseLate(pool)),
     {
@@ -222,14 +222,14 @@ export function startSweeper(options: {
   }
 
   // One task at a time takes one connection at most.
-  async function runLane(lane: readonly Task[]): Promise<void> {
+  async function runGroup(group: readonly Task[]): Promise<void> {
     const alarm = createAlarm();
     alarms.push(alarm);
     const next = new Map<Task, Next>();
     const dueAt = (task: Task) => next.get(task)?.[isQuiet() ? "quietAt" : "at"] ?? 0;
     while (!stopping.signal.aborted) {
-      for (const task of lane) if (monotonic() >= dueAt(task)) next.set(task, await runTask(task));
-      await alarm.wait(Math.max(0, Math.min(...lane.map(dueAt)) - monotonic()));
+      for (const task of group) if (monotonic() >= dueAt(task)) next.set(task, await runTask(task));
+      await alarm.wait(Math.max(0, Math.min(...group.map(dueAt)) - monotonic()));
     }
   }
 
@@ -253,7 +253,7 @@ export function startSweeper(options: {
     }
   }
 
-  const running = [staging, feeding, sweeping, keeping].map(runLane); // a long sweep must not make a retry late
+  const running = [staging, feeding, sweeping, keeping].map(runGroup); // a long sweep must not make a retry late
   return {
     stir,
     async stop() {

@@ -76,7 +76,7 @@ export function makeAttempt(
         return cut({ reason: "connect", error: "the receiver sent interim answers without end" });
       connection.announcedMs = announcedMs(headers["keep-alive"]);
       answer = { status: isUpgrade ? 101 : status, headers: flatten(headers) };
-      if (status < 200) return cut(CUT); // no body follows that could be told from the next answer
+      if (status < 200) return cut(CUT); // no body follows that could be told apart from the next answer
       grace = setTimeout(() => cut(CUT), BODY_GRACE_MS);
     },
     onResponseData(_, chunk) {

@@ -29,7 +29,7 @@ export type EgressOptions = AddressRules & {
 };
 
 export type Egress = {
-  /** Sends one POST and never throws: whatever goes wrong is told in the exchange. */
+  /** Sends one POST and never throws: whatever goes wrong is in the exchange. */
   post(request: EgressRequest): Promise<Exchange>;
   /** Ends what is in flight and closes every socket. */
   close(): Promise<void>;

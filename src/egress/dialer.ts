@@ -1,4 +1,4 @@
-// Opens sockets to receivers: through the door, with certificates checked, and each step on the way told.
+// Opens sockets to receivers: through the door, with certificates checked, and each step on the way reported.
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, createSecureContext, rootCertificates } from "node:tls";
 

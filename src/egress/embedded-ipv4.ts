@@ -32,7 +32,7 @@ const LAYOUTS: Layout[] = [
 ];
 
 // RFC 8215 leaves the length of the gateway's prefix open: /96 puts the IPv4 at the end, /48 around the
-// ninth byte (RFC 6052 2.2). Which one holds can't be told from outside, so both must be reachable; one that
+// ninth byte (RFC 6052 2.2). Which one holds can't be seen from outside, so both must be reachable; one that
 // reads as 0.0.0.0 is the padding of the other.
 function readLocalNat64(bytes: number[]): ipaddr.IPv4[] {
   const around = [...bytes.slice(6, 8), ...bytes.slice(9, 11)];

@@ -126,21 +126,21 @@ const NONE = ["ENOTFOUND", "ENODATA"];
 
 type State = { addresses: string[] } | { code: string };
 
-// One after the other until one has an address, as the machine's own resolver does. What then is told is what came of the
+// One after the other until one has an address, as the machine's own resolver does. What is answered then is what came of the
 // first that did not say that there is none.
 async function askEach(
   names: readonly string[],
   cares: CaresResolver,
   leftMs: () => number,
 ): Promise<State[]> {
-  let told: State[] = [];
+  let answered: State[] = [];
   for (const name of names) {
     const states = await ask([cares.resolve4(name), cares.resolve6(name)], leftMs());
     if (states.some((state) => "addresses" in state)) return states;
-    if (told.length === 0 || isNone(told)) told = states;
+    if (answered.length === 0 || isNone(answered)) answered = states;
     if (isSilence(states)) break;
   }
-  return told;
+  return answered;
 }
 
 function isNone(states: State[]): boolean {

@@ -52,7 +52,7 @@ export async function create(context: EventTypesContext, input: CreateInput): Pr
   return present(made);
 }
 
-/** Changes what the request names: null clears. A schema of one's own is enforced unless told otherwise. */
+/** Changes what the request names: null clears. A schema of one's own is enforced unless `enforce` is false. */
 export async function update(context: EventTypesContext, input: UpdateInput): Promise<EventType> {
   const { store } = context;
   await checkSchema(context, input.schema);

@@ -7,7 +7,7 @@ import { createGatherer, type GatherOptions } from "../kernel/gather.ts";
 import { createShares, type Owner } from "../kernel/shares.ts";
 import type { SharedConnection } from "../database/pools.ts";
 import { storeEvents, type NewEvent, type StoredEvent } from "../store/events.ts";
-import { laneOf, ownerOf } from "./lane.ts";
+import { listOf, ownerOf } from "./lists.ts";
 
 const LOCK_NOT_AVAILABLE = "55P03";
 const GLANCE_MS = 25; // longer than another process of ours takes to commit, so it is a stranger's transaction
@@ -57,8 +57,8 @@ export function createKeyedPublishes(
   // A list that holds a key known to be waited for is not tried: halved, it gives that one up at no cost.
   const glanceTogether = createGatherer({
     ...gathering,
-    run: async (lane, events: NewEvent[]) => {
-      const owner = ownerOf(lane);
+    run: async (list, events: NewEvent[]) => {
+      const owner = ownerOf(list);
       const isKnown = (event: NewEvent) => waitedFor.has(nameOf(owner, event));
       return events.some(isKnown) ? keyIsHeld() : glance(owner, events);
     },
@@ -68,7 +68,7 @@ export function createKeyedPublishes(
   return {
     async store(owner, event) {
       try {
-        return await glanceTogether(laneOf(owner.tenant, event), event);
+        return await glanceTogether(listOf(owner.tenant, event), event);
       } catch (error) {
         if (!isHeld(error)) throw error;
       }

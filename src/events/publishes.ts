@@ -7,11 +7,11 @@ import type { SharedConnection } from "../database/pools.ts";
 import { storeEvents, type NewEvent, type StoredEvent } from "../store/events.ts";
 import { createJudging, type JudgePayloads } from "./judging.ts";
 import { createKeyedPublishes } from "./keyed.ts";
-import { laneOf, ownerOf, tenantOf } from "./lane.ts";
+import { listOf, ownerOf, tenantOf } from "./lists.ts";
 
 const EVENTS_MAX = 100; // of one call: a thousandth of a second each at most, unless they go to very many webhooks
 
-const WAITING_MAX = 1_000; // for one call of their lane: ten calls' worth, some hundred milliseconds
+const WAITING_MAX = 1_000; // for one call of their list: ten calls' worth, some hundred milliseconds
 const RETRY_AFTER_S = 1;
 
 export type EventToStore = Omit<NewEvent, "isJudged">;
@@ -40,8 +40,8 @@ export function createPublishes(connections: {
   const gathering = { itemsMax: EVENTS_MAX, isRefusal, waitingMax: WAITING_MAX, full };
   const storeTogether = createGatherer({
     ...gathering,
-    run: (lane, events: NewEvent[]) =>
-      shares.take(ownerOf(lane), () => storeEvents(pool, tenantOf(lane), events)),
+    run: (list, events: NewEvent[]) =>
+      shares.take(ownerOf(list), () => storeEvents(pool, tenantOf(list), events)),
   });
   const keyed = createKeyedPublishes(connections, gathering);
   const judged = createJudging({ db, shares });
@@ -50,7 +50,7 @@ export function createPublishes(connections: {
       judged({ tenant: owner.tenant, types: [event.type], judge }, (isJudged) => {
         const row = { ...event, isJudged };
         return row.idempotencyKey === null
-          ? storeTogether(laneOf(owner.tenant, row), row)
+          ? storeTogether(listOf(owner.tenant, row), row)
           : keyed.store(owner, row);
       }),
     storeMany: (owner, events, judge) =>

@@ -1,4 +1,4 @@
-// What a receiver lacks of what was sent to it, told by the ids that it has.
+// What a receiver lacks of what was sent to it, found by the ids that it has.
 import { PosthornError, invalid } from "../kernel/errors.ts";
 import { formatId, parseId } from "../kernel/ids.ts";
 import { withEvents } from "../store/deliveries.ts";

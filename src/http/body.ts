@@ -46,8 +46,8 @@ export function createReadJson(bodies: LargeBodies = createLargeBodies()): ReadJ
       );
     // One that says its size is refused before any of it is read.
     const bytesMax = large ? LARGE_BODY_BYTES_MAX : BODY_BYTES_MAX;
-    const told = Number(request.headers["content-length"] ?? 0);
-    if (told > bytesMax) throw tooLarge(large !== undefined);
+    const declared = Number(request.headers["content-length"] ?? 0);
+    if (declared > bytesMax) throw tooLarge(large !== undefined);
     const found = { isLarge: false };
     const noteSize = (bytes: number, atMost: number) => {
       if (bytes > bytesMax) throw tooLarge(large !== undefined);
@@ -55,7 +55,7 @@ export function createReadJson(bodies: LargeBodies = createLargeBodies()): ReadJ
       found.isLarge = true;
       bodies.begin(keyId, atMost, response);
     };
-    noteSize(told, told);
+    noteSize(declared, declared);
     const taken = large ? takeApart(depth, large) : takeWhole();
     await readChunks(request, (chunk, bytes) => {
       noteSize(bytes, bytesMax);

@@ -27,7 +27,7 @@ export function errorHandler(log: Log): ErrorRequestHandler {
   };
 }
 
-/** Lets who is told to come again later wait for that: who does not heed it, and asks again at once, costs a part of that. */
+/** Lets a caller that is asked to come again later wait for that: who does not heed it, and asks again at once, costs a part of that. */
 export async function beforeRefusal(status: number): Promise<void> {
   if (status === TOO_MANY_REQUESTS) await sleep(REFUSAL_MS);
 }

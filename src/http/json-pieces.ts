@@ -44,7 +44,7 @@ export function takeWhole() {
 
 /**
  * Takes JSON apart, `push` by `push`; a list that stands `depth` levels deep is one whose items are pieces. Whether it is JSON
- * shows when the pieces are parsed. Throws the 400 or 413 as soon as it can be told.
+ * shows when the pieces are parsed. Throws the 400 or 413 as soon as it is known.
  */
 export function takeApart(depth: number, large?: LargeList) {
   const lists: Buffer[][] = [];

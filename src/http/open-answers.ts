@@ -8,7 +8,7 @@ import { closed } from "./answer.ts";
 
 const READS_MAX = 4; // 16 MiB: a page of a dashboard has more calls, but each is made in some milliseconds
 const WRITES_MAX = 512; // their answers are small, and publishers come in hundreds at once
-const LINE_MAX = 1_000; // those open and those that wait: a client that is told to slow down is better off than one that is not
+const LINE_MAX = 1_000; // those open and those that wait: a client that is asked to slow down is better off than one that is not
 const WAIT_MS = 10 * SECOND;
 const RETRY_AFTER_S = 1;
 

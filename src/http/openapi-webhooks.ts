@@ -1,4 +1,4 @@
-// What receivers get, for openapi.yaml: each preset's body, headers and signature, told of what it really builds.
+// What receivers get, for openapi.yaml: each preset's body, headers and signature, taken from what it really builds.
 import { isDeepStrictEqual } from "node:util";
 
 import { userAgent } from "../kernel/request-headers.ts";
@@ -74,7 +74,7 @@ function describeReceiver(preset: Preset): JsonObject {
   };
 }
 
-// Each member is told by what it holds of the event.
+// Each member is recognised by what it holds of the event.
 function describeBody(example: JsonObject): JsonObject {
   if (isDeepStrictEqual(example, samples.event.payload)) return describeMember(example);
   const properties = Object.entries(example).map(([name, value]) => [name, describeMember(value)]);

@@ -14,7 +14,7 @@ export function parseJson(text: string, what: string, path = ""): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    // The engine's own text quotes what was sent, which may hold a secret: only where it broke is told.
+    // The engine's own text quotes what was sent, which may hold a secret: only where it broke is said.
     const position = /position (\d+)/.exec((error as Error).message)?.[1];
     throw invalid(
       path,

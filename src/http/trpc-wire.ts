@@ -20,7 +20,7 @@ export type Asked = {
   inLines: boolean;
   /** What a GET gives its calls, as JSON. */
   input: string | null;
-  /** Why it can't be told; each call is answered with it. */
+  /** Why it can't be read; each call is answered with it. */
   error?: PosthornError;
 };
 

@@ -8,7 +8,7 @@ type Waiting<Item, Answer> = {
 };
 
 export type GatherOptions<Item, Answer> = {
-  run: (lane: string, items: Item[]) => Promise<readonly Answer[]>;
+  run: (list: string, items: Item[]) => Promise<readonly Answer[]>;
   itemsMax: number;
   isRefusal: (error: unknown) => boolean;
   waitingMax?: number;
@@ -17,9 +17,9 @@ export type GatherOptions<Item, Answer> = {
 
 /**
  * Answers a function that does for one item what `run` does for a list: nobody waits for a list to fill, items keep the
- * order in which they came, and each `lane` has a list of its own. `run` answers in the order of its list, which holds
+ * order in which they came, and each `list`, by its name, is gathered by itself. `run` answers in the order of its list, which holds
  * `itemsMax` at most. Where it fails as `isRefusal` says, its halves are run, and theirs, until the one that fails is
- * alone: its error is not the others'. Where more than `waitingMax` wait in a lane, the next fails with what `full` makes.
+ * alone: its error is not the others'. Where more than `waitingMax` wait in one, the next fails with what `full` makes.
  */
 export function createGatherer<Item, Answer>({
   run,
@@ -27,46 +27,46 @@ export function createGatherer<Item, Answer>({
   isRefusal,
   waitingMax = Infinity,
   full = () => new Error("too many wait"),
-}: GatherOptions<Item, Answer>): (lane: string, item: Item) => Promise<Answer> {
+}: GatherOptions<Item, Answer>): (list: string, item: Item) => Promise<Answer> {
   type Entry = Waiting<Item, Answer>;
-  const lanes = new Map<string, Entry[]>(); // those with a call under way, and what waits for its end
+  const lists = new Map<string, Entry[]>(); // those with a call under way, and what waits for its end
 
-  async function drain(lane: string, waiting: Entry[]): Promise<void> {
+  async function drain(list: string, waiting: Entry[]): Promise<void> {
     while (waiting.length > 0) {
       // Once what has arrived in this turn is read: a busy process would else find one item at a time.
       await setImmediate();
-      await call(lane, waiting.splice(0, itemsMax));
+      await call(list, waiting.splice(0, itemsMax));
     }
-    lanes.delete(lane);
+    lists.delete(list);
   }
 
-  async function call(lane: string, entries: Entry[]): Promise<void> {
+  async function call(list: string, entries: Entry[]): Promise<void> {
     try {
       const items = entries.map(({ item }) => item);
-      const answers = await run(lane, items);
+      const answers = await run(list, items);
       if (answers.length !== items.length)
         throw new Error(`${answers.length} answers to ${items.length} items`);
       for (const [index, answer] of answers.entries()) entries[index]?.resolve(answer);
     } catch (error) {
       if (entries.length > 1 && isRefusal(error)) {
         const half = Math.ceil(entries.length / 2);
-        await call(lane, entries.slice(0, half));
-        await call(lane, entries.slice(half));
+        await call(list, entries.slice(0, half));
+        await call(list, entries.slice(half));
       } else for (const { reject } of entries) reject(error);
     }
   }
 
-  return (lane, item) =>
+  return (list, item) =>
     new Promise((resolve, reject) => {
       const entry = { item, resolve, reject };
-      const waiting = lanes.get(lane);
+      const waiting = lists.get(list);
       if (waiting) {
         if (waiting.length < waitingMax) waiting.push(entry);
         else reject(full());
         return;
       }
       const own = [entry];
-      lanes.set(lane, own);
-      void drain(lane, own);
+      lists.set(list, own);
+      void drain(list, own);
     });
 }

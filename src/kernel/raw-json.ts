@@ -2,7 +2,7 @@
 // and come out changed: 9007199254740993 as …992, 1e400 as null.
 import { randomBytes } from "node:crypto";
 
-// Stands in what is printed for a text until that is put in its place. Nobody is ever told it, so nobody can send it.
+// Stands in what is printed for a text until that is put in its place. Nobody ever sees it, so nobody can send it.
 const MARK = `raw-json-${randomBytes(16).toString("hex")}`;
 
 let texts: string[] | undefined; // of the printing under way, which nothing interrupts

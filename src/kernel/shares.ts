@@ -1,13 +1,13 @@
-// Places that many share: whoever asks for more than others waits longer, and for none of them does it wait for ever.
+// Permits that many share: whoever asks for more than others waits longer, and for none of them does it wait for ever.
 import { monotonic } from "./clock.ts";
 import { SECOND } from "./duration.ts";
 import { PosthornError } from "./errors.ts";
 
-/** Who asks for a place. Of those with one `subject` one at a time has one: the others would only wait for its lock. */
+/** Who asks for a permit. Of those with one `subject` one at a time has one: the others would only wait for its lock. */
 export type Owner = { tenant: string; key: string; subject?: string | undefined };
 
 export type Shares = {
-  /** Does the work when there is a place for it; rejects with the 429 where too many wait, or none comes free in time. */
+  /** Does the work when there is a permit for it; rejects with the 429 where too many wait, or none comes free in time. */
   take<T>(owner: Owner, work: () => Promise<T>): Promise<T>;
 };
 
@@ -17,51 +17,51 @@ const WAITING_PER_KEY_MAX = 100;
 const WAITING_MAX = 2_000; // of a process, so that many tenants can't fill its memory; looked through in 0.1 ms
 const RETRY_AFTER_S = 1;
 
-/** For how long a place stays empty after work that took so long. */
+/** For how long a permit stays empty after work that took so long. */
 export type RestAfter = (tookMs: number) => number;
 
-type Part = { name: string; places: number; waiting: number };
+type Part = { name: string; permits: number; waiting: number };
 type Asking = { parts: Part[]; start: () => void };
 
 /** All but one of so many, but one at least. */
-export function allButOne(places: number): number {
-  return Math.max(1, places - 1);
+export function allButOne(permits: number): number {
+  return Math.max(1, permits - 1);
 }
 
 /**
- * Makes places. A tenant has all but one of them at most, and one key all but one of those, so that there is always one for
+ * Makes permits. A tenant has all but one of them at most, and one key all but one of those, so that there is always one for
  * somebody else. One that comes free goes to whose tenant has the fewest then, among those to whose key has the fewest, and
- * among those to who came first. After long work a place may have to rest, so that those who ask for nothing else leave something
+ * among those to who came first. After long work a permit may have to rest, so that those who ask for nothing else leave something
  * of the database to others.
  */
 export function createShares(
-  places: number,
+  permits: number,
   restMs: RestAfter = () => 0,
   clock = monotonic,
 ): Shares {
-  const perTenant = allButOne(places);
+  const perTenant = allButOne(permits);
   const perKey = allButOne(perTenant);
   const taken = new Map<string, number>(); // by the name of a part
   const waiting = new Map<string, number>();
   const queue = new Set<Asking>(); // in the order of asking
-  let free = places;
+  let free = permits;
 
   const partsOf = ({ tenant, key, subject }: Owner): Part[] => [
-    { name: `tenant ${tenant}`, places: perTenant, waiting: WAITING_PER_TENANT_MAX },
-    { name: `key ${tenant} ${key}`, places: perKey, waiting: WAITING_PER_KEY_MAX },
+    { name: `tenant ${tenant}`, permits: perTenant, waiting: WAITING_PER_TENANT_MAX },
+    { name: `key ${tenant} ${key}`, permits: perKey, waiting: WAITING_PER_KEY_MAX },
     ...(subject === undefined
       ? []
-      : [{ name: `subject ${tenant} ${subject}`, places: 1, waiting: WAITING_PER_KEY_MAX }]),
+      : [{ name: `subject ${tenant} ${subject}`, permits: 1, waiting: WAITING_PER_KEY_MAX }]),
   ];
   const has = (part: Part | undefined) => taken.get(part?.name ?? "") ?? 0;
-  const fits = (parts: Part[]) => free > 0 && parts.every((part) => has(part) < part.places);
+  const fits = (parts: Part[]) => free > 0 && parts.every((part) => has(part) < part.permits);
 
   function occupy(parts: Part[]): void {
     free--;
     for (const { name } of parts) add(taken, name, 1);
   }
 
-  // Whoever had it may ask for others while the place itself rests.
+  // Whoever had it may ask for others while the permit itself rests.
   function leave(parts: Part[], restsMs: number): void {
     for (const { name } of parts) add(taken, name, -1);
     if (restsMs > 0) setTimeout(comeFree, restsMs).unref();
@@ -106,7 +106,7 @@ export function createShares(
         end();
         reject(
           tooMany(
-            `no place came free within ${WAIT_MS / SECOND} s, since this API key, its tenant or others ask for much at a time`,
+            `its turn did not come within ${WAIT_MS / SECOND} s, since this API key, its tenant or others ask for much at a time`,
           ),
         );
       }, WAIT_MS);

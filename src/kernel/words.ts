@@ -31,12 +31,12 @@ export function wordsFor(issue: RawIssue): string {
     case "invalid_value":
       return ofChoice(issue.values, issue.input);
     case "invalid_union": {
-      // A text or a list of them: of a list it is told what is wrong in it.
+      // A text or a list of them: of a list, what is wrong is in it.
       const tried = issue.errors.flatMap((issues) => issues.slice(0, 1));
       return (tried.find(({ path }) => path.length > 0) ?? tried[0])?.message ?? NOT_SO;
     }
     case "unrecognized_keys":
-      return "has fields that are not known"; // each is told by itself, see asIssues
+      return "has fields that are not known"; // each has an issue of its own, see asIssues
     default:
       return NOT_SO;
   }

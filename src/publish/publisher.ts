@@ -14,7 +14,7 @@ export type Publication<Events extends object = Record<string, unknown>> = {
     timestamp?: Date | string | null | undefined;
     /** The same key again, with the same event, answers the first one's id and stores nothing. */
     idempotency_key?: string | null | undefined;
-    /** The trace that its deliveries are told in, as W3C's Trace Context has it; what is none is ignored. */
+    /** The trace that its deliveries belong to, as W3C's Trace Context has it; what is none is ignored. */
     traceparent?: string | null | undefined;
   } & (
     | { payload: Events[Type]; payload_text?: never }

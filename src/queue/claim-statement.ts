@@ -39,7 +39,7 @@ const SCAN_GIVEN = `
   ) as has`;
 
 // A scan visits each webhook that has ready rows once, and takes from each the first rows that are free: a hundred
-// thousand rows of one webhook cost the others nothing. Webhooks without a free slot, paused, gone or told to wait are passed
+// thousand rows of one webhook cost the others nothing. Webhooks without a free slot, paused, gone or backing off are passed
 // by; the sweep moves their rows away. Ready rows are due by definition.
 //   * A webhook's state row is locked first: one worker at a time takes of a webhook, so that its rate and its sequence
 //     hold over all; who finds it locked takes of the others.
@@ -68,7 +68,7 @@ visited as (
       where w.webhook_id = scan.webhook_id and w.status = 'Subscribed' and coalesce(w.deleted_at, 'infinity') = 'infinity'
         and not w.paused and w.health <> 'disabled'
         and (s.not_before is null or s.not_before <= now())
-        and (s.placed_to is null or w.delivery_order = 'none' and s.cancels_before is null)
+        and (s.requeued_to is null or w.delivery_order = 'none' and s.cancels_before is null)
         and ($2::jsonb ->> scan.webhook_id::text) is distinct from '[0, 0]'
         and (s.proven or $5::integer > 0)
       offset 0

@@ -84,7 +84,7 @@ export type Claim = {
   tookMs: number;
   /** Whether deliveries are queued behind others of their lane. */
   hasQueued: boolean;
-  /** Ordered webhooks that have ready rows outside of their lanes: these are not claimed, see placeAnew. */
+  /** Ordered webhooks that have ready rows outside of their lanes: these are not claimed, see requeueAll. */
   misplaced: number[];
 };
 

@@ -1,4 +1,4 @@
-// Rows follow their webhook's state: what is paused, disabled or told to wait is parked, and comes back from there.
+// Rows follow their webhook's state: what is paused, disabled or backing off is parked, and comes back from there.
 import type pg from "pg";
 
 import { cancelGone } from "./cancelled.ts";
@@ -23,8 +23,8 @@ const BACKING_OFF = `(
 )`;
 
 /**
- * Puts aside the rows of webhooks that rest (paused, disabled, or told to wait by Retry-After), so that no claim meets them.
- * What is queued behind them stays where it is while they are only told to wait. A parked row's due_at is from when on it is
+ * Parks the rows of webhooks that are paused, disabled, or backing off (Retry-After), so that no claim meets them.
+ * What is queued behind them stays where it is while they only back off. A parked row's due_at is from when on it is
  * held: at once, or from the end of that wait on.
  */
 export function park(pool: pg.Pool): Promise<number> {
@@ -37,7 +37,7 @@ export function park(pool: pg.Pool): Promise<number> {
   return move(
     pool,
     "park",
-    `with resting as (
+    `with held as (
        ${ready(HELD)}
        union all
        ${ready(BACKING_OFF)}
@@ -50,7 +50,7 @@ export function park(pool: pg.Pool): Promise<number> {
        limit $1
      )
      update posthorn.deliveries as d set state = 2, due_at = r.since
-     from resting as r where d.ctid = r.place_of_row`,
+     from held as r where d.ctid = r.place_of_row`,
   );
 }
 
@@ -96,7 +96,7 @@ export function unpark(pool: pg.Pool): Promise<number> {
   return move(pool, "unpark", UNPARK);
 }
 
-/** Takes back the first thousand rows of one webhook, unless it rests. */
+/** Takes back the first thousand rows of one webhook, unless it is held or backing off. */
 export function unparkOf(pool: pg.Pool, webhookId: number): Promise<number> {
   return move(pool, "unpark of", UNPARK_OF, webhookId);
 }

@@ -2,7 +2,7 @@
 import type pg from "pg";
 
 import { move, SWEEP_ROWS_MAX } from "./move.ts";
-import { placeAnew } from "./places.ts";
+import { requeueAll } from "./requeue.ts";
 
 export type Staged = {
   staged: number;
@@ -75,7 +75,7 @@ export function createEndedSweep(pool: pg.Pool): () => Promise<number> {
     const [row] = rows;
     if (!row) throw new Error("an aggregate without a row");
     after = row.looked_at < SWEEP_ROWS_MAX ? 0 : (row.last ?? 0);
-    if (row.left.length > 0) await placeAnew(pool, row.left);
+    if (row.left.length > 0) await requeueAll(pool, row.left);
     return row.left.length;
   };
 }

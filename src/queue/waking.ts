@@ -7,7 +7,7 @@ import type { MonotonicClock } from "../kernel/clock.ts";
 // nobody need be asked again.
 const NOBODY_RESTS_FOR_MS = 250;
 
-/** Creates what tells the workers that rest, if any, by one statement at a time. What can't be told is found by their next look. */
+/** Creates what tells the workers that rest, if any, by one statement at a time. Where that fails, their next look finds it. */
 export function createWaker(pool: pg.Pool, monotonic: MonotonicClock): () => void {
   let isAsking = false;
   let asked = 0;

@@ -24,14 +24,14 @@ export function printDelivery(
   const { type, payload } = open(body);
   const id = printable(textOf(headers["webhook-id"]) ?? "without Webhook-Id");
   const attempt = printable(textOf(headers["webhook-attempt"]) ?? "?");
-  const told = [
+  const head = [
     paint("dim", at.toTimeString().slice(0, "00:00:00".length)),
     sign(verdict, paint),
     paint("bold", id),
     printable(type ?? "of no known type"),
     paint("dim", `attempt ${attempt}, answered ${status}`),
   ];
-  const lines = [told.join("  "), ...reason(verdict, paint), ...bounded(payload)];
+  const lines = [head.join("  "), ...reason(verdict, paint), ...bounded(payload)];
   return `${lines.join("\n")}\n`;
 }
 

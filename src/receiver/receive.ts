@@ -16,7 +16,7 @@ export type Verdict =
 
 export type Received = { headers: IncomingHttpHeaders; body: Buffer; verdict: Verdict; at: Date };
 
-/** What a delivery is verified with; without a preset it is told from the headers and the body. */
+/** What a delivery is verified with; without a preset it is recognised by the headers and the body. */
 export type Expectation = { keys: readonly string[]; preset: PresetName | undefined };
 
 const BODY_BYTES_MAX = 1024 * 1024; // an event is at most 256 KiB and its envelope

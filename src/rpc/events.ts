@@ -95,7 +95,7 @@ export const eventsRouter = router({
   reconcile: operation({
     summary: "Find what a receiver lacks",
     description:
-      "The receiver tells the ids that it has of a span, and is told those that it lacks and those that this webhook was not sent in it. The span goes by when deliveries were made, and may hold 10,000 of them. With `redeliver`, what is missing and not pending is queued again, behind live events; asking twice sends nothing twice.",
+      "The receiver sends the ids that it has of a span, and gets those that it lacks, and those that this webhook was not sent in it. The span goes by when deliveries were made, and may hold 10,000 of them. With `redeliver`, what is missing and not pending is queued again, behind live events; asking twice sends nothing twice.",
     scopes: READERS,
     inPortal: "any",
     errors: ["webhook_not_found", "webhook_unsubscribed"],

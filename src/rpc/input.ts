@@ -5,7 +5,7 @@ import { PosthornError, type Issue } from "../kernel/errors.ts";
 import { nearest } from "../kernel/near.ts";
 import { wordsFor } from "../kernel/words.ts";
 
-const ISSUES_MAX = 20; // a list of a thousand bad items is told by its first ones
+const ISSUES_MAX = 20; // of a list of a thousand bad items the first ones are enough
 const NAME_SHOWN_MAX = 64; // characters of an unknown field's name
 
 /** A schema as tRPC takes it: `parse` throws the 400. */

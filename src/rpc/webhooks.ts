@@ -107,7 +107,7 @@ export const webhooksRouter = router({
   rotate_key: operation({
     summary: "Replace a webhook's key",
     description:
-      "The new key signs at once. Where the preset's header can carry two signatures (`standard`), the old one signs beside it for `overlap_s`, a day unless told otherwise.",
+      "The new key signs at once. Where the preset's header can carry two signatures (`standard`), the old one signs beside it for `overlap_s`, a day unless it says otherwise.",
     scopes: MANAGERS,
     inPortal: "any",
     errors: ["webhook_not_found", "idempotency_conflict"],

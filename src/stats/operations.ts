@@ -100,8 +100,8 @@ function totalsOf(rows: readonly Sums[]) {
 function sumsOf({ attempts, delivered, retried, dead, latencies }: Sums) {
   const { attempt, start } = countLatencies(latencies);
   const latencyOf = (counts: Histogram) => {
-    const told = percentilesOf(counts);
-    return told && { ...told, counts };
+    const percentiles = percentilesOf(counts);
+    return percentiles && { ...percentiles, counts };
   };
   return {
     attempts,

@@ -163,7 +163,7 @@ async function firstOnly<Row extends { id: string; event_id: string }>(
 }
 
 type Scanned = Omit<StoredDelivery, "id"> & {
-  id: string | null; // where nothing was found, how much was looked through is told all the same
+  id: string | null; // where nothing was found, how much was looked through is known all the same
   scanned: number;
   scanned_to: string | null;
 };

@@ -24,7 +24,7 @@ export type StateChange = {
 
 /**
  * Changes a webhook's state, last in the caller's transaction since claims pass by a webhook whose state is locked. From then
- * on nothing is learned of attempts by older versions, and its rows follow: see queue/places.ts.
+ * on nothing is learned of attempts by older versions, and its rows follow: see queue/requeue.ts.
  */
 export async function changeState(
   trx: Transaction<Schema>,
@@ -42,7 +42,7 @@ export async function changeState(
       hastens = s.hastens or ${hastens ?? false}::boolean,
       cancels_before = case when ${cancels !== undefined}::boolean then clock.id else s.cancels_before end,
       cancels_as = coalesce(${cancels ?? null}::text, s.cancels_as),
-      placed_to = case when ${places ?? false}::boolean then '00000000-0000-0000-0000-000000000000' else s.placed_to end
+      requeued_to = case when ${places ?? false}::boolean then '00000000-0000-0000-0000-000000000000' else s.requeued_to end
     from clock
     where s.bucket = ${BUCKET} and s.webhook_id = ${webhookId}`.execute(trx);
 }

@@ -42,7 +42,7 @@ export async function tracePublish<T>(
 
 /** An attempt's span. */
 export type AttemptSpan = {
-  /** What the receiver is told: a new span of the event's trace, whether or not it is recorded; null where there is no trace. */
+  /** What the receiver gets: a new span of the event's trace, whether or not it is recorded; null where there is no trace. */
   traceparent(): string | null;
   /** Ends it with what came of the attempt: `reason` where that has failed. `settlement` is what it is written down as. */
   end(settlement: object, reason: string | null, attributes: () => Attributes): void;

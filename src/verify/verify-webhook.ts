@@ -10,7 +10,7 @@ import { checkAge, signedBytes } from "./signed-bytes.ts";
 const TOLERANCE_S = 300; // what Standard Webhooks' own libraries allow
 
 export type VerifyOptions = {
-  /** The preset the webhook was subscribed with; left out, it is told from the headers and the body. */
+  /** The preset the webhook was subscribed with; left out, it is recognised by the headers and the body. */
   preset?: PresetName | undefined;
   /** How old a signed timestamp may be, and how far ahead, in seconds: 300. Only `standard` and `svix` sign one. */
   toleranceS?: number | undefined;

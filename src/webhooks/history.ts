@@ -19,7 +19,7 @@ export async function history(store: TenantStore, input: HistoryInput) {
   if (!webhook) throw notFound(id);
   const read = async (after: string | null, limit: number, bytesMax: number) => {
     const before = after === null ? null : Number(after);
-    // One more than asked for: a change is told by what was before it.
+    // One more than asked for: a change is seen by what was before it.
     const rows = await listChanges(store.db, webhook.webhook_id, {
       before,
       limit: limit + 1,

@@ -1,4 +1,4 @@
-// What a webhook may hold: judged here, and told to whoever fills in a form.
+// What a webhook may hold: judged here, and shown to whoever fills in a form.
 import { CHANNEL_MAX } from "../kernel/fields.ts";
 import { HEADER_BYTES_MAX, HEADERS_MAX } from "../egress/headers.ts";
 

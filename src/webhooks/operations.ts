@@ -9,7 +9,7 @@ import type { Schema } from "../database/schema.ts";
 import { answerOnce, type Made } from "../store/answer-once.ts";
 import { stopReplaysOf } from "../store/replays.ts";
 import { unparkOf } from "../queue/hold.ts";
-import { placeSome } from "../queue/places.ts";
+import { requeueSome } from "../queue/requeue.ts";
 import { listEvents } from "../store/events.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import {
@@ -235,7 +235,7 @@ async function change(
 export async function moveRows({ pool }: TenantStore, webhookId: number): Promise<void> {
   try {
     await markSeen(pool, webhookId);
-    await placeSome(pool, webhookId);
+    await requeueSome(pool, webhookId);
     await unparkOf(pool, webhookId);
   } catch (error) {
     if (!isDatabaseAway(error)) throw error;

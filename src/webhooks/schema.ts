@@ -103,7 +103,7 @@ export const rotateKeyInput = request({
   }),
   overlap_s: z.int().min(0).max(LIMITS.overlap_s).optional().meta({
     description:
-      "How long the old key signs beside the new one, in seconds. Only for presets whose header carries two signatures; those overlap a day unless told otherwise.",
+      "How long the old key signs beside the new one, in seconds. Only for presets whose header carries two signatures; a day where it is left out.",
   }),
   idempotency_key: makersKey,
 }).meta({ id: "RotateKeyRequest" });

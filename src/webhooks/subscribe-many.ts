@@ -1,4 +1,4 @@
-// webhooks.subscribe_many: a list of subscribes, all of them or none, each fault told by its place in the list.
+// webhooks.subscribe_many: a list of subscribes, all of them or none, each fault named by its place in the list.
 import type { Transaction } from "kysely";
 
 import type { Schema } from "../database/schema.ts";

@@ -48,7 +48,7 @@ const observe = (clock = FAST) =>
     worker: randomInt(1e9),
     monotonic: clock,
     died: () => deaths++,
-    told: () => {},
+    notified: () => {},
     log: silentLog,
   });
 const publish = () => post("events.publish", { type: "message.created", payload: 1 }).expect(200);
@@ -157,7 +157,7 @@ test("a worker whose session is ended by somebody shows another, and is not take
     worker,
     monotonic,
     died: () => {},
-    told: () => {},
+    notified: () => {},
     log: silentLog,
   });
   afterwards(() => alive.stop());
@@ -188,7 +188,7 @@ test("a worker whose connection has gone silent claims under no number until it 
     worker,
     monotonic,
     died: () => {},
-    told: () => {},
+    notified: () => {},
     log: silentLog,
   });
   afterwards(() => alive.stop());

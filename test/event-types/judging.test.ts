@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { createJudging, type Judging } from "../../src/event-types/judging/index.ts";
-import { createLane } from "../../src/event-types/judging/lane.ts";
+import { createQueuedThread } from "../../src/event-types/judging/queued-thread.ts";
 import type { Answer, Question } from "../../src/event-types/judging/messages.ts";
 import { createFairQueue } from "../../src/event-types/judging/queue.ts";
 import { createLog } from "../../src/kernel/log.ts";
@@ -136,7 +136,7 @@ describe("a thread that ends by itself", () => {
   });
 
   test("takes with it what it was at; the next one does what was left", async () => {
-    const lane = createLane({
+    const thread = createQueuedThread({
       ahead: 4,
       mayBegin: () => 0,
       startThread: ({ answered, ended }) => {
@@ -157,14 +157,14 @@ describe("a thread that ends by itself", () => {
       },
     });
     const kinds = ["good", "deadly", "good", "good"].map(async (payload, n) => {
-      const result = await lane.run(`${n % 2}`, task(payload));
+      const result = await thread.run(`${n % 2}`, task(payload));
       return result.kind === "found" ? result.finding.kind : result.kind;
     });
     expect(await Promise.all(kinds)).toEqual(["fits", "slow", "fits", "fits"]);
   });
 
   test("before it could be asked is an error of those who asked", async () => {
-    const lane = createLane({
+    const thread = createQueuedThread({
       ahead: 4,
       mayBegin: () => 0,
       startThread: ({ ended }) => ({
@@ -172,6 +172,6 @@ describe("a thread that ends by itself", () => {
         end: () => Promise.resolve(),
       }),
     });
-    await expect(lane.run("a", task("1"))).rejects.toThrow("no such file");
+    await expect(thread.run("a", task("1"))).rejects.toThrow("no such file");
   });
 });

@@ -96,7 +96,7 @@ test.each([
 test("where what was asked is stored and only what follows fails, nobody is told that it is not", async () => {
   const { id } = (await post("webhooks.subscribe", { url: "http://127.0.0.1:9/" }).expect(200))
     .body;
-  proxy.loseAnswersTo(/posthorn.place_rows/); // its rows follow by the loop
+  proxy.loseAnswersTo(/posthorn.requeue_rows/); // its rows follow by the loop
   expect((await post("webhooks.unsubscribe", { id }).expect(200)).body.status).toBe("Unsubscribed");
   proxy.loseAnswersTo(null);
   const event = { type: "message.created", payload: { text: "gone" } };

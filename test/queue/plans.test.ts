@@ -5,7 +5,7 @@ import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { park, unpark } from "../../src/queue/hold.ts";
 import { advanceSome, FIRST_LANE } from "../../src/queue/lanes.ts";
-import { createPlacing } from "../../src/queue/places.ts";
+import { createRequeue } from "../../src/queue/requeue.ts";
 import { settle, type Settlement } from "../../src/queue/settle.ts";
 import { stageDue } from "../../src/queue/sweep.ts";
 import { prepareDatabase } from "../../src/database/prepare.ts";
@@ -41,7 +41,7 @@ const attempt: Settlement["attempt"] = {
   responseBody: null,
 };
 
-let place: () => Promise<number>;
+let requeue: () => Promise<number>;
 
 async function work(): Promise<number> {
   const { deliveries } = await claim(worker.pool, { limit: 50 });
@@ -58,7 +58,7 @@ async function work(): Promise<number> {
   await stageDue(worker.pool);
   await park(worker.pool);
   await unpark(worker.pool);
-  await place();
+  await requeue();
   await advanceSome(worker.pool, FIRST_LANE);
   return deliveries.length;
 }
@@ -71,7 +71,7 @@ test.each(["pinned", "pinned once"] as const)(
     database = await createTestDatabase();
     await prepareDatabase(database.url, { log: silentLog, seed: writeCatalogue, daysAhead: 2 });
     worker = connect(database.url, { name: "plans", max: 1, log: silentLog, plans });
-    place = createPlacing(worker.pool);
+    requeue = createRequeue(worker.pool);
     await worker.pool.query("alter table posthorn.deliveries set (autovacuum_enabled = false)");
     await worker.pool.query("vacuum analyze posthorn.deliveries");
     for (let n = 0; n < 8; n++) expect(await work()).toBe(0); // from the sixth on the plan stays
@@ -99,13 +99,13 @@ test.each(["pinned", "pinned once"] as const)(
       update posthorn.webhooks set delivery_order =
         case delivery_order when 'none' then 'webhook' when 'webhook' then 'channel' else 'none' end`);
     await worker.pool.query(
-      "select posthorn.place_anew(array(select webhook_id from posthorn.webhooks))",
+      "select posthorn.requeue(array(select webhook_id from posthorn.webhooks))",
     );
     const ordered = await read();
     await claim(worker.pool, { limit: 50 });
     await advanceSome(worker.pool, FIRST_LANE);
     expect((await read()) - ordered).toBeLessThan(2_000);
-    for (let n = 0; n < WEBHOOKS; n++) await place();
+    for (let n = 0; n < WEBHOOKS; n++) await requeue();
     expect((await read()) - ordered).toBeLessThan(5 * ROWS);
   },
 );

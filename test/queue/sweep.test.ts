@@ -5,7 +5,7 @@ import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { announceHealth, listFailing } from "../../src/queue/health.ts";
 import { unpark } from "../../src/queue/hold.ts";
-import { createPlacing } from "../../src/queue/places.ts";
+import { createRequeue } from "../../src/queue/requeue.ts";
 import { createEndedSweep } from "../../src/queue/sweep.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { claim } from "../helpers/claims.ts";
@@ -44,8 +44,8 @@ test("an unsubscribe has cancelled a thousand pending when it answers, and the s
   expect(await counted(id)).toMatchObject({ pending: 3_000 });
   await post("webhooks.unsubscribe", { id }).expect(200);
   expect(await counted(id)).toMatchObject({ pending: 2_000 });
-  const place = createPlacing(connection.pool);
-  while ((await place()) > 0);
+  const requeue = createRequeue(connection.pool);
+  while ((await requeue()) > 0);
   expect(await counted(id)).toMatchObject({ pending: 0 });
 });
 
@@ -64,8 +64,8 @@ test("an unsubscribe waits for nobody who has rows locked: they are cancelled on
   await other.query("commit");
   other.release();
   expect((await claim(connection.pool)).deliveries).toEqual([]);
-  const place = createPlacing(connection.pool);
-  while ((await place()) > 0);
+  const requeue = createRequeue(connection.pool);
+  while ((await requeue()) > 0);
   expect(await counted(id)).toMatchObject({ pending: 0 });
 });
 
@@ -82,7 +82,7 @@ test("what was left behind of an ended webhook is cancelled, though 2,500 others
   let runs = 1;
   while ((await sweep()) === 0) runs++;
   expect(runs).toBeLessThanOrEqual(4);
-  await createPlacing(connection.pool)();
+  await createRequeue(connection.pool)();
   expect(await counted(id)).toMatchObject({ pending: 0 });
 });
 

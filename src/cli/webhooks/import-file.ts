@@ -18,7 +18,7 @@ const LISTS = ["events", "channels"]; // in CSV also separated by ;
 const OTHERS = ["headers", "metadata", "retry_schedule_s", "timeout_ms", "rate_limit_per_s"]; // JSON in CSV
 const FLAGS = ["paused", "generate_signature_key"];
 
-/** Reads NDJSON or CSV, told by how it begins. No message repeats a value: it may be a key. */
+/** Reads NDJSON or CSV, whichever it begins as. No message repeats a value: it may be a key. */
 export function readFileOf(text: string): { lines: Line[]; faults: Fault[] } {
   const content = text.replace(/^\uFEFF/, "");
   const rows = /^\s*\{/.test(content) ? jsonRows(content) : csvRows(content);

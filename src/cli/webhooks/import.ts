@@ -11,7 +11,7 @@ import type { Fault, Line } from "./import-file.ts";
 
 const FILE_BYTES_MAX = 256 * 1024 * 1024; // fifty thousand webhooks of five kilobytes
 const BATCH = { items: 1_000, bytes: 8 * 1024 * 1024 }; // of one request: it takes 16 MiB
-const ROUNDS_MAX = 5; // what is wrong is told in two steps, and a third tells what only the others hid
+const ROUNDS_MAX = 5; // what is wrong shows in two steps, and a third shows what only the others hid
 
 type Options = RemoteOptions & { dryRun?: true; skipBad?: true };
 

@@ -38,7 +38,7 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** The time now, told again each second. */
+/** The time now, anew each second. */
 export function useNow(): number {
   return Math.max(
     useSyncExternalStore(subscribe, () => ticked),

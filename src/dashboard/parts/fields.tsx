@@ -20,7 +20,7 @@ type Typed = {
   onTyped?(text: string): void;
 } & TextInputProps;
 
-/** A text that is told when it is done. */
+/** A text that is handed on when it is done. */
 export function TypedText({ value, onDone, onTyped, ...props }: Typed) {
   const [text, setText] = useState(value);
   const [before, setBefore] = useState(value);

@@ -33,7 +33,7 @@ export async function openLink(): Promise<Opened> {
   }
 }
 
-/** Tells the page that frames this one that its customer needs a new link; nobody else may frame it, so nobody else is told. */
+/** Tells the page that frames this one that its customer needs a new link; nobody else may frame it, so nobody else hears of it. */
 export function tellHost(): void {
   if (window.parent === window) return;
   const { ancestorOrigins } = location as Partial<Location>; // Firefox has none

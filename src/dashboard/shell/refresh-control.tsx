@@ -12,7 +12,7 @@ export function RefreshControl() {
   const queries = useQueryClient();
   useNow();
   const age = updatedAt === null ? 0 : Math.max(0, localNow() - updatedAt);
-  const told =
+  const label =
     failingSince !== null
       ? "not refreshed"
       : updatedAt === null
@@ -26,7 +26,7 @@ export function RefreshControl() {
   };
   return (
     <div className="refresh">
-      <span className={`refresh-age${failingSince === null ? "" : " is-failing"}`}>{told}</span>
+      <span className={`refresh-age${failingSince === null ? "" : " is-failing"}`}>{label}</span>
       <NativeSelect
         size="xs"
         aria-label="Refresh every"

@@ -25,6 +25,6 @@ export function complaintIn(output: string): string {
   const lines = output.split("\n").filter((line) => line.trim() !== "");
   const complaint =
     lines.findLast((line) => /FATAL|PANIC|error:|could not/.test(line)) ?? lines.at(-1) ?? "";
-  const told = complaint.replace(/^\d{4}-\d\d-\d\d .*?\] /, "").replace(/\s+/g, " ");
-  return told.trim().slice(0, LINE_CHARS_MAX);
+  const line = complaint.replace(/^\d{4}-\d\d-\d\d .*?\] /, "").replace(/\s+/g, " ");
+  return line.trim().slice(0, LINE_CHARS_MAX);
 }

@@ -7,7 +7,7 @@ import type { Log } from "../../kernel/log.ts";
 import type { EnforcedSchema } from "../../store/event-types.ts";
 import { checkShape, TOO_LONG_TO_COMPILE } from "../shape.ts";
 import { createBudget } from "./budget.ts";
-import { createLane, type Lane, type Result } from "./lane.ts";
+import { createQueuedThread, type QueuedThread, type Result } from "./queued-thread.ts";
 import type { Finding, Task } from "./messages.ts";
 import { starting } from "./start-thread.ts";
 
@@ -28,7 +28,7 @@ export type Judgement =
   { kind: "fits"; wasSlow: boolean } | { kind: "unfit"; wasSlow: boolean; issues: Issue[] } | Busy;
 
 export type Judging = {
-  /** Judges a payload, JSON text, by an enforced schema of the tenant's type; what takes long is told to `log`. */
+  /** Judges a payload, JSON text, by an enforced schema of the tenant's type; what takes long is logged to `log`. */
   payload(tenant: string, schema: EnforcedSchema, payload: string, log?: Log): Promise<Judgement>;
   /** Says what makes a schema unusable, in words for its author; null where it can be used. */
   schema(
@@ -47,12 +47,12 @@ export function createJudging({
   log: Log;
 }): Judging {
   const budget = createBudget(monotonic);
-  const quick = createLane({
+  const quick = createQueuedThread({
     startThread: starting({ yields: false }),
     ahead: QUICK_AHEAD,
     mayBegin: () => 0,
   });
-  const slow = createLane({
+  const slow = createQueuedThread({
     startThread: starting({ yields: true }),
     ahead: SLOW_AHEAD,
     mayBegin: (tenant, task) => budget.waitMs(tenant, versionOf(task)),
@@ -117,7 +117,7 @@ export function createJudging({
   };
 }
 
-/** The same judging, whose payloads are a request's: what takes long is told to its log. */
+/** The same judging, whose payloads are a request's: what takes long goes to its log. */
 export function loggingTo(judging: Judging, log: Log): Judging {
   return {
     ...judging,
@@ -129,15 +129,15 @@ type PayloadTask = { name: string; version: string; schema: unknown; payload: st
 
 // The schema is sent along where the thread does not have it: most of them are larger than what they judge.
 async function withSchema(
-  lane: Lane,
+  thread: QueuedThread,
   tenant: string,
   { version, schema, payload }: PayloadTask,
   limitMs: number,
 ): Promise<Result> {
   const task: Task = { kind: "payload", version, payload, limitMs };
-  const result = await lane.run(tenant, task);
+  const result = await thread.run(tenant, task);
   const isWanted = result.kind === "found" && result.finding.kind === "schema wanted";
-  return isWanted ? lane.run(tenant, { ...task, schema }) : result;
+  return isWanted ? thread.run(tenant, { ...task, schema }) : result;
 }
 
 function versionOf(task: Task): string | undefined {

@@ -13,7 +13,7 @@ export type Thread = {
   end(): Promise<void>;
 };
 
-/** Starts a thread. `ended` is told when it ended, whoever ended it; `wasReady` is false where it could not start. */
+/** Starts a thread. `ended` is called when it ended, whoever ended it; `wasReady` is false where it could not start. */
 export type StartThread = (listeners: {
   answered: (answer: Answer) => void;
   ended: (error: Error | undefined, wasReady: boolean) => void;

@@ -21,10 +21,10 @@ export function Actions({ webhook, standing }: ActionsProps) {
   const remove = useAction("webhooks.delete");
   const change = async (
     changes: { paused?: boolean; status?: "Subscribed" },
-    told: string,
+    done: string,
   ): Promise<unknown> => {
     const answer = await update.run({ id, ...changes });
-    if (answer) say(told);
+    if (answer) say(done);
     return answer;
   };
   return (

@@ -8,7 +8,7 @@ import { type ClaimedDelivery } from "../../src/queue/claim.ts";
 import { releaseClaimed } from "../../src/queue/release.ts";
 import { park, unpark } from "../../src/queue/hold.ts";
 import { advanceSome, FIRST_LANE } from "../../src/queue/lanes.ts";
-import { createPlacing, placeAnew } from "../../src/queue/places.ts";
+import { createRequeue, requeueAll } from "../../src/queue/requeue.ts";
 import { stageDue } from "../../src/queue/sweep.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { claim as claimWith } from "../helpers/claims.ts";
@@ -17,18 +17,18 @@ import { startTestService, type TestService } from "../helpers/service.ts";
 let service: TestService; // an api alone: nothing moves but by the tests
 let connection: Connection;
 let post: Call;
-let place: () => Promise<number>;
+let requeue: () => Promise<number>;
 let tenants = 0;
 
 beforeAll(async () => {
   service = await startTestService({}, { role: "api" });
   connection = connect(service.databaseUrl, {
-    name: "places",
+    name: "requeue",
     max: 4,
     log: silentLog,
     plans: "pinned once",
   });
-  place = createPlacing(connection.pool);
+  requeue = createRequeue(connection.pool);
 });
 afterAll(async () => {
   await connection.close();
@@ -63,11 +63,11 @@ const housekeeping = async () => {
   await stageDue(connection.pool);
   await park(connection.pool);
   await unpark(connection.pool);
-  await place();
+  await requeue();
   await advanceSome(connection.pool, FIRST_LANE);
 };
 const placeAll = async () => {
-  while ((await place()) > 0);
+  while ((await requeue()) > 0);
 };
 const settleAs = (outcome: "delivered" | "failed", { id }: ClaimedDelivery) =>
   outcome === "delivered"
@@ -181,7 +181,7 @@ describe("an order that is changed", () => {
         await housekeeping();
         const claimed = await claimAll();
         if (to !== "none") expect(claimed.deliveries.length).toBeLessThanOrEqual(1);
-        await placeAnew(connection.pool, claimed.misplaced);
+        await requeueAll(connection.pool, claimed.misplaced);
         for (const delivery of claimed.deliveries) {
           sent.push(eventOf(delivery));
           await settleAs("delivered", delivery);

@@ -11,7 +11,7 @@ const GRACE_MS = 10 * SECOND; // beyond its limit, and to start: a thread that a
 export type Result =
   { kind: "found"; finding: Finding; tookMs: number } | { kind: "not begun"; waitMs: number };
 
-export type Lane = {
+export type QueuedThread = {
   /** Rejects where the thread can't be started. */
   run(tenant: string, task: Task): Promise<Result>;
   close(): Promise<void>;
@@ -28,10 +28,10 @@ type Job = {
 };
 
 /**
- * Creates a lane. `ahead` tasks are with the thread at once, so that it need not wait for this process; of one tenant
+ * Creates such a thread. `ahead` tasks are with the thread at once, so that it need not wait for this process; of one tenant
  * half of them. `mayBegin` is asked last: above 0 it is how long the task has to wait.
  */
-export function createLane({
+export function createQueuedThread({
   startThread,
   ahead,
   mayBegin,
@@ -39,7 +39,7 @@ export function createLane({
   startThread: StartThread;
   ahead: number;
   mayBegin: (tenant: string, task: Task) => number;
-}): Lane {
+}): QueuedThread {
   const queue = createFairQueue<Job>(Math.ceil(ahead / 2));
   const begun = new Map<number, Job>(); // in the order in which the thread takes them
   let thread: Thread | undefined;
