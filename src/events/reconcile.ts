@@ -7,7 +7,7 @@ import { findNewestSince, listSent, queueMissing, type SentDelivery } from "../s
 import { findWebhook } from "../store/webhooks.ts";
 import { notFound as webhookNotFound, unsubscribed } from "../webhooks/operations.ts";
 import type { PublishContext } from "./publish.ts";
-import type { Reconciled, ReconcileInput } from "./schema.ts";
+import type { Reconciled, ReconcileInput } from "./reconcile-schema.ts";
 
 const DELIVERIES_MAX = 10_000; // of one call: some tenths of a second, and an answer of some MB
 const QUEUED_AT_ONCE = 1_000; // by one transaction, which keeps others that send again waiting

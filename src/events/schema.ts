@@ -15,7 +15,6 @@ import {
   itsTenant,
   plainText,
   spanInput,
-  webhookIdInput,
   printedText,
 } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
@@ -23,7 +22,6 @@ import { request } from "../kernel/request.ts";
 
 const PAYLOAD_TEXT_MAX = 200;
 export const PUBLISH_MANY_MAX = 1_000;
-export const RECEIVED_MAX = 100_000; // ten for each delivery that a span may have
 
 const type = z
   .string()
@@ -129,106 +127,6 @@ export const listEventsInput = request({
 
 export const eventPage = pageOutput(listedEvent).meta({ id: "EventPage" });
 
-const RECEIVED_LENGTH_MAX = 64;
-
-export const reconcileInput = request({
-  webhook_id: webhookIdInput,
-  since: instantInput.meta({ description: "Deliveries made at or after this." }),
-  until: instantInput
-    .optional()
-    .meta({ description: "Deliveries made before this; now, unless given." }),
-  received: z.array(z.string().max(RECEIVED_LENGTH_MAX)).max(RECEIVED_MAX).meta({
-    description: "The ids that the receiver has of that span: each request's Webhook-Id.",
-  }),
-  redeliver: z.boolean().optional().meta({
-    description: "Send what is missing again, but what is pending. Needs a `manage` key.",
-  }),
-})
-  .refine(hasSpan, NO_SPAN)
-  .meta({ id: "ReconcileRequest" });
-
-export const reconciled = z
-  .object({
-    missing: z
-      .array(
-        z.object({
-          event_id: z.string(),
-          delivery_id: z.string(),
-          status: z.enum(["pending", "delivered", "dead", "cancelled"]),
-        }),
-      )
-      .meta({
-        description:
-          "Events of that span that the receiver lacks, newest first, each with its newest delivery: after `redeliver` the new one.",
-      }),
-    unexpected: z.array(z.string()).meta({
-      description: "Ids received of which this webhook has no delivery in that span.",
-    }),
-  })
-  .meta({ id: "Reconciled" });
-
-export const whyNotInput = request({
-  id: idInput("evt"),
-  webhook_id: webhookIdInput.optional().meta({
-    description: "Only the webhooks that have or had this id, deleted ones too.",
-  }),
-  ...pageInput,
-}).meta({ id: "WhyNotRequest" });
-
-const FILTER_REASONS = [
-  "deleted",
-  "unsubscribed",
-  "own_event_not_named",
-  "other_type",
-  "other_channel",
-] as const;
-
-export const notSent = z
-  .object({
-    webhook_id: z.uuid(),
-    webhook_name: z.string().nullable(),
-    reason: z
-      .enum([
-        ...FILTER_REASONS,
-        "subscribed_later",
-        "changed_meanwhile",
-        "paused",
-        "disabled",
-        "held_too_long",
-        "erased",
-        "cancelled",
-        "unknown",
-      ])
-      .meta({
-        description:
-          "As of the publish. `other_type` and `other_channel`: its `events` or `channels` did not take it in. `own_event_not_named`: an event of the service's own, which goes only where it is named. `changed_meanwhile`: a change of it was committed just then. `paused`, `disabled`: its delivery is held now. `held_too_long`, `erased`, `cancelled`, and `unsubscribed` or `deleted` with a `delivery_id`: its delivery was cancelled. `unknown`: what it was then is past the retention.",
-      }),
-    since: instant.nullable().meta({
-      description: "Since when it was so: its subscription, its last change before, or its hold.",
-    }),
-    held_until: instant
-      .nullable()
-      .meta({ description: "When a held delivery will be cancelled, unless the hold ends." }),
-    delivery_id: z
-      .string()
-      .nullable()
-      .meta({ description: "Of the delivery that was held or cancelled." }),
-    now: z
-      .enum([...FILTER_REASONS, "would_match"])
-      .nullable()
-      .meta({
-        description:
-          "What would decide today, where that is something else: `would_match` is that it would go there.",
-      }),
-  })
-  .meta({ id: "NotSent" });
-
-export const whyNotPage = pageOutput(notSent).meta({ id: "WhyNotPage" });
-
-export type ReconcileInput = z.output<typeof reconcileInput>;
-export type Reconciled = z.output<typeof reconciled>;
-export type WhyNotInput = z.output<typeof whyNotInput>;
-export type NotSent = z.output<typeof notSent>;
 export type PublishInput = z.output<typeof publishInput>;
 export type Published = z.output<typeof published>;
 export type EventInfo = z.output<typeof eventInfo>;

@@ -20,7 +20,7 @@ import type { TenantStore } from "../store/tenant.ts";
 import type { PublishContext } from "./publish.ts";
 import { notFound } from "./read.ts";
 import { reasonOf } from "./reasons.ts";
-import type { NotSent, WhyNotInput } from "./schema.ts";
+import type { NotSent, WhyNotInput } from "./why-not-schema.ts";
 
 const WEBHOOKS = { min: 50, first: 100, max: 1_000 }; // looked at by one round of statements
 const CANCELLED = ["unsubscribed", "deleted", "erased", "held_too_long"] as const;

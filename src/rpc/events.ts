@@ -3,7 +3,9 @@ import { erase } from "../events/erase.ts";
 import { keepPayloadAsText, publish, publishMany } from "../events/publish.ts";
 import * as events from "../events/read.ts";
 import { whyNot } from "../events/why-not.ts";
+import * as whyNotSchema from "../events/why-not-schema.ts";
 import { reconcile, redeliverForbidden } from "../events/reconcile.ts";
+import * as reconcileSchema from "../events/reconcile-schema.ts";
 import * as schema from "../events/schema.ts";
 import { MANAGERS, PUBLISHERS, READERS } from "../kernel/scopes.ts";
 import { samples } from "./samples.ts";
@@ -88,8 +90,8 @@ export const eventsRouter = router({
     request: { id: event.id },
     response: page(notSent),
   })
-    .input(schema.whyNotInput)
-    .output(schema.whyNotPage)
+    .input(whyNotSchema.whyNotInput)
+    .output(whyNotSchema.whyNotPage)
     .query(({ ctx, input }) => whyNot(ctx.events, input)),
 
   reconcile: operation({
@@ -111,10 +113,10 @@ export const eventsRouter = router({
       ],
       unexpected: [],
     },
-    largeBody: { name: "received", itemsMax: schema.RECEIVED_MAX },
+    largeBody: { name: "received", itemsMax: reconcileSchema.RECEIVED_MAX },
   })
-    .input(schema.reconcileInput)
-    .output(schema.reconciled)
+    .input(reconcileSchema.reconcileInput)
+    .output(reconcileSchema.reconciled)
     .mutation(({ ctx, input }) => {
       const { scope } = ctx.caller;
       if (input.redeliver && !MANAGERS.includes(scope)) throw redeliverForbidden(scope);

@@ -7,7 +7,9 @@ import { DAY, HOUR } from "../kernel/duration.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
 import { readNow, startOfRecent, WHOLE_TENANT } from "./stats.ts";
 import { BUCKET } from "./tenant.ts";
-import { DEFAULT_TENANT } from "./webhooks.ts";
+
+/** Everybody's, who names none. */
+export const DEFAULT_TENANT = "default";
 
 /** What is counted of a tenant, and up to where: a page has two hundred tenants, and takes some ten milliseconds. */
 export const COUNTED_MAX = { webhooks: 10_000, backlog: 1_000 } as const;
@@ -85,4 +87,15 @@ function nextTenant(name: RawBuilder<unknown>, now: Date): RawBuilder<unknown> {
       (case when ${name} < ${DEFAULT_TENANT} then ${DEFAULT_TENANT} end)
     ) as next (tenant)
   )`;
+}
+
+/** Whether a tenant has anything yet: a webhook, a key, a type of its own or a publisher; not its events. */
+export async function isTenantKnown(db: Db, tenant: string): Promise<boolean> {
+  if (tenant === DEFAULT_TENANT) return true;
+  const { rows } = await sql<{ is_known: boolean }>`
+    select exists (select from posthorn.webhooks where tenant = ${tenant})
+      or exists (select from posthorn.keys where tenant = ${tenant})
+      or exists (select from posthorn.event_types where tenant = ${tenant})
+      or exists (select from posthorn.publishers where tenant = ${tenant}) as is_known`.execute(db);
+  return rows[0]?.is_known ?? false;
 }

@@ -200,40 +200,6 @@ export async function countWebhooks(db: Db, tenant: string, limit: number): Prom
   return rows[0]?.count ?? 0;
 }
 
-export type Counters = {
-  delivered: number;
-  dead: number;
-  pending: number;
-  last_success_at: Date | null;
-  last_failure_at: Date | null;
-};
-
-const PENDING_COUNT_MAX = 10_000; // counting further would read the whole queue for one number on a page
-
-/** What has become of a webhook's deliveries; `pending` counts to 10,000 and stays there. */
-export async function readCounters(db: Db, webhookId: number): Promise<Counters> {
-  const { rows } = await sql<Counters>`
-    select
-      coalesce(sum(delivered), 0)::bigint as delivered,
-      coalesce(sum(dead), 0)::bigint as dead,
-      max(last_success_at) as last_success_at,
-      max(last_failure_at) as last_failure_at,
-      (select count(*) from (
-        select from posthorn.deliveries
-        where bucket = ${BUCKET} and webhook_id = ${webhookId} limit ${PENDING_COUNT_MAX}
-      ) as counted) as pending
-    from (
-      select delivered, dead, last_success_at, last_failure_at from posthorn.counters
-      where bucket = ${BUCKET} and webhook_id = ${webhookId}
-      union all
-      select delivered, dead, last_success_at, last_failure_at from posthorn.counter_deltas
-      where bucket = ${BUCKET} and webhook_id = ${webhookId}
-    ) as parts`.execute(db);
-  const [counters] = rows;
-  if (!counters) throw new Error("an aggregate without a row");
-  return counters;
-}
-
 function living(db: Db, reach: Reach, id: string) {
   return db
     .selectFrom("posthorn.webhooks")
@@ -241,18 +207,4 @@ function living(db: Db, reach: Reach, id: string) {
     .where(isSeenWebhook(reach))
     .where("id", "=", id)
     .where("deleted_at", "is", null);
-}
-
-/** Everybody's, who names none. */
-export const DEFAULT_TENANT = "default";
-
-/** Whether a tenant has anything yet: a webhook, a key, a type of its own or a publisher; not its events. */
-export async function isTenantKnown(db: Db, tenant: string): Promise<boolean> {
-  if (tenant === DEFAULT_TENANT) return true;
-  const { rows } = await sql<{ is_known: boolean }>`
-    select exists (select from posthorn.webhooks where tenant = ${tenant})
-      or exists (select from posthorn.keys where tenant = ${tenant})
-      or exists (select from posthorn.event_types where tenant = ${tenant})
-      or exists (select from posthorn.publishers where tenant = ${tenant}) as is_known`.execute(db);
-  return rows[0]?.is_known ?? false;
 }

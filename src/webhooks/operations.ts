@@ -12,13 +12,8 @@ import { unparkOf } from "../queue/hold.ts";
 import { requeueSome } from "../queue/requeue.ts";
 import { listEvents } from "../store/events.ts";
 import type { TenantStore } from "../store/tenant.ts";
-import {
-  awaitTurn,
-  deleteWebhookRow,
-  isTenantKnown,
-  lockWebhook,
-  type WebhookRow,
-} from "../store/webhooks.ts";
+import { isTenantKnown } from "../store/tenants.ts";
+import { awaitTurn, deleteWebhookRow, lockWebhook, type WebhookRow } from "../store/webhooks.ts";
 import { checkEvents, checkInput, checkUrl, refuseWiderChannels, type UrlPolicy } from "./check.ts";
 import { presentWebhook } from "./present.ts";
 import { changeKey } from "./rotate.ts";
