@@ -33,7 +33,7 @@ ${curl("events.publish", '{"type": "message.created", "payload": {"text": "Hello
 ${curl("deliveries.list", "{}")}
 
 ${seen}
-${embeddedUrl === null ? "" : `The database, for psql: ${embeddedUrl}\n`}`;
+${embeddedUrl === null ? "" : `The database, for psql: ${embeddedUrl}\nWithout psql: ${command} sql\n`}`;
 }
 
 /**

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline/promises";
 
 import { loadConfig, type Config } from "../config.ts";
 import { EXIT } from "./exit.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Conversation, Terminal } from "./terminal.ts";
 
 const unread = new AbortController();
 
@@ -36,6 +36,7 @@ export function processTerminal(): Terminal {
     exitCode: EXIT.done,
     readerGone,
     confirm: stdin.isTTY && stderr.isTTY ? confirm : null,
+    converse: stdin.isTTY ? converse : null,
     async readInput(bytesMax) {
       const parts: Buffer[] = [];
       let bytes = 0;
@@ -56,6 +57,48 @@ export function processTerminal(): Terminal {
       process.on("SIGINT", interrupted);
       return () => void process.off("SIGINT", interrupted);
     },
+  };
+}
+
+// A terminal gives several lines at once where they are pasted: what is not asked for yet is kept.
+function converse(interrupt: () => void): Conversation {
+  const reader = createInterface({ input: process.stdin, output: process.stderr });
+  const typed: string[] = [];
+  let isOver = false;
+  let asked: { prompt: () => string; answer: (line: string | undefined) => void } | undefined;
+  const answer = () => {
+    if (asked === undefined || (typed.length === 0 && !isOver)) return;
+    const { answer } = asked;
+    asked = undefined;
+    answer(typed.shift());
+  };
+  const show = () => {
+    reader.setPrompt(asked?.prompt() ?? "");
+    reader.prompt();
+  };
+  reader
+    .on("line", (line) => {
+      typed.push(line);
+      answer();
+    })
+    .on("close", () => {
+      isOver = true;
+      answer();
+    })
+    .on("SIGINT", () => {
+      interrupt();
+      reader.write(null, { ctrl: true, name: "u" }); // what stands in the line goes
+      process.stderr.write("\n");
+      if (asked) show();
+    });
+  return {
+    ask: (prompt) =>
+      new Promise((resolve) => {
+        asked = { prompt, answer: resolve };
+        if (typed.length === 0 && !isOver) show();
+        else answer();
+      }),
+    close: () => reader.close(),
   };
 }
 

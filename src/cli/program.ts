@@ -13,6 +13,7 @@ import { CommandError, EXIT } from "./exit.ts";
 import { addPublish } from "./publish.ts";
 import { exampleLines } from "./remote.ts";
 import { addReplay, addReplays } from "./replay.ts";
+import { addSql } from "./sql/command.ts";
 import { addTail } from "./tail.ts";
 import type { Terminal } from "./terminal.ts";
 import { addTypes } from "./types.ts";
@@ -166,6 +167,7 @@ export function createProgram(terminal: Terminal): Command {
     .option("--status <status>", "what to answer", integer(200, 599), 200)
     .action(later(async () => (await import("./listen.ts")).receiveHere));
 
+  addSql(program, terminal);
   addPublish(program, terminal);
   addTail(program, terminal);
   addReplay(program, terminal);

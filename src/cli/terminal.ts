@@ -21,12 +21,21 @@ export type Terminal = {
   readInput(bytesMax: number): Promise<string | undefined>;
   /** Asks what is answered with yes or no; null where nobody is there to answer. */
   confirm: ((question: string) => Promise<boolean>) | null;
+  /** Reads what a person types; null where nobody does. `interrupt` is called at Ctrl-C. */
+  converse: ((interrupt: () => void) => Conversation) | null;
   /** Calls `act` at Ctrl-C, in place of ending; answers how to end that. */
   onInterrupt(act: () => void): () => void;
   /** What the process ends with; a command that did its work, but found something bad, says so here. */
   exitCode: ExitCode;
   /** Aborts when nobody reads any more what is printed. */
   readerGone: AbortSignal;
+};
+
+/** Lines that a person types. */
+export type Conversation = {
+  /** The next line; undefined at the end of what is typed. The prompt is asked for again after Ctrl-C. */
+  ask(prompt: () => string): Promise<string | undefined>;
+  close(): void;
 };
 
 type Style = Parameters<typeof styleText>[0];

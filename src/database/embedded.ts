@@ -5,6 +5,7 @@ import { StartError } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
 import { interruptible } from "./embedded/interrupt.ts";
 import { preparePlace } from "./embedded/place.ts";
+import { socketDirsOf } from "./embedded/socket-dir.ts";
 import { enterServer, leaveServer, socketUrl } from "./embedded/session.ts";
 import { supervise } from "./embedded/supervise.ts";
 
@@ -54,7 +55,7 @@ async function start(options: EmbeddedOptions, signal: AbortSignal): Promise<Emb
   const { dataDir, share = false, binDir, durable = true, log } = options;
   const startedAt = monotonic();
   const place = await preparePlace(dataDir, { binDir, durable });
-  const enter = (how: { signal: AbortSignal; started: () => void; socketDir?: string }) =>
+  const enter = (how: { signal: AbortSignal; started: () => void }) =>
     enterServer(place, share, { readyBy: monotonic() + READY_MS_MAX, ...how });
   let starts = 0;
   const started = () => {
@@ -67,10 +68,16 @@ async function start(options: EmbeddedOptions, signal: AbortSignal): Promise<Emb
   const adopted = starts === 0;
   const tookMs = Math.round(monotonic() - startedAt);
   log.info({ dataDir: place.dataDir, tookMs }, adopted ? "database adopted" : "database started");
+  const [usual] = await socketDirsOf(place);
+  if (!adopted && socketDir !== usual)
+    log.warn(
+      { usual, socketDir },
+      "the database's address is not its usual one: that folder was taken",
+    );
 
   const stopping = new AbortController();
   const reenter = async (restarted: () => void) => {
-    const again = await enter({ signal: stopping.signal, started: restarted, socketDir });
+    const again = await enter({ signal: stopping.signal, started: restarted });
     if (again.socketDir === socketDir) return again.session;
     await leaveServer(place, again.session);
     throw new StartError(

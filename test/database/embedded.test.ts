@@ -1,10 +1,13 @@
 import { existsSync } from "node:fs";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterAll, afterEach, expect, test } from "@jest/globals";
 import pg from "pg";
+import pino from "pino";
 
+import { clusterIn } from "../../src/database/embedded/place.ts";
+import { worksOn } from "../../src/database/embedded/postmaster.ts";
 import {
   cleanUp,
   makeFolder,
@@ -74,12 +77,29 @@ test("a stop leaves no process and no socket folder, and the next start has the 
     "select split_part(pg_read_file('postmaster.pid'), E'\n', 1)::int as pid",
   );
   await first.stop();
-  expect(() => process.kill(Number(server?.["pid"]), 0)).toThrow("ESRCH");
+  expect(await worksOn(Number(server?.["pid"]), clusterIn(dataDir))).toBe(false);
   expect(existsSync(socketDirOf(first.url))).toBe(false);
 
   const second = await start(dataDir);
   expect(second.adopted).toBe(false);
+  expect(second.url).toBe(first.url); // as its clients have it in their settings
   expect(await query(second.url, "select n from kept")).toEqual([{ n: 1 }]);
+});
+
+test("where somebody else has the address, the database starts at another, says so, and has its own again afterwards", async () => {
+  const dataDir = await makeUsedDataDir();
+  const usual = await start(dataDir);
+  await usual.stop();
+  const taken = socketDirOf(usual.url);
+  await writeFile(taken, "");
+  const said: string[] = [];
+  const log = pino({}, { write: (line: string) => void said.push(line) });
+  const other = await start(dataDir, { log }).finally(() => rm(taken));
+  expect(await query(other.url, "select 1 as n")).toEqual([{ n: 1 }]);
+  expect(other.url).not.toBe(usual.url);
+  expect(said.join("")).toContain(`"usual":"${taken}"`);
+  await other.stop();
+  expect((await start(dataDir)).url).toBe(usual.url);
 });
 
 test("stopping twice is stopping once", async () => {

@@ -76,6 +76,24 @@ test("an embedded PostgreSQL that is killed is started again; the service goes o
   expect(await service.stop()).toMatchObject({ code: 0 });
 });
 
+test("with Node alone an event is published in the embedded database's own transactions, beside a service and without one", async () => {
+  const dataDir = await makeDataDir();
+  const env = { POSTHORN_DATA_DIR: dataDir, POSTHORN_ADMIN_KEY: ADMIN_KEY };
+  const sql = async (script: string) => {
+    const command = await posthorn(["sql", "--json", script], env);
+    return { ...(await command.exited), said: command.stdout + command.stderr };
+  };
+  const publish = (key: string) =>
+    `select posthorn.publish('message.created', '1', idempotency_key => '${key}')`;
+  const alone = await sql(`begin; ${publish("a")}; rollback; ${publish("b")}`);
+  expect(alone).toMatchObject({ code: 0, said: expect.stringMatching(/evt_[^\n]*\n.*evt_/s) });
+  const service = await readyPosthorn(["serve"], env);
+  expect(await sql(publish("c"))).toMatchObject({ code: 0 });
+  const stored = await sql("select idempotency_key as key from posthorn.events order by id");
+  expect(stored.said).toBe('{"key":"b"}\n{"key":"c"}\n');
+  expect(await service.stop()).toMatchObject({ code: 0 });
+});
+
 test("one that can't be started again ends the service, with one line", async () => {
   const dataDir = await makeDataDir();
   const env = { POSTHORN_DATA_DIR: dataDir, POSTHORN_ADMIN_KEY: ADMIN_KEY };

@@ -54,7 +54,7 @@ export async function startPostgres({
   const place = await preparePlace(dataDir, { binDir, durable: true });
   const { clusterDir, user } = place;
   const { major, binDir: programs } = await findBinaries(place);
-  const socketDir = await makeSocketDir(user);
+  const socketDir = await makeSocketDir(place);
   const args = serverArguments({ clusterDir, socketDir, durable: true, major });
   for (const [name, value] of Object.entries({ ...(!durable && { fsync: "off" }), ...settings }))
     args.push("-c", `${name}=${value}`);
@@ -91,7 +91,7 @@ export async function startPostgres({
     isRunning,
     async remove() {
       await stop("immediate");
-      await removeSocketDir(socketDir);
+      await removeSocketDir(socketDir, server?.pid ?? 0);
       await rm(dataDir, { recursive: true, force: true });
     },
   };

@@ -9,6 +9,8 @@ export type Typed = {
   env?: Record<string, string>;
   /** What is piped in. */
   input?: string;
+  /** The lines that are typed, where somebody types; the function is called when the one before has run. */
+  lines?: (string | (() => string))[];
   /** What is answered to each question; without it, nobody is there. */
   answer?: (question: string) => boolean;
   /** Whether it is a terminal of 80 columns with colours, and not two pipes. */
@@ -28,7 +30,7 @@ export type Command = {
 /** Starts a command; it runs until it ends, or is interrupted. */
 export function type(
   args: readonly string[],
-  { env = {}, input = "", answer, isTerminal = false }: Typed = {},
+  { env = {}, input = "", lines, answer, isTerminal = false }: Typed = {},
 ): Command {
   const said = { out: "", err: "" };
   const looks = new Set<() => void>();
@@ -48,6 +50,16 @@ export function type(
     exitCode: EXIT.done,
     readerGone: new AbortController().signal,
     readInput: (bytesMax) => Promise.resolve(input.length > bytesMax ? undefined : input),
+    converse: lines
+      ? () => ({
+          ask(prompt) {
+            terminal.err.write(prompt());
+            const line = lines.shift();
+            return Promise.resolve(typeof line === "function" ? line() : line);
+          },
+          close: () => {},
+        })
+      : null,
     confirm: answer ? (question) => Promise.resolve(answer(question)) : null,
     onInterrupt(act) {
       interrupts.add(act);

@@ -31,7 +31,7 @@ export async function clearStale(clusterDir: string): Promise<void> {
   if (stale === undefined) await sleep(EMPTY_MS_MAX);
   else if (await worksOn(stale.pid, clusterDir))
     return; // it has come up since the caller looked
-  else await removeSocketDir(stale.socketDir);
+  else await removeSocketDir(stale.socketDir, stale.pid);
   if (stale !== undefined && !exists(stale.pid)) return;
   if (text !== (await readPidFile(clusterDir))) return; // a server has started meanwhile
   await unlink(join(clusterDir, "postmaster.pid")).catch(() => undefined);

@@ -20,12 +20,12 @@ const STOPS = [
   { signal: "SIGQUIT", waitMs: 10 * SECOND }, // immediate: nothing acknowledged is lost, the next start replays the log
 ] as const;
 
-// Another server has the cluster, or a dead one's last processes still do: both pass.
-const PASSING = /lock file ".*" (already exists|is empty)|pre-existing shared memory block/;
+// Another server has the cluster, a dead one's last processes still do, or one that stopped took its socket's folder with it:
+// all pass.
+const PASSING =
+  /lock file ".*" (already exists|is empty)|pre-existing shared memory block|could not create lock file ".*": No such file/;
 
 export type StartOptions = {
-  /** Where its socket was before, since its clients know that. */
-  socketDir?: string | undefined;
   /** One that is not ready then goes on, and the next start finds it further on: stopped, it would begin again. */
   readyBy: number;
   signal: AbortSignal;
@@ -58,7 +58,7 @@ async function startServer(place: Place, options: StartOptions): Promise<void> {
   const { signal, readyBy, started } = options;
   const { binDir, major } = await prepareCluster(place, signal);
   await clearStale(clusterDir);
-  const socketDir = await makeSocketDir(user, options.socketDir);
+  const socketDir = await makeSocketDir(place);
   const log = await openServerLog(logPath);
   const ended = new AbortController();
   try {
@@ -80,7 +80,7 @@ async function startServer(place: Place, options: StartOptions): Promise<void> {
     }
     if (signal.aborted) child.kill("SIGINT");
     await sleep(STOPS[1].waitMs, ended.signal);
-    await removeSocketDir(socketDir);
+    await removeSocketDir(socketDir, child.pid ?? 0);
     signal.throwIfAborted();
     const complaint = (await log.complaint()) || String(ended.signal.reason);
     const isTaken = (await findPostmaster(clusterDir)) !== undefined; // its complaints stand in the same log
@@ -103,7 +103,7 @@ export async function stopServer(clusterDir: string): Promise<boolean> {
     }
     for (let waitedMs = 0; waitedMs < waitMs; waitedMs += POLL_MS) {
       if (!(await worksOn(postmaster.pid, clusterDir))) {
-        await removeSocketDir(postmaster.socketDir);
+        await removeSocketDir(postmaster.socketDir, postmaster.pid);
         return true;
       }
       await sleep(POLL_MS);
