@@ -68,7 +68,7 @@ async function scrollFar(rows: number): Promise<string> {
     await signIn(page, scene.manageKey);
     await page.getByRole("row").nth(1).waitFor();
     const begun = performance.now();
-    const scrolled = await scroll(page, rows);
+    const scrolled = await scroll(page, rows, () => page.waitForTimeout(15_000)); // in which pages scrolled past are let go
     const seconds = ((performance.now() - begun) / 1_000).toFixed(0);
     const megabytes = (scrolled.heapBytes / 1e6).toFixed(1);
     return `${scrolled.rows.toLocaleString("en")} rows scrolled in ${seconds} s: +${megabytes} MB, frames of ${scrolled.frame99Ms.toFixed(0)} ms (p99) and ${scrolled.frameMaxMs.toFixed(0)} ms at most`;

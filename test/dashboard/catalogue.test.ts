@@ -1,33 +1,20 @@
 // Event types and keys in the dashboard.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import type { Browser, Page } from "playwright-core";
+import { beforeAll, beforeEach, expect, test } from "@jest/globals";
+import type { Page } from "playwright-core";
 
 import { caller, type Call } from "../helpers/api.ts";
-import { goTo, look, signIn, startBrowser, type Look } from "../helpers/browser.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
+import { goTo } from "../helpers/browser.ts";
+import { useService } from "../helpers/dashboard.ts";
 
-let service: TestService;
-let browser: Browser;
+const stand = useService();
 let post: Call;
-let opened: Look;
 let page: Page;
 
-beforeAll(async () => {
-  [service, browser] = await Promise.all([startTestService({}, { role: "api" }), startBrowser()]);
-  post = caller(service);
+beforeAll(() => {
+  post = caller(stand.service);
 });
 beforeEach(async () => {
-  opened = await look(browser, `${service.url}/dashboard/`);
-  ({ page } = opened);
-  await signIn(page, service.adminKey);
-});
-afterEach(async () => {
-  await opened.close();
-  expect(opened.troubles).toEqual([]);
-});
-afterAll(async () => {
-  await browser.close();
-  await service.stop();
+  page = await stand.open("/");
 });
 
 const button = (name: string) => page.getByRole("button", { name, exact: true });
@@ -75,14 +62,14 @@ test("a key is made, shown once, works, and is revoked", async () => {
   const key = await page.locator(".secret code").innerText();
   await page.keyboard.press("Escape");
   await page.getByRole("dialog", { name: "The new key" }).waitFor();
-  await caller({ ...service, adminKey: key })("webhooks.list").expect(200);
+  await caller({ ...stand.service, adminKey: key })("webhooks.list").expect(200);
   await button("I have stored it").click();
   expect(await page.content()).not.toContain(key);
   const row = page.getByRole("row").filter({ hasText: "back end" });
   await row.getByRole("button", { name: "Revoke" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
   await row.getByText("revoked").waitFor();
-  await caller({ ...service, adminKey: key })("webhooks.list").expect(401);
+  await caller({ ...stand.service, adminKey: key })("webhooks.list").expect(401);
 });
 
 test.each([
@@ -96,11 +83,11 @@ test.each([
   await button("Create").click();
   const key = await page.locator(".secret code").innerText();
   await button("I have stored it").click();
-  await caller({ ...service, adminKey: key })(operation).expect(status);
+  await caller({ ...stand.service, adminKey: key })(operation).expect(status);
 });
 
 test("an admin without a tenant sees the trouble of all, and goes to one by its name", async () => {
-  const acme = caller(service, { "X-Tenant": "acme" });
+  const acme = caller(stand.service, { "X-Tenant": "acme" });
   await acme("webhooks.subscribe", { url: "http://127.0.0.1:9/", name: "Held", paused: true });
   await page.reload();
   const row = page.getByRole("listitem").filter({ hasText: "Held" });

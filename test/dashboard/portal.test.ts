@@ -3,12 +3,11 @@ import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { Page } from "playwright-core";
 
-import { caller, type Call } from "../helpers/api.ts";
-import { look, signIn, startBrowser, type Look } from "../helpers/browser.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
+import { caller, until, type Call } from "../helpers/api.ts";
+import { useService } from "../helpers/dashboard.ts";
 
 // A site of a host: it frames what stands behind its own #, and keeps what it is told.
 const HOST = `<!doctype html><title>Host</title>
@@ -19,46 +18,30 @@ const HOST = `<!doctype html><title>Host</title>
   document.getElementById("portal").src = decodeURIComponent(location.hash.slice(1));
 </script>`;
 
-let service: TestService;
-let browser: Browser;
-let host: http.Server;
-let port: number;
+// The host is listening before it is known who may frame the page.
+const host = http.createServer((_request, response) =>
+  response.setHeader("Content-Type", "text/html").end(HOST),
+);
+await once(host.listen(0, "127.0.0.1"), "listening");
+const { port } = host.address() as AddressInfo;
+
+const POSTHORN_FRAME_ANCESTORS = `http://app.host.test:${port}`;
+const stand = useService({ overrides: { POSTHORN_FRAME_ANCESTORS } });
 let post: Call;
 let webhook: { id: string };
-const looks: Look[] = [];
 
 beforeAll(async () => {
-  host = http.createServer((_request, response) =>
-    response.setHeader("Content-Type", "text/html").end(HOST),
-  );
-  await once(host.listen(0, "127.0.0.1"), "listening");
-  ({ port } = host.address() as AddressInfo);
-  const POSTHORN_FRAME_ANCESTORS = `http://app.host.test:${port}`;
-  [service, browser] = await Promise.all([
-    startTestService({ POSTHORN_FRAME_ANCESTORS }, { role: "api" }),
-    startBrowser(),
-  ]);
-  post = caller(service, { "X-Tenant": "acme" });
+  post = caller(stand.service, { "X-Tenant": "acme" });
   const url = "https://example.com/hooks";
   webhook = (await post("webhooks.subscribe", { url, name: "CRM" }).expect(200)).body;
   await post("webhooks.subscribe", { url, name: "Not for this customer" }).expect(200);
 });
-
-// The host's page is another origin than the service, and each asks its own.
-const isTrouble = (text: string) =>
-  !text.startsWith(`asked ${service.url}/`) && !/^asked http:\/\/[a-z.]+\.test:/.test(text);
-
-afterEach(async () => {
-  const troubles = looks.flatMap((each) => each.troubles).filter(isTrouble);
-  await Promise.all(looks.splice(0).map((each) => each.close()));
-  expect(troubles).toEqual([]);
-});
-afterAll(async () => {
-  await browser.close();
+afterAll(() => {
   host.close();
   host.closeAllConnections();
-  await service.stop();
 });
+
+const open = (url: string) => stand.visit(url);
 
 const makeLink = async (fields: object = {}) =>
   (
@@ -70,20 +53,16 @@ const makeLink = async (fields: object = {}) =>
     }).expect(200)
   ).body as { url: string; key_id: string };
 
-async function open(url: string): Promise<Page> {
-  const opened = await look(browser, "about:blank");
-  looks.push(opened);
-  await opened.page.goto(url);
-  opened.troubles.splice(0); // it left about:blank
-  return opened.page;
-}
+// As browsers block a third party's.
+const BLOCK_STORAGE = `for (const name of ["sessionStorage", "localStorage"])
+  if (self !== top) Object.defineProperty(self, name, { get() { throw new DOMException("blocked", "SecurityError"); } });`;
 
-/** The host's page with the portal in it, whose storage is blocked as browsers block a third party's. */
+/** The host's page with the portal in it, whose storage is blocked. */
 async function framed(link: string, site = "app.host.test") {
-  const page = await open(`http://${site}:${port}/`);
-  await page.addInitScript(`for (const name of ["sessionStorage", "localStorage"])
-    if (self !== top) Object.defineProperty(self, name, { get() { throw new DOMException("blocked", "SecurityError"); } });`);
-  await page.goto(`http://${site}:${port}/?again#${encodeURIComponent(link)}`);
+  const page = await stand.visit(`http://${site}:${port}/#${encodeURIComponent(link)}`, {
+    script: BLOCK_STORAGE,
+    origin: stand.service.url,
+  });
   return { page, frame: page.frameLocator("#portal") };
 }
 
@@ -93,7 +72,7 @@ test("a link opens once, at the path it leads to, and its token leaves the addre
   const { url } = await makeLink({ path: "/webhooks" });
   const page = await open(url);
   await page.getByRole("link", { name: "CRM" }).waitFor();
-  expect(page.url()).toBe(`${service.url}/dashboard/portal/#/webhooks`);
+  expect(page.url()).toBe(`${stand.service.url}/dashboard/portal/#/webhooks`);
   expect(await page.evaluate("sessionStorage.length + localStorage.length")).toBe(0);
   expect(await page.getByRole("button", { name: "Sign out" }).count()).toBe(0);
   const again = await open(url);
@@ -124,7 +103,7 @@ describe("in a frame of a site that may", () => {
     expect(await frame.getByRole("link", { name: "CRM" }).count()).toBe(1); // the view stays
     const back = frame.getByRole("link", { name: "Go back to where you came from" });
     expect(await back.getAttribute("href")).toBe("https://app.example.com/settings");
-    expect(await told(page)).toBe(JSON.stringify([[service.url, { posthorn: "expired" }]]));
+    expect(await told(page)).toBe(JSON.stringify([[stand.service.url, { posthorn: "expired" }]]));
   });
 
   test("a reload tells the host, which makes another link", async () => {
@@ -140,13 +119,15 @@ describe("in a frame of a site that may", () => {
 test("a site that may not frame it shows nothing of it", async () => {
   const { url } = await makeLink();
   const { page } = await framed(url, "evil.test");
-  await page.waitForTimeout(1_000);
+  const refused: string[] = [];
+  await until(
+    () => Promise.resolve(refused.push(...stand.forgive())),
+    (count) => count > 0,
+  );
+  expect(refused).toEqual([expect.stringMatching(/frame-ancestors/)]);
   expect(
     await page.frameLocator("#portal").getByRole("heading", { name: "Overview" }).count(),
   ).toBe(0);
-  const refused = looks[0]?.troubles.splice(0).filter(isTrouble) ?? [];
-  expect(refused).toHaveLength(1);
-  expect(refused[0]).toMatch(/frame-ancestors/);
 });
 
 test("its theme and accent are those of its address", async () => {
@@ -161,10 +142,7 @@ test("its theme and accent are those of its address", async () => {
 });
 
 test("an admin makes a link for a week and takes it back", async () => {
-  const opened = await look(browser, `${service.url}/dashboard/#/@acme/keys`);
-  looks.push(opened);
-  const { page } = opened;
-  await signIn(page, service.adminKey);
+  const page = await stand.open("/@acme/keys");
   await page.getByRole("button", { name: "New portal link" }).first().click();
   await page.getByLabel("The session lasts").selectOption("604800");
   await page.getByRole("button", { name: "Make the link" }).click();

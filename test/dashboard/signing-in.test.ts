@@ -1,48 +1,31 @@
 // Signing in and out, and what becomes of a key.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import type { Browser, BrowserContextOptions } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 
 import { caller, type Call } from "../helpers/api.ts";
-import { look, signIn, startBrowser, type Look } from "../helpers/browser.ts";
+import { signIn } from "../helpers/browser.ts";
+import { useService } from "../helpers/dashboard.ts";
 import { startPrefixProxy, type PrefixProxy } from "../helpers/prefix-proxy.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
 
-let service: TestService;
+const stand = useService();
 let proxy: PrefixProxy;
-let browser: Browser;
 let post: Call;
 let keys: Record<"read" | "manage" | "publish", { id: string; key: string }>;
-const looks: Look[] = [];
 
 beforeAll(async () => {
-  [service, browser] = await Promise.all([startTestService({}, { role: "api" }), startBrowser()]);
-  proxy = await startPrefixProxy(service.url, "/posthorn");
-  post = caller(service);
+  proxy = await startPrefixProxy(stand.service.url, "/posthorn");
+  post = caller(stand.service);
   const make = async (scope: string) =>
     (await post("keys.create", { name: `a ${scope} key`, scope, tenant: "acme" }).expect(200)).body;
   keys = { read: await make("read"), manage: await make("manage"), publish: await make("publish") };
 });
-afterEach(async () => {
-  const troubles = looks.flatMap((each) => each.troubles);
-  await Promise.all(looks.splice(0).map((each) => each.close()));
-  expect(troubles).toEqual([]);
-});
-afterAll(async () => {
-  await browser.close();
-  await proxy.close();
-  await service.stop();
-});
+afterAll(() => proxy.close());
 
-const open = async (url = `${service.url}/dashboard/`, options?: BrowserContextOptions) => {
-  const opened = await look(browser, url, options);
-  looks.push(opened);
-  return opened.page;
-};
+const open = (url = `${stand.service.url}/dashboard/`) => stand.visit(url);
 
 describe("the key", () => {
   test("is the first field, Enter sends it, and it survives a reload of its tab", async () => {
-    const page = await open(`${service.url}/dashboard`);
-    expect(page.url()).toBe(`${service.url}/dashboard/`);
+    const page = await open(`${stand.service.url}/dashboard`);
+    expect(page.url()).toBe(`${stand.service.url}/dashboard/`);
     await page.getByLabel("API key").waitFor();
     await page.keyboard.type(keys.read.key); // the focus is there
     await page.keyboard.press("Enter");
@@ -79,7 +62,7 @@ describe("the key", () => {
 
   test("that is revoked meanwhile asks for another over the view, which stays", async () => {
     const { body } = await post("keys.create", { name: "short", scope: "read", tenant: "acme" });
-    const page = await open(`${service.url}/dashboard/#/webhooks?health=failing`);
+    const page = await open(`${stand.service.url}/dashboard/#/webhooks?health=failing`);
     await signIn(page, body.key);
     await page.getByText("No webhooks match these filters").waitFor();
     await page.getByLabel("Refresh every").selectOption("2");
@@ -119,7 +102,7 @@ describe("a new tab", () => {
     const page = await open();
     await signIn(page, keys.read.key);
     const stranger = await page.context().newPage();
-    await stranger.goto(`${service.url}/healthz`);
+    await stranger.goto(`${stand.service.url}/healthz`);
     const heard = stranger.evaluate(`new Promise((resolve) => {
       const channel = new BroadcastChannel("posthorn");
       const heard = [];
@@ -150,7 +133,7 @@ test("what a scope may not do is not offered", async () => {
   const names = await page.getByRole("navigation").getByRole("link").allInnerTexts();
   expect(names).toEqual(["Overview", "Webhooks", "Events", "Deliveries", "Event types"]);
   await page.getByRole("button", { name: "Sign out" }).click();
-  await signIn(page, service.adminKey);
+  await signIn(page, stand.service.adminKey);
   await page.getByRole("navigation").getByRole("link", { name: "Keys" }).waitFor();
 });
 
@@ -166,11 +149,8 @@ test("a service that is away when the tab is reloaded is told, and tried again w
 });
 
 test("on plain HTTP, on a name that is not localhost, all of it works", async () => {
-  const named = await look(
-    browser,
-    service.url.replace("127.0.0.1", "posthorn.test") + "/dashboard/",
-  );
-  looks.push(named);
-  expect(await named.page.evaluate("isSecureContext")).toBe(false);
-  await signIn(named.page, keys.manage.key);
+  const named = stand.service.url.replace("127.0.0.1", "posthorn.test");
+  const page = await open(`${named}/dashboard/`);
+  expect(await page.evaluate("isSecureContext")).toBe(false);
+  await signIn(page, keys.manage.key);
 });

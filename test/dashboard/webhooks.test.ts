@@ -1,40 +1,26 @@
 // A webhook's life in the dashboard: made, tried, changed, held, given another key, ended.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import type { Page } from "playwright-core";
 
 import { caller, until, type Call } from "../helpers/api.ts";
-import { goTo, look, signIn, startBrowser, type Look } from "../helpers/browser.ts";
+import { goTo } from "../helpers/browser.ts";
+import { useService } from "../helpers/dashboard.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
 
-let service: TestService;
-let browser: Browser;
+const stand = useService({ role: "serve" });
 let inbox: Inbox;
 let post: Call;
-let opened: Look;
 let page: Page;
 
 beforeAll(async () => {
-  [service, browser, inbox] = await Promise.all([startTestService(), startBrowser(), startInbox()]);
-  post = caller(service);
+  inbox = await startInbox();
+  post = caller(stand.service);
 });
 beforeEach(async () => {
   inbox.reply = () => ({});
-  opened = await look(browser, `${service.url}/dashboard/`, {
-    permissions: ["clipboard-read", "clipboard-write"],
-  });
-  ({ page } = opened);
-  await signIn(page, service.adminKey);
+  page = await stand.open("/");
 });
-afterEach(async () => {
-  await opened.close();
-  expect(opened.troubles).toEqual([]);
-});
-afterAll(async () => {
-  await browser.close();
-  await inbox.close();
-  await service.stop();
-});
+afterAll(() => inbox.close());
 
 const button = (name: string | RegExp) => page.getByRole("button", { name, exact: true });
 const dialog = (name: string) => page.getByRole("dialog", { name });
@@ -48,6 +34,7 @@ async function open(id: string, name: string) {
 }
 
 test("one is made for two types, its key shown once with a snippet that verifies, and tried at once", async () => {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   await page.getByRole("link", { name: "Webhooks", exact: true }).click();
   await page.getByRole("link", { name: "New webhook" }).first().click();
   await page.getByLabel("URL", { exact: true }).fill(inbox.url);
@@ -223,8 +210,7 @@ test("the overview says which are in trouble, since when, why, what is held and 
 test("a key that may only read is offered nothing that changes", async () => {
   const { id } = await subscribe({ name: "Only looked at" });
   const { body } = await post("keys.create", { name: "reader", scope: "read" }).expect(200);
-  await button("Sign out").click();
-  await signIn(page, body.key);
+  page = await stand.open("/", { key: body.key });
   await open(id, "Only looked at");
   expect(
     await page

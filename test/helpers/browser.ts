@@ -28,26 +28,40 @@ const ITS_OWN = /^Failed to load resource|^The Cross-Origin-Opener-Policy header
 const TELL_VIOLATIONS = `addEventListener("securitypolicyviolation", (event) =>
   console.error("policy: " + event.violatedDirective + " " + event.blockedURI + " " + event.sourceFile));`;
 
+export type LookOptions = BrowserContextOptions & {
+  /** Its time can be moved on, and goes by itself meanwhile. */
+  hasClock?: boolean;
+  /** What time it starts at, by its own clock. */
+  time?: Date;
+  /** What runs in each of its frames before all else. */
+  script?: string;
+  /** What it may ask beside its own origin. */
+  origin?: string;
+};
+
 /** Opens an address. */
 export async function look(
   browser: Browser,
   url: string,
-  options: BrowserContextOptions = {},
+  { hasClock = false, time, script, origin: other, ...options }: LookOptions = {},
 ): Promise<Look> {
   const context = await browser.newContext({ reducedMotion: "reduce", ...options });
   await context.addInitScript(TELL_VIOLATIONS);
+  if (script !== undefined) await context.addInitScript(script);
   const troubles: string[] = [];
-  const { origin } = new URL(url);
+  const origins = [new URL(url).origin, other];
   context.on("console", (message) => {
     if (message.type() === "error" && !ITS_OWN.test(message.text())) troubles.push(message.text());
   });
   context.on("weberror", (error) => troubles.push(String(error.error())));
   context.on("request", (request) => {
-    if (!request.url().startsWith(`${origin}/`) && !request.url().startsWith("data:"))
+    const asked = new URL(request.url());
+    if (!origins.includes(asked.origin) && asked.protocol !== "data:")
       troubles.push(`asked ${request.url()}`);
   });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
+  if (hasClock || time) await page.clock.install(time && { time });
   await page.goto(url);
   return { page, troubles, close: () => context.close() };
 }

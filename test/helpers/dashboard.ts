@@ -1,56 +1,100 @@
-// What a file of tests of the dashboard shares: one service, one browser, one scene. Each test opens pages of its own, and
-// fails where something went wrong in one of them.
+// What a file of tests of the dashboard shares: one service, one browser, one scene. A test's pages fail it where something
+// went wrong in one of them; where somebody is signed in, the next test takes the page over, loaded anew.
 import { afterAll, afterEach, beforeAll, expect } from "@jest/globals";
 import type { Browser, Page } from "playwright-core";
 
-import { look, signIn, startBrowser, type Look } from "./browser.ts";
+import { look, signIn, startBrowser, type Look, type LookOptions } from "./browser.ts";
 import { setScene, type Scene } from "./scene.ts";
 import { startTestService, type TestService } from "./service.ts";
+
+type Opening = {
+  /** Who signs in, if not an admin, or with a scene who may manage. */
+  key?: string;
+  /** Where, if not at the service itself; its page is not taken over. */
+  base?: string;
+  /** With a clock that can be moved on: `page.clock`. */
+  hasClock?: boolean;
+};
 
 export type Stand = {
   service: TestService;
   browser: Browser;
-  scene: Scene;
-  /** Opens an address and signs in; by the key that may manage, unless another is given. */
-  open(address: string, options?: { key?: string; base?: string }): Promise<Page>;
-  /** Opens an address, and leaves what is asked there unanswered. */
+  /** Opens an address and signs in. */
+  open(address: string, options?: Opening): Promise<Page>;
+  /** Opens an address of its own, and leaves what is asked there unanswered. */
   openUnsigned(address: string, base?: string): Promise<Page>;
+  /** Opens any URL. */
+  visit(url: string, options?: LookOptions): Promise<Page>;
+  /** What went wrong in the pages of this test so far, which then fails it no more. */
+  forgive(): string[];
 };
 
-/** Makes them before the file's tests; what they are is known within those. */
-export function useDashboard(overrides: Record<string, string> = {}): Stand {
-  const looks: Look[] = [];
+type Settings = { overrides?: Record<string, string>; role?: "serve" | "api" };
+
+/** Starts a service and a browser before the file's tests; what they are is known within those. */
+export function useService({ overrides, role = "api" }: Settings = {}): Stand {
+  const opened = new Map<Look, string | undefined>(); // by this test; of who is signed in there
+  const left = new Map<string, Look>(); // by tests before
+
+  const open = async (url: string, options?: LookOptions, who?: string) => {
+    const seen = await look(stand.browser, url, options);
+    opened.set(seen, who);
+    return seen.page;
+  };
+  const takeOver = async (seen: Look, who: string, address: string) => {
+    left.delete(who);
+    opened.set(seen, who);
+    const { page } = seen;
+    await page.unrouteAll();
+    await page.evaluate(`history.replaceState(null, "", ${JSON.stringify(`#${address}`)})`);
+    await page.reload({ waitUntil: "commit" });
+    await page.getByRole("navigation", { name: "Views" }).waitFor();
+    return page;
+  };
   const stand = {
-    openUnsigned: async (address: string, base = stand.service.url) => {
-      const opened = await look(stand.browser, `${base}/dashboard/#${address}`);
-      looks.push(opened);
-      return opened.page;
-    },
-    open: async (
-      address: string,
-      { key = stand.scene.manageKey, base }: { key?: string; base?: string } = {},
-    ) => {
-      const page = await stand.openUnsigned(address, base);
+    open: async (address, { key = stand.service.adminKey, base, hasClock = false } = {}) => {
+      const who = base === undefined ? `${key} ${String(hasClock)}` : undefined;
+      const before = left.get(who ?? "");
+      if (who !== undefined && before) return takeOver(before, who, address);
+      const url = `${base ?? stand.service.url}/dashboard/#${address}`;
+      const page = await open(url, { hasClock }, who);
       await signIn(page, key);
       return page;
     },
+    openUnsigned: (address, base = stand.service.url) => open(`${base}/dashboard/#${address}`),
+    visit: (url, options) => open(url, options),
+    forgive: () => [...opened.keys()].flatMap(({ troubles }) => troubles.splice(0)),
   } as Stand;
+
   beforeAll(async () => {
     [stand.service, stand.browser] = await Promise.all([
-      startTestService(overrides),
+      startTestService(overrides, { role }),
       startBrowser(),
     ]);
-    stand.scene = await setScene(stand.service);
   });
   afterEach(async () => {
-    const troubles = looks.flatMap((each) => each.troubles);
-    await Promise.all(looks.splice(0).map((each) => each.close()));
+    const troubles = stand.forgive();
+    for (const [seen, who] of opened)
+      if (who === undefined || left.has(who)) await seen.close();
+      else left.set(who, seen);
+    opened.clear();
     expect(troubles).toEqual([]);
   });
   afterAll(async () => {
     await stand.browser.close();
     await stand.service.stop();
-    await stand.scene.close();
   });
+  return stand;
+}
+
+/** The same with workers that send, and a customer's webhooks. */
+export function useDashboard(): Stand & { scene: Scene } {
+  const stand = useService({ role: "serve" }) as Stand & { scene: Scene };
+  const { open } = stand;
+  stand.open = (address, options) => open(address, { key: stand.scene.manageKey, ...options });
+  beforeAll(async () => {
+    stand.scene = await setScene(stand.service);
+  });
+  afterAll(() => stand.scene.close());
   return stand;
 }

@@ -5,8 +5,12 @@ export type Scrolled = { rows: number; heapBytes: number; frame99Ms: number; fra
 
 const ROW_PX = 40;
 
-/** Scrolls the list of the view that is open until it holds so many rows, or has ended. */
-export async function scroll(page: Page, rows: number): Promise<Scrolled> {
+/** Scrolls the list of the view that is open until it holds so many rows, or has ended; looks at its memory after `rest`. */
+export async function scroll(
+  page: Page,
+  rows: number,
+  rest: () => Promise<unknown>,
+): Promise<Scrolled> {
   const inspect = await page.context().newCDPSession(page);
   const heap = async () => {
     await inspect.send("HeapProfiler.collectGarbage");
@@ -32,6 +36,7 @@ export async function scroll(page: Page, rows: number): Promise<Scrolled> {
     };
     requestAnimationFrame(step);
   })`);
+  await rest();
   const [held = 0, frame99Ms = 0, frameMaxMs = 0] = told as number[];
   return { rows: held, heapBytes: (await heap()) - before, frame99Ms, frameMaxMs };
 }

@@ -1,11 +1,10 @@
 // What happened over time: drawn, said in a sentence, and as a table of the same numbers.
-import { lazy, Suspense } from "react";
-
+import { chunk } from "../chunk.tsx";
 import type { ChartProps } from "./chart-props.ts";
 import "./chart.css";
 
 // Its library is loaded where there is a chart.
-const Plot = lazy(() => import("./plot.tsx"));
+const Plot = chunk(() => import("./plot.tsx"), null);
 
 const time = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "short" });
 
@@ -27,9 +26,7 @@ export function Chart(props: ChartProps) {
         <p>{summary}</p>
       </figcaption>
       <div className="chart-plot" aria-hidden="true">
-        <Suspense fallback={null}>
-          <Plot {...props} />
-        </Suspense>
+        <Plot {...props} />
       </div>
       <details>
         <summary>As a table</summary>

@@ -1,8 +1,9 @@
 // How it goes: what is in trouble first, then how much goes through and how fast; for admins, which tenant to look at.
-import { lazy, Suspense, type ReactNode } from "react";
+import type { ReactNode } from "react";
 
 import type { Output } from "../../api/operations.ts";
 import { useInfo } from "../../api/queries.ts";
+import { chunk } from "../../chunk.tsx";
 import { Stale } from "../../parts/stale.tsx";
 import { Failed, Loading } from "../../parts/states.tsx";
 import { StatsCharts } from "../../parts/stats.tsx";
@@ -12,7 +13,7 @@ import { useMay, useTenant } from "../../session/session.ts";
 import { InTrouble } from "./in-trouble.tsx";
 import "./overview.css";
 
-const Tenants = lazy(() => import("./tenants.tsx")); // admins alone see it
+const Tenants = chunk(() => import("./tenants.tsx"), null); // admins alone see it
 const HOUR_S = 3_600;
 const COUNTED_MAX = 1_000; // of one webhook's pending deliveries
 
@@ -34,11 +35,7 @@ export default function Overview() {
           </Section>
         </>
       )}
-      {may("admin") && (
-        <Suspense fallback={null}>
-          <Tenants />
-        </Suspense>
-      )}
+      {may("admin") && <Tenants />}
     </View>
   );
 }
