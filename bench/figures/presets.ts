@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 
 import { buildRequest } from "../../src/presets/build.ts";
-import { PRESET_NAMES, PRESETS } from "../../src/presets/index.ts";
+import { PRESET_NAMES, presetOf } from "../../src/presets/index.ts";
+import { SAMPLE_SETTINGS } from "../../src/presets/custom.ts";
 import { payloadOf } from "../service.ts";
 import type { Group } from "../stage.ts";
 
@@ -22,7 +23,7 @@ export const presets: Group = {
       payload: payloadOf(1_024),
     };
     for (const name of PRESET_NAMES) {
-      const preset = PRESETS[name];
+      const preset = presetOf({ preset: name, preset_settings: SAMPLE_SETTINGS });
       const keys = [preset.generateKey(randomBytes)];
       const calls = count(CALLS);
       const startedAt = performance.now();

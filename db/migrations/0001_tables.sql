@@ -94,6 +94,7 @@ create table posthorn.webhooks (
   released_at timestamptz,
   url text not null,
   preset text not null,
+  preset_settings jsonb,
   events text[] not null,
   channels text[] not null,
   headers_sealed bytea,
@@ -109,7 +110,8 @@ create table posthorn.webhooks (
   metadata jsonb not null default '{}',
   created_at timestamptz not null,
   updated_at timestamptz not null,
-  deleted_at timestamptz
+  deleted_at timestamptz,
+  check ((preset = 'custom') = (preset_settings is not null))
 );
 create unique index webhooks_id on posthorn.webhooks (tenant, id) where deleted_at is null;
 create unique index webhooks_external_id on posthorn.webhooks (tenant, external_id)
@@ -137,6 +139,7 @@ create table posthorn.webhook_versions (
   tenant text collate "C" not null,
   url text not null,
   preset text not null,
+  preset_settings jsonb,
   headers_masked json not null,
   valid_from timestamptz not null,
   valid_until timestamptz,

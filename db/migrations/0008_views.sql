@@ -77,7 +77,7 @@ create view posthorn.v_deliveries as
 -- The preset tells which header carried the signature, and how the body was made of the event.
 create view posthorn.v_attempts as
   select posthorn.public_id('att', a.id) as id, a.tenant, posthorn.public_id('dlv', a.delivery_id) as delivery_id,
-    w.id as webhook_id, a.number, a.at, a.resent_at, a.duration_ms, a.worker, v.url, v.preset, a.address,
+    w.id as webhook_id, a.number, a.at, a.resent_at, a.duration_ms, a.worker, v.url, v.preset, v.preset_settings, a.address,
     v.headers_masked as custom_headers, encode(a.body_sha256, 'hex') as body_sha256, a.key_version,
     a.status, a.response_headers, a.response_body, a.reason, a.error
   from posthorn.attempts as a
@@ -87,7 +87,7 @@ create view posthorn.v_attempts as
 -- For support: what a webhook is, deleted ones too, and none of its secrets.
 create view posthorn.v_webhooks as
   select w.id, w.tenant, w.name, w.external_id, w.url, w.status, w.paused, w.health, w.health_reason, w.events, w.channels,
-    w.preset, w.delivery_order as "order", w.retry_schedule_s, w.timeout_ms, w.rate_limit_per_s,
+    w.preset, w.preset_settings, w.delivery_order as "order", w.retry_schedule_s, w.timeout_ms, w.rate_limit_per_s,
     w.signature_key_sealed is not null as has_signature_key, w.metadata, s.not_before as resting_until,
     w.created_at, w.updated_at, w.deleted_at
   from posthorn.webhooks as w

@@ -4,6 +4,9 @@ import { InvalidArgumentError } from "commander";
 import { DAY, HOUR, MINUTE } from "../kernel/duration.ts";
 import { instantInput, TENANT_PATTERN } from "../kernel/fields.ts";
 import { parseId } from "../kernel/ids.ts";
+import { wordsFor } from "../kernel/words.ts";
+import type { PresetSettings } from "../presets/index.ts";
+import { presetSettingsInput } from "../webhooks/preset-settings.ts";
 
 const UNITS_MS: Record<string, number> = { m: MINUTE, h: HOUR, d: DAY };
 const SPAN_MS_MAX = 36_500 * DAY; // a century: whoever means for ever leaves it out
@@ -40,6 +43,25 @@ export function keyId(text: string): string {
   const uuid = parseId("key", text);
   if (uuid !== undefined) return uuid;
   throw new InvalidArgumentError("an id like key_ and 32 lower-case hex digits is needed.");
+}
+
+/** A webhook's `preset_settings`, as JSON. */
+export function presetSettings(text: string): PresetSettings {
+  const { success, data, error } = presetSettingsInput.safeParse(parsed(text), { error: wordsFor });
+  if (success && data) return data;
+  const [issue] = error?.issues ?? [];
+  const where = issue?.path.length ? `${issue.path.join(".")} ` : "";
+  throw new InvalidArgumentError(
+    `an object in JSON is needed, like {"signature_header": "X-Signature"}${issue ? `: ${where}${issue.message}` : ""}.`,
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
 }
 
 /** An instant as long from now as the text says: `90d`, `12h`, `30m`. */

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { listen } from "../http/listen.ts";
-import { PRESETS, type PresetName } from "../presets/index.ts";
+import { findPreset, type PresetName, type PresetSettings } from "../presets/index.ts";
 import { printDelivery } from "../receiver/print.ts";
 import { receive, type Expectation } from "../receiver/receive.ts";
 import { UsageError } from "./exit.ts";
@@ -15,6 +15,8 @@ export type ListenOptions = {
   status: number;
   keys: readonly string[];
   preset: PresetName | undefined;
+  /** Of the preset `custom`. */
+  presetSettings: PresetSettings | undefined;
 };
 
 /** Where it prints, and whether colours are seen there. */
@@ -73,10 +75,13 @@ async function answer(
   response.writeHead(status).end();
 }
 
-function checkKeys({ keys, preset }: ListenOptions): void {
-  if (preset === undefined) return;
+function checkKeys({ keys, preset: name, presetSettings: settings }: ListenOptions): void {
+  if ((name === "custom") !== (settings !== undefined))
+    throw new UsageError("--preset custom and --preset-settings go together");
+  if (name === undefined) return;
+  const preset = findPreset({ preset: name, preset_settings: settings });
   for (const key of keys) {
-    const wrong = PRESETS[preset].checkKey(key);
+    const wrong = preset?.checkKey(key) ?? null;
     if (wrong !== null) throw new UsageError(`--key: ${wrong}`);
   }
 }

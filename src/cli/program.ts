@@ -7,7 +7,16 @@ import { StartError } from "../kernel/errors.ts";
 import { KEY_SCOPES } from "../kernel/scopes.ts";
 import { VERSION } from "../kernel/version.ts";
 import { PRESET_NAMES } from "../presets/index.ts";
-import { collect, fromNow, instant, integer, keyId, nonEmpty, tenantName } from "./arguments.ts";
+import {
+  collect,
+  fromNow,
+  instant,
+  integer,
+  keyId,
+  nonEmpty,
+  presetSettings,
+  tenantName,
+} from "./arguments.ts";
 import type { DoctorOptions } from "./doctor/index.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { addPublish } from "./publish.ts";
@@ -163,6 +172,11 @@ export function createProgram(terminal: Terminal): Command {
         "--preset <preset>",
         "the webhook's; unless given, recognised by what arrives",
       ).choices(PRESET_NAMES),
+    )
+    .option(
+      "--preset-settings <json>",
+      "of the preset custom: the webhook's preset_settings",
+      presetSettings,
     )
     .option("--status <status>", "what to answer", integer(200, 599), 200)
     .action(later(async () => (await import("./listen.ts")).receiveHere));

@@ -29,6 +29,8 @@ export type WebhooksTable = {
   released_at: Date | null;
   url: string;
   preset: string;
+  /** Of the preset `custom` alone. */
+  preset_settings: Json<unknown>;
   events: string[];
   channels: string[];
   headers_sealed: Buffer | null;
@@ -77,6 +79,7 @@ export type Schema = {
     tenant: string;
     url: string;
     preset: string;
+    preset_settings: Json<unknown>;
     headers_masked: Json<Record<string, string>>;
     valid_from: Date;
     valid_until: Date | null;

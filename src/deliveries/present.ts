@@ -2,7 +2,7 @@
 import { formatId } from "../kernel/ids.ts";
 import { userAgent, withOwnHeaders } from "../kernel/request-headers.ts";
 import { VERSION } from "../kernel/version.ts";
-import { PRESETS, type PresetName } from "../presets/index.ts";
+import { findPreset, PRESETS } from "../presets/index.ts";
 import { namingHeaders } from "../presets/naming.ts";
 import type { AttemptRow } from "../store/attempts.ts";
 import type { DeliveryRow } from "../store/deliveries.ts";
@@ -76,7 +76,7 @@ function requestHeaders(
   row: AttemptRow,
   { event_id, sequence }: { event_id: string; sequence: number | null },
 ): Record<string, string> {
-  const preset = PRESETS[row.preset as PresetName];
+  const preset = findPreset(row) ?? PRESETS.airy; // one that a newer program wrote
   const ours = {
     "User-Agent": userAgent(versionOf(row.worker)),
     "Content-Type": "application/json",

@@ -1,6 +1,6 @@
 // A webhook as the loop sends to it: its settings with the secrets opened.
 import type { Log } from "../kernel/log.ts";
-import { PRESETS, type Preset, type PresetName } from "../presets/index.ts";
+import { findPreset, PRESETS, type Preset } from "../presets/index.ts";
 import type { Db } from "../database/connect.ts";
 import { MissingKeyError, type Sealer } from "../database/sealed.ts";
 import { openHeaders, openKey, openPreviousKey } from "../store/webhook-secrets.ts";
@@ -73,7 +73,7 @@ export type Targets = ReturnType<typeof createTargets>;
 
 /** A webhook's row as what is sent to; that its secrets can't be opened is logged. */
 export function openTarget(row: WebhookRow, sealer: Sealer, log: Log): Target {
-  const preset = (PRESETS as Partial<typeof PRESETS>)[row.preset as PresetName];
+  const preset = findPreset(row);
   const { retryScheduleS, timeoutMs } = preset ?? PRESETS.airy;
   if (!preset)
     log.error({ webhook_id: row.id, preset: row.preset }, "a webhook's preset is unknown");

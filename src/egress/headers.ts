@@ -5,13 +5,13 @@ import { isTrimmed, WHITE_SPACE_AT_ENDS } from "../kernel/fields.ts";
 /** How many there may be, and how large one. */
 export const HEADERS_MAX = 32;
 export const HEADER_BYTES_MAX = 4_096;
-const NAME_CHARACTERS_MAX = 256;
+export const HEADER_NAME_MAX = 256;
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/; // RFC 9110 5.6.2
 const VISIBLE_ASCII = /^[ -~]*$/; // one byte a character, and nothing that could end the line
 
-// Framing and hop-by-hop headers cut or redirect the request; the others are ours to say, or a proxy's.
-const RESERVED = new Set([
+// Framing and hop-by-hop headers cut or redirect the request; the others are a proxy's to say.
+const FRAMING = new Set([
   "__proto__", // an object's prototype, not a member: it would vanish on the way
   "connection",
   "content-encoding",
@@ -26,10 +26,23 @@ const RESERVED = new Set([
   "trailer",
   "transfer-encoding",
   "upgrade",
-  "x-airy-content-signature",
-  "x-webhook-signature",
 ]);
-const RESERVED_PREFIXES = ["webhook-", "svix-", "proxy-", "x-forwarded-"];
+const FRAMING_PREFIXES = ["proxy-", "x-forwarded-"];
+
+// The presets' own, which no webhook's headers may replace.
+const SIGNATURES = new Set(["x-airy-content-signature", "x-webhook-signature"]);
+const SIGNATURES_PREFIXES = ["webhook-", "svix-"];
+
+// What every request has, whatever its preset.
+const ALWAYS_SENT = new Set([
+  "content-type",
+  "traceparent",
+  "user-agent",
+  "webhook-attempt",
+  "webhook-id",
+  "webhook-sequence",
+  "webhook-timestamp",
+]);
 
 /** Throws the 400 for the first header that can't be sent as given. Values may be secrets: no text repeats one. */
 export function judgeHeaders(headers: Record<string, string>): void {
@@ -47,17 +60,32 @@ export function judgeHeaders(headers: Record<string, string>): void {
   }
 }
 
-function isReserved(lower: string): boolean {
-  return RESERVED.has(lower) || RESERVED_PREFIXES.some((prefix) => lower.startsWith(prefix));
+/** Says in words why a preset's settings can't name a header for what only we know, the id or the signature; else undefined. */
+export function judgeSentHeader(name: string): string | undefined {
+  const lower = name.toLowerCase();
+  if (!TOKEN.test(name)) return NO_TOKEN;
+  if (isFraming(lower)) return RESERVED;
+  return ALWAYS_SENT.has(lower)
+    ? "is a header that every delivery has already; use another name, or leave it out"
+    : undefined;
+}
+
+const NO_TOKEN = "is not a header name; use letters, digits and any of !#$%&'*+-.^_`|~";
+const RESERVED = "is reserved: the service sets it itself; use another name";
+
+function isFraming(lower: string): boolean {
+  return FRAMING.has(lower) || FRAMING_PREFIXES.some((prefix) => lower.startsWith(prefix));
+}
+
+function isSignature(lower: string): boolean {
+  return SIGNATURES.has(lower) || SIGNATURES_PREFIXES.some((prefix) => lower.startsWith(prefix));
 }
 
 function judgeName(name: string, lower: string): string | undefined {
-  if (name.length > NAME_CHARACTERS_MAX)
-    return `the name has ${name.length} characters; at most ${NAME_CHARACTERS_MAX} are allowed`;
-  if (!TOKEN.test(name))
-    return "is not a header name; use letters, digits and any of !#$%&'*+-.^_`|~";
-  if (isReserved(lower)) return "is reserved: the service sets it itself; use another name";
-  return undefined;
+  if (name.length > HEADER_NAME_MAX)
+    return `the name has ${name.length} characters; at most ${HEADER_NAME_MAX} are allowed`;
+  if (!TOKEN.test(name)) return NO_TOKEN;
+  return isFraming(lower) || isSignature(lower) ? RESERVED : undefined;
 }
 
 function judgeValue(value: string): string | undefined {

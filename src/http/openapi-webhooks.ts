@@ -4,7 +4,8 @@ import { isDeepStrictEqual } from "node:util";
 import { userAgent } from "../kernel/request-headers.ts";
 import { VERSION } from "../kernel/version.ts";
 import { buildRequest } from "../presets/build.ts";
-import { PRESETS, type Preset } from "../presets/index.ts";
+import { SAMPLE_SETTINGS } from "../presets/custom.ts";
+import { PRESET_NAMES, presetOf, type Preset } from "../presets/index.ts";
 import { samples } from "../rpc/samples.ts";
 
 type JsonObject = Record<string, unknown>;
@@ -17,11 +18,6 @@ const HEADERS: Record<string, string> = {
   "Webhook-Sequence": "1, 2, …: the event's number among the webhook's; not of a `webhooks.test`.",
 };
 
-const AGAIN: Record<string, string> = {
-  "svix-id": "The same as `Webhook-Id`.",
-  "svix-timestamp": "The same as `Webhook-Timestamp`.",
-};
-
 const event = {
   id: samples.event.id,
   type: samples.event.type,
@@ -32,7 +28,9 @@ const event = {
 /** The `webhooks` of the description: an entry for each preset. */
 export function describeReceivers(): JsonObject {
   return Object.fromEntries(
-    Object.values(PRESETS).map((preset) => [preset.name, { post: describeReceiver(preset) }]),
+    PRESET_NAMES.map((name) => presetOf({ preset: name, preset_settings: SAMPLE_SETTINGS })).map(
+      (preset) => [preset.name, { post: describeReceiver(preset) }],
+    ),
   );
 }
 
@@ -46,7 +44,7 @@ function describeReceiver(preset: Preset): JsonObject {
   return {
     operationId: `receive_${preset.name.replaceAll("-", "_")}`,
     summary: `An event, as the preset ${preset.name} sends it`,
-    description: `Sent to the URL of a webhook with \`preset: ${preset.name}\`, with the webhook's own headers. The example is signed with the key \`${key}\`, and its body has no white space. Within ${preset.timeoutMs / 1_000} s an answer is needed.`,
+    description: `Sent to the URL of a webhook with \`preset: ${preset.name}\`, with the webhook's own headers${ownForm(preset)}. The example is signed with the key \`${key}\`, and its body has no white space. Within ${preset.timeoutMs / 1_000} s an answer is needed.`,
     security: [],
     "x-internal": true, // openapi-generator would make calls of it, as if it were the API's; others tell it apart
     parameters: Object.entries({ "User-Agent": userAgent(VERSION), ...others }).map(
@@ -54,7 +52,7 @@ function describeReceiver(preset: Preset): JsonObject {
         name,
         in: "header",
         required: name === "User-Agent" || name in least.headers,
-        description: HEADERS[name] ?? AGAIN[name] ?? describeSignature(preset),
+        description: describeHeader(preset, name),
         schema: { type: "string" },
         example: value,
       }),
@@ -72,6 +70,11 @@ function describeReceiver(preset: Preset): JsonObject {
       },
     },
   };
+}
+
+function ownForm({ name }: Preset): string {
+  if (name !== "custom") return "";
+  return `, in the form of its \`preset_settings\`: here \`${JSON.stringify(SAMPLE_SETTINGS)}\``;
 }
 
 // Each member is recognised by what it holds of the event.
@@ -98,10 +101,16 @@ function describeMember(value: unknown): JsonObject {
   return { type: "string", format: "date-time", description: "When it happened, in UTC." };
 }
 
+function describeHeader(preset: Preset, name: string): string {
+  if (name === preset.idHeader) return "The same as `Webhook-Id`.";
+  if (name === preset.timestampHeader) return "The same as `Webhook-Timestamp`.";
+  return HEADERS[name] ?? describeSignature(preset);
+}
+
 function describeSignature({ signature, keyOverlap, generatesKey }: Preset): string {
   const signed = `${signature.preamble?.("<Webhook-Id>", "<Webhook-Timestamp>") ?? ""}<body>`;
   return [
-    `HMAC-SHA256 of \`${signed}\`, the exact bytes, under the webhook's key: \`${signature.write([`<${signature.encoding}>`])}\`.`,
+    `HMAC-SHA256 of \`${signed}\`, the exact bytes, under the webhook's key: \`${signature.write([`<${signature.encoding}>`], "<Webhook-Timestamp>")}\`.`,
     ...(keyOverlap
       ? [`Two, separated by a space, while a rotated key still signs: one of them has to fit.`]
       : []),

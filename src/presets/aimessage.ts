@@ -1,27 +1,16 @@
 // AiMessage's webhooks: three attempts in all, then dropped.
-import { enveloped, opened } from "./envelope.ts";
-import { textKey } from "./text-key.ts";
-import type { Preset, SignatureScheme } from "./types.ts";
+import { airy } from "./airy.ts";
+import { digestAfter } from "./digest-after.ts";
+import { enveloped } from "./envelope.ts";
+import type { Preset } from "./types.ts";
 
-const prefixedHexOfBody: SignatureScheme = {
-  encoding: "hex",
-  preamble: null,
-  write: (digests) => `sha256=${digests.join("")}`,
-  read: (value) => (/^sha256=[0-9a-f]{64}$/.test(value) ? [value.slice("sha256=".length)] : []),
-};
-
-/** `{"type":"message.received","data":{…}}` */
+/** In all else as `airy`: `{"type":"message.received","data":{…}}` */
 export const aimessage: Preset = {
+  ...airy,
   name: "aimessage",
-  httpsOnly: false,
-  generatesKey: false,
-  success: "2xx",
-  timeoutMs: 10_000,
   retryScheduleS: [1, 5],
-  keyOverlap: false,
   signatureHeader: "X-Webhook-Signature",
-  signature: prefixedHexOfBody,
-  ...textKey,
+  signature: digestAfter("sha256="),
   body: ({ type, payload }) => `{"type":${JSON.stringify(type)},"data":${payload}}`,
-  open: enveloped(({ type, data }) => opened(type, null, data)),
+  open: enveloped(({ type, data }) => [type, null, data]),
 };

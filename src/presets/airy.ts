@@ -1,6 +1,6 @@
 // Airy's webhooks, the default: receivers written for Airy work unchanged.
-import { enveloped, isoFromEpochMs, opened } from "./envelope.ts";
-import { hexOfBody } from "./hex-of-body.ts";
+import { enveloped, iso } from "./envelope.ts";
+import { digestAfter } from "./digest-after.ts";
 import { textKey } from "./text-key.ts";
 import type { Preset } from "./types.ts";
 
@@ -14,11 +14,9 @@ export const airy: Preset = {
   retryScheduleS: [5, 30, 120, 600, 1_800, 7_200, 21_600, 43_200, 86_400],
   keyOverlap: false,
   signatureHeader: "X-Airy-Content-Signature",
-  signature: hexOfBody,
+  signature: digestAfter(),
   ...textKey,
   body: ({ type, timestamp, payload }) =>
     `{"type":${JSON.stringify(type)},"timestamp":${timestamp.getTime()},"payload":${payload}}`,
-  open: enveloped(({ type, timestamp, payload }) =>
-    opened(type, isoFromEpochMs(timestamp), payload),
-  ),
+  open: enveloped(({ type, timestamp, payload }) => [type, iso(timestamp, "number"), payload]),
 };

@@ -1,24 +1,18 @@
 // AIsoule's webhooks: 200 and nothing else, within five seconds.
-import { enveloped, isoFromText, opened } from "./envelope.ts";
-import { hexOfBody } from "./hex-of-body.ts";
-import { textKey } from "./text-key.ts";
+import { enveloped, iso } from "./envelope.ts";
+import { messagesDev } from "./messages-dev.ts";
 import type { Preset } from "./types.ts";
 
-/** `{"event":"message.received","timestamp":"2020-10-25T21:24:54Z","data":{…}}` */
+/** In all else as `messages-dev`: `{"event":"message.received","timestamp":"2020-10-25T21:24:54Z","data":{…}}` */
 export const aisoule: Preset = {
+  ...messagesDev,
   name: "aisoule",
-  httpsOnly: true,
-  generatesKey: true,
   success: "200",
   timeoutMs: 5_000,
   retryScheduleS: [10, 60, 300],
-  keyOverlap: false,
-  signatureHeader: "X-Webhook-Signature",
-  signature: hexOfBody,
-  ...textKey,
   body: ({ type, timestamp, payload }) =>
     `{"event":${JSON.stringify(type)},"timestamp":"${wholeSeconds(timestamp)}","data":${payload}}`,
-  open: enveloped(({ event, timestamp, data }) => opened(event, isoFromText(timestamp), data)),
+  open: enveloped(({ event, timestamp, data }) => [event, iso(timestamp, "string"), data]),
 };
 
 /** Cuts the milliseconds off, never rounds: an event is not dated after it happened. */

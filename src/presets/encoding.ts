@@ -1,5 +1,10 @@
 // Bytes as text and back, without Buffer: posthorn/verify also runs where there is none.
 
+const encoder = new TextEncoder();
+
+/** A text's bytes in UTF-8. */
+export const utf8 = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(text);
+
 /** Bytes as lower-case hex. */
 export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

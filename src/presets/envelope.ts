@@ -1,37 +1,25 @@
 // Reads the members that all envelopes have, under whatever names.
 import type { OpenedEvent } from "./types.ts";
 
-/** The event of an envelope, or null where a member is missing or of another kind: then it is another preset's. */
-export function opened(
-  type: unknown,
-  timestamp: string | null | undefined,
-  payload: unknown,
-): OpenedEvent | null {
-  if (typeof type !== "string" || timestamp === undefined || payload === undefined) return null;
-  return { type, timestamp, payload };
-}
-
-/** Reads the members of a body that is an object; what is none has no envelope. */
+/**
+ * Reads the type, the time and the payload of a body that is an object; null where one of them is missing or of another kind:
+ * then it is another preset's.
+ */
 export function enveloped(
-  read: (members: Record<string, unknown>) => OpenedEvent | null,
+  read: (
+    members: Record<string, unknown>,
+  ) => [type: unknown, timestamp: string | null | undefined, payload: unknown],
 ): (body: unknown) => OpenedEvent | null {
-  return (body) =>
-    typeof body === "object" && body !== null && !Array.isArray(body)
-      ? read(body as Record<string, unknown>)
-      : null;
+  return (body) => {
+    if (typeof body !== "object" || body === null || Array.isArray(body)) return null;
+    const [type, timestamp, payload] = read(body as Record<string, unknown>);
+    if (typeof type !== "string" || timestamp === undefined || payload === undefined) return null;
+    return { type, timestamp, payload };
+  };
 }
 
-/** ISO 8601 with milliseconds from an epoch in milliseconds; undefined where it is none. */
-export function isoFromEpochMs(value: unknown): string | undefined {
-  return typeof value === "number" ? iso(value) : undefined;
-}
-
-/** ISO 8601 with milliseconds from an ISO 8601 text; undefined where it is none. */
-export function isoFromText(value: unknown): string | undefined {
-  return typeof value === "string" ? iso(value) : undefined;
-}
-
-function iso(value: number | string): string | undefined {
-  const date = new Date(value);
+/** ISO 8601 with milliseconds from an epoch in milliseconds, or from an ISO 8601 text; undefined where it is none of that `kind`. */
+export function iso(value: unknown, kind: "number" | "string"): string | undefined {
+  const date = new Date(typeof value === kind ? (value as number | string) : Number.NaN);
   return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }

@@ -26,5 +26,5 @@ export function sign(
     if (preamble !== null) hmac.update(preamble(message.id, message.timestamp));
     return hmac.update(message.body).digest(encoding);
   });
-  return write(digests);
+  return write(digests, message.timestamp);
 }

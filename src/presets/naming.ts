@@ -17,7 +17,7 @@ export function namingHeaders(
     "Webhook-Timestamp": timestamp,
     "Webhook-Attempt": String(attempt.attempt),
     ...(sequence !== undefined && { "Webhook-Sequence": String(sequence) }),
-    ...(idHeader !== undefined && { [idHeader]: id }),
-    ...(timestampHeader !== undefined && { [timestampHeader]: timestamp }),
+    ...(idHeader && { [idHeader]: id }),
+    ...(timestampHeader && { [timestampHeader]: timestamp }),
   };
 }

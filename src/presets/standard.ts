@@ -1,30 +1,29 @@
 // Standard Webhooks (standardwebhooks.com): verified by its libraries and Svix's in every language.
+import { digestAfter } from "./digest-after.ts";
 import { fromBase64, isBase64, toBase64 } from "./encoding.ts";
-import { enveloped, isoFromText, opened } from "./envelope.ts";
+import { enveloped, iso } from "./envelope.ts";
 import type { KeyForm, Preset, SignatureScheme } from "./types.ts";
 
 const GENERATED_KEY_BYTES = 32; // the specification asks for 24 to 64
 
+const version1 = digestAfter("v1,", "base64", (id, timestamp) => `${id}.${timestamp}.`);
+
 /** `v1,<base64>` of `id.timestamp.body`; several, one per key, are space-separated. */
-export const standardSignature: SignatureScheme = {
-  encoding: "base64",
-  preamble: (id, timestamp) => `${id}.${timestamp}.`,
-  write: (digests) => digests.map((digest) => `v1,${digest}`).join(" "),
+const standardSignature: SignatureScheme = {
+  ...version1,
+  write: (digests, timestamp) =>
+    digests.map((digest) => version1.write([digest], timestamp)).join(" "),
   // Signatures of other versions may stand beside (v1a is asymmetric), and count for nothing here.
-  read: (value) =>
-    value
-      .split(" ")
-      .filter((part) => /^v1,[A-Za-z0-9+/]{43}=$/.test(part))
-      .map((part) => part.slice("v1,".length)),
+  read: (value, timestamp) => value.split(" ").flatMap((part) => version1.read(part, timestamp)),
 };
 
 /** The base64 of 24 to 64 bytes, with or without `whsec_` before it. */
-export const whsecKey: KeyForm = {
+const whsecKey: KeyForm = {
   checkKey(key) {
     const text = withoutPrefix(key);
     const size = isBase64(text) ? fromBase64(text).length : 0;
     if (size >= 24 && size <= 64) return null;
-    return "is not the base64 of 24 to 64 bytes (with or without whsec_ before it), as Standard Webhooks has it";
+    return "is not the base64 of 24 to 64 bytes (with or without whsec_ before it)";
   },
   generateKey: (randomBytes) => `whsec_${toBase64(randomBytes(GENERATED_KEY_BYTES))}`,
   keyBytes: (key) => fromBase64(withoutPrefix(key)),
@@ -44,7 +43,7 @@ export const standard: Preset = {
   ...whsecKey,
   body: ({ type, timestamp, payload }) =>
     `{"type":${JSON.stringify(type)},"timestamp":"${timestamp.toISOString()}","data":${payload}}`,
-  open: enveloped(({ type, timestamp, data }) => opened(type, isoFromText(timestamp), data)),
+  open: enveloped(({ type, timestamp, data }) => [type, iso(timestamp, "string"), data]),
 };
 
 function withoutPrefix(key: string): string {

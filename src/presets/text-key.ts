@@ -1,11 +1,9 @@
 // The key that most presets use: any UTF-8 text.
-import { toHex } from "./encoding.ts";
+import { toHex, utf8 } from "./encoding.ts";
 import type { KeyForm } from "./types.ts";
 
 const KEY_LENGTH_MAX = 256;
 const GENERATED_KEY_BYTES = 32; // as long as a SHA-256: a longer one adds nothing (RFC 2104, 3)
-
-const encoder = new TextEncoder();
 
 /** A key of 1 to 256 characters of text, signed with as its UTF-8 bytes. */
 export const textKey: KeyForm = {
@@ -17,5 +15,5 @@ export const textKey: KeyForm = {
     return null;
   },
   generateKey: (randomBytes) => toHex(randomBytes(GENERATED_KEY_BYTES)),
-  keyBytes: (key) => encoder.encode(key),
+  keyBytes: utf8,
 };

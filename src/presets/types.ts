@@ -27,10 +27,10 @@ export type SignatureScheme = {
   encoding: "hex" | "base64";
   /** What is signed before the body's bytes; null where the body alone is. */
   preamble: ((id: string, timestamp: string) => string) | null;
-  /** The header's value; one digest per key, and only a preset with `keyOverlap` gets several. */
-  write(digests: readonly string[]): string;
+  /** The header's value; one digest per key, and only a preset with `keyOverlap` gets several. `timestamp` is that of `Webhook-Timestamp`. */
+  write(digests: readonly string[], timestamp: string): string;
   /** The digests in a header's value, empty where it has none of exactly this form. */
-  read(value: string): string[];
+  read(value: string, timestamp: string): string[];
 };
 
 /** A named wire format and policy. Durations are before a webhook's own settings and the jitter. */
@@ -49,8 +49,8 @@ export type Preset = KeyForm & {
   keyOverlap: boolean;
   signatureHeader: string;
   /** Carry the id and the timestamp of `Webhook-Id` and `Webhook-Timestamp` under a sender's own names as well. */
-  idHeader?: string;
-  timestampHeader?: string;
+  idHeader?: string | null | undefined;
+  timestampHeader?: string | null | undefined;
   signature: SignatureScheme;
   /** The body to send. */
   body(event: OutgoingEvent): string;

@@ -1,7 +1,7 @@
 // A request to the local receiver: read to a bound, and verified.
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 
-import type { PresetName } from "../presets/index.ts";
+import type { PresetName, PresetSettings } from "../presets/index.ts";
 import {
   SignatureVerificationError,
   verifyWebhook,
@@ -17,14 +17,18 @@ export type Verdict =
 export type Received = { headers: IncomingHttpHeaders; body: Buffer; verdict: Verdict; at: Date };
 
 /** What a delivery is verified with; without a preset it is recognised by the headers and the body. */
-export type Expectation = { keys: readonly string[]; preset: PresetName | undefined };
+export type Expectation = {
+  keys: readonly string[];
+  preset: PresetName | undefined;
+  presetSettings: PresetSettings | undefined;
+};
 
 const BODY_BYTES_MAX = 1024 * 1024; // an event is at most 256 KiB and its envelope
 
 /** Reads and verifies a request; undefined where its body is larger than any delivery's. */
 export async function receive(
   request: IncomingMessage,
-  { keys, preset }: Expectation,
+  { keys, preset, presetSettings }: Expectation,
   now: () => Date,
 ): Promise<Received | undefined> {
   const body = await readBody(request);
@@ -33,7 +37,7 @@ export async function receive(
   const { headers } = request;
   if (keys.length === 0) return { headers, body, at, verdict: { kind: "unchecked" } };
   try {
-    await verifyWebhook(body, headers, keys, { preset, now: at });
+    await verifyWebhook(body, headers, keys, { preset, presetSettings, now: at });
     return { headers, body, at, verdict: { kind: "verified" } };
   } catch (error) {
     if (!(error instanceof SignatureVerificationError)) throw error;

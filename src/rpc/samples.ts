@@ -11,6 +11,7 @@ const webhook = {
   headers: { "X-Custom-Header": "e.g. authentication token" },
   events: ["message.created"],
   preset: "airy",
+  preset_settings: null,
   channels: [],
   has_signature_key: true,
   paused: false,

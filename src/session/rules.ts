@@ -1,5 +1,6 @@
 // The service's settings as a page shows them: pure.
-import { PRESETS, type PresetName } from "../presets/index.ts";
+import { SAMPLE_SETTINGS } from "../presets/custom.ts";
+import { PRESET_NAMES, presetOf } from "../presets/index.ts";
 import { demandsHttps, type HttpRule } from "../presets/policy.ts";
 import { LIMITS } from "../webhooks/limits.ts";
 import type { Rules } from "./schema.ts";
@@ -25,15 +26,19 @@ export function readRules(config: ShownSettings): Rules {
     hold_h: config.POSTHORN_HOLD_H,
     disable_after_h: config.POSTHORN_DISABLE_AFTER_H,
     unknown_types: config.POSTHORN_UNKNOWN_TYPES,
-    presets: Object.entries(PRESETS).map(([name, preset]) => ({
-      name: name as PresetName,
-      retry_schedule_s: [...preset.retryScheduleS],
-      timeout_ms: preset.timeoutMs,
-      https_only: demandsHttps(preset, config.POSTHORN_HTTP),
-      success: preset.success,
-      generates_key: preset.generatesKey,
-      key_overlap: preset.keyOverlap,
-    })),
+    presets: PRESET_NAMES.map((name) => {
+      // The policy of the preset `custom` is the same whatever its settings.
+      const preset = presetOf({ preset: name, preset_settings: SAMPLE_SETTINGS });
+      return {
+        name,
+        retry_schedule_s: [...preset.retryScheduleS],
+        timeout_ms: preset.timeoutMs,
+        https_only: demandsHttps(preset, config.POSTHORN_HTTP),
+        success: preset.success,
+        generates_key: preset.generatesKey,
+        key_overlap: preset.keyOverlap,
+      };
+    }),
     limits: { webhooks: config.POSTHORN_WEBHOOKS_MAX, ...LIMITS },
   };
 }

@@ -65,6 +65,7 @@ export type ChangeRow = {
   health_reason: string | null;
   url: string;
   preset: string;
+  preset_settings: unknown;
   headers: Record<string, string>;
   headers_set: number;
   events: string[];
@@ -80,7 +81,7 @@ export async function listChanges(
 ): Promise<(ChangeRow & Sized)[]> {
   const page = sql`
     select c.change, c.valid_from, c.made_by, c.made_by_name, c.is_deleted, c.status, c.paused, c.health, c.health_reason,
-      v.url, v.preset, v.headers_masked as headers, c.headers_set, c.events, c.channels, c.settings
+      v.url, v.preset, v.preset_settings, v.headers_masked as headers, c.headers_set, c.events, c.channels, c.settings
     from posthorn.webhook_changes as c
     join posthorn.webhook_versions as v on v.webhook_id = c.webhook_id and v.version = c.version
     where c.webhook_id = ${webhookId} and ${before === null ? sql`true` : sql`c.change < ${before}`}

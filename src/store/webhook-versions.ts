@@ -20,10 +20,12 @@ export async function insertVersion(
       where webhook_id = ${row.webhook_id} and valid_until is null
       returning headers_masked
     )
-    insert into posthorn.webhook_versions (webhook_id, version, tenant, url, preset, headers_masked, valid_from)
-    select ${row.webhook_id}, ${row.version}, ${row.tenant}, ${row.url}, ${row.preset},
+    insert into posthorn.webhook_versions (webhook_id, version, tenant, url, preset, preset_settings, headers_masked, valid_from)
+    select w.webhook_id, w.version, w.tenant, w.url, w.preset, w.preset_settings,
       coalesce(${headers}::json, before.headers_masked), statement_timestamp()
-    from (select) as always left join before on true`.execute(trx);
+    from posthorn.webhooks as w left join before on true where w.webhook_id = ${row.webhook_id}`.execute(
+    trx,
+  );
 }
 
 /** Keeps the first versions of webhooks that were made now. */
@@ -36,8 +38,8 @@ export async function insertFirstVersions(
     headers_masked: headersMasked,
   }));
   await sql`
-    insert into posthorn.webhook_versions (webhook_id, version, tenant, url, preset, headers_masked, valid_from)
-    select w.webhook_id, w.version, w.tenant, w.url, w.preset, v.headers_masked, statement_timestamp()
+    insert into posthorn.webhook_versions (webhook_id, version, tenant, url, preset, preset_settings, headers_masked, valid_from)
+    select w.webhook_id, w.version, w.tenant, w.url, w.preset, w.preset_settings, v.headers_masked, statement_timestamp()
     from json_to_recordset(${JSON.stringify(versions)}::json) as v (webhook_id bigint, headers_masked json)
     join posthorn.webhooks as w using (webhook_id)`.execute(trx);
 }

@@ -1,4 +1,5 @@
 // The body as bytes, which are what is signed, and as JSON once they have proved genuine.
+import { utf8 } from "../presets/encoding.ts";
 import { SignatureVerificationError } from "./errors.ts";
 
 /** The body exactly as it came; a string stands for its UTF-8. */
@@ -6,15 +7,15 @@ export type RawBody = string | Uint8Array | ArrayBuffer;
 
 /** A copy of the body's bytes: the caller's buffer may be reused while the signature is being computed. */
 export function bytesOf(rawBody: RawBody): Uint8Array<ArrayBuffer> {
-  if (typeof rawBody === "string") return new TextEncoder().encode(rawBody);
+  if (typeof rawBody === "string") return utf8(rawBody);
   if (ArrayBuffer.isView(rawBody)) {
     return Uint8Array.from(new Uint8Array(rawBody.buffer, rawBody.byteOffset, rawBody.byteLength));
   }
   if (rawBody instanceof ArrayBuffer) return new Uint8Array(rawBody.slice(0));
   throw new SignatureVerificationError(
     "invalid_body",
-    "the body has to be the raw bytes as they came (string, Uint8Array or ArrayBuffer): JSON that was parsed " +
-      'and printed again has other bytes; in Express, use express.raw({ type: "application/json" }) on this route',
+    "the body has to be the raw bytes as they came: JSON that was parsed " +
+      'and printed again has other bytes; in Express, use express.raw({ type: "application/json" })',
   );
 }
 

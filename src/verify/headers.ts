@@ -13,8 +13,9 @@ export function isHeaderValue(given: HeadersLike | HeaderValue): given is Header
   return typeof given !== "object" || given === null || Array.isArray(given);
 }
 
-/** The value of a header whatever the case of its name, undefined where there is none. */
-export function headerOf(headers: HeadersLike, name: string): string | undefined {
+/** The value of a header whatever the case of its name; undefined where there is none, or one header's value alone was given. */
+export function headerOf(headers: HeadersLike | HeaderValue, name: string): string | undefined {
+  if (isHeaderValue(headers)) return undefined;
   if (isFetchHeaders(headers)) return headers.get(name) ?? undefined;
   const wanted = name.toLowerCase();
   const found = Object.entries(headers).find(([key]) => key.toLowerCase() === wanted);

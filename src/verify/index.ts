@@ -3,4 +3,5 @@ export { SignatureVerificationError, type SignatureVerificationCode } from "./er
 export type { HeadersLike, HeaderValue } from "./headers.ts";
 export type { RawBody } from "./body.ts";
 export { verifyWebhook, type VerifiedEvent, type VerifyOptions } from "./verify-webhook.ts";
+export type { GivenPresetSettings as PresetSettings } from "../presets/custom.ts";
 export type { PresetName } from "../presets/index.ts";

@@ -1,7 +1,8 @@
 // The bytes that a preset's signature covers, and the age of a timestamp among them.
+import { utf8 } from "../presets/encoding.ts";
 import type { Preset } from "../presets/types.ts";
 import { SignatureVerificationError } from "./errors.ts";
-import { headerOf, isHeaderValue, type HeadersLike, type HeaderValue } from "./headers.ts";
+import { headerOf, type HeadersLike, type HeaderValue } from "./headers.ts";
 
 /** The body, after the id and the timestamp in the headers where the preset signs those too. */
 export function signedBytes(
@@ -11,7 +12,7 @@ export function signedBytes(
 ): Uint8Array<ArrayBuffer> {
   if (preset.signature.preamble === null) return body;
   const { id, timestamp } = signedHeaders(preset, given);
-  const preamble = new TextEncoder().encode(preset.signature.preamble(id, timestamp));
+  const preamble = utf8(preset.signature.preamble(id, timestamp));
   const bytes = new Uint8Array(preamble.length + body.length);
   bytes.set(preamble);
   bytes.set(body, preamble.length);
@@ -36,13 +37,12 @@ export function checkAge(
 }
 
 function signedHeaders(preset: Preset, given: HeadersLike | HeaderValue) {
-  const headers = isHeaderValue(given) ? {} : given;
-  const id = headerOf(headers, "Webhook-Id");
-  const timestamp = headerOf(headers, "Webhook-Timestamp");
-  if (isHeaderValue(given) || id === undefined) {
+  const id = headerOf(given, "Webhook-Id");
+  const timestamp = headerOf(given, "Webhook-Timestamp");
+  if (id === undefined) {
     throw new SignatureVerificationError(
       "headers_needed",
-      `the preset ${preset.name} signs Webhook-Id and Webhook-Timestamp too: pass all the request's headers`,
+      `preset ${preset.name} signs Webhook-Id and Webhook-Timestamp too: pass all the request's headers`,
     );
   }
   if (timestamp === undefined || !/^\d{1,12}$/.test(timestamp)) {

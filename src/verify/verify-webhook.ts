@@ -1,10 +1,11 @@
 // verifyWebhook: from a raw request to a trusted event, or an error that says why not.
+import type { GivenPresetSettings } from "../presets/custom.ts";
 import type { PresetName } from "../presets/index.ts";
 import { bytesOf, parseBody, type RawBody } from "./body.ts";
 import { candidatesFor, type Candidate } from "./candidates.ts";
 import { isSigned } from "./digest.ts";
 import { SignatureVerificationError } from "./errors.ts";
-import { headerOf, isHeaderValue, type HeadersLike, type HeaderValue } from "./headers.ts";
+import { headerOf, type HeadersLike, type HeaderValue } from "./headers.ts";
 import { checkAge, signedBytes } from "./signed-bytes.ts";
 
 const TOLERANCE_S = 300; // what Standard Webhooks' own libraries allow
@@ -12,7 +13,9 @@ const TOLERANCE_S = 300; // what Standard Webhooks' own libraries allow
 export type VerifyOptions = {
   /** The preset the webhook was subscribed with; left out, it is recognised by the headers and the body. */
   preset?: PresetName | undefined;
-  /** How old a signed timestamp may be, and how far ahead, in seconds: 300. Only `standard` and `svix` sign one. */
+  /** Of the preset `custom`: the webhook's `preset_settings`. */
+  presetSettings?: GivenPresetSettings | undefined;
+  /** How old a signed timestamp may be, and how far ahead, in seconds: 300. Only `standard`, `svix` and some of `custom` sign one. */
   toleranceS?: number | undefined;
   /** What time it is, for tests. */
   now?: Date | undefined;
@@ -22,9 +25,9 @@ export type VerifyOptions = {
 export type VerifiedEvent = {
   /** De-duplicate on it: the same on every attempt. Null where a header's value alone was given. */
   id: string | null;
-  /** Null in `svix`, whose body is the payload alone. */
+  /** Null in `svix`, and in `custom` without an envelope: the body is the payload alone. */
   type: string | null;
-  /** When it happened, ISO 8601 with milliseconds; null in `aimessage` and `svix`, which do not tell. */
+  /** When it happened, ISO 8601 with milliseconds; null where the body does not tell. */
   timestamp: string | null;
   payload: unknown;
 };
@@ -42,10 +45,15 @@ export async function verifyWebhook(
   rawBody: RawBody,
   headersOrSignature: HeadersLike | HeaderValue,
   key: string | readonly string[],
-  { preset: name, toleranceS = TOLERANCE_S, now = new Date() }: VerifyOptions = {},
+  {
+    preset: name,
+    presetSettings: settings,
+    toleranceS = TOLERANCE_S,
+    now = new Date(),
+  }: VerifyOptions = {},
 ): Promise<VerifiedEvent> {
   const body = bytesOf(rawBody);
-  const candidates = candidatesFor(headersOrSignature, name);
+  const candidates = candidatesFor(headersOrSignature, { name, settings });
   const keys = typeof key === "string" ? [key] : key;
   const usable = withUsableKeys(candidates, keys);
 
@@ -91,5 +99,5 @@ function withUsableKeys(candidates: Candidate[], keys: readonly string[]): Candi
 }
 
 function idOf(given: HeadersLike | HeaderValue): string | null {
-  return isHeaderValue(given) ? null : (headerOf(given, "Webhook-Id") ?? null);
+  return headerOf(given, "Webhook-Id") ?? null;
 }

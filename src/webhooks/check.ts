@@ -9,7 +9,7 @@ import {
   takesInAny,
 } from "../event-types/names.ts";
 import { invalid, PosthornError } from "../kernel/errors.ts";
-import { PRESETS, type PresetName } from "../presets/index.ts";
+import { presetOf } from "../presets/index.ts";
 import { demandsHttps, type HttpRule } from "../presets/policy.ts";
 import { listEventTypeNames } from "../store/event-types.ts";
 import type { Reach, TenantStore } from "../store/tenant.ts";
@@ -18,6 +18,8 @@ import type { Settings } from "./settings.ts";
 
 /** Where webhooks may point. `http` lifts or extends the presets' https rule (POSTHORN_HTTP). */
 export type UrlPolicy = { addresses: AddressRules; http: HttpRule };
+
+type PresetChoice = Pick<Settings, "preset" | "preset_settings">;
 
 const KNOWN_NAMED_MAX = 50; // types that an error names; a tenant with more knows its own
 
@@ -42,17 +44,17 @@ export function checkInput(input: Partial<SubscribeInput> | Omit<UpdateInput, "i
 }
 
 /** Answers the URL in its normal form, or throws the 400 for one that may not be sent to under this preset. */
-export function checkUrl(url: string, preset: PresetName, policy: UrlPolicy): string {
+export function checkUrl(url: string, settings: PresetChoice, policy: UrlPolicy): string {
   return judgeUrl(url, {
     ...policy.addresses,
-    httpsOnly: demandsHttps(PRESETS[preset], policy.http),
+    httpsOnly: demandsHttps(presetOf(settings), policy.http),
   });
 }
 
 /** Throws the 400 for a key that the preset can't sign with. */
-export function checkKey(key: string, preset: PresetName): void {
-  const wrong = PRESETS[preset].checkKey(key);
-  if (wrong !== null) throw invalid("signature_key", `${wrong} (preset ${preset})`);
+export function checkKey(key: string, settings: PresetChoice): void {
+  const wrong = presetOf(settings).checkKey(key);
+  if (wrong !== null) throw invalid("signature_key", `${wrong} (preset ${settings.preset})`);
 }
 
 /** Throws the 400 for entries of `events` that are neither a known type nor a prefix; warns of prefixes without a type. */

@@ -65,12 +65,36 @@ function madeBy({ reach, keyId: own }: TenantStore, keyId: string | null, name: 
 }
 
 function fieldsOf(row: ChangeRow): Record<string, unknown> {
-  const { name, status, url, headers, events, preset, channels, paused, health, health_reason } = {
+  const {
+    name,
+    status,
+    url,
+    headers,
+    events,
+    preset,
+    preset_settings,
+    channels,
+    paused,
+    health,
+    health_reason,
+  } = {
     ...row,
     ...(row.settings as { name: string | null }),
   };
   return {
-    ...{ name, status, url, headers, events, preset, channels, paused, health, health_reason },
+    ...{
+      name,
+      status,
+      url,
+      headers,
+      events,
+      preset,
+      preset_settings,
+      channels,
+      paused,
+      health,
+      health_reason,
+    },
     ...row.settings,
   };
 }

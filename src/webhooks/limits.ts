@@ -1,6 +1,6 @@
 // What a webhook may hold: judged here, and shown to whoever fills in a form.
 import { CHANNEL_MAX } from "../kernel/fields.ts";
-import { HEADER_BYTES_MAX, HEADERS_MAX } from "../egress/headers.ts";
+import { HEADER_BYTES_MAX, HEADER_NAME_MAX, HEADERS_MAX } from "../egress/headers.ts";
 
 /** The largest and least that a webhook's fields can be: characters of a text, entries of a list. */
 export const LIMITS = {
@@ -9,6 +9,8 @@ export const LIMITS = {
   signature_key: 256,
   headers: HEADERS_MAX,
   header_bytes: HEADER_BYTES_MAX,
+  header_name: HEADER_NAME_MAX,
+  prefix: 64, // of a signature: GitHub's has 7 characters, Stripe's 18
   filter: 100, // entries of events and of channels: 10,000 routes a webhook at most
   channel: CHANNEL_MAX,
   waits: 20,

@@ -15,6 +15,7 @@ import type { TenantStore } from "../store/tenant.ts";
 import { isTenantKnown } from "../store/tenants.ts";
 import { awaitTurn, deleteWebhookRow, lockWebhook, type WebhookRow } from "../store/webhooks.ts";
 import { checkEvents, checkInput, checkUrl, refuseWiderChannels, type UrlPolicy } from "./check.ts";
+import { checkPreset } from "./check-preset.ts";
 import { presentWebhook } from "./present.ts";
 import { changeKey } from "./rotate.ts";
 import { changeWebhook, createWebhook, settingsOf, type Saved } from "./save.ts";
@@ -75,8 +76,9 @@ export function update(context: WebhooksContext, input: UpdateInput): Promise<Up
       const after = patchedSettings(before, input);
       refuseWiderChannels(store.reach, before, after);
       // What stays is not judged again: a rule that has changed since must not stop a pause.
+      if (input.preset || input.preset_settings !== undefined) checkPreset(after);
       if (after.url !== before.url || after.preset !== before.preset)
-        after.url = checkUrl(after.url, after.preset, context.urlPolicy);
+        after.url = checkUrl(after.url, after, context.urlPolicy);
       return after;
     };
     const { answer, shows } = await transact(async (trx) => {
@@ -241,7 +243,8 @@ async function checked(
   { store, urlPolicy }: WebhooksContext,
   settings: Settings,
 ): Promise<{ settings: Settings; warnings: string[] }> {
-  const url = checkUrl(settings.url, settings.preset, urlPolicy);
+  checkPreset(settings);
+  const url = checkUrl(settings.url, settings, urlPolicy);
   const warnings = await checkEvents(store, settings);
   warnings.push(...(await warnOfTenant(store)));
   return { settings: { ...settings, url }, warnings };

@@ -1,5 +1,5 @@
 // A webhook's row as the API answers it.
-import type { PresetName } from "../presets/index.ts";
+import type { PresetName, PresetSettings } from "../presets/index.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { openHeaders } from "../store/webhook-secrets.ts";
@@ -21,6 +21,7 @@ export function presentWebhook(
     headers: showsValues(store, scope) ? headers : maskHeaders(headers),
     events: row.events,
     preset: row.preset as PresetName,
+    preset_settings: row.preset_settings as PresetSettings | null,
     channels: row.channels,
     has_signature_key: row.signature_key_sealed !== null,
     paused: row.paused,

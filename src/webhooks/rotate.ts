@@ -5,7 +5,7 @@ import type { Transaction } from "kysely";
 
 import { DAY, SECOND } from "../kernel/duration.ts";
 import { invalid } from "../kernel/errors.ts";
-import { PRESETS, type PresetName } from "../presets/index.ts";
+import { presetOf } from "../presets/index.ts";
 import { databaseTime } from "../database/database-time.ts";
 import type { Schema } from "../database/schema.ts";
 import type { TenantStore } from "../store/tenant.ts";
@@ -13,7 +13,7 @@ import { changeState } from "../store/webhook-states.ts";
 import { sealKey, sealPreviousKey } from "../store/webhook-secrets.ts";
 import { updateWebhook, type WebhookChanges, type WebhookRow } from "../store/webhooks.ts";
 import { checkKey } from "./check.ts";
-import { storedKey, type Saved } from "./save.ts";
+import { settingsOf, storedKey, type Saved } from "./save.ts";
 import type { RotateKeyInput } from "./schema.ts";
 import { keepVersion } from "./versions.ts";
 
@@ -29,15 +29,15 @@ export async function changeKey(
   current: WebhookRow,
   input: Omit<RotateKeyInput, "id">,
 ): Promise<Saved> {
-  const presetName = current.preset as PresetName;
-  const preset = PRESETS[presetName];
+  const settings = settingsOf(current);
+  const preset = presetOf(settings);
   if (input.overlap_s && !preset.keyOverlap)
     throw invalid(
       "overlap_s",
-      `preset ${presetName} carries one signature, so no two keys can sign side by side; let the receiver take both keys first, then rotate without overlap_s`,
+      `preset ${preset.name} carries one signature, so no two keys can sign side by side; let the receiver take both keys first, then rotate without overlap_s`,
     );
   const key = input.signature_key ?? preset.generateKey(randomBytes);
-  checkKey(key, presetName);
+  checkKey(key, settings);
   const old = storedKey(store, current);
   const endsOverlap = input.overlap_s === 0 && current.previous_key_sealed !== null;
   if (key === old && !endsOverlap) return { row: current, generatedKey: undefined };

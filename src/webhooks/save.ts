@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Transaction } from "kysely";
 
 import { invalid, PosthornError } from "../kernel/errors.ts";
-import { PRESETS, type PresetName } from "../presets/index.ts";
+import { presetOf, type PresetName, type PresetSettings } from "../presets/index.ts";
 import { databaseTime } from "../database/database-time.ts";
 import type { Schema } from "../database/schema.ts";
 import type { TenantStore } from "../store/tenant.ts";
@@ -24,6 +24,7 @@ import {
 } from "../store/webhooks.ts";
 import { checkKey } from "./check.ts";
 import { refuseTaken } from "./labels.ts";
+import { refuseSameHeader } from "./check-preset.ts";
 import { maskHeaders } from "./present.ts";
 import type { KeyChange, Settings } from "./settings.ts";
 import { keepVersion } from "./versions.ts";
@@ -64,7 +65,8 @@ export async function refuseTooMany(
 export function newWebhook(store: TenantStore, { id: given, settings, key: change }: NewWebhook) {
   const id = given ?? randomUUID();
   const where = { tenant: store.tenant, id };
-  const key = resolveKey(null, change, settings.preset);
+  if (settings.headers !== "kept") refuseSameHeader(settings, settings.headers);
+  const key = resolveKey(null, change, settings);
   const row: NewWebhookRow = {
     ...where,
     ...columns(store, where, settings),
@@ -129,6 +131,7 @@ export async function changeWebhook(
   wanted: { settings: Settings; key: KeyChange; endsDisablement?: boolean },
 ): Promise<Saved> {
   const settings = withKeptHeaders(store, current, wanted.settings);
+  refuseSameHeader(settings, ownHeaders(store, current, settings));
   const keepsKey = wanted.key.kind === "keep" && current.preset === settings.preset;
   const before = storedKey(store, current);
   if (!keepsKey && wanted.key.kind === "keep" && before === undefined)
@@ -136,7 +139,7 @@ export async function changeWebhook(
       "signature_key",
       "the stored one can't be decrypted with POSTHORN_SECRETS_KEY, so it can't be judged for this preset; give a new one",
     );
-  const key = keepsKey ? null : resolveKey(before ?? null, wanted.key, settings.preset);
+  const key = keepsKey ? null : resolveKey(before ?? null, wanted.key, settings);
   const setsKey = key !== null && key.value !== before;
   const released = release(current, settings, wanted.endsDisablement ?? false);
   const isRelease = released.released_at !== undefined;
@@ -162,7 +165,7 @@ export async function changeWebhook(
     unproves: hasMoved || isRelease,
     hastens: hasMoved,
     // What was asked of an old key or other headers does not bind the new ones.
-    forgetsRest: setsKey || settings.headers !== "kept" || settings.preset !== current.preset,
+    forgetsRest: setsKey || settings.headers !== "kept" || !isSamePreset(settings, current),
     forgetsPace: current.rate_limit_per_s !== settings.rate_limit_per_s,
     reorders: current.delivery_order !== settings.order,
     cancels:
@@ -181,6 +184,7 @@ export function settingsOf(row: WebhookRow): Settings {
     paused: row.paused,
     url: row.url,
     preset: row.preset as PresetName,
+    preset_settings: row.preset_settings as PresetSettings | null,
     events: row.events,
     channels: row.channels,
     headers: "kept",
@@ -228,12 +232,28 @@ function withKeptHeaders(store: TenantStore, row: WebhookRow, settings: Settings
   }
 }
 
+// Those that can't be decrypted any more fail each attempt, and are judged once they are given anew.
+function ownHeaders(store: TenantStore, row: WebhookRow, { headers }: Settings) {
+  if (headers !== "kept") return headers;
+  try {
+    return openHeaders(store.sealer, row);
+  } catch {
+    return {};
+  }
+}
+
+function isSamePreset(settings: Settings, row: WebhookRow): boolean {
+  const { preset, preset_settings } = settingsOf(row);
+  return settings.preset === preset && isDeepStrictEqual(settings.preset_settings, preset_settings);
+}
+
 function columns(store: TenantStore, where: { tenant: string; id: string }, settings: Settings) {
-  const { order, headers, metadata, ...same } = settings;
+  const { order, headers, metadata, preset_settings: presetSettings, ...same } = settings;
   return {
     ...same,
     delivery_order: order,
     metadata: JSON.stringify(metadata),
+    preset_settings: presetSettings && JSON.stringify(presetSettings),
     ...(headers !== "kept" && { headers_sealed: sealHeaders(store.sealer, where, headers) }),
   };
 }
@@ -257,13 +277,13 @@ async function writeAround(
 function resolveKey(
   current: string | null,
   change: KeyChange,
-  presetName: PresetName,
+  settings: Settings,
 ): { value: string | null; generated?: string } {
-  const preset = PRESETS[presetName];
+  const preset = presetOf(settings);
   if (change.kind === "remove" && preset.generatesKey)
     throw invalid(
       "signature_key",
-      `can't be cleared: preset ${presetName} needs one; leave it out to keep it`,
+      `can't be cleared: preset ${preset.name} needs one; leave it out to keep it`,
     );
   const kept = change.kind === "keep" ? current : null;
   if (
@@ -274,6 +294,6 @@ function resolveKey(
     return { value: generated, generated };
   }
   const value = change.kind === "set" ? change.key : kept;
-  if (value !== null) checkKey(value, presetName);
+  if (value !== null) checkKey(value, settings);
   return { value };
 }

@@ -19,6 +19,7 @@ import { MASK } from "../kernel/mask.ts";
 import { PRESET_NAMES } from "../presets/index.ts";
 import { externalId, labels, metadata } from "./labels.ts";
 import { LIMITS } from "./limits.ts";
+import { presetSettings, presetSettingsInput } from "./preset-settings.ts";
 
 export { MASK };
 
@@ -54,6 +55,7 @@ const fields = {
   preset: preset
     .nullable()
     .meta({ description: "The wire format; `airy` unless another is named." }),
+  preset_settings: presetSettingsInput,
   retry_schedule_s: z
     .array(z.int().min(1).max(LIMITS.wait_s))
     .max(LIMITS.waits)
@@ -167,6 +169,7 @@ export const webhook = z
       .meta({ description: `Values read "${MASK}" where the key may only read.` }),
     events: z.array(z.string()),
     preset,
+    preset_settings: presetSettings,
     channels: z.array(z.string()),
     has_signature_key: z.boolean(),
     paused: z.boolean(),

@@ -114,6 +114,7 @@ function attemptRow(
     worker: record.worker,
     url: webhook.url,
     preset: webhook.preset,
+    preset_settings: webhook.preset_settings,
     headers_masked: presentWebhook(store, "read", webhook).headers,
     address: record.address,
     body_sha256: record.bodySha256,

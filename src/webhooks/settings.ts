@@ -1,5 +1,5 @@
 // A webhook's settings as one value: what a subscribe asks for, and what an update makes of those there are. Pure.
-import type { PresetName } from "../presets/index.ts";
+import type { PresetName, PresetSettings } from "../presets/index.ts";
 import type { DeliveryOrder, WebhookStatus } from "../database/schema.ts";
 import type { SubscribeInput, UpdateInput } from "./schema.ts";
 
@@ -9,6 +9,8 @@ export type Settings = {
   paused: boolean;
   url: string;
   preset: PresetName;
+  /** Of the preset `custom` alone. */
+  preset_settings: PresetSettings | null;
   events: string[];
   channels: string[];
   /** "kept": those that are stored, sealed as they are. */
@@ -30,6 +32,7 @@ const DEFAULTS: Omit<Settings, "url"> = {
   status: "Subscribed",
   paused: false,
   preset: "airy",
+  preset_settings: null,
   events: [],
   channels: [],
   headers: {},
@@ -59,12 +62,16 @@ export function patchedSettings(
     if (value === undefined) return current[name];
     return value ?? fallback[name];
   };
+  const preset = field("preset", input.preset);
+  // Another preset takes the settings with it.
+  const { preset_settings: givenSettings = preset === "custom" ? undefined : null } = input;
   return {
     name: field("name", input.name),
     status: field("status", input.status),
     paused: field("paused", input.paused),
     url: field("url", input.url),
-    preset: field("preset", input.preset),
+    preset,
+    preset_settings: field("preset_settings", givenSettings),
     events: field("events", input.events),
     channels: field("channels", input.channels),
     headers: field("headers", input.headers),

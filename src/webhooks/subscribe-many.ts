@@ -12,6 +12,7 @@ import {
 } from "../store/webhooks.ts";
 import { checkInput, checkUrl, judgeEvents, listKnownTypes } from "./check.ts";
 import { refuseHeld } from "./labels.ts";
+import { checkPreset } from "./check-preset.ts";
 import { moveRows, warnOfTenant, type WebhooksContext } from "./operations.ts";
 import { changeWebhook, createWebhooks, newWebhook, refuseTooMany, type Saved } from "./save.ts";
 import type { SubscribedMany, SubscribeManyInput } from "./subscribe-many-schema.ts";
@@ -76,7 +77,8 @@ async function judge(
       for (const name of ["id", "external_id"] as const) refuseTwice(seen[name], name, item, index);
       checkInput(item);
       const asked = subscribedSettings(item);
-      const settings = { ...asked, url: checkUrl(asked.url, asked.preset, urlPolicy) };
+      checkPreset(asked);
+      const settings = { ...asked, url: checkUrl(asked.url, asked, urlPolicy) };
       routes += Math.max(1, asked.events.length) * Math.max(1, asked.channels.length);
       const warnings = judgeEvents(store.reach, known, asked.events);
       judged.push({ item, settings, warnings: [...warnings, ...ofTenant] });

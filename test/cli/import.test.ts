@@ -165,10 +165,13 @@ describe("posthorn webhooks export", () => {
     const plain = await posthorn("from", "export");
     expect(plain.out).not.toContain(KEY);
     const { signature_key: _, ...rest } = full;
-    expect(JSON.parse(plain.out)).toEqual({ ...rest, preset: "airy" });
+    expect(JSON.parse(plain.out)).toEqual({ ...rest, preset: "airy", preset_settings: null });
 
     const whole = await posthorn("from", "export", "--with-keys");
-    expect([whole.code, JSON.parse(whole.out)]).toEqual([0, { ...full, preset: "airy" }]);
+    expect([whole.code, JSON.parse(whole.out)]).toEqual([
+      0,
+      { ...full, preset: "airy", preset_settings: null },
+    ]);
     await posthorn("to", "import", await file(whole.out));
     const [moved] = await listed("to");
     expect(moved).toMatchObject({ ...rest, has_signature_key: true });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { z } from "zod";
 
 import { createClient } from "../../src/client/index.ts";
+import { SAMPLE_SETTINGS } from "../../src/presets/custom.ts";
 import { OPERATIONS, type Operation } from "../../src/rpc/router.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { fieldsOf } from "../helpers/fields.ts";
@@ -11,6 +12,7 @@ import { startTestService, type TestService } from "../helpers/service.ts";
 /** Where null has a meaning of its own: it clears. Of what is made anew, cleared is as good as left out, but for the key. */
 const OF_A_WEBHOOK = [
   ...["name", "headers", "signature_key", "events", "channels", "preset"],
+  "preset_settings",
   ...["retry_schedule_s", "timeout_ms", "rate_limit_per_s", "order"],
   ...["external_id", "metadata"],
 ];
@@ -37,11 +39,17 @@ function optionalFields(operation: Operation): string[][] {
   return optional.map(({ path }) => path);
 }
 
+/** Objects that a sample leaves out, and that have fields. */
+const NOT_IN_SAMPLES: Record<string, unknown> = { preset_settings: SAMPLE_SETTINGS };
+
 /** A request's sample with a value at that path, or without what is there. */
 function sampleWith({ meta }: Operation, path: string[], value?: null): unknown {
   const sample = structuredClone(meta.request);
   const [name = "", ...way] = path.toReversed();
-  const parent = way.reduceRight((node, key) => node[key] as Node, sample as Node);
+  const parent = way.reduceRight(
+    (node, key) => (node[key] ??= structuredClone(NOT_IN_SAMPLES[key])) as Node,
+    sample as Node,
+  );
   if (value === undefined) Reflect.deleteProperty(parent, name);
   else parent[name] = value;
   return sample;

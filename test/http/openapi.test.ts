@@ -6,6 +6,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { parse } from "yaml";
 
 import { openapiYaml } from "../../src/http/openapi.ts";
+import { SAMPLE_SETTINGS } from "../../src/presets/custom.ts";
 import { PRESET_NAMES, type PresetName } from "../../src/presets/index.ts";
 import { verifyWebhook } from "../../src/verify/index.ts";
 
@@ -90,9 +91,10 @@ test.each(PRESET_NAMES)(
     const { example } = requestBody.content["application/json"];
     const [, key = ""] = /the key `([^`]+)`/.exec(description) ?? [];
     const headers = Object.fromEntries(parameters.map(({ name, example }) => [name, example]));
-    const always = { preset, toleranceS: Number.MAX_SAFE_INTEGER }; // it is of a day long ago
+    const presetSettings = preset === "custom" ? SAMPLE_SETTINGS : undefined;
+    const always = { preset, presetSettings, toleranceS: Number.MAX_SAFE_INTEGER }; // it is of a day long ago
     const event = await verifyWebhook(JSON.stringify(example), headers, key, always);
-    const type = preset === "svix" ? null : "message.created"; // its body is the payload alone
+    const type = ["svix", "custom"].includes(preset) ? null : "message.created"; // a body of the payload alone
     expect(event).toMatchObject({ type, payload: { id: 1 } });
     const changed = JSON.stringify({ ...example, more: 1 });
     await expect(verifyWebhook(changed, headers, key, always)).rejects.toThrow();

@@ -30,6 +30,7 @@ describe("webhooks.subscribe", () => {
       headers: {},
       events: [],
       preset: "airy",
+      preset_settings: null,
       channels: [],
       has_signature_key: false,
       paused: false,

@@ -1,7 +1,7 @@
 // What property tests draw: any event, any JSON text, any key a preset takes.
 import fc from "fast-check";
 
-import type { OutgoingEvent, PresetName } from "../../src/presets/index.ts";
+import type { OutgoingEvent, NamedPreset } from "../../src/presets/index.ts";
 
 const jsonText = fc.oneof(
   fc.json({ stringUnit: "binary" }),
@@ -27,6 +27,6 @@ const base64Key = fc
   .map(([bytes, prefix]) => prefix + Buffer.from(bytes).toString("base64"));
 
 /** Any key that the preset takes. */
-export function anyKeyOf(name: PresetName): fc.Arbitrary<string> {
+export function anyKeyOf(name: NamedPreset): fc.Arbitrary<string> {
   return name === "standard" || name === "svix" ? base64Key : textKey;
 }

@@ -1,6 +1,6 @@
 // One row per preset: a new preset is one row here, and every test of presets and of posthorn/verify runs over it.
 // The digests come from Python's hmac and hashlib, so that the code is not its own judge.
-import type { OutgoingEvent, Preset, PresetName } from "../../src/presets/index.ts";
+import type { OutgoingEvent, Preset, NamedPreset } from "../../src/presets/index.ts";
 
 export type Case = {
   key: string;
@@ -56,7 +56,7 @@ const BAD_WHSEC_KEYS = [
   "WHSEC_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
 ];
 
-export const CASES: Record<PresetName, Case> = {
+export const CASES: Record<NamedPreset, Case> = {
   airy: {
     key: KEY,
     badKeys: BAD_KEYS,
@@ -182,7 +182,7 @@ export const CASES: Record<PresetName, Case> = {
 
 /** The rows for `describe.each`. */
 export const ROWS = Object.entries(CASES).map(([name, row]) => ({
-  name: name as PresetName,
+  name: name as NamedPreset,
   ...row,
 }));
 

@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 
 import { buildRequest } from "../../src/presets/build.ts";
-import { PRESETS, type PresetName } from "../../src/presets/index.ts";
+import { PRESETS, type NamedPreset } from "../../src/presets/index.ts";
 
 type Vector = {
-  preset: PresetName;
+  preset: NamedPreset;
   signature_key: string;
   event: { id: string; type: string; timestamp: string; payload: unknown };
   sent_at: string;

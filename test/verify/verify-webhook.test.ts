@@ -106,7 +106,7 @@ describe.each(ROWS)(
       const bytes = new TextEncoder().encode(body);
       const bodyAlone = { ...preset, signature: { ...preset.signature, preamble: null } };
       const header = buildRequest(bodyAlone, EVENT, { keys: [key], attempt: 1, sentAt: SENT_AT });
-      const [digest = ""] = preset.signature.read(header.headers[preset.signatureHeader] ?? "");
+      const [digest = ""] = preset.signature.read(header.headers[preset.signatureHeader] ?? "", "");
       expect(await isSigned(bodyAlone, [key], bytes, [digest])).toBe(true);
       for (const part of ["", digest.slice(0, 1), digest.slice(0, -1), `${digest}0`]) {
         expect(await isSigned(bodyAlone, [key], bytes, [part])).toBe(false);

@@ -32,10 +32,24 @@ export async function exportWithKeys(terminal: Terminal, tenant: string): Promis
           continue;
         }
         const { id, url, name, events, channels, preset, delivery_order: order, paused } = row;
-        const { retry_schedule_s, timeout_ms, rate_limit_per_s, external_id, metadata } = row;
+        const {
+          preset_settings,
+          retry_schedule_s,
+          timeout_ms,
+          rate_limit_per_s,
+          external_id,
+          metadata,
+        } = row;
         printJson(terminal, {
           ...{ id, url, name, ...opened, events, channels, preset, order, paused },
-          ...{ retry_schedule_s, timeout_ms, rate_limit_per_s, external_id, metadata },
+          ...{
+            preset_settings,
+            retry_schedule_s,
+            timeout_ms,
+            rate_limit_per_s,
+            external_id,
+            metadata,
+          },
         });
       }
   } finally {

@@ -50,9 +50,10 @@ async function exportAll(terminal: Terminal, options: Options): Promise<void> {
 // The fields of webhooks.subscribe.
 function subscriptionOf(webhook: Webhook) {
   const { id, url, name, headers, events, channels, preset, order, paused } = webhook;
-  const { retry_schedule_s, timeout_ms, rate_limit_per_s, external_id, metadata } = webhook;
+  const { preset_settings, retry_schedule_s, timeout_ms, rate_limit_per_s, external_id, metadata } =
+    webhook;
   return {
     ...{ id, url, name, headers, events, channels, preset, order, paused },
-    ...{ retry_schedule_s, timeout_ms, rate_limit_per_s, external_id, metadata },
+    ...{ preset_settings, retry_schedule_s, timeout_ms, rate_limit_per_s, external_id, metadata },
   };
 }

@@ -15,7 +15,14 @@ export type Fault = { line: number; message: string };
 
 const input = inputOf(subscribeManyInput);
 const LISTS = ["events", "channels"]; // in CSV also separated by ;
-const OTHERS = ["headers", "metadata", "retry_schedule_s", "timeout_ms", "rate_limit_per_s"]; // JSON in CSV
+const OTHERS = [
+  "headers",
+  "metadata",
+  "preset_settings",
+  "retry_schedule_s",
+  "timeout_ms",
+  "rate_limit_per_s",
+]; // JSON in CSV
 const FLAGS = ["paused", "generate_signature_key"];
 
 /** Reads NDJSON or CSV, whichever it begins as. No message repeats a value: it may be a key. */

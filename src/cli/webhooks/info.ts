@@ -37,6 +37,7 @@ async function info(terminal: Terminal, meant: string, options: RemoteOptions): 
     ["events", list(webhook.events)],
     ["channels", list(webhook.channels)],
     ["preset", webhook.preset],
+    ["preset settings", webhook.preset_settings && JSON.stringify(webhook.preset_settings)],
     ["signature key", webhook.has_signature_key ? "yes" : "none"],
     ["order", webhook.order],
     ["waits (s)", webhook.retry_schedule_s && (webhook.retry_schedule_s.join(", ") || "none")],

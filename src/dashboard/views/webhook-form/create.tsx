@@ -13,7 +13,7 @@ import { View } from "../../parts/view.tsx";
 import { Fields } from "./fields.tsx";
 import { PresetSample } from "./preset.tsx";
 import { Snippet } from "./snippet.tsx";
-import { FIELDS, NEW, subscribeInput } from "./values.ts";
+import { FIELDS, NEW, settingsOf, subscribeInput } from "./values.ts";
 import "./form.css";
 
 export default function CreateWebhook() {
@@ -55,7 +55,7 @@ export default function CreateWebhook() {
           if (made) done(made.id);
         }}
       >
-        <Snippet preset={values.preset} />
+        <Snippet preset={values.preset} preset_settings={settingsOf(values)} />
       </ShownOnce>
     </View>
   );

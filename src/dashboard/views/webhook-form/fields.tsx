@@ -3,6 +3,7 @@ import { Button, NativeSelect, TagsInput, TextInput } from "@mantine/core";
 
 import { choicesOf, type EventType } from "../../api/catalogue.ts";
 import { useSignedIn } from "../../session/session.ts";
+import { Settings } from "./settings.tsx";
 import type { Header, Values } from "./values.ts";
 
 export type FieldsProps = {
@@ -75,6 +76,13 @@ export function Fields({ values, onChange, errors, types, isNew }: FieldsProps) 
         onChange={(event) => onChange({ preset: event.currentTarget.value as Values["preset"] })}
         error={errors["preset"]}
       />
+      {values.preset === "custom" && (
+        <Settings
+          settings={values.preset_settings}
+          onChange={(preset_settings) => onChange({ preset_settings })}
+          errors={errors}
+        />
+      )}
       {isNew && (
         <TextInput
           label="Signing key"

@@ -1,20 +1,21 @@
 // What a preset means, in words, and a sample of what will arrive: made by the preset itself, as deliveries are.
-import { PRESETS } from "../../../presets/index.ts";
+import { presetOf } from "../../../presets/index.ts";
 import { namingHeaders } from "../../../presets/naming.ts";
 import { firstTakenIn, type EventType } from "../../api/catalogue.ts";
 import { now } from "../../api/clock.ts";
 import { Payload } from "../../parts/payload.tsx";
 import { span } from "../../parts/time.tsx";
 import { useSignedIn } from "../../session/session.ts";
-import type { Values } from "./values.ts";
+import { settingsOf, type Values } from "./values.ts";
 
 const SAMPLE_ID = "evt_019c13f8d2007a1f80004c1b7a9e22d1";
 
 export function PresetSample({ values, types }: { values: Values; types: EventType[] }) {
   const rules = useSignedIn().settings.presets.find(({ name }) => name === values.preset);
   const type = firstTakenIn(values.events, types);
-  const preset = PRESETS[values.preset];
+  const preset = presetOf({ preset: values.preset, preset_settings: settingsOf(values) });
   const at = new Date(Math.floor(now() / 60_000) * 60_000);
+  const timestamp = String(at.getTime() / 1_000);
   const body = preset.body({
     id: SAMPLE_ID,
     type: type?.name ?? values.events[0] ?? "message.created",
@@ -30,12 +31,12 @@ export function PresetSample({ values, types }: { values: Values; types: EventTy
     ...Object.entries(
       namingHeaders(preset, {
         id: SAMPLE_ID,
-        timestamp: String(at.getTime() / 1_000),
+        timestamp,
         attempt: 1,
         sequence: 1,
       }),
     ).map(([name, value]) => `${name}: ${value}`),
-    `${preset.signatureHeader}: ${preset.signature.write([DIGESTS[preset.signature.encoding]])}`,
+    `${preset.signatureHeader}: ${preset.signature.write([DIGESTS[preset.signature.encoding]], timestamp)}`,
   ];
   return (
     <aside className="preset" aria-label="What will arrive">
@@ -44,9 +45,8 @@ export function PresetSample({ values, types }: { values: Values; types: EventTy
       {rules && (
         <ul>
           <li>
-            Signed by an HMAC-SHA256 of{" "}
-            {preset.signature.preamble ? "the id, the time and the body" : "the body"}, in{" "}
-            <code>{preset.signatureHeader}</code>.
+            Signed by an HMAC-SHA256 of {preset.signature.preamble?.("<id>", "<time>")}
+            {"<body>"}, in <code>{preset.signatureHeader}</code>.
           </li>
           <li>
             Delivered once it is answered {rules.success === "200" ? "200" : "with any 2xx"} within{" "}

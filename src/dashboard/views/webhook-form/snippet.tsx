@@ -1,24 +1,28 @@
 // How a receiver verifies what arrives, for a webhook's preset.
-import { PRESETS } from "../../../presets/index.ts";
+import { presetOf } from "../../../presets/index.ts";
+import type { Output } from "../../api/operations.ts";
 import { Payload } from "../../parts/payload.tsx";
-import type { Values } from "./values.ts";
 
-export function Snippet({ preset }: { preset: Values["preset"] }) {
-  const { signatureHeader, signature } = PRESETS[preset];
+type Chosen = Pick<Output<"webhooks.info">, "preset" | "preset_settings">;
+
+export function Snippet(webhook: Chosen) {
+  const { signatureHeader, signature } = presetOf(webhook);
   return (
     <div className="preset">
       <h2>Verify what arrives</h2>
-      <Payload what="the verification snippet" text={snippetFor(preset)} />
+      <Payload what="the verification snippet" text={snippetFor(webhook)} />
       <p className="dim">
-        Without the package: <code>{signatureHeader}</code> is the HMAC-SHA256 of{" "}
-        {signature.preamble ? "id.timestamp.body (Standard Webhooks)" : "the body"}, in{" "}
-        {signature.encoding}; compare in constant time, over the bytes as they came.
+        Without the package: <code>{signatureHeader}</code> is{" "}
+        <code>{signature.write([`<${signature.encoding}>`], "<timestamp>")}</code>, an HMAC-SHA256
+        of <code>{`${signature.preamble?.("<id>", "<timestamp>") ?? ""}<body>`}</code>; compare in
+        constant time, over the bytes as they came.
       </p>
     </div>
   );
 }
 
-function snippetFor(preset: string): string {
+function snippetFor({ preset, preset_settings: settings }: Chosen): string {
+  const more = settings ? `, presetSettings: ${JSON.stringify(settings)}` : "";
   return `// npm install posthorn-verify
 import { verifyWebhook } from "posthorn-verify";
 
@@ -27,7 +31,7 @@ export async function POST(request) {
     await request.arrayBuffer(), // the bytes as they came
     request.headers,
     process.env.WEBHOOK_KEY, // the signing key above
-    { preset: "${preset}" },
+    { preset: "${preset}"${more} },
   ); // throws where the signature does not fit
   console.log(event.id, event.type, event.payload);
   return new Response("ok");

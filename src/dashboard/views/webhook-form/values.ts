@@ -1,4 +1,5 @@
 // What a webhook's form holds, and what of it goes to the service.
+import { ENCODINGS, ENVELOPE_NAMES, SIGNED, type PresetSettings } from "../../../presets/custom.ts";
 import type { Input, Output } from "../../api/operations.ts";
 
 export type Header = { name: string; value: string };
@@ -10,6 +11,8 @@ export type Values = {
   channels: string[];
   headers: Header[];
   preset: Output<"webhooks.info">["preset"];
+  /** Of the preset `custom` alone; "" stands for a header that is not sent. */
+  preset_settings: PresetSettings;
   /** One's own key; "": one is made. Of a new webhook only. */
   signature_key: string;
   order: Output<"webhooks.info">["order"];
@@ -17,18 +20,33 @@ export type Values = {
   timeout_ms: string;
 };
 
-export const FIELDS: (keyof Values)[] = [
+export const FIELDS = [
   "url",
   "name",
   "events",
   "channels",
   "headers",
   "preset",
+  "preset_settings.signature_header",
+  "preset_settings.prefix",
+  "preset_settings.id_header",
+  "preset_settings.timestamp_header",
+  "preset_settings",
   "signature_key",
   "order",
   "rate_limit_per_s",
   "timeout_ms",
 ];
+
+const NO_SETTINGS: PresetSettings = {
+  signature_header: "",
+  id_header: "",
+  timestamp_header: "",
+  prefix: "",
+  encoding: ENCODINGS[0],
+  signed: SIGNED[0],
+  envelope: ENVELOPE_NAMES[0],
+};
 
 /** An empty form. */
 export const NEW: Values = {
@@ -38,6 +56,7 @@ export const NEW: Values = {
   channels: [],
   headers: [],
   preset: "standard",
+  preset_settings: NO_SETTINGS,
   signature_key: "",
   order: "none",
   rate_limit_per_s: "",
@@ -53,6 +72,7 @@ export function valuesOf(webhook: Output<"webhooks.info">): Values {
     channels: webhook.channels,
     headers: Object.entries(webhook.headers).map(([name, value]) => ({ name, value })),
     preset: webhook.preset,
+    preset_settings: webhook.preset_settings ?? NO_SETTINGS,
     signature_key: "",
     order: webhook.order,
     rate_limit_per_s: text(webhook.rate_limit_per_s),
@@ -69,9 +89,21 @@ function given(values: Values) {
     channels: values.channels,
     headers: headersOf(values.headers),
     preset: values.preset,
+    preset_settings: settingsOf(values),
     order: values.order,
     rate_limit_per_s: number(values.rate_limit_per_s),
     timeout_ms: number(values.timeout_ms),
+  };
+}
+
+/** The settings of the form's preset, null where it has none. */
+export function settingsOf({ preset, preset_settings: settings }: Values): PresetSettings | null {
+  if (preset !== "custom") return null;
+  return {
+    ...settings,
+    signature_header: settings.signature_header.trim(),
+    id_header: settings.id_header?.trim() || null,
+    timestamp_header: settings.timestamp_header?.trim() || null,
   };
 }
 

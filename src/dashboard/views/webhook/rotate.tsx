@@ -110,7 +110,7 @@ export function RotateKey({ webhook }: { webhook: WebhookInfo }) {
         secret={key}
         onStored={() => setKey(null)}
       >
-        <Snippet preset={webhook.preset} />
+        <Snippet preset={webhook.preset} preset_settings={webhook.preset_settings} />
       </ShownOnce>
     </>
   );

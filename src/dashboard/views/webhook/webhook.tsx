@@ -92,7 +92,10 @@ function Settings({ webhook }: { webhook: WebhookInfo }) {
             {channels.length === 0 ? "all" : visible(channels.join(", "))}
           </span>,
         ],
-        ["Preset", `${webhook.preset}${webhook.has_signature_key ? ", signed" : ", not signed"}`],
+        [
+          "Preset",
+          `${webhook.preset}${formOf(webhook)}${webhook.has_signature_key ? ", signed" : ", not signed"}`,
+        ],
         ["Order", webhook.order === "none" ? "none" : `one at a time by ${webhook.order}`],
         [
           "Rate, timeout",
@@ -105,6 +108,12 @@ function Settings({ webhook }: { webhook: WebhookInfo }) {
       ]}
     />
   );
+}
+
+function formOf({ preset_settings: settings }: WebhookInfo): string {
+  if (!settings) return "";
+  const { signature_header, prefix, encoding, signed, envelope } = settings;
+  return ` (${signature_header}: ${prefix}<${encoding} of ${signed}>, body ${envelope})`;
 }
 
 const count = (value: number) => value.toLocaleString("en");
