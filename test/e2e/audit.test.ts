@@ -75,7 +75,9 @@ const run = async (query: string) =>
 test("docs/audit.md: what was sent, when, where, signed with which key, and what came back, from SQL alone", async () => {
   const queries = queriesOf("audit.md");
   expect(queries).toHaveLength(5);
-  const [sent, became, bytes, keys, told] = await Promise.all(queries.map(run));
+  const answers: Record<string, unknown>[][] = [];
+  for (const query of queries) answers.push(await run(query)); // one connection takes one at a time
+  const [sent, became, bytes, keys, told] = answers;
   const hash = createHash("sha256")
     .update(inbox.requests[0]?.body ?? "")
     .digest("hex");
