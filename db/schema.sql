@@ -21,6 +21,7 @@ create table posthorn.attempts (
   response_headers json,
   response_body text,
   resent_at timestamp with time zone,
+  traceparent text,
   constraint attempts_pkey PRIMARY KEY (bucket, delivery_id, id)
 ) partition by RANGE (id);
 

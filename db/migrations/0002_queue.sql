@@ -150,6 +150,7 @@ create table posthorn.attempts (
   response_headers json,
   response_body text,
   resent_at timestamptz,
+  traceparent text,
   primary key (bucket, delivery_id, id)
 ) partition by range (id);
 

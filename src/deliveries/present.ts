@@ -80,6 +80,7 @@ function requestHeaders(
   const ours = {
     "User-Agent": userAgent(versionOf(row.worker)),
     "Content-Type": "application/json",
+    ...(row.traceparent !== null && { traceparent: row.traceparent }),
   };
   return {
     ...withOwnHeaders(ours, row.headers_masked),

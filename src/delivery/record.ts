@@ -16,6 +16,7 @@ export type RecordFacts = {
   worker: string;
   keyVersion: number | null;
   body: Buffer | null;
+  traceparent: string | null;
   /** What must not be readable: receivers repeat what they were sent. */
   secrets: readonly string[];
 };
@@ -32,6 +33,7 @@ export function recordOf(outcome: Outcome, facts: RecordFacts): AttemptRecord {
     resentAt: resentAt(facts.startedAt, exchange?.resentMs ?? null),
     durationMs: exchange?.durationMs ?? 0,
     worker: facts.worker,
+    traceparent: facts.traceparent,
     keyVersion: facts.keyVersion,
     address: exchange?.address ?? null,
     status: answer?.status ?? null,

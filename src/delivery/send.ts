@@ -93,6 +93,7 @@ export type Attempted = {
   keyVersion: number | null;
   signature: string | null;
   body: Buffer | null;
+  traceparent: string | null;
 };
 
 /** Builds the request, sends it, and judges what came back. Never throws. */
@@ -119,7 +120,7 @@ export async function attempt(
     now().getTime(),
   );
   const { request, keyVersion, signature } = built;
-  return { outcome, keyVersion, signature, body: request.body };
+  return { outcome, keyVersion, signature, body: request.body, traceparent };
 }
 
 // Neither the URL nor anything that was sent or answered: a trace is read by more people than these.
@@ -138,5 +139,5 @@ function attributesOf({ delivery, attempt, verdict }: Settlement, target: Target
 
 function unsent(reason: FailureReason, error: string): Attempted {
   const outcome: Outcome = { kind: "failed", reason, error, exchange: null, retryAfterMs: null };
-  return { outcome, keyVersion: null, signature: null, body: null };
+  return { outcome, keyVersion: null, signature: null, body: null, traceparent: null };
 }

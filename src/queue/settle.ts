@@ -13,6 +13,8 @@ export type AttemptRecord = {
   /** When the request went out a second time, a kept socket having closed without an answer. */
   resentAt: Date | null;
   durationMs: number;
+  /** What the receiver was told of its trace; null where nothing. */
+  traceparent: string | null;
   worker: string;
   keyVersion: number | null;
   address: string | null;
@@ -49,11 +51,11 @@ with outcome as (
     $1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::bigint[], $7::uuid[],
     $8::smallint[], $9::timestamptz[], $10::integer[], $11::text[], $12::integer[], $13::text[], $14::smallint[],
     $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[], $24::boolean[], $25::timestamptz[],
-    $27::timestamptz[]
+    $27::timestamptz[], $28::text[]
   ) as o (
     id, fence, verdict, due_at, tenant, webhook_id, webhook_version,
     number, at, duration_ms, worker, key_version, address, status,
-    reason, error, body_sha256, response_headers, response_body, attempt_id, is_held, resent_at, startable_at
+    reason, error, body_sha256, response_headers, response_body, attempt_id, is_held, resent_at, startable_at, traceparent
   )
 ),
 -- By the primary key, row by row, whatever the planner thinks of an empty queue: decision 0007. One that waits by this very
@@ -101,9 +103,9 @@ const RECORD = `,
 happened as (
   insert into posthorn.attempts
     (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address,
-     status, reason, error, body_sha256, response_headers, response_body, resent_at)
+     status, reason, error, body_sha256, response_headers, response_body, resent_at, traceparent)
   select attempt_id, tenant, id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version,
-    address, status, reason, error, decode(body_sha256, 'hex'), response_headers::json, response_body, resent_at
+    address, status, reason, error, decode(body_sha256, 'hex'), response_headers::json, response_body, resent_at, traceparent
   from outcome
   on conflict do nothing
   returning tenant, webhook_id, at, at + duration_ms * interval '1 millisecond' as ended_at, duration_ms, reason
@@ -234,6 +236,7 @@ export async function settle(
       plain((s) => s.attempt.resentAt),
       lessons.map(({ version }) => version),
       plain((s) => s.delivery.startable_at),
+      plain((s) => s.attempt.traceparent),
     ],
   });
   return rows;

@@ -15,6 +15,7 @@ export type AttemptRow = {
   number: number;
   at: Date;
   resent_at: Date | null;
+  traceparent: string | null;
   duration_ms: number;
   worker: string;
   url: string;
@@ -51,7 +52,7 @@ export async function listAttempts(
   const span = within(await readSpan(readBy(db), "attempts"), { since: timeOfUuid(id), until });
   return readParts(partsBack(span), size, async (part, limit, bytesMax) => {
     const page = sql`
-    select a.id, a.number, a.at, a.resent_at, a.duration_ms, a.worker, v.url, v.preset, v.preset_settings, v.headers_masked, a.address, encode(a.body_sha256, 'hex') as body_sha256,
+    select a.id, a.number, a.at, a.resent_at, a.traceparent, a.duration_ms, a.worker, v.url, v.preset, v.preset_settings, v.headers_masked, a.address, encode(a.body_sha256, 'hex') as body_sha256,
       a.key_version, a.status, a.response_headers, a.response_body, a.reason, a.error
     from posthorn.attempts as a
     join posthorn.webhook_versions as v on v.webhook_id = a.webhook_id and v.version = a.webhook_version

@@ -110,6 +110,7 @@ function attemptRow(
     number: record.number,
     at: record.at,
     resent_at: record.resentAt,
+    traceparent: record.traceparent,
     duration_ms: record.durationMs,
     worker: record.worker,
     url: webhook.url,

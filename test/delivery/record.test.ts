@@ -21,7 +21,14 @@ const failed = (body: string): Outcome => ({
 const secretsOf = (secrets: Partial<Secrets>, signature: string | null = null) =>
   echoesOf({ headers: {}, key: null, keyVersion: null, previousKey: null, ...secrets }, signature);
 const keptOf = (outcome: Outcome, secrets: readonly string[]) => {
-  const facts = { number: 1, startedAt: new Date(0), worker: "w", keyVersion: null, body: null };
+  const facts = {
+    number: 1,
+    startedAt: new Date(0),
+    worker: "w",
+    keyVersion: null,
+    body: null,
+    traceparent: null,
+  };
   const { responseBody, responseHeaders, error } = recordOf(outcome, { ...facts, secrets });
   return { body: responseBody, headers: responseHeaders, error };
 };

@@ -157,6 +157,7 @@ describe("an answer by an older version", () => {
         responseHeaders: {},
         responseBody: "",
         resentAt: null,
+        traceparent: null,
       },
     };
     return { id, late };

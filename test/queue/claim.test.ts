@@ -69,6 +69,7 @@ const settlement = (
     number: delivery.attempts_made + 1,
     at: new Date(),
     resentAt: null,
+    traceparent: null,
     durationMs: 5,
     worker,
     keyVersion: null,

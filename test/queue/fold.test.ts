@@ -72,6 +72,7 @@ function settlementOf(
       number: delivery.attempts_made + 1,
       at: new Date(),
       resentAt: null,
+      traceparent: null,
       durationMs: 10,
       worker: "a worker",
       keyVersion: null,

@@ -29,6 +29,7 @@ const attempt: Settlement["attempt"] = {
   number: 1,
   at: new Date(),
   resentAt: null,
+  traceparent: null,
   durationMs: 1,
   worker: "a worker",
   keyVersion: null,

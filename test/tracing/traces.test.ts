@@ -47,6 +47,21 @@ const kept = async (id: string) => {
   const text = "select traceparent from posthorn.v_events where id = $1";
   return (await sql.query<{ traceparent: string | null }>(text, [id])).rows[0]?.traceparent;
 };
+/** The attempts at the event's one delivery, as they are read once so many are written down. */
+const attemptsOf = async (eventId: string, count: number) => {
+  const listed = () => post("deliveries.list", { event_id: eventId });
+  const { body } = await until(listed, ({ body }) => body.data[0]?.attempts_made === count);
+  return (await post("deliveries.info", { id: body.data[0].id }).expect(200)).body.attempts;
+};
+const recorded = async (eventId: string, count: number) => {
+  const attempts: { number: number; request_headers: Record<string, string> }[] = await attemptsOf(
+    eventId,
+    count,
+  );
+  return attempts
+    .sort((a, b) => a.number - b.number)
+    .map(({ request_headers }) => request_headers["traceparent"]);
+};
 const received = async (count: number) =>
   (await inbox.arrived(count)).map(({ headers }) => String(headers["traceparent"]));
 
@@ -89,20 +104,26 @@ describe("without an SDK", () => {
     expect(await kept(await publish(later))).toBe(GIVEN);
   });
 
-  test("each attempt tells its receiver a new span of the event's trace", async () => {
+  test("each attempt tells its receiver a new span of the event's trace, and shows later which", async () => {
     inbox.reply = (_request, number) => ({ status: number === 0 ? 500 : 200 });
     await subscribe({ retry_schedule_s: [1] });
-    await publish(GIVEN);
+    const id = await publish(GIVEN);
     const [first = "", second = ""] = await received(2);
     for (const each of [first, second])
       expect(each).toMatch(new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`));
     expect(new Set([first, second, GIVEN]).size).toBe(3);
+    expect(await recorded(id, 2)).toEqual([first, second]);
   });
 
   test("a webhook's own traceparent goes before the event's, and an event without one tells none", async () => {
     await subscribe({ headers: { TraceParent: "mine" } });
-    await publish(GIVEN);
+    const id = await publish(GIVEN);
     expect(await received(1)).toEqual(["mine"]);
+    const [attempt] = await attemptsOf(id, 1);
+    expect(Object.keys(attempt.request_headers).map((name) => name.toLowerCase())).toContain(
+      "traceparent",
+    );
+    expect(JSON.stringify(attempt.request_headers)).not.toContain(TRACE);
     await post("webhooks.subscribe", { url: `${inbox.url}/other` }).expect(200);
     await post("events.publish", EVENT).expect(200);
     const requests = await inbox.arrived(3);
