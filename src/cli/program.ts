@@ -55,14 +55,17 @@ export function createProgram(terminal: Terminal): Command {
     .description(
       "run the API and the delivery loop; without DATABASE_URL on an embedded PostgreSQL",
     )
+    .addHelpText("after", exampleLines(["posthorn serve", "PORT=9080 posthorn serve"]))
     .action(() => run("serve"));
   program
     .command("api")
     .description("run the API alone")
+    .addHelpText("after", exampleLines(["DATABASE_URL=postgres://… posthorn api"]))
     .action(() => run("api"));
   program
     .command("worker")
     .description("run the delivery loop alone")
+    .addHelpText("after", exampleLines(["DATABASE_URL=postgres://… posthorn worker"]))
     .action(() => run("worker"));
 
   program
@@ -76,6 +79,10 @@ export function createProgram(terminal: Terminal): Command {
     )
     .option("--plan", "change nothing: tell what would run, and which locks it takes")
     .option("--json", "the plan as JSON")
+    .addHelpText(
+      "after",
+      exampleLines(["posthorn migrate --plan", "posthorn migrate", "posthorn migrate --days 2"]),
+    )
     .action(later(async () => (await import("./migrate.ts")).migrateDatabase));
 
   program
@@ -110,6 +117,10 @@ export function createProgram(terminal: Terminal): Command {
     .command("openapi")
     .description("print openapi.yaml")
     .option("--output <file>", "write it to a file instead")
+    .addHelpText(
+      "after",
+      exampleLines(["posthorn openapi --output openapi.yaml", "posthorn openapi | less"]),
+    )
     .action(later(async () => (await import("./openapi.ts")).printOpenapi));
 
   const keys = program.command("keys").description("API keys");
@@ -134,17 +145,33 @@ export function createProgram(terminal: Terminal): Command {
         .conflicts("expiresAt"),
     )
     .option("--expires-at <time>", "until when instead: ISO 8601 with Z or an offset", instant)
+    .addHelpText(
+      "after",
+      exampleLines([
+        "posthorn keys create --name 'the shop' --scope publish --tenant acme",
+        "posthorn keys create --name prometheus --scope metrics",
+        "posthorn keys create --name 'on call' --scope admin --expires-in 12h",
+      ]),
+    )
     .action(later(async () => (await import("./keys.ts")).createApiKey));
   keys
     .command("list")
     .description("list API keys, newest first: never the keys themselves")
     .option("--tenant <tenant>", "those of this tenant alone", tenantName)
     .addOption(new Option("--scope <scope>", "those of this scope alone").choices(KEY_SCOPES))
+    .addHelpText(
+      "after",
+      exampleLines(["posthorn keys list", "posthorn keys list --tenant acme --scope publish"]),
+    )
     .action(later(async () => (await import("./keys.ts")).listApiKeys));
   keys
     .command("revoke")
     .description("end an API key, at once and everywhere")
     .argument("<id>", "as posthorn keys list shows it", keyId)
+    .addHelpText(
+      "after",
+      exampleLines(["posthorn keys revoke key_0198c9a1e0b17c3e8f52a4d90b7c6e11"]),
+    )
     .action(later(async () => (await import("./keys.ts")).revokeApiKey));
 
   const secrets = program.command("secrets").description("what is encrypted at rest");
@@ -153,12 +180,17 @@ export function createProgram(terminal: Terminal): Command {
     .description(
       "encrypt it all with the newest key of POSTHORN_SECRETS_KEY, so that older ones can go",
     )
+    .addHelpText(
+      "after",
+      exampleLines(['POSTHORN_SECRETS_KEY="$NEW,$OLD" posthorn secrets rotate']),
+    )
     .action(later(async () => (await import("./secrets.ts")).rotateKeys));
   secrets
     .command("abandon")
     .description(
       "go on with a new POSTHORN_SECRETS_KEY where the old one is lost: pauses and lists what it sealed",
     )
+    .addHelpText("after", exampleLines(['POSTHORN_SECRETS_KEY="$NEW" posthorn secrets abandon']))
     .action(later(async () => (await import("./secrets.ts")).abandonLostKey));
 
   program
@@ -179,6 +211,14 @@ export function createProgram(terminal: Terminal): Command {
       presetSettings,
     )
     .option("--status <status>", "what to answer", integer(200, 599), 200)
+    .addHelpText(
+      "after",
+      exampleLines([
+        'posthorn listen --key "a secret of mine"',
+        "posthorn listen --port 9001 --status 503",
+        "posthorn listen --preset standard --key whsec_…",
+      ]),
+    )
     .action(later(async () => (await import("./listen.ts")).receiveHere));
 
   addSql(program, terminal);
