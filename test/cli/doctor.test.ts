@@ -1,10 +1,24 @@
 // posthorn doctor and posthorn migrate --plan: what they find in databases that are well, and in others.
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 
+import type { Finding, Level } from "../../src/cli/doctor/finding.ts";
+import {
+  judgeClock,
+  judgeConnections,
+  judgePartitions,
+  judgeRights,
+  judgeSchema,
+  judgeServer,
+  judgeTransactions,
+} from "../../src/cli/doctor/judge.ts";
 import { planMigrations } from "../../src/database/migrate.ts";
 import { locksOf } from "../../src/database/migration-locks.ts";
+import type { OpenTransaction } from "../../src/database/old-transactions.ts";
 import { caller } from "../helpers/api.ts";
 import { databaseUrl } from "../helpers/database-url.ts";
 import { createTestDatabase, testServerUrl } from "../helpers/database.ts";
@@ -155,6 +169,92 @@ describe("posthorn doctor", () => {
       todo: expect.stringMatching(/posthorn migrate: it makes 14$/),
     });
     expect(code).toBe(5);
+  });
+});
+
+describe("what is found in a database is judged", () => {
+  const mine = { owner: "me", is_owner: true, closed_tables: [] };
+  const server = { server: "17.2", role: "me" };
+  const used = (sessions: number) => ({ sessions, our_sessions: 3, sessions_max: 100 });
+  const open = (age_s: number | null, more: Partial<OpenTransaction> = {}) =>
+    [
+      {
+        pid: 4711,
+        gid: null,
+        xid: "1",
+        role: "report",
+        application: "psql",
+        state: "idle in transaction",
+      },
+    ].map((each): OpenTransaction => ({ ...each, since: new Date(), age_s, ...more }));
+  const pending = [{ name: "0002_more.sql", locks: [] }];
+
+  test.each<[string, Finding, Level, RegExp]>([
+    ["an answer that takes 21 ms", judgeServer(server, 21), "warning", /answers in 21 ms$/],
+    ["a clock 1.9 s ahead", judgeClock(1_900), "ok", /agree$/],
+    ["a clock 2 s ahead", judgeClock(2_000), "warning", /is 2\.0 s ahead of this machine's$/],
+    ["a clock 5 minutes behind", judgeClock(-300_000), "error", /is 300\.0 s behind/],
+    ["connections with room", judgeConnections(used(60), 20), "ok", /^60 of 100 are in use, 3 by/],
+    [
+      "connections for one start",
+      judgeConnections(used(80), 20),
+      "warning",
+      /one more .* takes 20$/,
+    ],
+    ["connections for none", judgeConnections(used(81), 20), "error", /^81 of 100/],
+    ["no open transaction", judgeTransactions([]), "ok", /^none/],
+    [
+      "one open for a minute",
+      judgeTransactions(open(61)),
+      "warning",
+      /61 s old: pid 4711, role report/,
+    ],
+    ["one open for an hour", judgeTransactions(open(3_600)), "error", /^1 older than a minute/],
+    [
+      "one that is prepared",
+      judgeTransactions(open(61, { pid: null, gid: "two phases" })),
+      "warning",
+      /prepared as two phases/,
+    ],
+    ["one of nobody knows when", judgeTransactions(open(null)), "ok", /^none/],
+    ["an older schema", judgeSchema({ version: 1, pending }), "warning", /^version 1, 1 behind/],
+    ["tables for six days", judgePartitions(6, { is_owner: true }), "warning", /next 6 days/],
+    ["tables for today alone", judgePartitions(0, { is_owner: false }), "error", /next 0 days/],
+    [
+      "a role of nothing else",
+      judgeRights({ ...mine, ...server, is_owner: false }),
+      "note",
+      /the schema is me's/,
+    ],
+    [
+      "a table that is closed",
+      judgeRights({ ...mine, ...server, closed_tables: ["events"] }),
+      "error",
+      /events$/,
+    ],
+  ])("%s", (_what, finding, level, found) => {
+    expect(finding).toMatchObject({ level, found: expect.stringMatching(found) });
+    expect(finding.todo === null).toBe(level === "ok"); // what is bad comes with what to do
+  });
+
+  test("where nothing was started yet, nothing is made by looking, and that is no fault", async () => {
+    const folder = join(tmpdir(), `posthorn-none-${randomBytes(6).toString("hex")}`);
+    const { code, of } = await doctor({ DATABASE_URL: "", POSTHORN_DATA_DIR: folder });
+    expect([code, of("connection")?.level, existsSync(folder)]).toEqual([0, "note", false]);
+    const name = `test_${randomBytes(8).toString("hex")}`;
+    await query(testServerUrl(), `create database ${name}`);
+    try {
+      const { of } = await doctor({ DATABASE_URL: databaseUrl(testServerUrl(), name) });
+      expect(of("schema")).toMatchObject({ level: "note", found: "there is none yet" });
+    } finally {
+      await query(testServerUrl(), `drop database ${name} with (force)`);
+    }
+  });
+
+  test("the connections that one more process would take are those of its settings", async () => {
+    const { code, of } = await doctor({ POSTHORN_CONNECTIONS: "1000" });
+    expect([code, of("connections")?.level]).toEqual([1, "error"]);
+    expect(of("connections")?.found).toMatch(/takes 1000$/);
   });
 });
 

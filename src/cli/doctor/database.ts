@@ -2,23 +2,25 @@
 import type { Config } from "../../config.ts";
 import { connect, type Connection } from "../../database/connect.ts";
 import { sumOf, shareOut } from "../../database/connections.ts";
-import { examine, type Examined } from "../../database/examine.ts";
+import { examine } from "../../database/examine.ts";
 import { planMigrations } from "../../database/migrate.ts";
 import { findOpenTransactions } from "../../database/old-transactions.ts";
 import type { ReachedDatabase } from "../../database/open.ts";
 import { poolerOf } from "../../database/pooler.ts";
-import { countDaysAhead, PARTITION_DAYS_AHEAD } from "../../database/partitions.ts";
-import { HOUR, MINUTE, SECOND } from "../../kernel/duration.ts";
+import { countDaysAhead } from "../../database/partitions.ts";
 import { silentLog } from "../../kernel/log.ts";
-import { printable } from "../../kernel/printable.ts";
 import { bad, ok, type Finding } from "./finding.ts";
+import {
+  judgeClock,
+  judgeConnections,
+  judgePartitions,
+  judgeRights,
+  judgeSchema,
+  judgeServer,
+  judgeTransactions,
+  OPEN_S_MIN,
+} from "./judge.ts";
 import { judgeSecrets } from "./secrets.ts";
-
-const DAYS_MIN = { error: 1, warning: 7 }; // none tomorrow is an outage at midnight; a week is time to react
-const CLOCK_MS_MAX = { warning: 2 * SECOND, error: 5 * MINUTE }; // receivers of `standard` refuse what is 5 minutes off
-const OPEN_MS_MAX = { warning: 1 * MINUTE, error: 1 * HOUR };
-const ROUND_TRIP_MS_MAX = 20; // a delivery takes a few of them
-const USED_MAX = 0.8; // of the server's connections: the rest is for what a restart and a backup need
 
 /** Looks at all of it; throws where it can't be reached. */
 export async function examineDatabase(
@@ -32,8 +34,8 @@ export async function examineDatabase(
       judgeServer(found, roundTripMs),
       ...judgePooler(url),
       judgeClock(clockAheadMs),
-      judgeConnections(found, config),
-      await judgeTransactions(connection),
+      judgeConnections(found, sumOf(shareOut("serve", config.POSTHORN_CONNECTIONS))),
+      judgeTransactions(await findOpenTransactions(connection.pool, OPEN_S_MIN)),
     ];
     if (!found.schema_is_made)
       return [
@@ -47,9 +49,9 @@ export async function examineDatabase(
       ];
     return [
       ...findings,
-      await judgeSchema(directUrl),
+      judgeSchema(await planMigrations(directUrl)),
       judgeRights(found),
-      await judgePartitions(connection, found),
+      judgePartitions(await countDaysAhead(connection.pool), found),
       ...(await judgeSecrets(connection, config)),
     ];
   } finally {
@@ -66,103 +68,10 @@ async function timed({ pool }: Connection) {
   return { found, roundTripMs, clockAheadMs: found.now.getTime() - before - roundTripMs / 2 };
 }
 
-function judgeServer({ server, role }: Examined, roundTripMs: number): Finding {
-  const found = `PostgreSQL ${server} as ${printable(role)}, answers in ${roundTripMs} ms`;
-  if (roundTripMs <= ROUND_TRIP_MS_MAX) return ok("connection", found);
-  return bad(
-    "connection",
-    "warning",
-    found,
-    "run Posthorn near its database: each delivery takes several answers",
-  );
-}
-
 // Where its sessions lack something, or another database is behind it, nobody comes so far.
 function judgePooler(url: string): Finding[] {
   const pooler = poolerOf(url);
   if (pooler === undefined) return [];
   const found = `${pooler}; the role's sessions have what they need, and DATABASE_DIRECT_URL leads past it`;
   return [ok("pooler", found)];
-}
-
-function judgeClock(aheadMs: number): Finding {
-  const off = Math.abs(aheadMs);
-  const seconds = (off / SECOND).toFixed(1);
-  if (off < CLOCK_MS_MAX.warning) return ok("clock", "the database's and this machine's agree");
-  return bad(
-    "clock",
-    off < CLOCK_MS_MAX.error ? "warning" : "error",
-    `the database's is ${seconds} s ${aheadMs > 0 ? "ahead of" : "behind"} this machine's`,
-    "keep both by NTP: signatures carry the database's time, and receivers refuse one that is far off",
-  );
-}
-
-function judgeConnections(
-  { sessions, our_sessions, sessions_max }: Examined,
-  config: Config,
-): Finding {
-  const sum = sumOf(shareOut("serve", config.POSTHORN_CONNECTIONS));
-  const found = `${sessions} of ${sessions_max} are in use, ${our_sessions} by Posthorn; one more posthorn serve takes ${sum}`;
-  if ((sessions + sum) / sessions_max <= USED_MAX) return ok("connections", found);
-  return bad(
-    "connections",
-    sessions + sum > sessions_max ? "error" : "warning",
-    found,
-    "lower POSTHORN_CONNECTIONS or raise max_connections",
-  );
-}
-
-async function judgeTransactions({ pool }: Connection): Promise<Finding> {
-  const open = await findOpenTransactions(pool, OPEN_MS_MAX.warning / SECOND);
-  const [oldest] = open.filter(({ age_s }) => age_s !== null);
-  if (!oldest) return ok("transactions", "none is older than a minute");
-  const { pid, gid, role, age_s, state } = oldest;
-  const who = pid === null ? `prepared as ${printable(gid ?? "")}` : `pid ${pid}`;
-  return bad(
-    "transactions",
-    (age_s ?? 0) * SECOND < OPEN_MS_MAX.error ? "warning" : "error",
-    `${open.length} older than a minute; the oldest is ${age_s} s old: ${who}, role ${printable(role)}, ${state ?? "unknown"}`,
-    pid === null ? "commit or roll it back" : `end it, or: select pg_terminate_backend(${pid})`,
-  );
-}
-
-async function judgeSchema(url: string): Promise<Finding> {
-  const { version, pending } = await planMigrations(url);
-  if (pending.length === 0) return ok("schema", `version ${version}, this program's`);
-  return bad(
-    "schema",
-    "warning",
-    `version ${version}, ${pending.length} behind this program's`,
-    "posthorn migrate --plan shows what would run, posthorn migrate does it",
-  );
-}
-
-function judgeRights({ role, owner, is_owner, closed_tables }: Examined): Finding {
-  const [name, of] = [printable(role), printable(owner ?? "nobody")];
-  if (closed_tables.length > 0)
-    return bad(
-      "rights",
-      "error",
-      `${name} may not read and write posthorn.${closed_tables.slice(0, 3).join(", ")}${closed_tables.length > 3 ? " and more" : ""}`,
-      "docs/rights.md has the grants that a service needs",
-    );
-  if (is_owner) return ok("rights", `${name} has those of the schema's owner`);
-  return bad(
-    "rights",
-    "note",
-    `${name} may send and publish, but not make tables: the schema is ${of}'s`,
-    `let a worker, or posthorn migrate once a day, run as ${of}`,
-  );
-}
-
-async function judgePartitions({ pool }: Connection, { is_owner }: Examined): Promise<Finding> {
-  const days = await countDaysAhead(pool);
-  const found = `the tables of the next ${days} days are made`;
-  if (days >= DAYS_MIN.warning) return ok("partitions", found);
-  return bad(
-    "partitions",
-    days < DAYS_MIN.error ? "error" : "warning",
-    `${found}; without a day's nothing can be published on it`,
-    `run a worker, or posthorn migrate${is_owner ? "" : ", as the schema's owner"}: it makes ${PARTITION_DAYS_AHEAD}`,
-  );
 }
