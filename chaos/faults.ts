@@ -8,6 +8,7 @@ import pg from "pg";
 import { monotonic, sleep } from "../src/kernel/clock.ts";
 import { MINUTE, SECOND } from "../src/kernel/duration.ts";
 import { fill } from "./ballast.ts";
+import { publishSteadily } from "./publish-http.ts";
 import { publishMany } from "./publish-many.ts";
 import type { Role, Service } from "./service.ts";
 import { waitFor, type Lease, type World } from "./world.ts";
@@ -82,6 +83,24 @@ export const crashDatabase =
       world.healed();
     }
   };
+
+/** The database crashes and is away for a while, under publishers that do not wait for each other and never try again. */
+export const stopUnderSteadyLoad =
+  (awayMs: number, { count, everyMs, refusedMax }: SteadyLoad): Fault =>
+  async (world) => {
+    const publishing = publishSteadily(world.publishing, { count, everyMs });
+    await sleep(BETWEEN_MS);
+    world.struck(await world.leases());
+    await world.database.server?.stop("immediate");
+    await sleep(awayMs);
+    await world.database.server?.start();
+    world.healed();
+    const refused = await publishing;
+    if (refused > refusedMax)
+      world.wrong.push(`${refused} of ${count} publishes were refused, ${refusedMax} may be`);
+  };
+
+type SteadyLoad = { count: number; everyMs: number; refusedMax: number };
 
 /** Every byte to and from the database is held back for a while. */
 export const pauseDatabase =

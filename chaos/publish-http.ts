@@ -1,5 +1,5 @@
 // A publisher over HTTP, as an application is: the same key again until it is told 200.
-import { sleep } from "../src/kernel/clock.ts";
+import { monotonic, sleep } from "../src/kernel/clock.ts";
 import { SECOND } from "../src/kernel/duration.ts";
 import type { Publishing } from "./load.ts";
 
@@ -27,6 +27,33 @@ export async function publishOverHttp(
     ledger.refuse();
     await sleep(AGAIN_MS, stopped);
   } while (!stopped.aborted);
+}
+
+/** Publishes so many events, one each `everyMs` whatever becomes of those before, each once and without a key; answers how many were refused. */
+export async function publishSteadily(
+  { ledger, apiUrl, adminKey, channels }: Publishing,
+  { count, everyMs }: { count: number; everyMs: number },
+): Promise<number> {
+  let refused = 0;
+  const publish = async () => {
+    const n = ledger.next();
+    const event = { type: "message.created", payload: { n }, channel: String(n % channels) };
+    const answer = await post(apiUrl(), JSON.stringify(event), adminKey);
+    if (answer?.status === 200) return ledger.acknowledge(answer.id);
+    if (answer && !ANSWERS.includes(answer.status))
+      ledger.complain(`events.publish: ${answer.status} ${answer.text}`);
+    ledger.refuse();
+    refused++;
+  };
+  const startedAt = monotonic();
+  const all: Promise<void>[] = [];
+  while (all.length < count) {
+    const due = Math.min(count, Math.ceil((monotonic() - startedAt) / everyMs));
+    while (all.length < due) all.push(publish());
+    await sleep(everyMs);
+  }
+  await Promise.all(all);
+  return refused;
 }
 
 async function post(url: string, body: string, adminKey: string) {

@@ -16,6 +16,7 @@ import {
   pauseDatabase,
   silenceConnections,
   slowDatabase,
+  stopUnderSteadyLoad,
   terminate,
   type Fault,
 } from "./faults.ts";
@@ -93,6 +94,14 @@ export function rowsAt(scale: number): Row[] {
       title: "immediate database stop × 10",
       setup: SPLIT,
       faults: [crashDatabase(times(10))],
+    },
+    {
+      name: "database-stopped",
+      title:
+        "database stopped 5 s under 200 publishes a second, none tried again (100 of 4,000 may be refused)",
+      setup: SPLIT,
+      load: { http: 0, sql: 0 },
+      faults: [stopUnderSteadyLoad(5 * SECOND, { count: 4_000, everyMs: 5, refusedMax: 100 })],
     },
     {
       name: "database-pause",
@@ -205,7 +214,8 @@ export async function runRow({
   try {
     const load = isAlone ? undefined : world.load(publishers);
     const isWarm = async () => (await world.inbox.tell("count")).unique >= WARM_ARRIVALS;
-    if (load && setup.roles.some((role) => role !== "api")) await waitFor(isWarm);
+    const isLoaded = publishers?.http !== 0; // else a fault brings its own publishers
+    if (load && isLoaded && setup.roles.some((role) => role !== "api")) await waitFor(isWarm);
     for (const fault of faults) await fault(world);
     if (load) await sleep(AFTER_MS);
     await load?.stop();

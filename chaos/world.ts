@@ -11,7 +11,7 @@ import { now } from "./clock.ts";
 import { embeddedDatabase, ownDatabase, proxied, type Database } from "./database.ts";
 import { startInbox, type Inbox } from "./inbox.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
-import { startLoad, type Load } from "./load.ts";
+import { startLoad, type Load, type Publishing } from "./load.ts";
 import { startProxy, type FaultProxy } from "./proxy.ts";
 import { ORDERS } from "./publish-sql.ts";
 import { startService, type Role, type Service } from "./service.ts";
@@ -57,6 +57,8 @@ export type World = {
   isOrdered: boolean;
   start(role: Role, env?: Record<string, string>): Promise<Service>;
   load(options?: Parameters<typeof startLoad>[1]): Load;
+  /** What a publisher of its own needs. */
+  publishing: Publishing;
   /** The leases that run, but for those that a fault has struck. */
   leases(): Promise<Lease[]>;
   /** Notes that a fault strikes, and what is in flight at it: each of it may be repeated once. */
@@ -148,6 +150,14 @@ function createParts(
     }
   }
 
+  const publishing = {
+    ledger,
+    apiUrl: () => services.findLast(({ role }) => role !== "worker")?.url ?? "http://127.0.0.1:1",
+    adminKey: ADMIN_KEY,
+    databaseUrl: () => proxied(proxy.port),
+    channels,
+  };
+
   const world = {
     database,
     proxy,
@@ -174,18 +184,8 @@ function createParts(
       void service.exited.then(() => void services.splice(services.indexOf(service), 1));
       return service;
     },
-    load: (options: Parameters<typeof startLoad>[1] = {}) =>
-      startLoad(
-        {
-          ledger,
-          apiUrl: () =>
-            services.findLast(({ role }) => role !== "worker")?.url ?? "http://127.0.0.1:1",
-          adminKey: ADMIN_KEY,
-          databaseUrl: () => proxied(proxy.port),
-          channels,
-        },
-        options,
-      ),
+    publishing,
+    load: (options: Parameters<typeof startLoad>[1] = {}) => startLoad(publishing, options),
     leases: async () =>
       (
         await sql<Lease>(

@@ -1402,7 +1402,7 @@ end
 $function$;
 revoke all on function posthorn.requeue_rows(bigint,integer) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payloads text[], channels text[], timestamps timestamp with time zone[], idempotency_keys text[], schema_checked boolean, own boolean DEFAULT false, traceparents text[] DEFAULT NULL::text[])
+CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payloads text[], channels text[], timestamps timestamp with time zone[], idempotency_keys text[], schema_checked boolean, own boolean DEFAULT false, traceparents text[] DEFAULT NULL::text[], own_ids uuid[] DEFAULT NULL::uuid[], own_times timestamp with time zone[] DEFAULT NULL::timestamp with time zone[], again boolean DEFAULT false)
  RETURNS TABLE(event_id uuid, matched integer, duplicate boolean, created_at timestamp with time zone)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
@@ -1412,8 +1412,8 @@ CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payl
 AS $function$
 #variable_conflict use_column
 declare
-  -- One reading, in a variable: ids, created_at and due_at agree, and no statement calls a clock.
-  at timestamptz := clock_timestamp();
+  -- One reading, in a variable: ids, created_at and due_at agree, and no statement calls a clock. No delivery is older than its event.
+  at timestamptz := greatest(clock_timestamp(), own_times[cardinality(own_times)]);
   head text := posthorn.uuid_v7_head(at);
   known text[] := array(
     select t.name from posthorn.event_types as t
@@ -1427,6 +1427,34 @@ declare
   has_keys boolean := false;
   kept record;
 begin
+  if again then
+    -- One that is still running is waited for, by the payload that it inserts first.
+    insert into posthorn.event_payloads (tenant, id, payload)
+    select store_events.tenant, u.id, u.payload
+    from unnest(own_ids, payloads) as u (id, payload)
+    where not exists (
+      select from posthorn.events as e where e.bucket = 0 and e.tenant = store_events.tenant and e.id = u.id
+    )
+    on conflict do nothing;
+    for kept in
+      select u.item::integer, e.matched
+      from unnest(own_ids) with ordinality as u (id, item)
+      cross join lateral (
+        select e.matched from posthorn.events as e
+        where e.bucket = 0 and e.tenant = store_events.tenant and e.id = u.id
+        offset 0
+      ) as e
+    loop
+      counts[kept.item] := -2 - kept.matched;
+      idempotency_keys[kept.item] := null;
+    end loop;
+    if array_position(counts, null) is null then
+      return query select u.id, -2 - u.count, false, u.at from unnest(own_ids, counts, own_times) as u (id, count, at);
+      return;
+    end if;
+  elsif abs(extract(epoch from statement_timestamp() - own_times[1])) > 10 then
+    raise exception using errcode = 'PH425', message = 'the ids are not of this time';
+  end if;
   if schema_checked is null and enforced <> '{}' then
     raise exception using errcode = 'PH412', column = 'payload',
       message = format('payload: has to be judged by the schema of %s first', enforced[1]);
@@ -1435,7 +1463,7 @@ begin
   for i in 1 .. cardinality(types) loop
     are_fine := are_fine and (types[i] = any (known)) is true and not posthorn.is_own_type(types[i])
       and posthorn.is_in_bounds(payloads[i], channels[i], timestamps[i], idempotency_keys[i]);
-    ids[i] := posthorn.uuid_v7_of(head, i - 1, gen_random_uuid());
+    ids[i] := coalesce(own_ids[i], posthorn.uuid_v7_of(head, i - 1, gen_random_uuid()));
     has_keys := has_keys or idempotency_keys[i] is not null;
   end loop;
   if not are_fine or not schema_checked then
@@ -1466,7 +1494,7 @@ begin
   insert into posthorn.event_payloads (tenant, id, payload)
   select store_events.tenant, u.id, u.payload
   from unnest(ids, payloads, counts) as u (id, payload, count)
-  where u.count is null;
+  where u.count is null and not again;
 
   for kept in
     with alike as ( -- these go to the same webhooks, which are looked for once
@@ -1530,22 +1558,22 @@ begin
 
   insert into posthorn.events
     (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key, traceparent)
-  select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", at), at, u.count, u.type <> all (enforced),
-    u.idempotency_key, posthorn.trace_parent(u.traceparent)
-  from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents)
-    as u (id, type, channel, "timestamp", count, idempotency_key, traceparent)
+  select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", u.own_time, at), coalesce(u.own_time, at), u.count,
+    u.type <> all (enforced), u.idempotency_key, posthorn.trace_parent(u.traceparent)
+  from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents, own_times)
+    as u (id, type, channel, "timestamp", count, idempotency_key, traceparent, own_time)
   where u.count >= 0;
 
-  created_at := at;
   for i in 1 .. cardinality(types) loop
     event_id := ids[i];
-    matched := greatest(counts[i], 0);
-    duplicate := counts[i] < 0;
+    matched := case when counts[i] <= -2 then -2 - counts[i] else greatest(counts[i], 0) end;
+    duplicate := counts[i] = -1;
+    created_at := coalesce(own_times[i], at);
     return next;
   end loop;
 end
 $function$;
-revoke all on function posthorn.store_events(text,text[],text[],text[],timestamp with time zone[],text[],boolean,boolean,text[]) from public;
+revoke all on function posthorn.store_events(text,text[],text[],text[],timestamp with time zone[],text[],boolean,boolean,text[],uuid[],timestamp with time zone[],boolean) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.tallies()
  RETURNS TABLE(name text, count bigint)

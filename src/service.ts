@@ -6,6 +6,7 @@ import { createContexts } from "./service/contexts.ts";
 import { shareOut, sumOf, type Connections, type Role } from "./database/connections.ts";
 import { openDatabase, type OpenDatabase } from "./database/open.ts";
 import { openPools, refuseToStart, warnOfPlans } from "./database/pools.ts";
+import { lasting } from "./database/readiness.ts";
 import { createDatabaseClock } from "./delivery/database-clock.ts";
 import { startLoop } from "./delivery/loop.ts";
 import { callRoll } from "./delivery/roll-call.ts";
@@ -23,9 +24,10 @@ import { createJudging } from "./event-types/judging/index.ts";
 import { createPublishes } from "./events/publishes.ts";
 import { createApp, createWorkerApp } from "./http/app.ts";
 import { listen, probeAddress, urlOf, type Server } from "./http/listen.ts";
-import { ensureAdminKey, keyFinder } from "./keys/finder.ts";
+import { ensureAdminKey, keyFinder, waitersKeyFinder } from "./keys/finder.ts";
 import { monotonic } from "./kernel/clock.ts";
 import type { Log } from "./kernel/log.ts";
+import { createWaitingRoom, WAIT_MS } from "./kernel/waiting-room.ts";
 import { createWaker } from "./queue/waking.ts";
 import { createWatching, watchLoop } from "./service/watching.ts";
 import { drawWorker, workerName } from "./delivery/worker-name.ts";
@@ -41,6 +43,8 @@ export type Housing = {
   listens?: boolean;
   /** In somebody else's process: no signal is handled. */
   guest?: boolean;
+  /** How long a publish waits while the database is away, and so for how long the process is ready without it. */
+  waitMs?: number;
 };
 
 export type Service = {
@@ -65,7 +69,7 @@ export async function startService(
   role: Role,
   config: Config,
   log: Log,
-  { listens = true, guest = false }: Housing = {},
+  { listens = true, guest = false, waitMs = WAIT_MS }: Housing = {},
 ): Promise<Service> {
   const undo: (() => Promise<unknown>)[] = []; // how to stop what has started, the last first
   const stop = async () => {
@@ -81,7 +85,7 @@ export async function startService(
     const database = await openDatabase(config, log, { seed: writeCatalogue, settings, guest });
     undo.push(() => database.close());
     const connections = shareOut(role, config.POSTHORN_CONNECTIONS);
-    const parts = createParts(role, config, log, database, connections);
+    const parts = createParts(role, config, log, database, connections, waitMs);
     const servers: Server[] = [];
     undo.push(() => Promise.all(servers.map((each) => each.close())));
     undo.push(() => parts.close()); // by which what is open still is answered
@@ -116,12 +120,14 @@ function createParts(
   log: Log,
   database: OpenDatabase,
   connections: Connections,
+  waitMs: number,
 ) {
   const { directUrl, sealer, embeddedUrl, endpoints } = database;
   const pools = openPools(database, connections, log);
   const { publishing, calls, loop, upkeep, direct } = pools;
   const judging = createJudging({ monotonic, log });
-  const publishes = createPublishes({ publishing, calls });
+  const room = createWaitingRoom();
+  const publishes = createPublishes({ publishing, calls }, room, monotonic);
   const listeners: Endpoint[] = [];
   const addresses: AddressRules = {
     allow: config.POSTHORN_EGRESS_ALLOW ?? parseCidrs(embeddedUrl === null ? "" : LOOPBACK),
@@ -151,6 +157,7 @@ function createParts(
     publicUrl: () => config.POSTHORN_PUBLIC_URL ?? ownUrl(config, listeners),
     sendSample: (log, ...sample) => sendSample({ ...sending, sealer, log }, ...sample),
     publishes,
+    waitMs,
     judging,
     published: (count) => {
       metrics.published(count);
@@ -159,10 +166,9 @@ function createParts(
     wake: () => wake(),
   });
 
-  const readiness = async () => {
-    if (isStopping) return "stopping";
-    return (await pools.fault())?.reason ?? null;
-  };
+  // Calls can wait here for as long as that: elsewhere, where the database is away too, they could not even be made.
+  const fault = lasting(role === "worker" ? 0 : waitMs, monotonic, pools.fault);
+  const readiness = async () => (isStopping ? "stopping" : ((await fault())?.reason ?? null));
 
   return {
     pools,
@@ -174,13 +180,17 @@ function createParts(
         : createApp({
             ...contexts,
             findKey,
+            findWaitersKey: waitersKeyFinder(findKey, monotonic, () => room.isInUse),
             ratePerKey: config.POSTHORN_RATE_PER_KEY,
             framers: config.POSTHORN_FRAME_ANCESTORS,
             readiness,
             metrics: scraping,
             log,
           }),
-    unready: () => void (isStopping = true),
+    unready() {
+      isStopping = true;
+      room.close();
+    },
     close: async () => {
       await Promise.all([egress.close(), judging.close(), watching.leave()]);
       await pools.close();

@@ -100,11 +100,16 @@ $$;
 -- says that the events are the service's own. An event is stored as checked also where its type has no schema to fit: a
 -- worker asks for the schema of each that is not.
 --
+-- `own_ids` and `own_times` are ids that the caller has chosen, and what they were made of, so that a try whose answer was lost can be
+-- made `again`: what that one stored is answered, and not stored twice. They are of the caller's estimate of this clock, which has
+-- to be right by some seconds, else PH425 is raised.
+--
 -- Its statements are planned once a session: planned for each call, as PostgreSQL chose, that was most of their cost. Such a
 -- plan must suit whatever the tables hold later, so each table is reached by its key, in a lateral where it is joined.
 create function posthorn.store_events(
   tenant text, types text[], payloads text[], channels text[], timestamps timestamptz[],
-  idempotency_keys text[], schema_checked boolean, own boolean default false, traceparents text[] default null
+  idempotency_keys text[], schema_checked boolean, own boolean default false, traceparents text[] default null,
+  own_ids uuid[] default null, own_times timestamptz[] default null, again boolean default false
 ) returns table (event_id uuid, matched integer, duplicate boolean, created_at timestamptz)
 language plpgsql volatile
 set search_path = pg_catalog, posthorn, pg_temp
@@ -114,8 +119,8 @@ set jit = off
 as $$
 #variable_conflict use_column
 declare
-  -- One reading, in a variable: ids, created_at and due_at agree, and no statement calls a clock.
-  at timestamptz := clock_timestamp();
+  -- One reading, in a variable: ids, created_at and due_at agree, and no statement calls a clock. No delivery is older than its event.
+  at timestamptz := greatest(clock_timestamp(), own_times[cardinality(own_times)]);
   head text := posthorn.uuid_v7_head(at);
   known text[] := array(
     select t.name from posthorn.event_types as t
@@ -129,6 +134,34 @@ declare
   has_keys boolean := false;
   kept record;
 begin
+  if again then
+    -- One that is still running is waited for, by the payload that it inserts first.
+    insert into posthorn.event_payloads (tenant, id, payload)
+    select store_events.tenant, u.id, u.payload
+    from unnest(own_ids, payloads) as u (id, payload)
+    where not exists (
+      select from posthorn.events as e where e.bucket = 0 and e.tenant = store_events.tenant and e.id = u.id
+    )
+    on conflict do nothing;
+    for kept in
+      select u.item::integer, e.matched
+      from unnest(own_ids) with ordinality as u (id, item)
+      cross join lateral (
+        select e.matched from posthorn.events as e
+        where e.bucket = 0 and e.tenant = store_events.tenant and e.id = u.id
+        offset 0
+      ) as e
+    loop
+      counts[kept.item] := -2 - kept.matched;
+      idempotency_keys[kept.item] := null;
+    end loop;
+    if array_position(counts, null) is null then
+      return query select u.id, -2 - u.count, false, u.at from unnest(own_ids, counts, own_times) as u (id, count, at);
+      return;
+    end if;
+  elsif abs(extract(epoch from statement_timestamp() - own_times[1])) > 10 then
+    raise exception using errcode = 'PH425', message = 'the ids are not of this time';
+  end if;
   if schema_checked is null and enforced <> '{}' then
     raise exception using errcode = 'PH412', column = 'payload',
       message = format('payload: has to be judged by the schema of %s first', enforced[1]);
@@ -137,7 +170,7 @@ begin
   for i in 1 .. cardinality(types) loop
     are_fine := are_fine and (types[i] = any (known)) is true and not posthorn.is_own_type(types[i])
       and posthorn.is_in_bounds(payloads[i], channels[i], timestamps[i], idempotency_keys[i]);
-    ids[i] := posthorn.uuid_v7_of(head, i - 1, gen_random_uuid());
+    ids[i] := coalesce(own_ids[i], posthorn.uuid_v7_of(head, i - 1, gen_random_uuid()));
     has_keys := has_keys or idempotency_keys[i] is not null;
   end loop;
   if not are_fine or not schema_checked then
@@ -168,7 +201,7 @@ begin
   insert into posthorn.event_payloads (tenant, id, payload)
   select store_events.tenant, u.id, u.payload
   from unnest(ids, payloads, counts) as u (id, payload, count)
-  where u.count is null;
+  where u.count is null and not again;
 
   for kept in
     with alike as ( -- these go to the same webhooks, which are looked for once
@@ -232,17 +265,17 @@ begin
 
   insert into posthorn.events
     (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key, traceparent)
-  select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", at), at, u.count, u.type <> all (enforced),
-    u.idempotency_key, posthorn.trace_parent(u.traceparent)
-  from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents)
-    as u (id, type, channel, "timestamp", count, idempotency_key, traceparent)
+  select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", u.own_time, at), coalesce(u.own_time, at), u.count,
+    u.type <> all (enforced), u.idempotency_key, posthorn.trace_parent(u.traceparent)
+  from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents, own_times)
+    as u (id, type, channel, "timestamp", count, idempotency_key, traceparent, own_time)
   where u.count >= 0;
 
-  created_at := at;
   for i in 1 .. cardinality(types) loop
     event_id := ids[i];
-    matched := greatest(counts[i], 0);
-    duplicate := counts[i] < 0;
+    matched := case when counts[i] <= -2 then -2 - counts[i] else greatest(counts[i], 0) end;
+    duplicate := counts[i] = -1;
+    created_at := coalesce(own_times[i], at);
     return next;
   end loop;
 end

@@ -1,6 +1,7 @@
 // Whether a process can do its work: each of its parts is asked over its own connections.
 import type pg from "pg";
 
+import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 
 /** A pool of a process. One that is `patient` may be busy for seconds with what is asked for: that is no failure. */
@@ -25,6 +26,20 @@ export function createReadiness(parts: readonly Part[]): () => Promise<Fault | n
     (looking ??= look().finally(() => {
       looking = undefined;
     }));
+}
+
+/** The same look, which tells of no fault before it has been seen for so long. */
+export function lasting(
+  ms: number,
+  monotonic: MonotonicClock,
+  look: () => Promise<Fault | null>,
+): () => Promise<Fault | null> {
+  let since: number | undefined;
+  return async () => {
+    const fault = await look();
+    since = fault ? (since ?? monotonic()) : undefined;
+    return since !== undefined && monotonic() - since >= ms ? fault : null;
+  };
 }
 
 async function faultOf({ name, pool, max, isPatient }: Part): Promise<Fault | null> {

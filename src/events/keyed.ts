@@ -6,8 +6,9 @@ import { databaseError } from "../kernel/faults.ts";
 import { createGatherer, type GatherOptions } from "../kernel/gather.ts";
 import { createShares, type Owner } from "../kernel/shares.ts";
 import type { SharedConnection } from "../database/pools.ts";
-import { storeEvents, type NewEvent, type StoredEvent } from "../store/events.ts";
+import type { StoredEvent } from "../store/events.ts";
 import { listOf, ownerOf } from "./lists.ts";
+import type { NameableEvent, Store } from "./storing.ts";
 
 const LOCK_NOT_AVAILABLE = "55P03";
 const GLANCE_MS = 25; // longer than another process of ours takes to commit, so it is a stranger's transaction
@@ -18,20 +19,21 @@ const RETRY_AFTER_S = 1;
 
 export type KeyedPublishes = {
   /** Stores an event that has a key, together with those that come at once. */
-  store(owner: Owner, event: NewEvent): Promise<StoredEvent>;
+  store(owner: Owner, event: NameableEvent): Promise<StoredEvent>;
   /** Stores a list in which some have keys: all or none. */
-  storeMany(owner: Owner, events: readonly NewEvent[]): Promise<StoredEvent[]>;
+  storeMany(owner: Owner, events: readonly NameableEvent[]): Promise<StoredEvent[]>;
 };
 
 /** Both throw a 503 where a key's other transaction is not over in time. It is waited for over the connections of other calls. */
 export function createKeyedPublishes(
   { publishing, calls }: { publishing: SharedConnection; calls: SharedConnection },
-  gathering: Omit<GatherOptions<NewEvent, StoredEvent>, "run">,
+  storeEvents: Store,
+  gathering: Omit<GatherOptions<NameableEvent, StoredEvent>, "run">,
 ): KeyedPublishes {
   const waiters = createShares(WAITERS_MAX);
   const waitedFor = new Map<string, number>(); // tenant and key, and how many wait for it
 
-  const glance = (owner: Owner, events: readonly NewEvent[]) =>
+  const glance = (owner: Owner, events: readonly NameableEvent[]) =>
     publishing.shares.take(owner, async () => {
       const storeWithin = (ms: number) => storeEvents(publishing.pool, owner.tenant, events, ms);
       try {
@@ -42,7 +44,7 @@ export function createKeyedPublishes(
       }
     });
 
-  const wait = (owner: Owner, events: readonly NewEvent[]) =>
+  const wait = (owner: Owner, events: readonly NameableEvent[]) =>
     waiters.take(owner, () =>
       calls.shares.take(owner, async () => {
         try {
@@ -57,9 +59,9 @@ export function createKeyedPublishes(
   // A list that holds a key known to be waited for is not tried: halved, it gives that one up at no cost.
   const glanceTogether = createGatherer({
     ...gathering,
-    run: async (list, events: NewEvent[]) => {
+    run: async (list, events: NameableEvent[]) => {
       const owner = ownerOf(list);
-      const isKnown = (event: NewEvent) => waitedFor.has(nameOf(owner, event));
+      const isKnown = (event: NameableEvent) => waitedFor.has(nameOf(owner, event));
       return events.some(isKnown) ? keyIsHeld() : glance(owner, events);
     },
     isRefusal: (error) => gathering.isRefusal(error) || isHeld(error),
@@ -91,7 +93,7 @@ export function createKeyedPublishes(
   };
 }
 
-const nameOf = ({ tenant }: Owner, event: NewEvent) => `${tenant} ${event.idempotencyKey}`;
+const nameOf = ({ tenant }: Owner, event: NameableEvent) => `${tenant} ${event.idempotencyKey}`;
 
 class KeyIsHeld extends PosthornError {}
 

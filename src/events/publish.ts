@@ -12,7 +12,7 @@ import type { Owner } from "../kernel/shares.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { tracePublish } from "../tracing/index.ts";
 import type { Published, PublishInput } from "./schema.ts";
-import type { EventToStore, Publishes } from "./publishes.ts";
+import type { EventToStore, Publisher, Publishes } from "./publishes.ts";
 
 const PAYLOAD_BYTES_MAX = 256 * 1024; // the database's publish() holds the same
 const PAYLOAD_DEPTH_MAX = 500; // levels, here and there: JSON readers of other languages stop at 1,000
@@ -22,6 +22,8 @@ const JUDGED_AT_ONCE = 32; // of one list: the first that does not fit ends it
 export type PublishContext = {
   store: TenantStore;
   owner: Owner;
+  /** How long the call may wait while the database is away. */
+  patience: Omit<Publisher, keyof Owner | "signal">;
   publishes: Publishes;
   judging: Judging;
   /** How many hours a delivery may be held. */
@@ -35,40 +37,50 @@ export type PublishContext = {
 export async function publishMany(
   context: PublishContext,
   events: readonly PublishInput[],
+  signal?: AbortSignal,
 ): Promise<Published[]> {
-  const { owner, publishes, published } = context;
+  const { publishes, published } = context;
   const pathOf = (index: number) => `events.${index}.`;
   const stored = await traced(context, events.length, (traceparent) => {
     const rows = events.map((event, index) => newEvent(event, pathOf(index), traceparent));
     const judge = (schemas: readonly EnforcedSchema[]) =>
       judgePayloads(context, rows, schemas, pathOf);
-    return publishes.storeMany(owner, rows, judge).catch(translate);
+    return publishes.storeMany(publisherOf(context, signal), rows, judge).catch(translate);
   });
   published(stored.filter(({ duplicate }) => !duplicate).length);
   return stored.map(asPublished);
 }
 
 /** The same for one event. Many at once share what they ask of the database, and its commits. */
-export async function publish(context: PublishContext, event: PublishInput): Promise<Published> {
-  const { owner, publishes, published } = context;
+export async function publish(
+  context: PublishContext,
+  event: PublishInput,
+  signal?: AbortSignal,
+): Promise<Published> {
+  const { publishes, published } = context;
   const stored = await traced(context, 1, (traceparent) => {
     const row = newEvent(event, "", traceparent);
     const judge = (schemas: readonly EnforcedSchema[]) =>
       judgePayloads(context, [row], schemas, () => "");
-    return publishes.storeOne(owner, row, judge).catch(translate);
+    return publishes.storeOne(publisherOf(context, signal), row, judge).catch(translate);
   });
   published(stored.duplicate ? 0 : 1);
   return asPublished(stored);
 }
 
 /**
- * What is kept of an item of publish_many as soon as it is parsed: its payload as text, which may be a fiftieth of the memory
- * that a thousand parsed ones take.
+ * What is kept of a publish, or an item of publish_many, as soon as it is parsed: its payload as text, which may be a fiftieth of the
+ * memory that the parsed one takes, of thousands that wait.
  */
-export function keepPayloadAsText(item: unknown, index: number): unknown {
+export function keepPayloadAsText(item: unknown, index?: number): unknown {
   if (typeof item !== "object" || item === null || !Object.hasOwn(item, "payload")) return item;
   const { payload } = item as { payload: unknown };
-  return { ...item, payload: new RawJson(payloadText(payload, `events.${index}.payload`)) };
+  const path = index === undefined ? "payload" : `events.${index}.payload`;
+  return { ...item, payload: new RawJson(payloadText(payload, path)) };
+}
+
+function publisherOf({ owner, patience }: PublishContext, signal?: AbortSignal): Publisher {
+  return { ...owner, ...patience, signal };
 }
 
 function traced<T>(

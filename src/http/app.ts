@@ -28,9 +28,18 @@ export type AppOptions = {
   /** `requestId` names the request; `enlarge` is asked before an answer becomes a large one. */
   createContext(
     caller: Caller,
-    request: { requestId: string; traceparent: string | undefined; enlarge: Enlarge },
+    request: {
+      requestId: string;
+      traceparent: string | undefined;
+      enlarge: Enlarge;
+      /** Of its header Prefer. */
+      prefer: string | undefined;
+      waits: () => void;
+    },
   ): Context;
   findKey: FindKey;
+  /** Finds the keys of calls that wait while the database is away. */
+  findWaitersKey: FindKey;
   /** Requests a second and key; 0 is no limit. */
   ratePerKey: number;
   /** The origins that may show the portal in a frame. */
@@ -45,6 +54,7 @@ export function createApp({
   createContext,
   createOpenContext,
   findKey,
+  findWaitersKey,
   ratePerKey,
   framers,
   readiness,
@@ -54,8 +64,9 @@ export function createApp({
   const app = bareApp(readiness, metrics);
   const enlarge = createLargeAnswers();
   const doors: Doors = {
-    authenticate: async (request, response) => {
-      const caller = await authenticate(request.headers, findKey);
+    authenticate: async (request, response, mayWait) => {
+      const find = mayWait ? findWaitersKey : findKey;
+      const caller = await authenticate(request.headers, find);
       noteCaller(response, caller);
       return caller;
     },
@@ -65,11 +76,13 @@ export function createApp({
     admitStranger: createAdmitStranger(),
     createOpenContext: (address, response) =>
       createOpenContext(address, { requestId: idOfAnswer(response) }),
-    createContext: (caller, response) => {
+    createContext: (caller, response, waits) => {
       const { keyId: key, tenant } = caller;
       return createContext(caller, {
         requestId: idOfAnswer(response),
         traceparent: response.req.get("traceparent"),
+        prefer: response.req.get("prefer"),
+        waits,
         enlarge: enlarge({ tenant, key }, response),
       });
     },

@@ -23,17 +23,26 @@ export async function authenticate(
       "an API key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY",
     );
   const key = await findKey(given);
-  if (!key)
-    throw new PosthornError(
-      "unauthorized",
-      "the API key is not valid: it is unknown, expired or revoked",
-    );
+  if (!key) throw notValid();
+  const { isStill } = key;
   return {
+    ...(isStill && {
+      judgeAgain: async () => {
+        if (!(await isStill())) throw notValid();
+      },
+    }),
     keyId: key.id,
     scope: key.scope,
     portal: key.portal,
     tenant: chosenTenant(key, single(headers["x-tenant"])),
   };
+}
+
+function notValid(): PosthornError {
+  return new PosthornError(
+    "unauthorized",
+    "the API key is not valid: it is unknown, expired or revoked",
+  );
 }
 
 function chosenTenant(key: KnownKey, wanted: string | undefined): string {

@@ -16,11 +16,13 @@ import type { AdmitStranger } from "./strangers.ts";
 const LARGE_LIST_DEPTH = 2; // {"events": [
 
 export type Doors = {
-  authenticate(request: Request, response: Response): Promise<Caller>;
+  /** `mayWait` says that the call waits while the database is away. */
+  authenticate(request: Request, response: Response, mayWait: boolean): Promise<Caller>;
   admit: Admit;
   openAnswer: OpenAnswer;
   readJson: ReadJson;
-  createContext(caller: Caller, response: Response): Context;
+  /** `waits` is called when the call begins to wait for the database. */
+  createContext(caller: Caller, response: Response, waits: () => void): Context;
   admitStranger: AdmitStranger;
   createOpenContext(address: string, response: Response): OpenContext;
 };
@@ -30,7 +32,7 @@ export type Doors = {
  * learns nothing by sending bodies, and a large one is refused before it is read.
  */
 export function dotEndpoints(doors: Doors): RequestHandler {
-  const { openAnswer, readJson } = doors;
+  const { openAnswer } = doors;
   return async (request, response) => {
     const name = request.path.slice(1); // as it came: no operation's name needs decoding
     const operation = OPERATIONS.get(name);
@@ -39,18 +41,13 @@ export function dotEndpoints(doors: Doors): RequestHandler {
     const { keyId, context } = operation.meta.isOpen
       ? await enterOpen(doors, request, response)
       : await enter(doors, operation, request, response);
-    await openAnswer(keyId, operation.type === "query", response);
-    const sent = await readJson(request, response, {
-      keyId,
-      large: operation.meta.largeBody,
-      depth: LARGE_LIST_DEPTH,
-    });
-    const body = sent === undefined ? {} : sent;
+    const leave = await openAnswer(keyId, operation.type === "query", response);
+    const body = await readBody(doors, operation, keyId, request, response);
     const answer: unknown = await callTRPCProcedure({
       router: appRouter,
       path: operation.name,
       getRawInput: () => Promise.resolve(body),
-      ctx: context(),
+      ctx: context(leave),
       type: operation.type,
       signal: abortedWith(response),
       batchIndex: 0,
@@ -60,11 +57,26 @@ export function dotEndpoints(doors: Doors): RequestHandler {
   };
 }
 
+async function readBody(
+  { readJson }: Doors,
+  { meta: { largeBody: large, keep } }: Operation,
+  keyId: string,
+  request: Request,
+  response: Response,
+): Promise<unknown> {
+  const sent = await readJson(request, response, { keyId, large, depth: LARGE_LIST_DEPTH });
+  const body = sent === undefined ? {} : sent;
+  return keep ? keep(body) : body;
+}
+
 async function enter(doors: Doors, operation: Operation, request: Request, response: Response) {
-  const caller = await doors.authenticate(request, response);
+  const caller = await doors.authenticate(request, response, operation.meta.waits === true);
   authorize(operation.meta, caller, operation.name);
   await doors.admit(caller.keyId);
-  return { keyId: caller.keyId, context: () => doors.createContext(caller, response) };
+  return {
+    keyId: caller.keyId,
+    context: (waits: () => void) => doors.createContext(caller, response, waits),
+  };
 }
 
 async function enterOpen(doors: Doors, request: Request, response: Response) {

@@ -13,10 +13,14 @@ const WAIT_MS = 10 * SECOND;
 const RETRY_AFTER_S = 1;
 
 /**
- * Answers when it is this answer's turn, which it has until it is read or its reader is gone. Rejects with the 429 where that
- * takes too long: a key's answers wait for its own alone.
+ * Answers when it is this answer's turn, which it has until it is read or its reader is gone, or it leaves by what is answered: one that
+ * waits for the database is counted elsewhere. Rejects with the 429 where that takes too long: a key's answers wait for its own alone.
  */
-export type OpenAnswer = (keyId: string, isRead: boolean, response: Response) => Promise<void>;
+export type OpenAnswer = (
+  keyId: string,
+  isRead: boolean,
+  response: Response,
+) => Promise<() => void>;
 
 /** Makes what counts the open answers of one process. */
 export function createOpenAnswers(): OpenAnswer {
@@ -35,10 +39,12 @@ export function createOpenAnswers(): OpenAnswer {
     const turns = isRead ? line.reads : line.writes;
     return new Promise((resolve, reject) => {
       const turn = turns.take(WAIT_MS, () => {
+        let leave = () => {};
+        const left = new Promise<void>((resolve) => (leave = resolve));
         if (response.closed)
           reject(tooMany()); // gone while it waited: nothing is read for nobody
-        else resolve();
-        return closed(response).then(() => true);
+        else resolve(leave);
+        return Promise.race([closed(response), left]).then(() => true);
       });
       void turn.then((had) => {
         if (!had) reject(tooMany());

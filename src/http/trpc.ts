@@ -26,7 +26,9 @@ import {
 } from "./trpc-wire.ts";
 
 /** What a request as a whole comes to, or the error that each of its calls is answered with. */
-type Judged = { context: Context | OpenContext; inputs: readonly unknown[] } | { error: unknown };
+type Judged =
+  | { context: Context | OpenContext; inputs: readonly (() => Promise<unknown>)[] }
+  | { error: unknown };
 
 /** Serves tRPC; reads go by GET or POST, keys in headers only. */
 export function trpcEndpoint(
@@ -60,7 +62,7 @@ export function trpcEndpoint(
         const data: unknown = await callTRPCProcedure({
           router: appRouter,
           path: name,
-          getRawInput: () => Promise.resolve(judged.inputs[index]),
+          getRawInput: () => judged.inputs[index]?.() ?? Promise.resolve(undefined),
           ctx: judged.context,
           type,
           signal,
@@ -84,17 +86,19 @@ export function trpcEndpoint(
       const keyId = await admitStranger(request, asked.names.length);
       await openAnswer(keyId, false, response);
       const sent = await readJson(request, response, { keyId, large: undefined, depth: 0 });
-      return { context: createOpenContext(keyId, response), inputs: inputsOf(asked, sent) };
+      return { context: createOpenContext(keyId, response), inputs: kept(asked, sent) };
     }
-    const caller = await authenticate(request, response);
-    const context = createContext(caller, response);
+    const mayWait = asked.names.every((name) => OPERATIONS.get(name)?.meta.waits);
+    const caller = await authenticate(request, response, mayWait);
+    let leave = () => {};
+    const context = createContext(caller, response, () => leave());
     const reached = asked.names
       .map((name) => OPERATIONS.get(name))
       .filter((operation) => operation?.meta.scopes.includes(caller.scope));
     if (reached.length === 0) return { context, inputs: [] }; // each call is 403 or 404, which go before all below
     await admit(caller.keyId, reached.length);
     const isRead = reached.some((operation) => operation?.type === "query");
-    await openAnswer(caller.keyId, isRead, response);
+    leave = await openAnswer(caller.keyId, isRead, response);
     const large = reached.find((operation) => operation?.meta.largeBody)?.meta.largeBody;
     const depth = asked.isBatch ? 3 : 2; // {"0": {"events": [
     const sent =
@@ -103,8 +107,23 @@ export function trpcEndpoint(
         : asked.input === null
           ? undefined
           : parseJson(asked.input, "the input");
-    return { context, inputs: inputsOf(asked, sent) };
+    return { context, inputs: kept(asked, sent) };
   }
+}
+
+// What of each call's input is kept; one that is refused already fails alone.
+function kept(asked: Asked, sent: unknown): (() => Promise<unknown>)[] {
+  return inputsOf(asked, sent).map((input, index) => {
+    const keep = OPERATIONS.get(asked.names[index] ?? "")?.meta.keep;
+    if (!keep) return () => Promise.resolve(input);
+    try {
+      const value = keep(input);
+      return () => Promise.resolve(value);
+    } catch (error) {
+      const refused = error as Error;
+      return () => Promise.reject(refused);
+    }
+  });
 }
 
 function known(name: string, request: Request, response: Response): Operation {

@@ -33,6 +33,7 @@ export const ERROR_STATUS = {
   headers_too_large: 431,
   internal_error: 500,
   database_unavailable: 503,
+  not_stored: 503,
   unsure: 503,
 } as const;
 

@@ -25,6 +25,21 @@ export function attemptUuid(at: Date, deliveryId: string, fence: number): string
   return `${time}-7000-8${item}-${deliveryId.slice(-12)}`;
 }
 
+/**
+ * A UUIDv7 of an instant in microseconds, as the database makes them: the fraction of the millisecond in the 12 bits after the version,
+ * then `item` (0 to 4095) and 12 hex digits of chance.
+ */
+export function uuidV7At(us: number, item: number, random: string): string {
+  const ms = Math.floor(us / 1000)
+    .toString(16)
+    .padStart(12, "0");
+  const fraction = Math.floor(((us % 1000) * 4096) / 1000)
+    .toString(16)
+    .padStart(3, "0");
+  const place = item.toString(16).padStart(3, "0");
+  return `${ms.slice(0, 8)}-${ms.slice(8)}-7${fraction}-8${place}-${random}`;
+}
+
 const LAST_MS = 2 ** 48 - 1; // of a UUIDv7: a stranger's may say it, and what comes a millisecond later has no UUID
 
 /**

@@ -34,6 +34,8 @@ export type KnownKey = {
   scope: KeyScope;
   tenant: string | null;
   portal: Portal | null;
+  /** Set of one that was valid lately, while the database is away: whether it still is, once that is back. */
+  isStill?: () => Promise<boolean>;
 };
 
 /** Looks a key up; undefined where there is no such key, or none any more. */

@@ -1,12 +1,17 @@
 // API keys as the service uses them: the admin's from the configuration, all others from the database.
 import { createHash, timingSafeEqual } from "node:crypto";
 
+import type { MonotonicClock } from "../kernel/clock.ts";
+import { MINUTE } from "../kernel/duration.ts";
+import { isDatabaseAbsent, unsent } from "../kernel/faults.ts";
 import { createGatherer } from "../kernel/gather.ts";
-import type { FindKey } from "../kernel/scopes.ts";
+import { PUBLISHERS, type FindKey, type KnownKey } from "../kernel/scopes.ts";
 import type { Db } from "../database/connect.ts";
 import { createFirstAdminKey, findKeys } from "../store/keys.ts";
 
 const KEYS_MAX = 100; // looked for by one statement
+const LATELY_MS = 1 * MINUTE;
+const LATELY_MAX = 10_000; // keys that publish; of one forgotten a call is told 503 at once
 
 /**
  * Finds keys; none is remembered, so that a revoked one is refused at once everywhere: each is looked for by a statement
@@ -24,6 +29,44 @@ export function keyFinder(db: Db, adminKey: string | null): FindKey {
       return { id: "admin", scope: "admin", tenant: null, portal: null };
     const found = await find("", key);
     return found && { ...found, portal: found.is_portal ? { webhooks: found.webhook_ids } : null };
+  };
+}
+
+/**
+ * Finds the keys of calls that may wait for the database: while it is away, by whether they were valid in the last minute. Such a key
+ * has to be judged again before anything is done.
+ */
+export function waitersKeyFinder(
+  findKey: FindKey,
+  monotonic: MonotonicClock,
+  isAway: () => boolean,
+): FindKey {
+  const valid = new Map<string, { key: KnownKey; at: number }>(); // by the key's hash, the latest last
+
+  async function find(name: string, given: string): Promise<KnownKey | undefined> {
+    const key = await findKey(given);
+    valid.delete(name);
+    if (!key || !PUBLISHERS.includes(key.scope)) return key;
+    valid.set(name, { key, at: monotonic() });
+    const [oldest] = valid.keys();
+    if (valid.size > LATELY_MAX && oldest !== undefined) valid.delete(oldest);
+    return key;
+  }
+
+  return async (given) => {
+    const name = digest(given).toString("base64");
+    const known = valid.get(name);
+    if (!known || monotonic() - known.at > LATELY_MS) return find(name, given);
+    const isStill = () =>
+      find(name, given).then(
+        (key) => key?.id === known.key.id,
+        (error: unknown) => Promise.reject(unsent(error) as Error),
+      );
+    if (isAway()) return { ...known.key, isStill };
+    return find(name, given).catch((error: unknown) => {
+      if (isDatabaseAbsent(error)) return { ...known.key, isStill };
+      throw error;
+    });
   };
 }
 

@@ -26,12 +26,14 @@ export const eventsRouter = router({
     errors: ["unknown_event_type", "payload_does_not_fit_schema", "idempotency_conflict"],
     whenUnsure,
     sharesItself: true,
+    waits: true,
+    keep: (input) => keepPayloadAsText(input),
     request: { ...sent, channel: event.channel, idempotency_key: "order-1" },
     response: published,
   })
     .input(schema.publishInput)
     .output(schema.published)
-    .mutation(({ ctx, input }) => publish(ctx.events, input)),
+    .mutation(({ ctx, input, signal }) => publish(ctx.events, input, signal)),
 
   publish_many: operation({
     summary: "Publish up to 1,000 events",
@@ -40,13 +42,16 @@ export const eventsRouter = router({
     errors: ["unknown_event_type", "payload_does_not_fit_schema", "idempotency_conflict"],
     whenUnsure,
     sharesItself: true,
+    waits: true,
     request: { events: [sent, { ...sent, payload: { id: 2 } }] },
     response: { data: [published, { ...published, id: "evt_019c13f8d2007a1f80014c1b7a9e22d2" }] },
     largeBody: { name: "events", itemsMax: schema.PUBLISH_MANY_MAX, keep: keepPayloadAsText },
   })
     .input(schema.publishManyInput)
     .output(schema.publishedMany)
-    .mutation(async ({ ctx, input }) => ({ data: await publishMany(ctx.events, input.events) })),
+    .mutation(async ({ ctx, input, signal }) => ({
+      data: await publishMany(ctx.events, input.events, signal),
+    })),
 
   list: operation({
     summary: "List events",

@@ -21,6 +21,10 @@ export type OperationMeta = {
   locks?: "id" | "webhook_id" | "name" | "tenant";
   /** Set where it takes places itself, and only for as long as it needs the database. */
   sharesItself?: true;
+  /** Set where it waits while the database is away, and so is let in by a key that was valid lately. */
+  waits?: true;
+  /** What is kept of its input as soon as that is parsed. */
+  keep?: (input: unknown) => unknown;
   /**
    * For a body of up to 16 MiB instead of 1 MiB, by the items of this list, 1 MiB each. `keep` is what is kept of an item
    * when it is parsed, in place of all that parsing makes of it.

@@ -22,7 +22,14 @@ import type { OperationMeta } from "./meta.ts";
 import { ofOneTenant, OVER_TENANTS } from "./over-tenants.ts";
 
 /** Who calls: the key, what it may do, and the tenant that it acts for; `*` is all of them. */
-export type Caller = { keyId: string; scope: KeyScope; tenant: string; portal: Portal | null };
+export type Caller = {
+  keyId: string;
+  scope: KeyScope;
+  tenant: string;
+  portal: Portal | null;
+  /** Set of one that was let in while its key could not be judged; rejects with the 401. */
+  judgeAgain?: () => Promise<void>;
+};
 
 /** What a procedure works with: the caller, its share of the connections, and each noun's own context. */
 export type Context = {

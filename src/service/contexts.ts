@@ -7,6 +7,7 @@ import { loggingTo, type Judging } from "../event-types/judging/index.ts";
 import type { PublishContext } from "../events/publish.ts";
 import type { AppOptions } from "../http/app.ts";
 import { monotonic } from "../kernel/clock.ts";
+import { SECOND } from "../kernel/duration.ts";
 import { createCursors } from "../kernel/cursor.ts";
 import { ALL_TENANTS } from "../kernel/fields.ts";
 import { wholeRoom } from "../kernel/lists.ts";
@@ -31,6 +32,8 @@ export type Wiring = {
   publishes: PublishContext["publishes"];
   judging: Judging;
   published: PublishContext["published"];
+  /** How long a publish waits while the database is away. */
+  waitMs: number;
   /** Lets a delivery loop of this process look for what is due. */
   wake: () => void;
 };
@@ -47,6 +50,7 @@ export function createContexts({
   publishes,
   judging,
   published,
+  waitMs,
   wake,
 }: Wiring): Pick<AppOptions, "createContext" | "createOpenContext"> {
   const cursors = createCursors(sealer.derive("cursors"));
@@ -61,7 +65,7 @@ export function createContexts({
       portal: { db, sealer },
     }),
 
-    createContext: (caller, { requestId, traceparent, enlarge }) => {
+    createContext: (caller, { requestId, traceparent, enlarge, prefer, waits }) => {
       const requestLog = log.child({ request_id: requestId });
       const { tenant, keyId } = caller;
       const owner = { tenant, key: keyId };
@@ -100,6 +104,7 @@ export function createContexts({
           judging: loggingTo(judging, requestLog),
           holdH: config.POSTHORN_HOLD_H,
           traceparent,
+          patience: { waitMs: wantedWaitMs(prefer, waitMs), waits, judgeAgain: caller.judgeAgain },
           published,
         },
         deliveries: { store, owner, monotonic, counts, queued: wake },
@@ -113,6 +118,12 @@ export function createContexts({
       };
     },
   };
+}
+
+// By `Prefer: wait=5` (RFC 7240, 4.3), in seconds; what is no such preference is none.
+function wantedWaitMs(prefer: string | undefined, mostMs: number): number {
+  const wanted = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:[,;]|$)/i.exec(prefer ?? "")?.[1];
+  return wanted === undefined ? mostMs : Math.min(mostMs, Number(wanted) * SECOND);
 }
 
 // What a caller sees of the store.

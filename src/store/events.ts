@@ -33,27 +33,43 @@ export type NewEvent = {
   isJudged: boolean;
 };
 
+/** An event's UUID, and the instant that it was made of, as ISO text with microseconds. */
+export type EventId = { id: string; at: string };
+
+/** An event as it is stored; `isAgain` where an earlier try may have stored it. */
+export type NamedEvent = NewEvent & { own: EventId; isAgain: boolean };
+
 export type StoredEvent = { event_id: string; matched: number; duplicate: boolean };
+
+/** What the database answers of a list of events, and what its clock showed when the statement came, in milliseconds. */
+export type Stored = { rows: StoredEvent[]; timeMs: number };
+
+/** The database's clock, in milliseconds with their fraction. */
+export async function readClock(client: pg.ClientBase): Promise<number> {
+  const { rows } = await client.query<{ ms: number }>(`select ${TIME_MS} as ms`);
+  return rows[0]?.ms ?? Number.NaN;
+}
+
+const TIME_MS = "date_part('epoch', statement_timestamp()) * 1000";
 
 /**
  * Stores events with their deliveries in one transaction: all or, when one can't be taken, none. Their payloads must
  * be JSON, and where one that was not judged has a schema to fit it fails with PH412. With `lockMsMax`, one whose
- * idempotency key is held by another transaction for longer fails with 55P03.
+ * idempotency key is held by another transaction for longer fails with 55P03. What an earlier try of the same ids has stored is
+ * not stored twice; where ids are not of the database's time it fails with PH425.
  */
 export async function storeEvents(
   pool: pg.Pool,
   tenant: string,
-  events: readonly NewEvent[],
+  events: readonly NamedEvent[],
   lockMsMax?: number,
-): Promise<StoredEvent[]> {
-  const column = <T>(pick: (event: NewEvent) => T): T[] => events.map(pick);
+): Promise<Stored> {
+  const column = <T>(pick: (event: NamedEvent) => T): T[] => events.map(pick);
   const isLimited = lockMsMax !== undefined;
   const payloads = await asBytes(column((event) => event.payload));
-  const { rows } = await pool.query<StoredEvent>({
+  const { rows } = await pool.query<StoredEvent & { time_ms: number }>({
     name: isLimited ? "publish within" : "publish",
-    text: isLimited
-      ? STORE_WITHIN
-      : `select event_id, matched, duplicate from ${STORE}, false, $10::text[])`,
+    text: isLimited ? STORE_WITHIN : `select ${STORED} from ${STORE}, false, ${OWN})`,
     values: [
       tenant,
       column((event) => event.type),
@@ -65,10 +81,13 @@ export async function storeEvents(
       payloads.starts,
       payloads.lengths,
       column((event) => event.traceparent),
+      plainArray(column(({ own }) => own.id)),
+      plainArray(column(({ own }) => own.at)),
+      events.some(({ isAgain }) => isAgain),
       ...(isLimited ? [String(lockMsMax)] : []),
     ],
   });
-  return rows;
+  return { rows, timeMs: rows[0]?.time_ms ?? Number.NaN };
 }
 
 // Texts as one run of bytes, and where in it each begins. In an array the driver would escape each of their quotes and backslashes: a
@@ -97,12 +116,15 @@ const PAYLOADS = `array(
 
 const STORE = `posthorn.store_events($1, $2::text[], ${PAYLOADS}, $4::text[], $5::timestamptz[], $6::text[], $7::boolean`;
 
+const STORED = `event_id, matched, duplicate, ${TIME_MS} as time_ms`;
+const OWN = "$10::text[], $11::uuid[], $12::timestamptz[], $13::boolean";
+
 // One statement, and so one round trip and one commit. The limit is set first, since the function is given what that
 // answers: whether it is null, which it never is.
 const STORE_WITHIN = `
-  select event_id, matched, duplicate
-  from (select set_config('lock_timeout', $11, true) as is_set offset 0) as limited
-  cross join lateral ${STORE}, limited.is_set is null, $10::text[])`;
+  select ${STORED}
+  from (select set_config('lock_timeout', $14, true) as is_set offset 0) as limited
+  cross join lateral ${STORE}, limited.is_set is null, ${OWN})`;
 
 export type EventRow = {
   id: string;

@@ -19,7 +19,8 @@ let inbox: Inbox;
 let post: Call;
 let tenant: string;
 
-const start = () => startTestService({ DATABASE_URL: postgres.url });
+// Nothing waits for the database here: what happens to publishes that do stands in publish-waits.test.ts.
+const start = () => startTestService({ DATABASE_URL: postgres.url }, { waitMs: 0 });
 const statusOf = async (path: string) => (await fetch(`${service.url}${path}`)).status;
 const subscribe = async () =>
   (await post("webhooks.subscribe", { url: inbox.url, retry_schedule_s: [1, 1, 1] }).expect(200))

@@ -11,6 +11,8 @@ export type DatabaseProxy = {
   loseAnswersTo(statement: RegExp | null): void;
   /** From now on no session whose first words fit is let in, and those that are in are ended; null lets all in. */
   refuse(startup: RegExp | null): void;
+  /** Ends the connections there are; new ones work. */
+  cut(): void;
   /** The connections there are stay open and say nothing any more; new ones work. */
   goSilent(): void;
   /** How many answers were lost. */
@@ -63,6 +65,9 @@ export async function startDatabaseProxy(target: string): Promise<DatabaseProxy>
     refuse(startup) {
       refused = startup;
       for (const [socket, said] of sessions) if (startup?.test(said)) socket.destroy();
+    },
+    cut() {
+      for (const socket of open) socket.destroy();
     },
     goSilent() {
       for (const socket of open) silent.add(socket);

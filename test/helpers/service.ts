@@ -23,7 +23,7 @@ const SECRETS_KEY = Buffer.alloc(32, 7).toString("base64");
  */
 export async function startTestService(
   overrides: Record<string, string> = {},
-  { role = "serve", log = silentLog }: { role?: Role; log?: Log } = {},
+  { role = "serve", log = silentLog, waitMs }: { role?: Role; log?: Log; waitMs?: number } = {},
 ): Promise<TestService> {
   const own = overrides["DATABASE_URL"] === undefined ? await createTestDatabase() : undefined;
   const env = {
@@ -35,7 +35,9 @@ export async function startTestService(
     ...overrides,
   };
   try {
-    const service = await startService(role, loadConfig(env), log);
+    const service = await startService(role, loadConfig(env), log, {
+      ...(waitMs !== undefined && { waitMs }),
+    });
     const stop = async () => {
       await service.stop();
       await own?.drop();

@@ -22,7 +22,7 @@ const PARTS = ["publishing", "api", "worker", "housekeeping"];
 test.each(PARTS)(
   "a service whose sessions for %s are refused is not ready, and is again when they are let in",
   async (part) => {
-    const service = await startTestService({ DATABASE_URL: pooler.url });
+    const service = await startTestService({ DATABASE_URL: pooler.url }, { waitMs: 0 });
     const readyz = async () => (await fetch(`${service.url}/readyz`)).status;
     expect(await readyz()).toBe(200);
     pooler.refuse(new RegExp(`posthorn ${part}`));

@@ -136,7 +136,7 @@ describe("the open answers of a key", () => {
     const opened = responses.map((response) => openAnswer("key", true, response));
     await Promise.all(opened.slice(0, 4));
     await expect(openAnswer("key", true, open())).rejects.toMatchObject({ code: "rate_limited" });
-    await expect(openAnswer("another", true, open())).resolves.toBeUndefined();
+    await openAnswer("another", true, open());
     responses[4] = Object.assign(responses[4] as Response, { closed: true });
     responses[0]?.emit("close");
     await expect(opened[4]).rejects.toMatchObject({ code: "rate_limited" });

@@ -19,7 +19,8 @@ let post: Call;
 beforeAll(async () => {
   database = await createTestDatabase();
   proxy = await startDatabaseProxy(database.url);
-  service = await startTestService({ DATABASE_URL: proxy.url }, { role: "api" });
+  // Without a wait: what is lost here is lost at each try.
+  service = await startTestService({ DATABASE_URL: proxy.url }, { role: "api", waitMs: 0 });
   post = caller(service);
 });
 afterEach(() => proxy.loseAnswersTo(null));
