@@ -3,6 +3,7 @@ import { backlog } from "./figures/backlog.ts";
 import { bodies } from "./figures/bodies.ts";
 import { callers } from "./figures/callers.ts";
 import { claim } from "./figures/claim.ts";
+import { footprint } from "./figures/footprint.ts";
 import { idle } from "./figures/idle.ts";
 import { isolation } from "./figures/isolation.ts";
 import { latency } from "./figures/latency.ts";
@@ -23,6 +24,7 @@ import type { Group } from "./stage.ts";
 export const GROUPS: Readonly<Record<string, Group>> = {
   throughput,
   profile,
+  footprint,
   latency,
   isolation,
   callers,

@@ -2,6 +2,7 @@
 //   --only <name>   one group, or several: --only claim --only idle
 //   --quick         seconds in place of minutes, to try the bench itself; its figures mean nothing
 //   --rounds <n>    for every group, in place of its own number
+//   --history <n>  so many finished deliveries are stored before, in place of a million
 //   --write         also writes tables and pictures into docs/
 import { parseArgs } from "node:util";
 
@@ -17,6 +18,7 @@ const { values: flags } = parseArgs({
     only: { type: "string", multiple: true, default: [] },
     quick: { type: "boolean", default: false },
     rounds: { type: "string" },
+    history: { type: "string" },
     write: { type: "boolean", default: false },
   },
 });
@@ -28,7 +30,10 @@ if (unknown.length > 0)
 
 const startedAt = performance.now();
 const elapsed = () => `${Math.round((performance.now() - startedAt) / 1_000)} s`;
-const stage = await buildStage(flags.quick);
+const stage = await buildStage(
+  flags.quick,
+  flags.history === undefined ? undefined : Number(flags.history),
+);
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => void end().finally(() => process.exit(1)));
 const provenance = `${machine(stage.database.version)}, \`${["npm run bench --", ...process.argv.slice(2)].join(" ")}\``;

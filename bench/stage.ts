@@ -37,8 +37,11 @@ export type Group = {
   charts?(figures: Figures): Record<string, string>;
 };
 
-/** Starts and fills all of it; ends what it started where that fails. */
-export async function buildStage(isQuick: boolean): Promise<Stage> {
+/** Starts and fills all of it, a million finished deliveries or `history`; ends what it started where that fails. */
+export async function buildStage(
+  isQuick: boolean,
+  history = isQuick ? HISTORY / 20 : HISTORY,
+): Promise<Stage> {
   const database = await startDatabase();
   const receiver = await startReceiver();
   const stage: Stage = {
@@ -50,7 +53,7 @@ export async function buildStage(isQuick: boolean): Promise<Stage> {
     count: (full) => (isQuick ? Math.ceil(full / 20) : full),
   };
   try {
-    await fill(stage);
+    await fill(stage, history);
     return stage;
   } catch (error) {
     await receiver.stop();
@@ -59,7 +62,7 @@ export async function buildStage(isQuick: boolean): Promise<Stage> {
   }
 }
 
-async function fill({ database, receiver, isQuick, count }: Stage): Promise<void> {
+async function fill({ database, receiver, isQuick }: Stage, history: number): Promise<void> {
   // Only until the figures begin: 10,000 commits that each reach the disk would take longer than many of them.
   await database.sql.query("alter database posthorn set synchronous_commit = off");
   const urlOf = (channel: string) => `${receiver.url}/${channel}`;
@@ -77,7 +80,7 @@ async function fill({ database, receiver, isQuick, count }: Stage): Promise<void
     })),
   );
   await database.sql.query("alter database posthorn reset synchronous_commit");
-  await fillHistory(database.sql, count(HISTORY));
+  await fillHistory(database.sql, history);
 }
 
 /** Forgets what is still to be sent, and what runs before have taught of webhooks: a run begins with the history alone. */
