@@ -12,7 +12,7 @@ const run = (command, args, stdio = "inherit") =>
   execFileSync(command, args, { cwd: root, encoding: "utf8", stdio });
 
 try {
-  run(process.execPath, ["scripts/build.mjs"]);
+  if (process.env.CI !== "true") run(process.execPath, ["scripts/build.mjs"]); // there `npm ci` has just built it
   const sources = [".", ...readdirSync(join(root, "packages")).map((name) => `./packages/${name}`)];
   const pack = ["pack", "--json", "--ignore-scripts", "--pack-destination", folder, ...sources];
   for (const { filename } of JSON.parse(run("npm", pack, ["ignore", "pipe", "inherit"]))) {
