@@ -196,6 +196,45 @@ promtoolTest("promtool finds nothing wrong with the rules and with what is print
   expect({ code, said: said.join("") }).toEqual({ code: 0, said: "" });
 });
 
+type Panel = {
+  id: number;
+  gridPos: { x: number; y: number; w: number; h: number };
+  targets: { expr: string; legendFormat?: string; datasource: object }[];
+};
+
+promtoolTest(
+  "of the dashboard each question is Prometheus' language, each legend names labels that it answers, and no panel lies on another",
+  async () => {
+    const { panels } = JSON.parse(await read("grafana-dashboard.json")) as { panels: Panel[] };
+    const targets = panels.flatMap((panel) => panel.targets);
+    const rules = targets.map(({ expr }, n) => ({
+      record: `dashboard:${n}`,
+      expr: expr.replaceAll("$__rate_interval", "5m"),
+    }));
+    const dir = await mkdtemp(join(tmpdir(), "posthorn-dashboard-"));
+    const file = join(dir, "rules.yml");
+    await writeFile(file, stringify({ groups: [{ name: "dashboard", rules }] }));
+    await promtool("check", "rules", file).finally(() => rm(dir, { recursive: true }));
+    for (const { expr, legendFormat = "", datasource } of targets) {
+      const by = [...expr.matchAll(/by \(([^)]*)\)/g)].flatMap(([, names = ""]) =>
+        names.split(/, */),
+      );
+      const named = [...legendFormat.matchAll(/\{\{ *(\w+) *\}\}/g)].map(([, name]) => name);
+      expect({ expr, strange: named.filter((name) => !by.includes(String(name))) }).toEqual({
+        expr,
+        strange: [],
+      });
+      expect(datasource).toEqual({ type: "prometheus", uid: "${source}" });
+    }
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+    const places = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+      Array.from({ length: w * h }, (_, n) => `${x + (n % w)} ${y + Math.floor(n / w)}`),
+    );
+    expect(new Set(places).size).toBe(places.length);
+    expect(panels.every(({ gridPos: { x, w } }) => x + w <= 24)).toBe(true); // as wide as Grafana's grid is
+  },
+);
+
 promtoolTest(
   "each alert fires in the trouble that it tells of, and none in a service that is well",
   async () => {
