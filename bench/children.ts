@@ -23,6 +23,12 @@ export const WITHOUT_STATS = [
   new URL("children/without-stats.mjs", import.meta.url).href,
 ];
 
+/** What a worker is started with that is to count and trace nothing. */
+export const WITHOUT_WATCHING = [
+  "--import",
+  new URL("children/without-watching.mjs", import.meta.url).href,
+];
+
 const WARNINGS = ["warn", "error", "fatal"];
 
 const running = new Set<ChildProcess>();

@@ -18,6 +18,7 @@ import { retention } from "./figures/retention.ts";
 import { start } from "./figures/start.ts";
 import { stats } from "./figures/stats.ts";
 import { throughput } from "./figures/throughput.ts";
+import { watching } from "./figures/watching.ts";
 import { workers } from "./figures/workers.ts";
 import type { Group } from "./stage.ts";
 
@@ -41,5 +42,6 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   workers,
   presets,
   stats,
+  watching,
   retention, // the last, for it lets days of the history go
 };
