@@ -5,6 +5,7 @@ import type { ClaimedDelivery } from "../queue/claim.ts";
 import type { Settlement } from "../queue/settle.ts";
 import { createAlarm } from "./alarm.ts";
 import { createClaiming } from "./claiming.ts";
+import { createHelping } from "./helping.ts";
 import { createLanes } from "./lanes.ts";
 import { createRest } from "./rest.ts";
 import type { RollCall } from "./roll-call.ts";
@@ -51,7 +52,8 @@ export function startLoop(options: LoopOptions): Loop {
   const { pool, log, monotonic, targets } = options;
   const alarm = createAlarm();
   const room = createAlarm();
-  const claimMax = Math.max(REFILL_AT_ONCE_MAX, Math.ceil(options.concurrency * REFILL_SHARE));
+  const most = Math.max(REFILL_AT_ONCE_MAX, Math.ceil(options.concurrency * REFILL_SHARE));
+  const helping = createHelping(most);
   const window = createWindow(options);
   const claiming = createClaiming(pool, monotonic, { holder: options.roll?.holder });
   const rest = createRest(options.roll, monotonic);
@@ -64,11 +66,13 @@ export function startLoop(options: LoopOptions): Loop {
     window,
     settler,
     left,
+    started,
     returned: (deliveries) => claiming.returned(deliveries),
   });
   const starting = new Set<Promise<void>>();
   let claimedAt = -Infinity;
   let isAway = false;
+  let isStarved = false;
   let isStopping = false;
 
   async function run(): Promise<void> {
@@ -99,6 +103,16 @@ export function startLoop(options: LoopOptions): Loop {
     isAway = false;
   }
 
+  // A worker that is starved takes less at once: what it can't start another could send.
+  function started(isLate: boolean): void {
+    helping.started(isLate);
+    if (isLate && !isStarved)
+      log.warn(
+        "the database or this machine is too slow: a second has passed before what was claimed could start, so webhooks are looked at again, and less is claimed at once",
+      );
+    isStarved = isLate;
+  }
+
   function left(): void {
     if (window.isContended) alarm.wake();
     if (hasRoom()) room.wake();
@@ -121,7 +135,7 @@ export function startLoop(options: LoopOptions): Loop {
   }
 
   function hasRoom(): boolean {
-    return window.size > REFILL_AT_ONCE_MAX && options.concurrency - window.size >= claimMax;
+    return window.size > REFILL_AT_ONCE_MAX && options.concurrency - window.size >= helping.size;
   }
 
   // Claims into the free slots. Answers whether there may be more to claim at once.
@@ -129,7 +143,7 @@ export function startLoop(options: LoopOptions): Loop {
     const limits = window.limits();
     if (limits.limit === 0 || settler.isBehind || settler.pending > UNSETTLED_MAX) return false;
     const askedAt = monotonic();
-    const claim = await claiming.claim({ ...limits, limit: Math.min(limits.limit, claimMax) });
+    const claim = await claiming.claim({ ...limits, limit: Math.min(limits.limit, helping.size) });
     claimedAt = monotonic();
     options.clock.set(claim.clock, askedAt);
     options.claimed(claim.deliveries, claimedAt - askedAt);

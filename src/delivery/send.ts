@@ -8,7 +8,7 @@ import type { Random } from "../kernel/clock.ts";
 import type { FailureReason } from "../kernel/reasons.ts";
 import { isSuccess, type HttpRule } from "../presets/policy.ts";
 import type { ClaimedDelivery } from "../queue/claim.ts";
-import { mayStillSend } from "../queue/look-again.ts";
+import { whichMayBeSent } from "../queue/look-again.ts";
 import type { EventToSend } from "../store/events-to-send.ts";
 import type { Settlement } from "../queue/settle.ts";
 import { traceAttempt } from "../tracing/index.ts";
@@ -82,7 +82,10 @@ export async function send(
   return settle(
     await attempt(context, target, event, {
       ...facts,
-      mayResend: () => mayStillSend(context.pool, delivery, target.version),
+      mayResend: async () => {
+        const again = [{ ...delivery, version: target.version }];
+        return (await whichMayBeSent(context.pool, again)).has(delivery.id);
+      },
     }),
   );
 }

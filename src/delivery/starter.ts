@@ -5,6 +5,7 @@ import { MINUTE, SECOND } from "../kernel/duration.ts";
 import { isDatabaseAbsent } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
 import { type ClaimedDelivery } from "../queue/claim.ts";
+import { whichMayBeSent } from "../queue/look-again.ts";
 import { releaseClaimed } from "../queue/release.ts";
 import type { Db } from "../database/connect.ts";
 import { createEventReader, type EventToSend } from "../store/events-to-send.ts";
@@ -17,7 +18,8 @@ import type { Settler } from "./settler.ts";
 import type { Target, Targets } from "./target.ts";
 import { shownBy, type Slot, type Shown, type Window } from "./window.ts";
 
-const START_WITHIN_MS = 0.9 * SECOND; // a second after an unsubscribe's answer nothing may start: later claims go back
+// A second after an unsubscribe's answer nothing may start: what was seen of a webhook is good for so long.
+const START_WITHIN_MS = 0.9 * SECOND;
 const LACKING_BACKOFF_MS = MINUTE; // of a webhook whose key this worker lacks: a claim given back each time takes of its rate
 const DRAIN_MS = 30 * SECOND; // as long as the longest timeout
 
@@ -44,18 +46,23 @@ export type Starter = {
 type Claimed = { delivery: ClaimedDelivery; slot: Slot };
 type Loaded = Claimed & { target: Target; event: EventToSend };
 
-/** Creates a starter; `left` is called whenever a slot is free again, `returned` with what is given back. */
+/**
+ * Creates a starter; `left` is called whenever a slot is free again, `started` with whether what was claimed came too late to
+ * be sent by what the claim had seen, `returned` with what is given back.
+ */
 export function createStarter(
   options: StarterOptions,
   {
     window,
     settler,
     left,
+    started,
     returned,
   }: {
     window: Window;
     settler: Settler;
     left: () => void;
+    started: (isLate: boolean) => void;
     returned: (deliveries: readonly ClaimedDelivery[]) => void;
   },
 ): Starter {
@@ -63,8 +70,6 @@ export function createStarter(
   const readEvents = createEventReader(pool);
   const judgeLate = createLateJudging(options);
   const unfinished = new Map<Promise<void>, ClaimedDelivery>();
-  let isLate = false;
-
   async function startAll(claimed: readonly Claimed[], askedAt: number): Promise<void> {
     const deliveries = claimed.map(({ delivery }) => delivery);
     const [webhooks, events] = await Promise.all([
@@ -72,8 +77,8 @@ export function createStarter(
       readEvents(deliveries),
     ]);
     const schemaOf = await loadSchemas(db, events);
-    if (isTooLate(monotonic() - askedAt)) return giveBack(claimed);
-    const loaded = load(claimed, webhooks, new Map(events.map((event) => [event.id, event])));
+    const found = load(claimed, webhooks, new Map(events.map((event) => [event.id, event])));
+    const { loaded, seenAt } = await inTime(found, askedAt);
     const [lacking, sendable] = split(loaded, ({ target }) => target.lacksKey);
     const [unjudged, judged] = split(
       sendable,
@@ -81,8 +86,26 @@ export function createStarter(
     );
     const tooMany = startReachable(judged);
     if (lacking.length > 0) await leaveToOthers(lacking);
-    tooMany.push(...(await startJudged(unjudged, schemaOf, askedAt)));
+    tooMany.push(...(await startJudged(unjudged, schemaOf, seenAt)));
     if (tooMany.length > 0) await giveBack(tooMany);
+  }
+
+  // Where all this took too long, for the database or for this process, the webhooks are looked at again: a read, where giving
+  // back and claiming anew are writes of every row. What has changed meanwhile goes back, or all where that took too long, too.
+  async function inTime(
+    loaded: readonly Loaded[],
+    askedAt: number,
+  ): Promise<{ loaded: readonly Loaded[]; seenAt: number }> {
+    const isLate = monotonic() - askedAt > START_WITHIN_MS;
+    started(isLate);
+    if (!isLate) return { loaded, seenAt: askedAt };
+    const seenAt = monotonic();
+    const asked = loaded.map(({ delivery, target }) => ({ ...delivery, version: target.version }));
+    const sendable = await whichMayBeSent(pool, asked);
+    const isTooLate = monotonic() - seenAt > START_WITHIN_MS;
+    const [kept, lost] = split(loaded, ({ delivery }) => !isTooLate && sendable.has(delivery.id));
+    if (lost.length > 0) await giveBack(lost);
+    return { loaded: kept, seenAt };
   }
 
   // Without those that can't be said anything of now: their leases are left to run out.
@@ -149,17 +172,6 @@ export function createStarter(
       { count: gone.length },
       "events or webhooks of deliveries are not there; their leases run out",
     );
-  }
-
-  function isTooLate(tookMs: number): boolean {
-    const wasLate = isLate;
-    isLate = tookMs > START_WITHIN_MS;
-    if (isLate && !wasLate)
-      log.warn(
-        { took_ms: Math.round(tookMs) },
-        "the database is too slow: deliveries are given back, since they may have been unsubscribed meanwhile",
-      );
-    return isLate;
   }
 
   function startOne({ delivery, slot, target, event }: Loaded, unfit: string | null): void {

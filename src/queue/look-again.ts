@@ -1,26 +1,35 @@
-// Another look at a claimed delivery, before its request goes out a second time.
+// Another look at claimed deliveries, where what the claim saw is too old to send by.
 import type pg from "pg";
 
+import { plainArray } from "../database/array-literal.ts";
 import type { ClaimedDelivery } from "./claim.ts";
 
-/** Says whether a delivery's lease still holds, and its webhook is as it was and takes requests: one read by two keys. */
-export async function mayStillSend(
+/** A claimed delivery, and the version of its webhook that it would be sent by. */
+export type Sendable = Pick<ClaimedDelivery, "tenant" | "id" | "fence"> & { version: string };
+
+/** Says of which the lease still holds, and the webhook is as it was and takes requests: one read by two keys each. */
+export async function whichMayBeSent(
   pool: pg.Pool,
-  { tenant, id, fence }: Pick<ClaimedDelivery, "tenant" | "id" | "fence">,
-  webhookVersion: string,
-): Promise<boolean> {
-  const { rowCount } = await pool.query({
+  deliveries: readonly Sendable[],
+): Promise<Set<string>> {
+  const column = (name: keyof Sendable) => plainArray(deliveries.map((each) => each[name]));
+  const { rows } = await pool.query<{ id: string }>({
     name: "look again",
     text: `
-      select from posthorn.deliveries as d
+      select given.id from unnest($1::text[], $2::uuid[], $3::bigint[], $4::uuid[]) as given (tenant, id, fence, version)
       cross join lateral (
-        select version, status, paused, health, deleted_at from posthorn.webhooks
-        where webhook_id = d.webhook_id
+        select webhook_id from posthorn.deliveries as d
+        where d.bucket = 0 and d.tenant = given.tenant and d.id = given.id and d.fence = given.fence
+          and d.locked_until > clock_timestamp()
         offset 0
-      ) as w
-      where d.bucket = 0 and d.tenant = $1 and d.id = $2 and d.fence = $3 and d.locked_until > clock_timestamp()
-        and w.version = $4 and w.status = 'Subscribed' and not w.paused and w.health <> 'disabled' and w.deleted_at is null`,
-    values: [tenant, id, fence, webhookVersion],
+      ) as held
+      cross join lateral (
+        select from posthorn.webhooks as w
+        where w.webhook_id = held.webhook_id and w.version = given.version and w.status = 'Subscribed'
+          and not w.paused and w.health <> 'disabled' and w.deleted_at is null
+        offset 0
+      ) as takes`,
+    values: [column("tenant"), column("id"), column("fence"), column("version")],
   });
-  return rowCount === 1;
+  return new Set(rows.map(({ id }) => id));
 }

@@ -54,7 +54,7 @@ test("nothing starts when judging took so long that an unsubscribe may have been
       tracesReceivers: false,
       log,
     },
-    { window, settler, left: () => {}, returned: () => {} },
+    { window, settler, left: () => {}, started: () => {}, returned: () => {} },
   );
   const run = async () => {
     const claimed = await claim(connection.pool);

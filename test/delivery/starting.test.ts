@@ -7,7 +7,7 @@ import { startInbox } from "../helpers/inbox.ts";
 import { startTestService } from "../helpers/service.ts";
 import { makeWebhooks } from "../helpers/webhooks.ts";
 
-test("nothing starts after an unsubscribe's answer, however long the database took to say what to judge a payload by", async () => {
+test("nothing starts after an unsubscribe's answer, however long the database took to say what to judge a payload by; the rest starts by the same claim", async () => {
   const service = await startTestService();
   const post = caller(service);
   const inbox = await startInbox();
@@ -15,34 +15,42 @@ test("nothing starts after an unsubscribe's answer, however long the database to
     () => new pg.Client({ connectionString: service.databaseUrl }),
   ) as [pg.Client, pg.Client];
   await Promise.all([sql.connect(), blocker.connect()]);
-  const subscribe = async (path: string) =>
-    (await post("webhooks.subscribe", { url: `${inbox.url}/${path}` })).body.id;
+  const subscribe = async (path: string, type = "message.created") =>
+    (await post("webhooks.subscribe", { url: `${inbox.url}/${path}`, events: [type] })).body.id;
 
   await post("event_types.update", {
     name: "message.created",
     schema: { type: ["object", "number"] },
   }).expect(200);
-  const slow = await subscribe("slow");
-  await post("webhooks.update", { id: slow, paused: true }).expect(200);
-  await sql.query(`select posthorn.publish('message.created', '{"by": "sql"}')`);
+  const [slow, kept] = [await subscribe("slow"), await subscribe("kept", "message.sent")];
+  for (const id of [slow, kept]) await post("webhooks.update", { id, paused: true }).expect(200);
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  inbox.reply = () => ({ until: answered });
+  for (const type of ["message.created", "message.sent"])
+    await sql.query(`select posthorn.publish($1, '{"by": "sql"}')`, [type]);
   await blocker.query("begin; lock table posthorn.event_types in access exclusive mode");
   await sql.query("update posthorn.webhooks set paused = false, released_at = now()");
   const claimedLongAgo =
     "select from posthorn.deliveries where locked_until < now() + interval '44 seconds'";
   await until(
     async () => (await sql.query(claimedLongAgo)).rowCount,
-    (count) => count === 1,
+    (count) => count === 2,
   );
   await post("webhooks.unsubscribe", { id: slow }).expect(200);
   await blocker.query("rollback");
+  await inbox.arrived(1);
+  const { rows } = await sql.query("select fence from posthorn.deliveries");
+  expect(rows).toEqual([{ fence: "1" }]);
+  answer();
 
   await subscribe("next");
   await post("events.publish", { type: "message.created", payload: 1 }).expect(200);
-  await inbox.arrived(1);
+  await inbox.arrived(2);
   await Promise.all([sql.end(), blocker.end()]);
   await service.stop();
   await inbox.close();
-  expect(inbox.requests.map(({ path }) => path)).toEqual(["/hook/next"]);
+  expect(inbox.requests.map(({ path }) => path)).toEqual(["/hook/kept", "/hook/next"]);
 });
 
 test("a payload that would be judged for ever is judged once for all its webhooks, and others are sent to meanwhile", async () => {

@@ -1,10 +1,10 @@
-// What another look says before a request goes out a second time.
+// What another look says, before a request goes out a second time, or late.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import type { ClaimedDelivery } from "../../src/queue/claim.ts";
-import { mayStillSend } from "../../src/queue/look-again.ts";
+import { whichMayBeSent } from "../../src/queue/look-again.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { claim } from "../helpers/claims.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
@@ -30,8 +30,10 @@ async function claimOne(): Promise<{ id: string; claimed: ClaimedDelivery }> {
   const { deliveries } = await claim(loop.pool);
   return { id, claimed: deliveries[0]! };
 }
-const look = (claimed: ClaimedDelivery) =>
-  mayStillSend(loop.pool, claimed, claimed.webhook_version);
+const look = async (claimed: ClaimedDelivery) => {
+  const again = [{ ...claimed, version: claimed.webhook_version }];
+  return (await whichMayBeSent(loop.pool, again)).has(claimed.id);
+};
 
 test("what was claimed may still be sent while nothing has changed", async () => {
   const { claimed } = await claimOne();
@@ -60,4 +62,14 @@ test.each([
   const { claimed } = await claimOne();
   await loop.pool.query(`update posthorn.deliveries set ${change} where id = $1`, [claimed.id]);
   expect(await look(claimed)).toBe(false);
+});
+
+test("of several, those are named that may be sent", async () => {
+  const [kept, changed] = [await claimOne(), await claimOne()];
+  await post("webhooks.unsubscribe", { id: changed.id }).expect(200);
+  const both = [kept, changed].map(({ claimed }) => ({
+    ...claimed,
+    version: claimed.webhook_version,
+  }));
+  expect(await whichMayBeSent(loop.pool, both)).toEqual(new Set([kept.claimed.id]));
 });
