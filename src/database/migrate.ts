@@ -26,7 +26,7 @@ const SERVER_VERSION_MIN = 150_000;
 const INSUFFICIENT_PRIVILEGE = "42501";
 const LOCK_NOT_AVAILABLE = "55P03";
 const NOT_NOW = [LOCK_NOT_AVAILABLE, "40P01"]; // a deadlock: the others went on
-const MADE_ALREADY = ["42P06", "42P07", "23505"]; // by another process, this moment
+const MADE_ALREADY = ["42P06", "42P07", "42710", "23505"]; // by another process, this moment
 
 type Migration = { version: number; name: string; sql: string };
 
