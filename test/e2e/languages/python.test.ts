@@ -1,7 +1,8 @@
-// docs/publishing-by-language.md: what it says of Python, run against a database.
+// docs/publishing-by-language.md and docs/ci.md: what they say of Python, run against a database.
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 import { afterAll, beforeAll, expect } from "@jest/globals";
@@ -9,7 +10,8 @@ import pg from "pg";
 
 import { MINUTE } from "../../../src/kernel/duration.ts";
 import { createTestDatabase, type TestDatabase } from "../../helpers/database.ts";
-import { ROOT } from "../../helpers/process.ts";
+import { startDatabaseProxy } from "../../helpers/database-proxy.ts";
+import { posthornProgram, ROOT } from "../../helpers/process.ts";
 import { testWith } from "../../helpers/programs.ts";
 import { pythonWith } from "../../helpers/python.ts";
 
@@ -78,6 +80,74 @@ for (const [n, name, setUp] of [
     },
     2 * MINUTE, // the first installs
   );
+
+testIf(
+  "with Django's test runner as docs/ci.md has it, a test publishes in the test's database and leaves nothing behind",
+  async () => {
+    const page = await readFile(join(ROOT, "docs/ci.md"), "utf8");
+    const runner = page.split("```python\n")[1]?.split("```")[0] ?? "";
+    const python = await pythonWith(
+      join(ROOT, "test/e2e/languages/requirements.txt"),
+      join(ROOT, ".cache/languages"),
+    );
+    const project = await mkdtemp(join(tmpdir(), "posthorn-django-"));
+    const proxy = await startDatabaseProxy(database.url); // over TCP, as a service of CI's is reached
+    try {
+      const { port, user = "" } = new pg.Client(proxy.url);
+      const files = {
+        "app/__init__.py": "",
+        "app/testing.py": runner,
+        "app/tests.py": DJANGO_TESTS,
+        "settings.py": djangoSettings(port, user),
+        "node_modules/.bin/posthorn": `#!/bin/sh\nexec "${process.execPath}" "${await posthornProgram()}" "$@"\n`,
+      };
+      for (const [name, text] of Object.entries(files)) {
+        await mkdir(dirname(join(project, name)), { recursive: true });
+        await writeFile(join(project, name), text, { mode: 0o755 });
+      }
+      const env = { ...process.env, DJANGO_SETTINGS_MODULE: "settings", PYTHONPATH: project };
+      const { stderr } = await promisify(execFile)(
+        python,
+        ["-m", "django", "test", "app", "--noinput"],
+        { cwd: project, env },
+      );
+      expect(stderr).toMatch(/Ran 2 tests[^]*OK/);
+    } finally {
+      await proxy.close();
+      await rm(project, { recursive: true });
+    }
+  },
+  2 * MINUTE,
+);
+
+// Each sees its own event alone: what the other published was rolled back.
+const DJANGO_TESTS = `
+from django.db import connection
+from django.test import TestCase
+
+class Publishing(TestCase):
+    def publish(self):
+        with connection.cursor() as cursor:
+            cursor.execute("select posthorn.publish('message.created', '1')")
+            cursor.execute("select count(*) from posthorn.v_events")
+            self.assertEqual(cursor.fetchone()[0], 1)
+
+    def test_one(self):
+        self.publish()
+
+    def test_another(self):
+        self.publish()
+`;
+
+const djangoSettings = (port: number, user: string) => `
+SECRET_KEY = "x"
+TEST_RUNNER = "app.testing.Runner"
+INSTALLED_APPS = ["app"]
+DATABASES = {"default": {
+    "ENGINE": "django.db.backends.postgresql", "NAME": "app_${process.pid}",
+    "USER": "${user}", "HOST": "127.0.0.1", "PORT": "${port}",
+}}
+`;
 
 function postgresUrl(): string {
   return database.url.replace(/^postgresql:/, "postgres:");
