@@ -83,13 +83,17 @@ as $$
 declare
   stored integer;
 begin
-  insert into posthorn.idempotency_keys (tenant, key, event_id, fingerprint, created_at)
-  select distinct on (u.key collate "C") insert_keys.tenant, u.key, u.id, u.fingerprint, at
-  from unnest(keys, ids, fingerprints) with ordinality as u (key, id, fingerprint, item)
-  where u.key is not null
-  order by u.key collate "C", u.item
-  on conflict do nothing;
-  get diagnostics stored = row_count;
+  -- By what comes back: not every server that speaks our language counts rows that were met with a conflict alike.
+  with inserted as (
+    insert into posthorn.idempotency_keys (tenant, key, event_id, fingerprint, created_at)
+    select distinct on (u.key collate "C") insert_keys.tenant, u.key, u.id, u.fingerprint, at
+    from unnest(keys, ids, fingerprints) with ordinality as u (key, id, fingerprint, item)
+    where u.key is not null
+    order by u.key collate "C", u.item
+    on conflict do nothing
+    returning key
+  )
+  select count(*) into stored from inserted;
   return stored;
 end
 $$;

@@ -9,6 +9,7 @@ import { StartError } from "../kernel/errors.ts";
 import { databaseError } from "../kernel/faults.ts";
 import { silentLog, type Log } from "../kernel/log.ts";
 import { openClient } from "./client.ts";
+import { refuseDistributed } from "./distributed.ts";
 import { describeInTheWay } from "./in-the-way.ts";
 import { refuseSharedSchema } from "./own-schema.ts";
 import { locksOf, type TakenLock } from "./migration-locks.ts";
@@ -53,6 +54,7 @@ export async function migrate(
   try {
     await refuseOldServer(client);
     await refuseHiddenRows(client);
+    await refuseDistributed(client);
     const migrations = readMigrations(options.from ?? MIGRATIONS);
     const pending = missing(migrations, await schemaVersion(client));
     await refuseSharedSchema(client, pending.length > 0);

@@ -68,3 +68,21 @@ test("roles that are gone are forgotten at the next start", async () => {
   await prepareDatabase(database.url, options);
   expect(await query(database.url, publishers)).toEqual([{ role: APP }]);
 });
+
+// As Citus keeps its account of them, which a superuser can make by hand.
+test("a database whose tables Citus has distributed is refused, and one where it has distributed others is not", async () => {
+  const distribute = (table: string) =>
+    query(
+      database.url,
+      "set allow_system_table_mods = on",
+      'create table if not exists pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod "char")',
+      `insert into pg_catalog.pg_dist_partition values ('${table}', 'h')`,
+    );
+  await query(database.url, "create table public.theirs (id integer)");
+  await distribute("public.theirs");
+  await prepareDatabase(database.url, options);
+  await distribute("posthorn.idempotency_keys");
+  await expect(prepareDatabase(database.url, options)).rejects.toThrow(
+    /^DATABASE_URL: posthorn\.idempotency_keys is distributed by Citus, and then idempotency keys don't hold: select undistribute_table\('posthorn\.idempotency_keys'\)[^\n]*$/,
+  );
+});
