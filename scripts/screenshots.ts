@@ -68,7 +68,7 @@ async function fill({ publish, delivery, post, webhooks }: Scene): Promise<Shot[
     { name: "overview", address: "/" },
     { name: "webhooks", address: "/webhooks" },
     { name: "webhook", address: `/webhooks/${webhooks.billing}` },
-    { name: "events", address: "/events" },
+    { name: "events", address: "/events?type=order.*" },
     { name: "event", address: `/events/${last}` },
     { name: "deliveries", address: "/deliveries" },
     { name: "delivery", address: `/deliveries/${dead.id}` },

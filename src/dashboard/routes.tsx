@@ -5,7 +5,7 @@ import { linkTo, paths } from "./address/links.ts";
 import { chunk } from "./chunk.tsx";
 import { Empty } from "./parts/states.tsx";
 import { View } from "./parts/view.tsx";
-import { useMay } from "./session/session.ts";
+import { useIsEverywhere, useMay } from "./session/session.ts";
 
 const Overview = chunk(() => import("./views/overview/overview.tsx"));
 const Webhooks = chunk(() => import("./views/webhooks/webhooks.tsx"));
@@ -26,23 +26,24 @@ const Find = chunk(() => import("./views/find/find.tsx"));
 
 export function Routes() {
   const may = useMay();
+  const isOfOne = !useIsEverywhere(); // tenant
   return (
     <Switch>
       <Route path={paths.overview} component={Overview} />
       <Route path={paths.webhooks} component={Webhooks} />
       {may("whole") && <Route path={paths.newWebhook} component={CreateWebhook} />}
       {may("manage") && <Route path="/webhooks/:id/edit" component={EditWebhook} />}
-      <Route path="/webhooks/:id" component={Webhook} />
+      {isOfOne && <Route path="/webhooks/:id" component={Webhook} />}
       <Route path={paths.eventTypes} component={EventTypes} />
       {may("types") && <Route path={paths.newEventType} component={CreateEventType} />}
       <Route path="/event-types/:name" component={EventType} />
       {may("admin") && <Route path={paths.keys} component={Keys} />}
       <Route path={paths.deliveries} component={Deliveries} />
-      <Route path="/deliveries/:id" component={Delivery} />
+      {isOfOne && <Route path="/deliveries/:id" component={Delivery} />}
       <Route path={paths.events} component={Events} />
-      <Route path="/events/:id" component={Event} />
-      <Route path={paths.replays} component={Replays} />
-      <Route path="/replays/:id" component={Replay} />
+      {isOfOne && <Route path="/events/:id" component={Event} />}
+      {isOfOne && <Route path={paths.replays} component={Replays} />}
+      {isOfOne && <Route path="/replays/:id" component={Replay} />}
       <Route path={paths.find} component={Find} />
       <Route component={Nowhere} />
     </Switch>
@@ -50,10 +51,15 @@ export function Routes() {
 }
 
 function Nowhere() {
+  const isEverywhere = useIsEverywhere();
   return (
     <View title="Nothing here">
       <Empty
-        title="There is no such page, or this key may not use it"
+        title={
+          isEverywhere
+            ? "This is of one tenant: choose it beside"
+            : "There is no such page, or this key may not use it"
+        }
         action={<a href={linkTo(paths.overview)}>Overview</a>}
       />
     </View>

@@ -1,5 +1,6 @@
 // Event types and keys in the dashboard.
 import { beforeAll, beforeEach, expect, test } from "@jest/globals";
+import pg from "pg";
 import type { Page } from "playwright-core";
 
 import { caller, type Call } from "../helpers/api.ts";
@@ -102,4 +103,44 @@ test("an admin without a tenant sees the trouble of all, and goes to one by its 
   await page.keyboard.press("Enter");
   await page.getByText("No webhook is in trouble").waitFor();
   expect(page.url()).toMatch(/#\/@other\/$/);
+});
+
+test("an admin sees the webhooks, events, deliveries and types of all tenants at once, each a link into its own", async () => {
+  const post = (tenant: string) => caller(stand.service, { "X-Tenant": tenant });
+  for (const tenant of ["north", "south"]) {
+    await post(tenant)("webhooks.subscribe", { url: "http://127.0.0.1:9/", name: `Of ${tenant}` });
+    await post(tenant)("events.publish", { type: "message.created", payload: 1 }).expect(200);
+  }
+  await page.getByRole("button", { name: /^Tenant/ }).click();
+  await button("All tenants").click();
+  await page.getByText(/ of all tenants$/i).waitFor();
+  const rowOf = (tenant: string) => page.getByRole("row").filter({ hasText: tenant }).first();
+  for (const view of ["Webhooks", "Events", "Deliveries"]) {
+    await page.getByRole("navigation").getByRole("link", { name: view }).click();
+    await page.getByRole("heading", { level: 1, name: view }).waitFor();
+    await rowOf("north").waitFor();
+    await rowOf("south").waitFor();
+    expect(page.url()).toContain(`#/@*/${view.toLowerCase()}`);
+  }
+  expect(await page.getByRole("link", { name: /New|Replays|Keys/ }).count()).toBe(0);
+  await rowOf("south").getByRole("link").click();
+  await page.getByRole("heading", { name: "Timeline" }).waitFor();
+  expect(page.url()).toContain("#/@south/deliveries/dlv_");
+});
+
+test("of more types than one page holds, the last one is offered to a webhook, and is shown", async () => {
+  const admin = caller(stand.service, { "X-Tenant": "many" });
+  const sql = new pg.Client({ connectionString: stand.service.databaseUrl });
+  await sql.connect();
+  await sql.query(
+    `insert into posthorn.event_types (tenant, name, created_at, updated_at)
+     select 'many', 'many.type' || lpad(n::text, 4, '0'), now(), now() from generate_series(1, 450) as n`,
+  );
+  await sql.end();
+  expect((await admin("event_types.list", { page_size: 200 })).body.data).toHaveLength(200);
+  await goTo(page, "/@many/new-webhook");
+  await page.getByRole("combobox", { name: "Events" }).fill("type0450");
+  await page.getByRole("option", { name: "many.type0450" }).waitFor();
+  await goTo(page, "/@many/event-types/many.type0450");
+  await page.getByText("It has no schema.").waitFor();
 });

@@ -7,7 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Page } from "playwright-core";
 
 import { caller, until, type Call } from "../helpers/api.ts";
+import { goTo } from "../helpers/browser.ts";
 import { useService } from "../helpers/dashboard.ts";
+import { query } from "../helpers/embedded.ts";
 
 // A site of a host: it frames what stands behind its own #, and keeps what it is told.
 const HOST = `<!doctype html><title>Host</title>
@@ -66,6 +68,8 @@ async function framed(link: string, site = "app.host.test") {
   return { page, frame: page.frameLocator("#portal") };
 }
 
+const CHANGES = /Send|Pause|Rotate|Delete|Unsubscribe|Edit/;
+
 const told = (page: Page) => page.evaluate("JSON.stringify(told)");
 
 test("a link opens once, at the path it leads to, and its token leaves the address", async () => {
@@ -90,6 +94,33 @@ test("a session of some webhooks is offered those, and neither new ones nor type
   await page.getByRole("link", { name: "Event types" }).click();
   await page.getByRole("link", { name: "message.created" }).waitFor();
   expect(await page.getByRole("link", { name: "New event type" }).count()).toBe(0);
+});
+
+test("a session that may only read is offered nothing that changes, and gets nowhere by an address", async () => {
+  const { url } = await makeLink({ scope: "read" });
+  const page = await open(url);
+  await page.getByRole("link", { name: "Webhooks" }).click();
+  await page.getByRole("link", { name: "CRM" }).click();
+  await page.getByRole("heading", { level: 1, name: "CRM" }).waitFor();
+  expect(await page.getByRole("main").getByRole("button", { name: CHANGES }).count()).toBe(0);
+  for (const path of ["/new-webhook", `/webhooks/${webhook.id}/edit`, "/keys"]) {
+    await goTo(page, path);
+    await page.getByText("this key may not use it").waitFor();
+    await goTo(page, "/");
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+  }
+});
+
+test("a link that is too old says so, with nothing to type and no key to be had", async () => {
+  const { url } = await makeLink();
+  await query(
+    stand.service.databaseUrl,
+    "update posthorn.keys set expires_at = now() where is_portal", // of tests before, too, which have ended
+  );
+  const page = await open(url);
+  await page.getByText(/This link is not valid: it is unknown, expired/i).waitFor();
+  expect(await page.getByRole("textbox").count()).toBe(0);
+  expect(page.url()).not.toContain("link=");
 });
 
 describe("in a frame of a site that may", () => {

@@ -158,6 +158,24 @@ test("on plain HTTP, on a name that is not localhost, an event is found, copied 
   await page.getByText("Sent again: this is the new delivery").waitFor();
 });
 
+test("on plain HTTP the signing key is copied out of the dialog that shows it, which stays open", async () => {
+  const base = stand.service.url.replace("127.0.0.1", "posthorn.test");
+  const page = await open("/new-webhook", { base });
+  await page.getByLabel("URL", { exact: true }).fill(stand.scene.crm.url);
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "The signing key" });
+  const key = await dialog.locator(".secret code").innerText();
+  expect(await page.evaluate("typeof navigator.clipboard")).toBe("undefined");
+  await dialog.getByRole("button", { name: "Copy the signing key" }).click();
+  await page.getByText("Copied the signing key").waitFor();
+  expect(await dialog.count()).toBe(1);
+  await dialog.getByRole("button", { name: "I have stored it" }).click();
+  await page.getByRole("button", { name: "Rotate key" }).waitFor();
+  await page.getByLabel("Find").focus();
+  await page.keyboard.press("ControlOrMeta+v");
+  expect(await page.getByLabel("Find").inputValue()).toBe(key);
+});
+
 test("by the keyboard alone an event is found, its dead delivery opened, sent again, and cancelled", async () => {
   const { scene } = stand;
   const id = await scene.publish("order.paid", { id: 9 });

@@ -1,14 +1,12 @@
 // The types of events that there are, for whoever picks of them.
-import { useInfo } from "./queries.ts";
+import { useWhole } from "./queries.ts";
 import type { Row } from "./operations.ts";
 
 export type EventType = Row<"event_types.list">;
 
-const SHOWN_MAX = 200; // of more than that one types the name
-
-/** The types by name; empty until they are read. */
+/** The types by name, as many as there are; empty until they are read. */
 export function useCatalogue(): EventType[] {
-  return useInfo("event_types.list", { page_size: SHOWN_MAX }, { once: true }).data?.data ?? [];
+  return useWhole("event_types.list", { once: true }).data ?? [];
 }
 
 /** What may stand in a webhook's `events`: each type, and each prefix that takes in several. */

@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import { useClient } from "../session/session.ts";
 import { failureOf, type Failure } from "./failure.ts";
-import type { Input, ListName, Row } from "./operations.ts";
+import type { Input, ListName, Page, Row } from "./operations.ts";
 import { useInfo } from "./queries.ts";
 
 const FIRST_PAGE_SIZE = 100; // asked again and again
@@ -13,10 +13,6 @@ const LATER_PAGE_SIZE = 200; // the most that there is
 const BESIDE = 50;
 const KEPT_MS = 10_000; // a page that is scrolled past, before it is let go
 
-type Page<T> = {
-  data: T[];
-  pagination_data: { next_cursor: string | null; searched_until?: string | undefined };
-};
 type Later = { cursor: string; count: number; next: string | null; searchedUntil: string | null };
 
 export type List<T> = {

@@ -29,3 +29,9 @@ export type ListName = {
 
 /** One of what a list answers. */
 export type Row<N extends ListName> = Output<N> extends { data: (infer Each)[] } ? Each : never;
+
+/** One page of a list. */
+export type Page<T> = {
+  data: T[];
+  pagination_data: { next_cursor: string | null; searched_until?: string | undefined };
+};

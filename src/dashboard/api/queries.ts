@@ -12,7 +12,7 @@ import {
 import { session, useClient } from "../session/session.ts";
 import { localNow } from "./clock.ts";
 import { failureOf, type Failure } from "./failure.ts";
-import type { Input, Name, Output } from "./operations.ts";
+import type { Input, ListName, Name, Output, Page, Row } from "./operations.ts";
 import { freshness, pollAfter, refresh, SLOWLY_MS } from "./refresh.ts";
 
 /** Makes the page's cache of answers. A refused key ends the session, whichever call it was that was refused. */
@@ -68,11 +68,49 @@ export function useInfo<N extends Name>(
   { when = true, once = false, slowly = false, keepsPrevious = false, tenant }: ReadOptions = {},
 ): Info<Output<N>> {
   const client = useClient(tenant);
+  return useAnswer<Output<N>>(
+    [client.id, name, input],
+    (signal) => client.read(name, input, signal),
+    client.isReady,
+    { when, once, slowly, keepsPrevious },
+  );
+}
+
+const PAGE_SIZE = 200; // the most that there is
+const PAGES_MAX = 50; // of what has a limit of its own far below
+
+/** Reads all of a list that is short: the types of a tenant, which are some thousands at most. */
+export function useWhole<N extends ListName>(name: N, { once = false } = {}): Info<Row<N>[]> {
+  const client = useClient();
+  return useAnswer<Row<N>[]>(
+    [client.id, name, "whole"],
+    async (signal) => {
+      const rows: Row<N>[] = [];
+      let cursor: string | null | undefined;
+      for (let pages = 0; pages < PAGES_MAX && cursor !== null; pages++) {
+        const input = { page_size: PAGE_SIZE, ...(cursor && { cursor }) } as Input<N>;
+        const page = (await client.read(name, input, signal)) as Page<Row<N>>;
+        rows.push(...page.data);
+        cursor = page.pagination_data.next_cursor;
+      }
+      return rows;
+    },
+    client.isReady,
+    { when: true, once, slowly: true, keepsPrevious: false },
+  );
+}
+
+function useAnswer<T>(
+  queryKey: unknown[],
+  ask: (signal: AbortSignal) => Promise<T>,
+  isReady: boolean,
+  { when, once, slowly, keepsPrevious }: Required<Omit<ReadOptions, "tenant">>,
+): Info<T> {
   refresh.use();
-  const query = useQuery<Output<N>>({
-    queryKey: [client.id, name, input],
-    queryFn: ({ signal }) => client.read(name, input, signal),
-    enabled: when && client.isReady,
+  const query = useQuery<T>({
+    queryKey,
+    queryFn: ({ signal }) => ask(signal),
+    enabled: when && isReady,
     staleTime: once ? Infinity : slowly ? SLOWLY_MS : 1_000,
     refetchInterval: once ? false : ({ state }) => pollAfter(state.status === "error", slowly),
     refetchOnWindowFocus: () => !once && !refresh.get().isPaused,

@@ -5,6 +5,7 @@ import { useState, type ReactNode, type SyntheticEvent } from "react";
 import type { Failure } from "../api/failure.ts";
 import { Dialog } from "./dialog.tsx";
 import { Failed } from "./states.tsx";
+import { number } from "./words.ts";
 
 const TYPED_ABOVE = 1_000;
 
@@ -79,7 +80,7 @@ export function ConfirmButton({
           <div className="prose">{children}</div>
           {needsTyping && (
             <TextInput
-              label={`Type ${count.toLocaleString("en")} to go on`}
+              label={`Type ${number(count)} to go on`}
               value={typed}
               onChange={(event) => setTyped(event.currentTarget.value)}
               inputMode="numeric"

@@ -4,10 +4,10 @@ import type { ReactNode } from "react";
 import type { Filters } from "../address/filters.ts";
 import { now } from "../api/clock.ts";
 import type { List } from "../api/list.ts";
-import { useSignedIn } from "../session/session.ts";
+import { useIsEverywhere, useSignedIn } from "../session/session.ts";
 import { Failed, Loading, NoMatch, TooOld } from "./states.tsx";
 import { Stale } from "./stale.tsx";
-import { Table, type TableProps } from "./table.tsx";
+import { Table, type Column, type TableProps } from "./table.tsx";
 
 const DAY_MS = 86_400_000;
 
@@ -20,8 +20,17 @@ export type ListViewProps<T> = Omit<TableProps<T>, "label"> & {
   empty: ReactNode;
 };
 
+const tenantOf = (row: unknown) => (row as { tenant?: string } | null)?.tenant;
+
+const TENANT: Column<unknown> = {
+  title: "Tenant",
+  width: "110px",
+  cell: (row) => <span className="stranger">{tenantOf(row)}</span>,
+};
+
 /** Shows the list, or why there is nothing of it to see. */
-export function ListView<T>({ what, list, filters, empty, ...table }: ListViewProps<T>) {
+export function ListView<T>({ what, list, filters, empty, columns, ...table }: ListViewProps<T>) {
+  const isOfMany = useIsEverywhere() && tenantOf(list.rowAt(0)) !== undefined;
   const { retention_d: days } = useSignedIn().settings;
   const until = filters.given("until");
   const isGone = until !== undefined && Date.parse(until) < now() - days * DAY_MS;
@@ -35,7 +44,12 @@ export function ListView<T>({ what, list, filters, empty, ...table }: ListViewPr
   return (
     <>
       <Stale failure={list.failure} onRetry={list.retry} />
-      <Table label={what} list={list} {...table} />
+      <Table
+        label={what}
+        list={list}
+        columns={isOfMany ? [TENANT, ...columns] : columns}
+        {...table}
+      />
     </>
   );
 }

@@ -4,6 +4,7 @@ import { useState } from "react";
 
 import { Copy } from "./copy.tsx";
 import { visible } from "./text.ts";
+import { number } from "./words.ts";
 import "./payload.css";
 
 const LINES_MAX = 2_000; // drawn at once; a tree of 256 KiB took 24 s where one <pre> takes 4
@@ -40,7 +41,7 @@ export function Payload({ text, what, isJson = false, isExact = false }: Payload
       </pre>
       {cut < shown.length && (
         <Button size="compact-xs" variant="default" onClick={() => setWhole(true)}>
-          Show the rest, {(shown.length - cut).toLocaleString("en")} characters
+          Show the rest, {number(shown.length - cut)} characters
         </Button>
       )}
     </div>

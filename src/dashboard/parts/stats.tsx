@@ -2,6 +2,7 @@
 import type { Output } from "../api/operations.ts";
 import { Chart } from "./chart.tsx";
 import { duration, span } from "./time.tsx";
+import { number } from "./words.ts";
 
 type Stats = Output<"stats.webhook">;
 
@@ -24,7 +25,7 @@ export function everyBucket<Bucket extends { at: string }>({
   return { times, values };
 }
 
-const count = (value: number) => value.toLocaleString("en", { maximumFractionDigits: 0 });
+const count = (value: number) => number(Math.round(value));
 
 /** Two charts side by side. */
 export function StatsCharts({ stats }: { stats: Stats }) {

@@ -8,6 +8,7 @@ import { Time } from "./time.tsx";
 import "./table.css";
 
 const ROW_PX = 40;
+const FLEXIBLE_PX = 120; // of a column without a width: below, the table scrolls in its box
 const AHEAD = 20; // rows before the end at which the next page is read
 
 export type Column<T> = {
@@ -72,6 +73,10 @@ export function Table<T>({
     box.current?.scrollTo({ top: 0 });
     list.showNew();
   };
+  const widths = columns.map(({ width: wide }) =>
+    Number(/^(\d+)px$/.exec(wide ?? "")?.[1] ?? FLEXIBLE_PX),
+  );
+  const minWidth = widths.reduce((sum, each) => sum + each, FLEXIBLE_PX + (before ? 40 : 0));
   const width = columns.length + 1 + (before ? 1 : 0);
   const spacer = (height: number) =>
     height > 0 && (
@@ -96,7 +101,7 @@ export function Table<T>({
         role="region"
         aria-label={label}
       >
-        <table aria-rowcount={hasMore ? -1 : list.count + 1}>
+        <table style={{ minWidth }} aria-rowcount={hasMore ? -1 : list.count + 1}>
           <colgroup>
             {before && <col style={{ width: "40px" }} />}
             <col style={{ width: linkWidth }} />

@@ -122,6 +122,8 @@ export function useTenant(): string {
   return is_bound ? tenant : (named ?? tenant);
 }
 
+export const EVERYWHERE = "*";
+
 const REACH = {
   read: ["admin", "manage", "read"],
   manage: ["admin", "manage"],
@@ -133,10 +135,17 @@ const REACH = {
 
 export type Right = keyof typeof REACH;
 
+/** Whether an admin looks at all tenants at once, `*` in the address: there one looks for what is somewhere, and changes nothing. */
+export function useIsEverywhere(): boolean {
+  return useTenant() === EVERYWHERE;
+}
+
 /** Whether the key may do what is asked: what it may not is not offered. */
 export function useMay(): (right: Right) => boolean {
   const { scope, portal } = useSignedIn();
+  const isEverywhere = useIsEverywhere();
   return (right) => {
+    if (isEverywhere && right !== "read") return false;
     if (right === "types" && portal !== null) return false;
     if (right === "whole" && portal?.webhook_ids) return false;
     return (REACH[right] as readonly Scope[]).includes(scope);

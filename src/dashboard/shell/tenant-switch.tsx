@@ -6,10 +6,10 @@ import { useLocation } from "wouter";
 import { go } from "../address/hash.ts";
 import { addressOf } from "../address/links.ts";
 import { Dialog } from "../parts/dialog.tsx";
-import { useSignedIn, useTenant } from "../session/session.ts";
+import { EVERYWHERE, useSignedIn, useTenant } from "../session/session.ts";
 
 export function TenantSwitch() {
-  const { is_bound } = useSignedIn();
+  const { is_bound, scope } = useSignedIn();
   const tenant = useTenant();
   const [path] = useLocation();
   const [isOpen, setOpen] = useState(false);
@@ -20,11 +20,14 @@ export function TenantSwitch() {
         <span className="dim">Tenant</span> {tenant}
       </p>
     );
-  const submit = (event: SyntheticEvent) => {
-    event.preventDefault();
+  const show = (chosen: string | null) => {
     setOpen(false);
     const place = `/${path.split("/")[1] ?? ""}`; // a thing of one tenant is none of another's
-    go(addressOf(place, {}, wanted.trim() || null));
+    go(addressOf(place, {}, chosen));
+  };
+  const submit = (event: SyntheticEvent) => {
+    event.preventDefault();
+    show(wanted.trim() || null);
   };
   return (
     <div className="tenant">
@@ -39,7 +42,7 @@ export function TenantSwitch() {
           setOpen(true);
         }}
       >
-        <span className="dim">Tenant</span>&nbsp;{tenant}
+        <span className="dim">Tenant</span>&nbsp;{tenant === EVERYWHERE ? "all" : tenant}
       </Button>
       <Dialog title="Another tenant" isOpen={isOpen} onClose={() => setOpen(false)}>
         <form className="form" onSubmit={submit}>
@@ -53,6 +56,11 @@ export function TenantSwitch() {
             data-autofocus
           />
           <div className="form-foot">
+            {scope === "admin" && (
+              <Button size="sm" variant="default" onClick={() => show(EVERYWHERE)}>
+                All tenants
+              </Button>
+            )}
             <Button type="submit" size="sm">
               Show
             </Button>

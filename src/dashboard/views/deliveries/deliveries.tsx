@@ -13,6 +13,7 @@ import { deliveryColumns } from "../../parts/deliveries.tsx";
 import { ListView } from "../../parts/list-view.tsx";
 import { Empty } from "../../parts/states.tsx";
 import { View } from "../../parts/view.tsx";
+import { useIsEverywhere } from "../../session/session.ts";
 import { DeliveryFilters, FIELDS } from "./filters.tsx";
 
 const COLUMNS = deliveryColumns(
@@ -29,13 +30,14 @@ type Wanted = NonNullable<Exclude<Input<"deliveries.list">, void>>;
 
 export default function Deliveries() {
   const filters = useFilters(FIELDS);
+  const isEverywhere = useIsEverywhere();
   const [isHeld, setHeld] = useState(false);
   const statuses = filters.given("status")?.split(",");
   const webhookId = filters.given("webhook_id");
   const { data: webhook } = useInfo(
     "webhooks.info",
     { id: webhookId ?? "" },
-    { when: webhookId !== undefined },
+    { when: webhookId !== undefined && !isEverywhere },
   );
   const list = useList(
     "deliveries.list",
@@ -61,14 +63,16 @@ export default function Deliveries() {
       actions={
         <>
           {webhook && <BulkActions webhook={webhook} />}
-          <Button
-            component="a"
-            href={linkTo(paths.replays, { webhook_id: webhookId })}
-            size="xs"
-            variant="default"
-          >
-            Replays
-          </Button>
+          {!isEverywhere && (
+            <Button
+              component="a"
+              href={linkTo(paths.replays, { webhook_id: webhookId })}
+              size="xs"
+              variant="default"
+            >
+              Replays
+            </Button>
+          )}
         </>
       }
     >
@@ -79,7 +83,10 @@ export default function Deliveries() {
         filters={filters}
         columns={COLUMNS}
         linkTitle="Event type"
-        link={({ id, type }) => ({ href: linkTo(paths.delivery(id)), text: type })}
+        link={({ id, type, tenant }) => ({
+          href: linkTo(paths.delivery(id), {}, tenant),
+          text: type,
+        })}
         onScrolled={setHeld}
         empty={
           <Empty

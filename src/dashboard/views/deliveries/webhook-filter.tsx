@@ -4,7 +4,7 @@ import { useId, useState } from "react";
 import type { Filters } from "../../address/filters.ts";
 import { useInfo } from "../../api/queries.ts";
 import { TypedText } from "../../parts/fields.tsx";
-import { useClient } from "../../session/session.ts";
+import { useClient, useIsEverywhere } from "../../session/session.ts";
 
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const SUGGESTED = 10;
@@ -15,8 +15,13 @@ export function WebhookFilter({ filters, name, label, error }: Props) {
   const [typed, setTyped] = useState("");
   const id = filters.get(name);
   const client = useClient();
+  const isEverywhere = useIsEverywhere();
   const suggestions = useId();
-  const called = useInfo("webhooks.info", { id }, { when: ID.test(id), once: true }).data;
+  const called = useInfo(
+    "webhooks.info",
+    { id },
+    { when: ID.test(id) && !isEverywhere, once: true },
+  ).data;
   const found = useInfo(
     "webhooks.list",
     { q: typed, page_size: SUGGESTED },

@@ -6,7 +6,7 @@ import { useParams } from "wouter";
 import { useFilters } from "../../address/filters.ts";
 import { goTo, linkTo, paths } from "../../address/links.ts";
 import type { EventType as Type } from "../../api/catalogue.ts";
-import { useAction, useInfo } from "../../api/queries.ts";
+import { useAction, useWhole } from "../../api/queries.ts";
 import { ConfirmButton } from "../../parts/confirm.tsx";
 import { say } from "../../parts/notices.tsx";
 import { Payload } from "../../parts/payload.tsx";
@@ -24,8 +24,8 @@ const ABOVE = () => ({ href: linkTo(paths.eventTypes), text: "Event types" });
 
 export default function EventType() {
   const { name } = useParams<{ name: string }>();
-  const { data, failure, retry } = useInfo("event_types.list", { page_size: 200 });
-  const type = data?.data.find((each) => each.name === name);
+  const { data, failure, retry } = useWhole("event_types.list");
+  const type = data?.find((each) => each.name === name);
   if (type) return <Shown type={type} />;
   return (
     <View title={name} above={ABOVE()}>

@@ -94,7 +94,7 @@ export default function Events() {
         columns={COLUMNS}
         linkTitle="Type"
         linkWidth="26%"
-        link={({ id, type }) => ({ href: linkTo(paths.event(id)), text: type })}
+        link={({ id, type, tenant }) => ({ href: linkTo(paths.event(id), {}, tenant), text: type })}
         onScrolled={setHeld}
         empty={
           <Empty title="No events yet">

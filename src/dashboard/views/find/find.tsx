@@ -3,7 +3,7 @@ import { useEffect } from "react";
 
 import { useFilters } from "../../address/filters.ts";
 import { go } from "../../address/hash.ts";
-import { addressOf, paths } from "../../address/links.ts";
+import { addressOf, paths, type Query } from "../../address/links.ts";
 import { listOf } from "../../api/list.ts";
 import type { Output } from "../../api/operations.ts";
 import { useInfo } from "../../api/queries.ts";
@@ -31,24 +31,25 @@ const COLUMNS: Column<Found>[] = [
 ];
 
 /** Where it is seen. */
-function addressOfFound({ kind, id, delivery_id }: Found): string {
+function addressOfFound({ kind, id, delivery_id, tenant }: Found): string {
+  const at = (path: string, query: Query = {}) => addressOf(path, query, tenant);
   switch (kind) {
     case "event":
-      return addressOf(paths.event(id));
+      return at(paths.event(id));
     case "delivery":
-      return addressOf(paths.delivery(id));
+      return at(paths.delivery(id));
     case "attempt":
-      return addressOf(paths.delivery(delivery_id ?? ""));
+      return at(paths.delivery(delivery_id ?? ""));
     case "replay":
-      return addressOf(paths.replay(id));
+      return at(paths.replay(id));
     case "key":
-      return addressOf(paths.keys);
+      return at(paths.keys);
     case "webhook":
-      return addressOf(paths.webhook(id));
+      return at(paths.webhook(id));
     case "channel":
-      return addressOf(paths.deliveries, { channel: id });
+      return at(paths.deliveries, { channel: id });
     case "event_type":
-      return addressOf(paths.eventType(id));
+      return at(paths.eventType(id));
   }
 }
 

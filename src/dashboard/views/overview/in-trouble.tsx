@@ -6,7 +6,7 @@ import { Failed } from "../../parts/states.tsx";
 import { Status } from "../../parts/status.tsx";
 import { visible } from "../../parts/text.ts";
 import { Section } from "../../parts/view.tsx";
-import { useMay } from "../../session/session.ts";
+import { EVERYWHERE, useIsEverywhere, useMay } from "../../session/session.ts";
 import { Trouble } from "../webhooks/trouble.tsx";
 import { calledOf, standingOf, type ListedWebhook } from "../webhooks/webhook.ts";
 
@@ -18,11 +18,12 @@ const needsSomebody = (webhook: ListedWebhook) =>
 export function InTrouble() {
   // An admin who has chosen no tenant looks at all of them.
   const may = useMay();
-  const isEverywhere = useAddressTenant() === null && may("admin");
+  const isNamed = useAddressTenant() !== null;
+  const isEverywhere = useIsEverywhere() || (!isNamed && may("admin"));
   const { data, failure, retry } = useInfo(
     "webhooks.list",
     { sort: "trouble", with_counts: true, page_size: SHOWN + 1 },
-    { tenant: isEverywhere ? "*" : undefined },
+    { tenant: isEverywhere ? EVERYWHERE : undefined },
   );
   if (!data) return failure ? <Failed failure={failure} onRetry={retry} /> : null;
   const troubled = data.data.filter(needsSomebody);
@@ -33,7 +34,15 @@ export function InTrouble() {
       title={title}
       actions={
         troubled.length > SHOWN && (
-          <a href={linkTo(paths.webhooks, { sort: "trouble" })}>All webhooks, these first</a>
+          <a
+            href={linkTo(
+              paths.webhooks,
+              { sort: "trouble" },
+              isEverywhere ? EVERYWHERE : undefined,
+            )}
+          >
+            All webhooks, these first
+          </a>
         )
       }
     >

@@ -9,7 +9,8 @@ import { Failed, Loading } from "../../parts/states.tsx";
 import { StatsCharts } from "../../parts/stats.tsx";
 import { duration, Time } from "../../parts/time.tsx";
 import { Section, View } from "../../parts/view.tsx";
-import { useMay, useTenant } from "../../session/session.ts";
+import { number } from "../../parts/words.ts";
+import { useIsEverywhere, useMay, useTenant } from "../../session/session.ts";
 import { InTrouble } from "./in-trouble.tsx";
 import "./overview.css";
 
@@ -20,13 +21,18 @@ const COUNTED_MAX = 1_000; // of one webhook's pending deliveries
 export default function Overview() {
   const may = useMay();
   const tenant = useTenant();
-  const { data, failure, retry } = useInfo("stats.overview", { bucket_s: HOUR_S });
+  const isEverywhere = useIsEverywhere(); // where there are no figures: they are kept of each tenant
+  const { data, failure, isLoading, retry } = useInfo(
+    "stats.overview",
+    { bucket_s: HOUR_S },
+    { when: !isEverywhere },
+  );
   return (
     <View title="Overview">
       <Stale failure={failure && data ? failure : null} onRetry={retry} />
       <InTrouble />
       {failure && !data && <Failed failure={failure} onRetry={retry} />}
-      {!data && !failure && <Loading />}
+      {isLoading && <Loading />}
       {data && (
         <>
           <Figures stats={data} />
@@ -63,12 +69,11 @@ function Figures({ stats: { totals, since, until } }: { stats: Output<"stats.ove
     pending.some((each) => each >= COUNTED_MAX);
   return (
     <dl className="figures">
-      <Figure name="Delivered, 24 h" value={delivered.toLocaleString("en")}>
-        {(delivered / Math.max(1, hours)).toLocaleString("en", { maximumFractionDigits: 1 })} an
-        hour
+      <Figure name="Delivered, 24 h" value={number(delivered)}>
+        {number(Number((delivered / Math.max(1, hours)).toFixed(1)))} an hour
       </Figure>
       <Figure name="Failed attempts" value={`${share.toFixed(1)} %`}>
-        {retried.toLocaleString("en")} retried, {dead.toLocaleString("en")} dead
+        {number(retried)} retried, {number(dead)} dead
       </Figure>
       <Figure
         name="Answered in, p95"
@@ -82,7 +87,7 @@ function Figures({ stats: { totals, since, until } }: { stats: Output<"stats.ove
       >
         of the publish
       </Figure>
-      <Figure name="Backlog" value={`${backlog.toLocaleString("en")}${isMore ? " or more" : ""}`}>
+      <Figure name="Backlog" value={`${number(backlog)}${isMore ? " or more" : ""}`}>
         pending, held ones too
       </Figure>
       <Figure name="Oldest pending" value={first ? <Time at={first.created_at} /> : "none"}>

@@ -10,18 +10,17 @@ import { Empty } from "../../parts/states.tsx";
 import type { Column } from "../../parts/table.tsx";
 import { Time } from "../../parts/time.tsx";
 import { Section } from "../../parts/view.tsx";
-
-const count = (value: number) => value.toLocaleString("en");
+import { number } from "../../parts/words.ts";
 
 const columns: Column<Row<"tenants.list">>[] = [
-  { title: "Webhooks", width: "110px", isNumber: true, cell: ({ webhooks }) => count(webhooks) },
-  { title: "Backlog", width: "110px", isNumber: true, cell: ({ backlog }) => count(backlog) },
+  { title: "Webhooks", width: "110px", isNumber: true, cell: ({ webhooks }) => number(webhooks) },
+  { title: "Backlog", width: "110px", isNumber: true, cell: ({ backlog }) => number(backlog) },
   {
     title: "Oldest due",
     width: "140px",
     cell: ({ oldest_due_at: at }) => (at ? <Time at={at} /> : <span className="dim">none</span>),
   },
-  { title: "Dead, 24 h", width: "110px", isNumber: true, cell: ({ dead_24h }) => count(dead_24h) },
+  { title: "Dead, 24 h", width: "110px", isNumber: true, cell: ({ dead_24h }) => number(dead_24h) },
 ];
 
 export default function Tenants() {

@@ -6,6 +6,7 @@ import { useAction } from "../../api/queries.ts";
 import { BulkActions } from "../../parts/bulk.tsx";
 import { ConfirmButton } from "../../parts/confirm.tsx";
 import { say } from "../../parts/notices.tsx";
+import { number } from "../../parts/words.ts";
 import { calledOf, type WebhookInfo } from "../webhooks/webhook.ts";
 import { RotateKey } from "./rotate.tsx";
 import { SendTest } from "./send-test.tsx";
@@ -15,7 +16,7 @@ type ActionsProps = { webhook: WebhookInfo; standing: string };
 export function Actions({ webhook, standing }: ActionsProps) {
   const { id, counters } = webhook;
   const isEnded = webhook.status === "Unsubscribed";
-  const pending = counters.pending.toLocaleString("en");
+  const pending = number(counters.pending);
   const update = useAction("webhooks.update");
   const unsubscribe = useAction("webhooks.unsubscribe");
   const remove = useAction("webhooks.delete");

@@ -11,6 +11,7 @@ import { Status } from "../../parts/status.tsx";
 import { visible } from "../../parts/text.ts";
 import { span, Time } from "../../parts/time.tsx";
 import { Facts, View } from "../../parts/view.tsx";
+import { number } from "../../parts/words.ts";
 import { useMay } from "../../session/session.ts";
 import { Trouble } from "../webhooks/trouble.tsx";
 import { calledOf, standingOf, type WebhookInfo } from "../webhooks/webhook.ts";
@@ -83,8 +84,8 @@ function Settings({ webhook }: { webhook: WebhookInfo }) {
         ],
         ["Last success", success ? <Time at={success} /> : "never"],
         ["Last failure", failed ? <Time at={failed} /> : "never"],
-        ["Delivered, dead", `${count(counters.delivered)}, ${count(counters.dead)}`],
-        ["Pending", counters.pending >= 10_000 ? "10,000 or more" : count(counters.pending)],
+        ["Delivered, dead", `${number(counters.delivered)}, ${number(counters.dead)}`],
+        ["Pending", counters.pending >= 10_000 ? "10,000 or more" : number(counters.pending)],
         ["Events", events.length === 0 ? "every type" : events.join(", ")],
         [
           "Channels",
@@ -115,5 +116,3 @@ function formOf({ preset_settings: settings }: WebhookInfo): string {
   const { signature_header, prefix, encoding, signed, envelope } = settings;
   return ` (${signature_header}: ${prefix}<${encoding} of ${signed}>, body ${envelope})`;
 }
-
-const count = (value: number) => value.toLocaleString("en");

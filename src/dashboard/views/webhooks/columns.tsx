@@ -6,11 +6,12 @@ import { everyBucket } from "../../parts/stats.tsx";
 import { Status } from "../../parts/status.tsx";
 import type { Column } from "../../parts/table.tsx";
 import { Time } from "../../parts/time.tsx";
+import { number } from "../../parts/words.ts";
 import { standingOf, type ListedWebhook } from "./webhook.ts";
 
 type Stats = Output<"stats.webhooks">;
 
-const number = (value: number | undefined) => value?.toLocaleString("en") ?? "";
+const some = (value: number | undefined) => (value === undefined ? "" : number(value));
 
 /** The columns, with what there is of statistics yet. */
 export function webhookColumns(stats: Stats | undefined): Column<ListedWebhook>[] {
@@ -23,10 +24,10 @@ export function webhookColumns(stats: Stats | undefined): Column<ListedWebhook>[
         </span>
       ),
     },
-    { title: "Health", width: "142px", cell: (row) => <Status is={standingOf(row)} /> },
+    { title: "Health", width: "124px", cell: (row) => <Status is={standingOf(row)} /> },
     {
       title: "Last success",
-      width: "120px",
+      width: "108px",
       cell: ({ counts }) =>
         counts?.last_success_at ? (
           <Time at={counts.last_success_at} />
@@ -36,36 +37,36 @@ export function webhookColumns(stats: Stats | undefined): Column<ListedWebhook>[
     },
     {
       title: "Success, 24 h",
-      width: "128px",
+      width: "116px",
       cell: ({ id }) => <SuccessRate stats={stats} id={id} />,
     },
     {
       title: "Delivered",
-      width: "100px",
+      width: "88px",
       isNumber: true,
-      cell: ({ counts }) => number(counts?.delivered),
+      cell: ({ counts }) => some(counts?.delivered),
     },
     {
       title: "Dead",
-      width: "80px",
+      width: "66px",
       isNumber: true,
-      cell: ({ id, counts }) =>
+      cell: ({ id, tenant, counts }) =>
         counts?.dead ? (
           <a
             className="is-above is-bad"
-            href={linkTo(paths.deliveries, { webhook_id: id, status: "dead" })}
+            href={linkTo(paths.deliveries, { webhook_id: id, status: "dead" }, tenant)}
           >
             {number(counts.dead)}
           </a>
         ) : (
-          number(counts?.dead)
+          some(counts?.dead)
         ),
     },
     {
       title: "Pending",
-      width: "86px",
+      width: "78px",
       isNumber: true,
-      cell: ({ counts }) => number(counts?.pending),
+      cell: ({ counts }) => some(counts?.pending),
     },
   ];
 }

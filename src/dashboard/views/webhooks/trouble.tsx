@@ -5,6 +5,7 @@ import { linkTo, paths } from "../../address/links.ts";
 import { useInfo } from "../../api/queries.ts";
 import { Time } from "../../parts/time.tsx";
 import { visible } from "../../parts/text.ts";
+import { number } from "../../parts/words.ts";
 import { useSignedIn } from "../../session/session.ts";
 import { standingOf, type ListedWebhook, type WebhookInfo } from "./webhook.ts";
 
@@ -81,7 +82,7 @@ export function Trouble({ webhook, pending, tenant }: TroubleProps) {
             className="is-above"
             href={linkTo(paths.deliveries, { webhook_id: webhook.id, status: "pending" }, tenant)}
           >
-            {pending.toLocaleString("en")} {isHeld ? "held" : "pending"}
+            {number(pending)} {isHeld ? "held" : "pending"}
           </a>
           {hold ? (
             <>

@@ -9,7 +9,7 @@ import { useInfo } from "../../api/queries.ts";
 import { ListView } from "../../parts/list-view.tsx";
 import { Empty } from "../../parts/states.tsx";
 import { View } from "../../parts/view.tsx";
-import { useMay } from "../../session/session.ts";
+import { useIsEverywhere, useMay } from "../../session/session.ts";
 import { webhookColumns } from "./columns.tsx";
 import { calledOf, type ListedWebhook } from "./webhook.ts";
 
@@ -18,6 +18,7 @@ const FILTERS = ["q", "health", "status", "channel", "sort"] as const;
 export default function Webhooks() {
   const filters = useFilters(FILTERS);
   const may = useMay();
+  const isEverywhere = useIsEverywhere();
   const [isHeld, setHeld] = useState(false);
   const list = useList(
     "webhooks.list",
@@ -35,7 +36,7 @@ export default function Webhooks() {
   const { data: stats } = useInfo(
     "stats.webhooks",
     { ids, bucket_s: 3_600 },
-    { when: ids.length > 0, slowly: true, keepsPrevious: true },
+    { when: ids.length > 0 && !isEverywhere, slowly: true, keepsPrevious: true },
   );
   const create = may("whole") && (
     <Button component="a" size="xs" href={linkTo(paths.newWebhook)}>
@@ -88,9 +89,9 @@ export default function Webhooks() {
         filters={filters}
         columns={webhookColumns(stats)}
         linkTitle="Name"
-        linkWidth="22%"
+        linkWidth="18%"
         link={(row) => ({
-          href: linkTo(paths.webhook(row.id)),
+          href: linkTo(paths.webhook(row.id), {}, row.tenant),
           text: <span className="stranger">{calledOf(row)}</span>,
         })}
         onScrolled={setHeld}
