@@ -1767,10 +1767,10 @@ create view posthorn.v_deliveries as
     d.cause,
     d.attempts_made,
     d.reason,
-    posthorn.next_attempt_at(d.state, d.due_at, d.locked_until, w.paused, w.health, s.not_before) AS next_attempt_at,
+    posthorn.next_attempt_at(d.state, d.due_at, d.locked_until, (w.paused OR a.paused), w.health, s.not_before) AS next_attempt_at,
     d.created_at,
     d.finished_at,
-    posthorn.waiting_for(d.state, d.locked_until, w.paused, w.health,
+    posthorn.waiting_for(d.state, d.locked_until, (w.paused OR a.paused), w.health,
         CASE
             WHEN (w.rate_limit_per_s IS NOT NULL) THEN s.next_send_at
             ELSE NULL::timestamp with time zone
@@ -1786,10 +1786,13 @@ create view posthorn.v_deliveries as
     d.last_status,
     d.last_reason,
     d.last_duration_ms
-   FROM (((posthorn.all_deliveries d
+   FROM ((((posthorn.all_deliveries d
      JOIN posthorn.webhooks w ON ((w.webhook_id = d.webhook_id)))
      LEFT JOIN posthorn.webhook_states s ON (((s.bucket = 0) AND (s.webhook_id = d.webhook_id))))
-     LEFT JOIN posthorn.events e ON (((e.bucket = d.bucket) AND (e.tenant = d.tenant) AND (e.id = d.event_id))));
+     LEFT JOIN posthorn.events e ON (((e.bucket = d.bucket) AND (e.tenant = d.tenant) AND (e.id = d.event_id))))
+     CROSS JOIN ( SELECT (EXISTS ( SELECT
+                   FROM posthorn.settings
+                  WHERE (settings.name = 'paused_since'::text))) AS paused) a);
 
 create view posthorn.v_attempts as
  SELECT posthorn.public_id('att'::text, a.id) AS id,

@@ -143,6 +143,11 @@ export const SETTINGS = {
     "auto",
     "Whether a publish wakes a resting worker by NOTIFY, after which a transaction can't be prepared (PREPARE TRANSACTION). auto: where max_prepared_transactions is 0; off: a worker finds it within a second.",
   ),
+  POSTHORN_INSTALLATION: setting(
+    z.string().regex(/^[\w.-]{1,63}$/, "1 to 63 letters, digits and any of . _ - are needed"),
+    null,
+    "What this installation is called. Its database remembers the name: under another one nothing is sent, so that a copy calls nobody, until posthorn resume-all --adopt. Left out: the database's name.",
+  ),
   POSTHORN_RATE_PER_KEY: setting(
     whole(0, 1_000_000),
     "0",

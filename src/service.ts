@@ -10,6 +10,7 @@ import { lasting } from "./database/readiness.ts";
 import { createDatabaseClock } from "./delivery/database-clock.ts";
 import { startLoop } from "./delivery/loop.ts";
 import { callRoll } from "./delivery/roll-call.ts";
+import { createHoldWatch } from "./delivery/hold-watch.ts";
 import { createPartitionKeeper } from "./delivery/partition-keeper.ts";
 import { sendSample } from "./delivery/sample.ts";
 import { startSweeper } from "./delivery/sweeper.ts";
@@ -28,6 +29,7 @@ import { ensureAdminKey, keyFinder, waitersKeyFinder } from "./keys/finder.ts";
 import { monotonic } from "./kernel/clock.ts";
 import type { Log } from "./kernel/log.ts";
 import { createWaitingRoom, WAIT_MS } from "./kernel/waiting-room.ts";
+import { readHold } from "./queue/sending.ts";
 import { createWaker } from "./queue/waking.ts";
 import { createWatching, watchLoop } from "./service/watching.ts";
 import { drawWorker, workerName } from "./delivery/worker-name.ts";
@@ -81,6 +83,7 @@ export async function startService(
       unknownTypes: config.POSTHORN_UNKNOWN_TYPES,
       idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
       notify: config.POSTHORN_NOTIFY,
+      installation: config.POSTHORN_INSTALLATION,
     };
     const database = await openDatabase(config, log, { seed: writeCatalogue, settings, guest });
     undo.push(() => database.close());
@@ -91,6 +94,7 @@ export async function startService(
     undo.push(() => parts.close()); // by which what is open still is answered
     await refuseToStart(parts.pools, role, connections);
     if (role === "worker") await warnOfPlans(database.url, log);
+    await parts.tellHold();
     log.info({ sum: sumOf(connections), ...connections }, "connections to the database, at most");
     const server = listens ? await listen(parts.app, config.HOST, config.PORT) : undefined;
     if (server) {
@@ -143,7 +147,10 @@ function createParts(
   });
   const sending = { egress, http: config.POSTHORN_HTTP, worker: workerName() };
   const findKey = keyFinder(role === "worker" ? loop.db : publishing.db, config.POSTHORN_ADMIN_KEY);
-  const watching = createWatching(role, pools, { findKey, concurrency });
+  const installation = config.POSTHORN_INSTALLATION;
+  const askHold = () => readHold(role === "api" ? calls.pool : upkeep.pool, installation);
+  const tellHold = createHoldWatch(askHold, log);
+  const watching = createWatching(role, pools, { findKey, concurrency, installation });
   const { metrics, scraping } = watching;
   let wake = createWaker(publishing.pool, monotonic); // of a loop elsewhere
   let isStopping = false;
@@ -155,6 +162,7 @@ function createParts(
     sealer,
     addresses,
     publicUrl: () => config.POSTHORN_PUBLIC_URL ?? ownUrl(config, listeners),
+    readHold: askHold,
     sendSample: (log, ...sample) => sendSample({ ...sending, sealer, log }, ...sample),
     publishes,
     waitMs,
@@ -173,6 +181,7 @@ function createParts(
   return {
     pools,
     listeners,
+    tellHold,
     reachesLoopback: loopbackAddresses(RECEIVER_PORT, addresses).length > 0,
     app:
       role === "worker"
@@ -209,6 +218,7 @@ function createParts(
       const delivering = startLoop({
         roll,
         ...sending,
+        installation,
         pool: loop.pool,
         db: loop.db,
         judging,
@@ -241,6 +251,7 @@ function createParts(
         monotonic,
         ready: () => delivering.wake(),
         tellTotals: () => totals.tell(delivering.unwritten),
+        tellHold,
         log,
       });
       wake = () => delivering.wake();

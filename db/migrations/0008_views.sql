@@ -58,10 +58,10 @@ create view posthorn.v_events as
 create view posthorn.v_deliveries as
   select posthorn.public_id('dlv', d.id) as id, d.tenant, posthorn.public_id('evt', d.event_id) as event_id,
     w.id as webhook_id, e.type, d.status, d.cause, d.attempts_made, d.reason,
-    posthorn.next_attempt_at(d.state, d.due_at, d.locked_until, w.paused, w.health, s.not_before) as next_attempt_at,
+    posthorn.next_attempt_at(d.state, d.due_at, d.locked_until, w.paused or a.paused, w.health, s.not_before) as next_attempt_at,
     d.created_at, d.finished_at,
     posthorn.waiting_for(
-      d.state, d.locked_until, w.paused, w.health, case when w.rate_limit_per_s is not null then s.next_send_at end, s.not_before,
+      d.state, d.locked_until, w.paused or a.paused, w.health, case when w.rate_limit_per_s is not null then s.next_send_at end, s.not_before,
       (
         select first.locked_until from posthorn.deliveries as first
         where first.bucket = 0 and first.state = 0 and first.webhook_id = d.webhook_id
@@ -72,7 +72,8 @@ create view posthorn.v_deliveries as
   from posthorn.all_deliveries as d
   join posthorn.webhooks as w on w.webhook_id = d.webhook_id
   left join posthorn.webhook_states as s on s.bucket = 0 and s.webhook_id = d.webhook_id
-  left join posthorn.events as e on e.bucket = d.bucket and e.tenant = d.tenant and e.id = d.event_id;
+  left join posthorn.events as e on e.bucket = d.bucket and e.tenant = d.tenant and e.id = d.event_id
+  cross join (select exists (select from posthorn.settings where name = 'paused_since') as paused) as a;
 
 -- The preset tells which header carried the signature, and how the body was made of the event.
 create view posthorn.v_attempts as

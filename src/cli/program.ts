@@ -23,6 +23,7 @@ import { addPublish } from "./publish.ts";
 import { exampleLines } from "./remote.ts";
 import { addReplay, addReplays } from "./replay.ts";
 import { addSql } from "./sql/command.ts";
+import { addSending } from "./sending.ts";
 import { addTail } from "./tail.ts";
 import type { Terminal } from "./terminal.ts";
 import { addTypes } from "./types.ts";
@@ -222,6 +223,7 @@ export function createProgram(terminal: Terminal): Command {
     .action(later(async () => (await import("./listen.ts")).receiveHere));
 
   addSql(program, terminal);
+  addSending(program, terminal);
   addPublish(program, terminal);
   addTail(program, terminal);
   addReplay(program, terminal);

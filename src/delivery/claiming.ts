@@ -31,8 +31,13 @@ export function createClaiming(
   monotonic: MonotonicClock,
   {
     holder = LEASES_ALONE,
+    installation = null,
     slowMs = SLOW_MS,
-  }: { holder?: (() => Holder) | undefined; slowMs?: number } = {},
+  }: {
+    holder?: (() => Holder) | undefined;
+    installation?: string | null;
+    slowMs?: number;
+  } = {},
 ): Claiming {
   const known = createKnown();
   const ofAll = createRotation();
@@ -63,7 +68,7 @@ export function createClaiming(
       const unprovenMax = isOfAll ? limits.unprovenMax : 0;
       const since = isOfAll ? undefined : known.since();
       const ofRound = { ...limits, unprovenMax, afterWebhook: rotation.after, since };
-      const claim = await claimDue(pool, ofRound, holder());
+      const claim = await claimDue(pool, ofRound, holder(), installation);
       if (isOfAll) judge(claim, startedAt);
       if (!isOfAll || slowOnes < SLOW_CLAIMS) tookMs = claim.tookMs;
       known.claimed(claim.deliveries);

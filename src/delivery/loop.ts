@@ -55,7 +55,8 @@ export function startLoop(options: LoopOptions): Loop {
   const most = Math.max(REFILL_AT_ONCE_MAX, Math.ceil(options.concurrency * REFILL_SHARE));
   const helping = createHelping(most);
   const window = createWindow(options);
-  const claiming = createClaiming(pool, monotonic, { holder: options.roll?.holder });
+  const { installation } = options;
+  const claiming = createClaiming(pool, monotonic, { holder: options.roll?.holder, installation });
   const rest = createRest(options.roll, monotonic);
   const lanes = createLanes({ pool, monotonic, ready: () => alarm.wake(), log });
   const settler = createSettler({ pool, log, monotonic }, (settlements, tookMs) => {

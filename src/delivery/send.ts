@@ -28,6 +28,8 @@ export type SendContext = {
   tracesReceivers: boolean;
   /** For another look, before a request goes out a second time. */
   pool: pg.Pool;
+  /** What this process sends for: null is the database's own name. */
+  installation: string | null;
 };
 
 /** Leases in a row that ran out: then it counts as a failed attempt, for the delivery may be the cause. */
@@ -84,7 +86,7 @@ export async function send(
       ...facts,
       mayResend: async () => {
         const again = [{ ...delivery, version: target.version }];
-        return (await whichMayBeSent(context.pool, again)).has(delivery.id);
+        return (await whichMayBeSent(context, again)).has(delivery.id);
       },
     }),
   );

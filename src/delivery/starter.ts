@@ -101,7 +101,7 @@ export function createStarter(
     if (!isLate) return { loaded, seenAt: askedAt };
     const seenAt = monotonic();
     const asked = loaded.map(({ delivery, target }) => ({ ...delivery, version: target.version }));
-    const sendable = await whichMayBeSent(pool, asked);
+    const sendable = await whichMayBeSent(options, asked);
     const isTooLate = monotonic() - seenAt > START_WITHIN_MS;
     const [kept, lost] = split(loaded, ({ delivery }) => !isTooLate && sendable.has(delivery.id));
     if (lost.length > 0) await giveBack(lost);

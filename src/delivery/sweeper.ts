@@ -82,6 +82,8 @@ export function startSweeper(options: {
   ready: () => void;
   /** Writes the totals of the last minute to the log. */
   tellTotals: () => Promise<number>;
+  /** Says in the log that nothing is sent any more, or that something is again; answers which of the two. */
+  tellHold: () => Promise<boolean>;
   log: Log;
 }): Sweeper {
   const { pool, loopPool, idempotencyH, holdH, disableAfterH, retentionD, keepPartitions } =
@@ -97,6 +99,7 @@ export function startSweeper(options: {
     return count;
   };
   let dueInMs = 0;
+  let isHeld = false;
   const stage = async () => {
     const due = await stageDue(loopPool);
     dueInMs = due.dueInMs ?? Infinity;
@@ -178,6 +181,7 @@ export function startSweeper(options: {
     },
     { name: "forget", everyMs: FORGET_MS, run: () => forgetKeys(pool, idempotencyH) },
     { name: "forget answers", everyMs: FORGET_MS, run: () => forgetAnswers(pool) },
+    { name: "hold", everyMs: SWEEP_MS, run: lookAtHold },
     { name: "totals", everyMs: MINUTE, run: options.tellTotals },
     { name: "wipe", everyMs: MINUTE, run: () => wipeOldKeys(pool) },
     { name: "changes", everyMs: MINUTE, run: () => markSeen(pool) },
@@ -188,6 +192,13 @@ export function startSweeper(options: {
     { name: "partitions", everyMs: HOUR, run: () => keepPartitions(stopping.signal) },
   ];
 
+  async function lookAtHold(): Promise<number> {
+    const wasHeld = isHeld;
+    isHeld = await options.tellHold();
+    if (wasHeld && !isHeld) ready();
+    return 0;
+  }
+
   async function fold(): Promise<number> {
     const { taken, facts } = await foldDeltas(pool);
     await judge(facts);
@@ -196,6 +207,7 @@ export function startSweeper(options: {
 
   // What was folded and not judged, since the process ended in between, or is judged by other hours since.
   async function judgeFailing(): Promise<number> {
+    if (isHeld) return 0; // the time without a success is not the receivers'
     for (let after = 0; ;) {
       const facts = await listFailing(pool, after);
       await judge(facts);

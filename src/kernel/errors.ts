@@ -22,6 +22,7 @@ export const ERROR_STATUS = {
   event_type_exists: 409,
   external_id_taken: 409,
   webhook_unsubscribed: 409,
+  sending_held: 409,
   payload_gone: 409,
   delivery_finished: 409,
   too_many_webhooks: 409,

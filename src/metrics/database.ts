@@ -2,6 +2,7 @@
 import { Gauge, Registry } from "prom-client";
 
 import { BACKLOG_STATES } from "../queue/measure.ts";
+import { HOLD_REASONS } from "../queue/sending.ts";
 import type { Facts } from "./look.ts";
 
 type Values = readonly (readonly [label: string, value: number])[] | number;
@@ -29,6 +30,13 @@ const SERIES: Series[] = [
     name: "posthorn_webhooks_paused",
     help: "Subscribed webhooks that are paused, whatever their health.",
     of: ({ paused }) => paused,
+  },
+  {
+    name: "posthorn_sending_held",
+    help: "1 while nothing is sent as a whole: paused by pause-all, or the database is of another installation.",
+    label: "reason",
+    of: ({ hold }) =>
+      HOLD_REASONS.map((reason) => [reason, hold?.reason === reason ? 1 : 0] as const),
   },
   {
     name: "posthorn_partitions_ahead",

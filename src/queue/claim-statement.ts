@@ -1,4 +1,5 @@
 // The statement that claims: which webhooks are looked at, which of their rows are taken, and what is written of it.
+import { maySend, RESUMED_AT } from "./sending.ts";
 
 const BURST_S = 0.25; // of a rate: claims come some milliseconds apart, and what fell due between them goes together
 
@@ -17,7 +18,7 @@ const IS_FREED_EARLY = `d.lane is null and d.freed_early < ${FREED_EARLY_MAX} an
 const SCAN_ALL = `
   (
     select d.webhook_id, 1 as turn from posthorn.deliveries as d
-    where d.bucket = 0 and d.state = 0 and d.webhook_id > $1::bigint
+    where d.bucket = 0 and d.state = 0 and d.webhook_id > $1::bigint and ${maySend("$12")}
     order by d.webhook_id limit 1
   )
   union all
@@ -31,16 +32,17 @@ const SCAN_ALL = `
 // Of the webhooks that are given, by rising ids, those that have ready rows since.
 const SCAN_GIVEN = `
   select given.webhook_id, given.turn, given.since
-  from unnest($1::bigint[], $12::timestamptz[]) with ordinality as given (webhook_id, since, turn)
+  from unnest($1::bigint[], $13::timestamptz[]) with ordinality as given (webhook_id, since, turn)
   cross join lateral (
     select from posthorn.deliveries as d
     where d.bucket = 0 and d.state = 0 and d.webhook_id = given.webhook_id and d.due_at >= given.since
     order by d.due_at, d.id limit 1
-  ) as has`;
+  ) as has
+  where ${maySend("$12")}`;
 
 // A scan visits each webhook that has ready rows once, and takes from each the first rows that are free: a hundred
 // thousand rows of one webhook cost the others nothing. Webhooks without a free slot, paused, gone or backing off are passed
-// by; the sweep moves their rows away. Ready rows are due by definition.
+// by; the sweep moves their rows away. Ready rows are due by definition. While nothing may be sent, it looks at none.
 //   * A webhook's state row is locked first: one worker at a time takes of a webhook, so that its rate and its sequence
 //     hold over all; who finds it locked takes of the others.
 //   * A rate is kept as the time from which the next may go (GCRA). The burst keeps what goes in any 10 s below
@@ -134,7 +136,7 @@ claimed as (
     d.attempts_made, d.crashes, d.sequence, d.lane, d.payload_bytes, p.rank,
     case when d.attempts_made = 0 and d.cause = 'publish' and d.lane is null
       and (p.rate is null or p.paced_until is null or p.paced_until <= greatest(d.created_at, d.due_at))
-      then greatest(d.created_at, d.due_at) end as startable_at
+      then greatest(d.created_at, d.due_at, ${RESUMED_AT}) end as startable_at
 )
 select claimed.*, case when row_number() over (order by claimed.rank) = 1 then whole.facts end as whole
 from (

@@ -88,11 +88,12 @@ export type Claim = {
   misplaced: number[];
 };
 
-/** Claims due deliveries, round-robin over webhooks, under a lease of 45 s each. */
+/** Claims due deliveries, round-robin over webhooks, under a lease of 45 s each; none where an installation may not send. */
 export async function claimDue(
   pool: pg.Pool,
   limits: ClaimLimits,
   { worker, dead }: Holder = LEASES_ALONE(),
+  installation: string | null = null,
 ): Promise<Claim> {
   const limit = Math.min(limits.limit, CLAIM_MAX);
   const full = Object.values(limits.slots).filter(([most, least]) => most + least === 0).length;
@@ -114,6 +115,7 @@ export async function claimDue(
       LEASE_MS,
       worker,
       plainArray(dead),
+      installation,
       ...(since ? [plainArray(given.map(([, time]) => time))] : []),
     ],
   });

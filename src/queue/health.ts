@@ -4,6 +4,7 @@ import type pg from "pg";
 import { storeOwnEvents } from "./own-events.ts";
 import type { WebhookHealth } from "../database/schema.ts";
 import { HAVING_PARKED } from "./hold.ts";
+import { RESUMED_AT } from "./sending.ts";
 import { inTransaction } from "../database/transaction.ts";
 
 const ROWS_MAX = 1_000;
@@ -25,7 +26,7 @@ export type HealthFacts = {
 /** In SQL: the facts of counters `c` and webhooks `w`. */
 export const FACTS = `
   select c.webhook_id, w.health, c.failures_in_row, c.failing_since, c.last_failure_at, c.last_success_at, c.died_at,
-    w.released_at`;
+    greatest(w.released_at, ${RESUMED_AT}) as released_at`;
 
 /**
  * The facts of the webhooks after `after` whose last attempt failed, and that are sent to: for when they were folded and not
@@ -132,14 +133,14 @@ export function announceHealth(pool: pg.Pool, disableAfterH: number): Promise<nu
       `with announced as (
          select w.webhook_id,
            case when $1 > 0 and w.health = 'failing'
-             then greatest(c.failing_since + $1::integer * interval '1 hour', w.released_at + $1::integer * interval '1 hour', now())
+             then greatest(c.failing_since + $1::integer * interval '1 hour', greatest(w.released_at, ${RESUMED_AT}) + $1::integer * interval '1 hour', now())
            end as disables_at
          from posthorn.webhooks as w
          left join posthorn.counters as c on c.bucket = 0 and c.webhook_id = w.webhook_id
          where w.deleted_at is null and (w.announced_at is null or w.announced_at < now() - interval '10 minutes')
            and (w.health <> w.announced_health
              or w.health = 'failing' and $1 > 0 and w.disabling_announced_at is null
-               and greatest(c.failing_since, w.released_at) < now() - ($1::integer - 24) * interval '1 hour')
+               and greatest(c.failing_since, w.released_at, ${RESUMED_AT}) < now() - ($1::integer - 24) * interval '1 hour')
          order by w.webhook_id limit $2 for update of w skip locked
        )
        update posthorn.webhooks as w set announced_health = w.health, announced_at = now(),

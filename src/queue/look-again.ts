@@ -3,13 +3,14 @@ import type pg from "pg";
 
 import { plainArray } from "../database/array-literal.ts";
 import type { ClaimedDelivery } from "./claim.ts";
+import { maySend } from "./sending.ts";
 
 /** A claimed delivery, and the version of its webhook that it would be sent by. */
 export type Sendable = Pick<ClaimedDelivery, "tenant" | "id" | "fence"> & { version: string };
 
 /** Says of which the lease still holds, and the webhook is as it was and takes requests: one read by two keys each. */
 export async function whichMayBeSent(
-  pool: pg.Pool,
+  { pool, installation }: { pool: pg.Pool; installation: string | null },
   deliveries: readonly Sendable[],
 ): Promise<Set<string>> {
   const column = (name: keyof Sendable) => plainArray(deliveries.map((each) => each[name]));
@@ -28,8 +29,9 @@ export async function whichMayBeSent(
         where w.webhook_id = held.webhook_id and w.version = given.version and w.status = 'Subscribed'
           and not w.paused and w.health <> 'disabled' and w.deleted_at is null
         offset 0
-      ) as takes`,
-    values: [column("tenant"), column("id"), column("fence"), column("version")],
+      ) as takes
+      where ${maySend("$5")}`,
+    values: [column("tenant"), column("id"), column("fence"), column("version"), installation],
   });
   return new Set(rows.map(({ id }) => id));
 }

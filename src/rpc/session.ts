@@ -25,6 +25,7 @@ export const sessionRouter = router({
       key: { id: key.id, name: key.name, expires_at: key.expires_at },
       now: "2026-01-31T12:00:00.000Z",
       version: VERSION,
+      sending_held: null,
       settings: readRules({
         POSTHORN_RETENTION_D: 30,
         POSTHORN_PAYLOAD_RETENTION_D: 30,

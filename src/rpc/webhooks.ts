@@ -127,7 +127,7 @@ export const webhooksRouter = router({
       "Also to a paused webhook. It is sent once, as a delivery would be, and the answer is the attempt: whatever the receiver said. It is no event: its id begins with `evt_test_`, and nothing of it is stored, counted or judged. Ten a minute for each webhook.",
     scopes: MANAGERS,
     inPortal: "any",
-    errors: ["webhook_not_found", "webhook_unsubscribed", "unknown_event_type"],
+    errors: ["webhook_not_found", "webhook_unsubscribed", "sending_held", "unknown_event_type"],
     sharesItself: true,
     request: { id: webhook.id, type: "message.created" },
     response: {

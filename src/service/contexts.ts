@@ -2,6 +2,7 @@
 import type { Config } from "../config.ts";
 import type { Pools } from "../database/pools.ts";
 import type { Sealer } from "../database/sealed.ts";
+import type { Hold } from "../queue/sending.ts";
 import type { AddressRules } from "../egress/address.ts";
 import { loggingTo, type Judging } from "../event-types/judging/index.ts";
 import type { PublishContext } from "../events/publish.ts";
@@ -28,6 +29,8 @@ export type Wiring = {
   addresses: AddressRules;
   /** Where a browser finds this service. */
   publicUrl: () => string;
+  /** What keeps this process from sending as a whole. */
+  readHold: () => Promise<Hold | null>;
   sendSample: (log: Log, ...sample: Parameters<SendSample>) => ReturnType<SendSample>;
   publishes: PublishContext["publishes"];
   judging: Judging;
@@ -46,6 +49,7 @@ export function createContexts({
   sealer,
   addresses,
   publicUrl,
+  readHold,
   sendSample,
   publishes,
   judging,
@@ -95,6 +99,7 @@ export function createContexts({
           urlPolicy: { addresses, http: config.POSTHORN_HTTP },
           webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
           share,
+          readHold,
           sendSample: (...sample) => sendSample(requestLog, ...sample),
         },
         events: {
@@ -111,7 +116,7 @@ export function createContexts({
         replays: { store, owner, monotonic, counts },
         stats: { store },
         find: { store, scope: caller.scope },
-        session: { store, scope: caller.scope, rules: readRules(config) },
+        session: { store, scope: caller.scope, rules: readRules(config), readHold },
         keys: { ...store, owner },
         tenants: store,
         portal: { db, publicUrl },

@@ -31,13 +31,17 @@ export type Watching = {
 export function createWatching(
   role: Role,
   { calls, upkeep, byPart }: Pools,
-  { findKey, concurrency }: { findKey: FindKey; concurrency: number },
+  {
+    findKey,
+    concurrency,
+    installation,
+  }: { findKey: FindKey; concurrency: number; installation: string | null },
 ): Watching {
   const who = randomInt(WHO_MAX);
   const look =
     role === "api"
-      ? createLook(calls.pool, who, (work) => calls.shares.take(SCRAPER, work))
-      : createLook(upkeep.pool, who);
+      ? createLook(calls.pool, { who, installation }, (work) => calls.shares.take(SCRAPER, work))
+      : createLook(upkeep.pool, { who, installation });
   let loop = { inFlight: 0 };
   const slots = role === "api" ? 0 : concurrency;
   const state = { inFlight: () => loop.inFlight, slots, pools: byPart };

@@ -9,10 +9,16 @@ import { findPublicIds } from "../store/webhooks.ts";
 import { CONFIGURED_KEY } from "../store/webhook-changes.ts";
 import type { Rules, Session } from "./schema.ts";
 
-export type SessionContext = { store: TenantStore; scope: KeyScope; rules: Rules };
+export type SessionContext = {
+  store: TenantStore;
+  scope: KeyScope;
+  rules: Rules;
+  /** What keeps this process from sending as a whole. */
+  readHold: () => Promise<{ reason: Session["sending_held"] } | null>;
+};
 
 /** Answers who asks, and what a page has to know of the service; no secret is part of it. */
-export async function info({ store, scope, rules }: SessionContext): Promise<Session> {
+export async function info({ store, scope, rules, readHold }: SessionContext): Promise<Session> {
   const { db, tenant, reach, keyId } = store;
   const key = keyId === CONFIGURED_KEY.id ? undefined : await findKey(db, keyId);
   const now = await readNow(db);
@@ -28,6 +34,7 @@ export async function info({ store, scope, rules }: SessionContext): Promise<Ses
     },
     now: now.toISOString(),
     version: VERSION,
+    sending_held: (await readHold())?.reason ?? null,
     settings: rules,
   };
 }

@@ -78,6 +78,10 @@ export const session = z
       .meta({ id: "SessionKey" }),
     now: instant.meta({ description: "By the database's clock, which every time here goes by." }),
     version: z.string(),
+    sending_held: z.enum(["paused", "other_installation"]).nullable().meta({
+      description:
+        "Why nothing is sent to anybody, though deliveries are made and held: `paused` by `posthorn pause-all`, or the database is of another installation, as a copy's is. Null: it is sent.",
+    }),
     settings,
   })
   .meta({ id: "Session" });

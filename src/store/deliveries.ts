@@ -110,6 +110,8 @@ export async function withEvents<Row extends { event_id: string }>(
   });
 }
 
+const ALL_PAUSED = sql`exists (select from posthorn.settings where name = 'paused_since')`;
+
 /** Adds what their webhooks are called, and what those that are pending wait for. */
 export async function describeDeliveries(
   db: Db,
@@ -121,9 +123,9 @@ export async function describeDeliveries(
     Pick<DeliveryRow, "webhook_id" | "webhook_name" | "next_attempt_at" | "waiting_for">
   >`
     select w.id as webhook_id, w.name as webhook_name,
-      posthorn.next_attempt_at(d.state, d.due_at, d.locked_until, w.paused, w.health, s.not_before) as next_attempt_at,
+      posthorn.next_attempt_at(d.state, d.due_at, d.locked_until, w.paused or ${ALL_PAUSED}, w.health, s.not_before) as next_attempt_at,
       posthorn.waiting_for(
-        d.state, d.locked_until, w.paused, w.health, case when w.rate_limit_per_s is not null then s.next_send_at end, s.not_before,
+        d.state, d.locked_until, w.paused or ${ALL_PAUSED}, w.health, case when w.rate_limit_per_s is not null then s.next_send_at end, s.not_before,
         (
           select first.locked_until from posthorn.deliveries as first
           where first.bucket = ${BUCKET} and first.state = 0 and first.webhook_id = d.webhook_id and d.state = 0

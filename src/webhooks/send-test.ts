@@ -6,6 +6,7 @@ import { formatId } from "../kernel/ids.ts";
 import type { AttemptRow } from "../store/attempts.ts";
 import { findEventType, listEventTypeNames } from "../store/event-types.ts";
 import type { EventToSend } from "../store/events-to-send.ts";
+import type { Hold } from "../queue/sending.ts";
 import type { AttemptRecord } from "../queue/settle.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { admitTest } from "../store/webhook-tests.ts";
@@ -25,6 +26,8 @@ export type SendSample = (
 export type TestContext = {
   store: TenantStore;
   sendSample: SendSample;
+  /** What keeps this process from sending as a whole. */
+  readHold: () => Promise<Hold | null>;
   share: <T>(work: () => Promise<T>) => Promise<T>;
 };
 
@@ -32,15 +35,28 @@ const TYPE_BY_DEFAULT = "message.created";
 
 /** Sends one sample event now, also to a paused webhook. It is no event: nothing of it is stored or counted. */
 export async function sendTest(
-  { store, sendSample, share }: TestContext,
+  { store, sendSample, readHold, share }: TestContext,
   input: TestInput,
 ): Promise<{ attempt: AttemptRow; event: EventToSend }> {
-  const { webhook, event, attemptId } = await share(() => prepare(store, input));
+  const { webhook, event, attemptId } = await share(async () => {
+    refuseHeld(await readHold());
+    return prepare(store, input);
+  });
   const record = await sendSample(webhook, event, event.timestamp);
   return {
     attempt: attemptRow(store, webhook, attemptId, record),
     event: { ...event, id: formatId("evt", event.id) },
   };
+}
+
+// A button that is pressed on a copy must not reach a customer, and who has stopped all has stopped this.
+function refuseHeld(hold: Hold | null): void {
+  if (!hold) return;
+  const why =
+    hold.reason === "paused"
+      ? "all sending is paused; posthorn resume-all ends that"
+      : "this database is of another installation, as a copy's is; posthorn resume-all --adopt makes it this one's";
+  throw new PosthornError("sending_held", `nothing is sent, samples neither: ${why}`);
 }
 
 type Prepared = { webhook: WebhookRow; event: EventToSend; attemptId: string };

@@ -74,11 +74,12 @@ describe("posthorn doctor", () => {
       "transactions",
       "schema",
       "rights",
+      "sending",
       "partitions",
       "secrets",
       "egress",
     ]);
-    for (const check of ["settings", "clock", "schema", "rights", "secrets", "egress"])
+    for (const check of ["settings", "clock", "schema", "rights", "sending", "secrets", "egress"])
       expect(of(check)).toMatchObject({ level: "ok", todo: null });
     expect(of("egress")?.found).toMatch(/answered 200 in \d+ ms$/);
   });

@@ -37,6 +37,7 @@ test("nothing starts when judging took so long that an unsubscribe may have been
     {
       ...connection,
       ...startEgress(),
+      installation: null,
       judging: {
         payload() {
           asked += 1;

@@ -40,6 +40,7 @@ test("a wait ends within a second of its time in a service that has been quiet f
     disableAfterH: 120,
     retentionD: 30,
     tellTotals: () => Promise.resolve(0),
+    tellHold: () => Promise.resolve(false),
     keepPartitions: () => Promise.resolve(0),
     monotonic: () => monotonic() + aheadMs,
     ready,

@@ -160,7 +160,7 @@ test("the page's table names each metric that there is, with its type, labels an
 test("the series of the database are absent while it is away, and the scrape goes on with a key that was valid", () => {
   const all = Object.entries(samplesOf(troubled));
   const left = Object.keys(samplesOf(away));
-  expect(all.filter(([, { ofDatabase }]) => ofDatabase)).toHaveLength(6);
+  expect(all.filter(([, { ofDatabase }]) => ofDatabase)).toHaveLength(7);
   expect(left).toEqual(all.filter(([, { ofDatabase }]) => !ofDatabase).map(([name]) => name));
   expect(away).not.toContain('door="sql"');
 });

@@ -7,10 +7,13 @@ import { databaseUrl, TEMPLATE } from "./database-url.ts";
 
 export type TestDatabase = { url: string; drop(): Promise<void> };
 
-/** Copies the template (some 20 ms). `drop()` closes whatever is still connected; the end of the run drops the rest. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+/**
+ * Copies the template (some 20 ms), or another database that nobody is connected to. `drop()` closes whatever is still connected;
+ * the end of the run drops the rest.
+ */
+export async function createTestDatabase(template = TEMPLATE): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString("hex")}`;
-  await runOnServer(`create database ${name} template ${TEMPLATE}`);
+  await runOnServer(`create database ${name} template ${template}`);
   return {
     url: databaseUrl(testServerUrl(), name),
     drop: () => runOnServer(`drop database if exists ${name} with (force)`),

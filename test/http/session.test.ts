@@ -43,6 +43,7 @@ test("a key learns its scope, tenant, id, name and expiry, and the service's tim
     portal: null,
     key: { id: made.id, name: wanted.name, expires_at },
     version: VERSION,
+    sending_held: null,
   });
   expect(Math.abs(Date.parse(now) - Date.now())).toBeLessThan(60_000);
 });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import type { ClaimedDelivery } from "../../src/queue/claim.ts";
+import { pauseAll, resumeAll } from "../../src/queue/sending.ts";
 import { whichMayBeSent } from "../../src/queue/look-again.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { claim } from "../helpers/claims.ts";
@@ -32,7 +33,7 @@ async function claimOne(): Promise<{ id: string; claimed: ClaimedDelivery }> {
 }
 const look = async (claimed: ClaimedDelivery) => {
   const again = [{ ...claimed, version: claimed.webhook_version }];
-  return (await whichMayBeSent(loop.pool, again)).has(claimed.id);
+  return (await whichMayBeSent({ pool: loop.pool, installation: null }, again)).has(claimed.id);
 };
 
 test("what was claimed may still be sent while nothing has changed", async () => {
@@ -55,6 +56,14 @@ test.each<[string, (id: string) => Promise<unknown>]>([
   expect(await look(claimed)).toBe(false);
 });
 
+test("nothing is sent again once all sending is paused", async () => {
+  const { claimed } = await claimOne();
+  await pauseAll(loop.pool);
+  expect(await look(claimed)).toBe(false);
+  await resumeAll(loop.pool, { installation: null, adopt: false });
+  expect(await look(claimed)).toBe(true);
+});
+
 test.each([
   ["has run out", "locked_until = now() - interval '1 second'"],
   ["is another's", "fence = fence + 1"],
@@ -71,5 +80,7 @@ test("of several, those are named that may be sent", async () => {
     ...claimed,
     version: claimed.webhook_version,
   }));
-  expect(await whichMayBeSent(loop.pool, both)).toEqual(new Set([kept.claimed.id]));
+  expect(await whichMayBeSent({ pool: loop.pool, installation: null }, both)).toEqual(
+    new Set([kept.claimed.id]),
+  );
 });

@@ -9,6 +9,7 @@ import type { ReachedDatabase } from "../../database/open.ts";
 import { poolerOf } from "../../database/pooler.ts";
 import { countDaysAhead } from "../../database/partitions.ts";
 import { silentLog } from "../../kernel/log.ts";
+import { readSending } from "../../queue/sending.ts";
 import { bad, ok, type Finding } from "./finding.ts";
 import {
   judgeClock,
@@ -16,6 +17,7 @@ import {
   judgePartitions,
   judgeRights,
   judgeSchema,
+  judgeSending,
   judgeServer,
   judgeTransactions,
   OPEN_S_MIN,
@@ -51,6 +53,7 @@ export async function examineDatabase(
       ...findings,
       judgeSchema(await planMigrations(directUrl)),
       judgeRights(found),
+      judgeSending(await readSending(connection.pool, config.POSTHORN_INSTALLATION)),
       judgePartitions(await countDaysAhead(connection.pool), found),
       ...(await judgeSecrets(connection, config)),
     ];

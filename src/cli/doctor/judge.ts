@@ -5,6 +5,7 @@ import type { OpenTransaction } from "../../database/old-transactions.ts";
 import { PARTITION_DAYS_AHEAD } from "../../database/partitions.ts";
 import { HOUR, MINUTE, SECOND } from "../../kernel/duration.ts";
 import { printable } from "../../kernel/printable.ts";
+import type { Sending } from "../../queue/sending.ts";
 import { bad, ok, type Finding } from "./finding.ts";
 
 type Plan = Awaited<ReturnType<typeof planMigrations>>;
@@ -119,4 +120,25 @@ export function judgePartitions(days: number, { is_owner }: Pick<Examined, "is_o
     `${found}; without a day's nothing can be published on it`,
     `run a worker, or posthorn migrate${is_owner ? "" : ", as the schema's owner"}: it makes ${PARTITION_DAYS_AHEAD}`,
   );
+}
+
+export function judgeSending({ reason, since, remembered, here }: Sending): Finding {
+  switch (reason) {
+    case null:
+      return ok("sending", `on, for installation ${printable(remembered ?? here)}`);
+    case "paused":
+      return bad(
+        "sending",
+        "warning",
+        `paused as a whole since ${since?.toISOString()}: deliveries are held`,
+        "posthorn resume-all ends it",
+      );
+    case "other_installation":
+      return bad(
+        "sending",
+        "warning",
+        `held: the database is installation ${printable(remembered ?? "")}'s, and here is ${printable(here)}`,
+        "leave a copy so; where it is to send, posthorn resume-all --adopt",
+      );
+  }
 }

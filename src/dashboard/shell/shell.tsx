@@ -9,6 +9,7 @@ import { Notices } from "../parts/notices.tsx";
 import { session, useMay, useSignedIn, type Right } from "../session/session.ts";
 import { isPortal } from "../session/portal.ts";
 import { EndedDialog } from "./ended.tsx";
+import { HeldBanner } from "./held.tsx";
 import { RefreshControl } from "./refresh-control.tsx";
 import { Search } from "./search.tsx";
 import { SignInForm } from "./sign-in.tsx";
@@ -73,6 +74,7 @@ export function Shell({ children }: { children: ReactNode }) {
         </div>
       </div>
       <main id="main" tabIndex={-1} className="shell-main">
+        <HeldBanner />
         {children}
       </main>
       <Notices />
