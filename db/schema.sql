@@ -1406,7 +1406,7 @@ end
 $function$;
 revoke all on function posthorn.requeue_rows(bigint,integer) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payloads text[], channels text[], timestamps timestamp with time zone[], idempotency_keys text[], schema_checked boolean, own boolean DEFAULT false, traceparents text[] DEFAULT NULL::text[], own_ids uuid[] DEFAULT NULL::uuid[], own_times timestamp with time zone[] DEFAULT NULL::timestamp with time zone[], again boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payloads text[], channels text[], timestamps timestamp with time zone[], idempotency_keys text[], schema_checked boolean, own boolean DEFAULT false, traceparents text[] DEFAULT NULL::text[], own_ids uuid[] DEFAULT NULL::uuid[], own_times timestamp with time zone[] DEFAULT NULL::timestamp with time zone[], again boolean DEFAULT false, api_keys uuid[] DEFAULT NULL::uuid[])
  RETURNS TABLE(event_id uuid, matched integer, duplicate boolean, created_at timestamp with time zone)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
@@ -1459,6 +1459,13 @@ begin
   elsif abs(extract(epoch from statement_timestamp() - own_times[1])) > 10 then
     raise exception using errcode = 'PH425', message = 'the ids are not of this time';
   end if;
+  for i in 1 .. coalesce(cardinality(api_keys), 0) loop
+    perform from posthorn.keys as k
+    where k.id = api_keys[i] and k.revoked_at is null and (k.expires_at is null or k.expires_at > at);
+    if not found then
+      raise exception using errcode = 'PH401', message = 'an API key is not valid';
+    end if;
+  end loop;
   if schema_checked is null and enforced <> '{}' then
     raise exception using errcode = 'PH412', column = 'payload',
       message = format('payload: has to be judged by the schema of %s first', enforced[1]);
@@ -1577,7 +1584,7 @@ begin
   end loop;
 end
 $function$;
-revoke all on function posthorn.store_events(text,text[],text[],text[],timestamp with time zone[],text[],boolean,boolean,text[],uuid[],timestamp with time zone[],boolean) from public;
+revoke all on function posthorn.store_events(text,text[],text[],text[],timestamp with time zone[],text[],boolean,boolean,text[],uuid[],timestamp with time zone[],boolean,uuid[]) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.tallies()
  RETURNS TABLE(name text, count bigint)

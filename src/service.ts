@@ -25,7 +25,7 @@ import { createJudging } from "./event-types/judging/index.ts";
 import { createPublishes } from "./events/publishes.ts";
 import { createApp, createWorkerApp } from "./http/app.ts";
 import { listen, probeAddress, urlOf, type Server } from "./http/listen.ts";
-import { ensureAdminKey, keyFinder, waitersKeyFinder } from "./keys/finder.ts";
+import { ensureAdminKey, keyFinder, publishersKeyFinder } from "./keys/finder.ts";
 import { monotonic } from "./kernel/clock.ts";
 import type { Log } from "./kernel/log.ts";
 import { createWaitingRoom, WAIT_MS } from "./kernel/waiting-room.ts";
@@ -146,7 +146,10 @@ function createParts(
     proxy: config.POSTHORN_EGRESS_PROXY,
   });
   const sending = { egress, http: config.POSTHORN_HTTP, worker: workerName() };
-  const findKey = keyFinder(role === "worker" ? loop.db : publishing.db, config.POSTHORN_ADMIN_KEY);
+  const findKey = keyFinder(
+    role === "worker" ? loop.pool : publishing.pool,
+    config.POSTHORN_ADMIN_KEY,
+  );
   const installation = config.POSTHORN_INSTALLATION;
   const askHold = () => readHold(role === "api" ? calls.pool : upkeep.pool, installation);
   const tellHold = createHoldWatch(askHold, log);
@@ -189,7 +192,7 @@ function createParts(
         : createApp({
             ...contexts,
             findKey,
-            findWaitersKey: waitersKeyFinder(findKey, monotonic, () => room.isInUse),
+            findPublishersKey: publishersKeyFinder(findKey, monotonic),
             ratePerKey: config.POSTHORN_RATE_PER_KEY,
             framers: config.POSTHORN_FRAME_ANCESTORS,
             readiness,

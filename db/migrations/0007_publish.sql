@@ -106,14 +106,15 @@ $$;
 --
 -- `own_ids` and `own_times` are ids that the caller has chosen, and what they were made of, so that a try whose answer was lost can be
 -- made `again`: what that one stored is answered, and not stored twice. They are of the caller's estimate of this clock, which has
--- to be right by some seconds, else PH425 is raised.
+-- to be right by some seconds, else PH425 is raised. `api_keys` are those of the callers that were let in by what was known of them;
+-- where one is not valid, PH401 is raised.
 --
 -- Its statements are planned once a session: planned for each call, as PostgreSQL chose, that was most of their cost. Such a
 -- plan must suit whatever the tables hold later, so each table is reached by its key, in a lateral where it is joined.
 create function posthorn.store_events(
   tenant text, types text[], payloads text[], channels text[], timestamps timestamptz[],
   idempotency_keys text[], schema_checked boolean, own boolean default false, traceparents text[] default null,
-  own_ids uuid[] default null, own_times timestamptz[] default null, again boolean default false
+  own_ids uuid[] default null, own_times timestamptz[] default null, again boolean default false, api_keys uuid[] default null
 ) returns table (event_id uuid, matched integer, duplicate boolean, created_at timestamptz)
 language plpgsql volatile
 set search_path = pg_catalog, posthorn, pg_temp
@@ -166,6 +167,13 @@ begin
   elsif abs(extract(epoch from statement_timestamp() - own_times[1])) > 10 then
     raise exception using errcode = 'PH425', message = 'the ids are not of this time';
   end if;
+  for i in 1 .. coalesce(cardinality(api_keys), 0) loop
+    perform from posthorn.keys as k
+    where k.id = api_keys[i] and k.revoked_at is null and (k.expires_at is null or k.expires_at > at);
+    if not found then
+      raise exception using errcode = 'PH401', message = 'an API key is not valid';
+    end if;
+  end loop;
   if schema_checked is null and enforced <> '{}' then
     raise exception using errcode = 'PH412', column = 'payload',
       message = format('payload: has to be judged by the schema of %s first', enforced[1]);

@@ -1,7 +1,7 @@
 // The HTTP door to publish: judges payloads by their types' schemas, then goes through the database's own function.
 import { tooSlow } from "../event-types/judging/busy.ts";
 import type { Judgement, Judging } from "../event-types/judging/index.ts";
-import { invalid, PosthornError, type Issue } from "../kernel/errors.ts";
+import { invalid, keyNotValid, PosthornError, type Issue } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
 import { holdsInfinity, textDepthExceeds } from "../kernel/json.ts";
 import { RawJson } from "../kernel/raw-json.ts";
@@ -176,6 +176,8 @@ function translate(error: unknown): never {
   switch (refused?.code) {
     case "PH400":
       throw new PosthornError("invalid_request", refused.message, { issues, cause: error });
+    case "PH401":
+      throw keyNotValid(error);
     case "PH404":
       throw new PosthornError("unknown_event_type", refused.message, { issues, cause: error });
     case "PH409":

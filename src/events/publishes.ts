@@ -17,14 +17,14 @@ const EVENTS_MAX = 100; // of one call: a thousandth of a second each at most, u
 const WAITING_MAX = 1_000; // for one call of their list: ten calls' worth, some hundred milliseconds
 const RETRY_AFTER_S = 1;
 
-export type EventToStore = Omit<NewEvent, "isJudged">;
+export type EventToStore = Omit<NewEvent, "isJudged" | "apiKey">;
 
 /** Who publishes, and how long the call may wait while the database is away. */
 export type Publisher = Owner &
   Pick<Patience, "waitMs" | "waits"> & {
     signal?: AbortSignal | undefined;
-    /** Judges the key of a call that was let in while that could not be done. */
-    judgeAgain?: (() => Promise<void>) | undefined;
+    /** Whether its key is to be judged with the storing. */
+    isUnjudged: boolean;
   };
 
 /**
@@ -66,17 +66,17 @@ export function createPublishes(
 
   // An id is another one at each try, so that it tells when the event was stored, unless an earlier try may have stored it.
   function patiently<T>(
-    { judgeAgain, ...publisher }: Publisher,
+    publisher: Publisher,
     events: readonly EventToStore[],
     work: (events: readonly Unjudged[]) => Promise<T>,
   ): Promise<T> {
     let named: Unjudged[] = [];
+    const apiKey = publisher.isUnjudged ? publisher.key : null;
     const bytes = () => events.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
-    return room.enter({ ...publisher, bytes }, async (mayBeDone) => {
-      await judgeAgain?.();
+    return room.enter({ ...publisher, bytes }, (mayBeDone) => {
       named = events.map((event, i) => {
         const own = (mayBeDone && named[i]?.name.own) || null;
-        return { ...event, name: { own, isAgain: own !== null } };
+        return { ...event, apiKey, name: { own, isAgain: own !== null } };
       });
       return work(named);
     });

@@ -38,8 +38,8 @@ export type AppOptions = {
     },
   ): Context;
   findKey: FindKey;
-  /** Finds the keys of calls that wait while the database is away. */
-  findWaitersKey: FindKey;
+  /** Finds the keys of calls that publish, and may be judged with it. */
+  findPublishersKey: FindKey;
   /** Requests a second and key; 0 is no limit. */
   ratePerKey: number;
   /** The origins that may show the portal in a frame. */
@@ -54,7 +54,7 @@ export function createApp({
   createContext,
   createOpenContext,
   findKey,
-  findWaitersKey,
+  findPublishersKey,
   ratePerKey,
   framers,
   readiness,
@@ -64,8 +64,8 @@ export function createApp({
   const app = bareApp(readiness, metrics);
   const enlarge = createLargeAnswers();
   const doors: Doors = {
-    authenticate: async (request, response, mayWait) => {
-      const find = mayWait ? findWaitersKey : findKey;
+    authenticate: async (request, response, publishes) => {
+      const find = publishes ? findPublishersKey : findKey;
       const caller = await authenticate(request.headers, find);
       noteCaller(response, caller);
       return caller;

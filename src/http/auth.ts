@@ -1,9 +1,10 @@
 // Who calls: the API key of a request, and the tenant that it acts for.
 import type { IncomingHttpHeaders } from "node:http";
 
-import { invalid, PosthornError } from "../kernel/errors.ts";
+import { invalid, keyNotValid, PosthornError } from "../kernel/errors.ts";
 import { ALL_TENANTS, TENANT_PATTERN } from "../kernel/fields.ts";
 import type { FindKey, KnownKey } from "../kernel/scopes.ts";
+import { callerError } from "../rpc/errors.ts";
 import type { Caller } from "../rpc/trpc.ts";
 
 const DEFAULT_TENANT = "default";
@@ -23,26 +24,32 @@ export async function authenticate(
       "an API key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY",
     );
   const key = await findKey(given);
-  if (!key) throw notValid();
+  if (!key) throw keyNotValid();
   const { isStill } = key;
-  return {
-    ...(isStill && {
-      judgeAgain: async () => {
-        if (!(await isStill())) throw notValid();
-      },
-    }),
-    keyId: key.id,
-    scope: key.scope,
-    portal: key.portal,
-    tenant: chosenTenant(key, single(headers["x-tenant"])),
-  };
+  const judgeAgain =
+    isStill &&
+    (async () => {
+      if (!(await isStill())) throw keyNotValid();
+    });
+  const tenant = await before401(judgeAgain, () => chosenTenant(key, single(headers["x-tenant"])));
+  return { keyId: key.id, scope: key.scope, portal: key.portal, tenant, judgeAgain };
 }
 
-function notValid(): PosthornError {
-  return new PosthornError(
-    "unauthorized",
-    "the API key is not valid: it is unknown, expired or revoked",
-  );
+/**
+ * Does what a caller asks whose key may be judged with it. Where that comes to nothing the key is judged before it is told why: who
+ * has no valid key learns nothing else.
+ */
+export async function before401<T>(
+  judgeAgain: Caller["judgeAgain"],
+  work: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    // Of what failed here, or for want of the database, nobody learns anything.
+    if (judgeAgain && callerError(error).status < 500) await judgeAgain();
+    throw error;
+  }
 }
 
 function chosenTenant(key: KnownKey, wanted: string | undefined): string {

@@ -6,6 +6,7 @@ import { appRouter, OPERATIONS, type Operation } from "../rpc/router.ts";
 import { authorize, type Caller, type Context, type OpenContext } from "../rpc/trpc.ts";
 import { unknownOperation } from "../rpc/unknown-operation.ts";
 import { abortedWith, answerJson } from "./answer.ts";
+import { before401 } from "./auth.ts";
 import type { ReadJson } from "./body.ts";
 import { noteAnswer } from "./log-requests.ts";
 import { methodNotAllowed } from "./methods.ts";
@@ -16,8 +17,8 @@ import type { AdmitStranger } from "./strangers.ts";
 const LARGE_LIST_DEPTH = 2; // {"events": [
 
 export type Doors = {
-  /** `mayWait` says that the call waits while the database is away. */
-  authenticate(request: Request, response: Response, mayWait: boolean): Promise<Caller>;
+  /** `publishes` says that the key may be judged with what is asked. */
+  authenticate(request: Request, response: Response, publishes: boolean): Promise<Caller>;
   admit: Admit;
   openAnswer: OpenAnswer;
   readJson: ReadJson;
@@ -32,25 +33,26 @@ export type Doors = {
  * learns nothing by sending bodies, and a large one is refused before it is read.
  */
 export function dotEndpoints(doors: Doors): RequestHandler {
-  const { openAnswer } = doors;
   return async (request, response) => {
     const name = request.path.slice(1); // as it came: no operation's name needs decoding
     const operation = OPERATIONS.get(name);
     if (!operation) throw unknownOperation(name);
     if (request.method !== "POST") throw methodNotAllowed(response, request.method, ["POST"]);
-    const { keyId, context } = operation.meta.isOpen
+    const { keyId, judgeAgain, context } = operation.meta.isOpen
       ? await enterOpen(doors, request, response)
       : await enter(doors, operation, request, response);
-    const leave = await openAnswer(keyId, operation.type === "query", response);
-    const body = await readBody(doors, operation, keyId, request, response);
-    const answer: unknown = await callTRPCProcedure({
-      router: appRouter,
-      path: operation.name,
-      getRawInput: () => Promise.resolve(body),
-      ctx: context(leave),
-      type: operation.type,
-      signal: abortedWith(response),
-      batchIndex: 0,
+    const answer = await before401(judgeAgain, async (): Promise<unknown> => {
+      const leave = await doors.openAnswer(keyId, operation.type === "query", response);
+      const body = await readBody(doors, operation, keyId, request, response);
+      return callTRPCProcedure({
+        router: appRouter,
+        path: operation.name,
+        getRawInput: () => Promise.resolve(body),
+        ctx: context(leave),
+        type: operation.type,
+        signal: abortedWith(response),
+        batchIndex: 0,
+      });
     });
     noteAnswer(response, answer);
     await answerJson(response, answer, { mayBeCoded: operation.type === "query" });
@@ -71,15 +73,23 @@ async function readBody(
 
 async function enter(doors: Doors, operation: Operation, request: Request, response: Response) {
   const caller = await doors.authenticate(request, response, operation.meta.waits === true);
-  authorize(operation.meta, caller, operation.name);
-  await doors.admit(caller.keyId);
+  const { keyId, judgeAgain } = caller;
+  await before401(judgeAgain, () => {
+    authorize(operation.meta, caller, operation.name);
+    return doors.admit(keyId);
+  });
   return {
-    keyId: caller.keyId,
+    keyId,
+    judgeAgain,
     context: (waits: () => void) => doors.createContext(caller, response, waits),
   };
 }
 
 async function enterOpen(doors: Doors, request: Request, response: Response) {
   const keyId = await doors.admitStranger(request);
-  return { keyId, context: () => doors.createOpenContext(keyId, response) };
+  return {
+    keyId,
+    judgeAgain: undefined,
+    context: () => doors.createOpenContext(keyId, response),
+  };
 }

@@ -7,9 +7,10 @@ import type { PosthornError } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
 import { callerError } from "../rpc/errors.ts";
 import { appRouter, OPERATIONS, type Operation } from "../rpc/router.ts";
-import type { Context, OpenContext } from "../rpc/trpc.ts";
+import type { Caller, Context, OpenContext } from "../rpc/trpc.ts";
 import { unknownOperation } from "../rpc/unknown-operation.ts";
 import { abortedWith } from "./answer.ts";
+import { before401 } from "./auth.ts";
 import type { Doors } from "./dot-endpoints.ts";
 import { beforeRefusal, logFault } from "./errors.ts";
 import { noteAnswer } from "./log-requests.ts";
@@ -27,7 +28,11 @@ import {
 
 /** What a request as a whole comes to, or the error that each of its calls is answered with. */
 type Judged =
-  | { context: Context | OpenContext; inputs: readonly (() => Promise<unknown>)[] }
+  | {
+      context: Context | OpenContext;
+      inputs: readonly (() => Promise<unknown>)[];
+      judgeAgain?: Caller["judgeAgain"];
+    }
   | { error: unknown };
 
 /** Serves tRPC; reads go by GET or POST, keys in headers only. */
@@ -59,15 +64,18 @@ export function trpcEndpoint(
         // Whether there is such an operation, and it is called as it may be, goes before who calls.
         const { type } = known(name, request, response);
         if ("error" in judged) throw judged.error;
-        const data: unknown = await callTRPCProcedure({
-          router: appRouter,
-          path: name,
-          getRawInput: () => judged.inputs[index]?.() ?? Promise.resolve(undefined),
-          ctx: judged.context,
-          type,
-          signal,
-          batchIndex: index,
-        });
+        const { inputs, context: ctx } = judged;
+        const data: unknown = await before401(judged.judgeAgain, () =>
+          callTRPCProcedure({
+            router: appRouter,
+            path: name,
+            getRawInput: () => inputs[index]?.() ?? Promise.resolve(undefined),
+            ctx,
+            type,
+            signal,
+            batchIndex: index,
+          }),
+        );
         noteAnswer(response, data);
         envelopes.push({ result: { data } });
       } catch (cause) {
@@ -88,26 +96,36 @@ export function trpcEndpoint(
       const sent = await readJson(request, response, { keyId, large: undefined, depth: 0 });
       return { context: createOpenContext(keyId, response), inputs: kept(asked, sent) };
     }
-    const mayWait = asked.names.every((name) => OPERATIONS.get(name)?.meta.waits);
-    const caller = await authenticate(request, response, mayWait);
+    const publishes = asked.names.every((name) => OPERATIONS.get(name)?.meta.waits);
+    const caller = await authenticate(request, response, publishes);
+    return before401(caller.judgeAgain, () => judgeCalls(request, response, asked, caller));
+  }
+
+  async function judgeCalls(
+    request: Request,
+    response: Response,
+    asked: Asked,
+    caller: Caller,
+  ): Promise<Judged> {
+    const { keyId, judgeAgain } = caller;
     let leave = () => {};
     const context = createContext(caller, response, () => leave());
     const reached = asked.names
       .map((name) => OPERATIONS.get(name))
       .filter((operation) => operation?.meta.scopes.includes(caller.scope));
     if (reached.length === 0) return { context, inputs: [] }; // each call is 403 or 404, which go before all below
-    await admit(caller.keyId, reached.length);
+    await admit(keyId, reached.length);
     const isRead = reached.some((operation) => operation?.type === "query");
-    leave = await openAnswer(caller.keyId, isRead, response);
+    leave = await openAnswer(keyId, isRead, response);
     const large = reached.find((operation) => operation?.meta.largeBody)?.meta.largeBody;
     const depth = asked.isBatch ? 3 : 2; // {"0": {"events": [
     const sent =
       request.method === "POST"
-        ? await readJson(request, response, { keyId: caller.keyId, large, depth })
+        ? await readJson(request, response, { keyId, large, depth })
         : asked.input === null
           ? undefined
           : parseJson(asked.input, "the input");
-    return { context, inputs: kept(asked, sent) };
+    return { context, inputs: kept(asked, sent), judgeAgain };
   }
 }
 

@@ -73,6 +73,15 @@ export class StartError extends Error {
   }
 }
 
+/** The 401 of a key that is none, or no more. */
+export function keyNotValid(cause?: unknown): PosthornError {
+  return new PosthornError(
+    "unauthorized",
+    "the API key is not valid: it is unknown, expired or revoked",
+    { cause },
+  );
+}
+
 /** The 400 for one field of a request. */
 export function invalid(path: string, message: string): PosthornError {
   const where = path === "" ? "" : `${path}: `;

@@ -34,7 +34,7 @@ export type KnownKey = {
   scope: KeyScope;
   tenant: string | null;
   portal: Portal | null;
-  /** Set of one that was valid lately, while the database is away: whether it still is, once that is back. */
+  /** Set of one that was valid lately and has to be judged with what is done by it: whether it still is. */
   isStill?: () => Promise<boolean>;
 };
 

@@ -1,52 +1,50 @@
 // API keys as the service uses them: the admin's from the configuration, all others from the database.
 import { createHash, timingSafeEqual } from "node:crypto";
 
+import type pg from "pg";
+
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { MINUTE } from "../kernel/duration.ts";
-import { isDatabaseAbsent, unsent } from "../kernel/faults.ts";
 import { createGatherer } from "../kernel/gather.ts";
 import { PUBLISHERS, type FindKey, type KnownKey } from "../kernel/scopes.ts";
 import type { Db } from "../database/connect.ts";
 import { createFirstAdminKey, findKeys } from "../store/keys.ts";
 
+const CONFIGURED = "admin"; // the id of the key that no database is asked for
 const KEYS_MAX = 100; // looked for by one statement
 const LATELY_MS = 1 * MINUTE;
-const LATELY_MAX = 10_000; // keys that publish; of one forgotten a call is told 503 at once
+const LATELY_MAX = 10_000; // keys that publish; one forgotten is looked for
 
 /**
  * Finds keys; none is remembered, so that a revoked one is refused at once everywhere: each is looked for by a statement
  * that starts after its request came, though one for several requests where many come at once.
  */
-export function keyFinder(db: Db, adminKey: string | null): FindKey {
+export function keyFinder(pool: pg.Pool, adminKey: string | null): FindKey {
   const admin = adminKey === null ? undefined : digest(adminKey);
   const find = createGatherer({
-    run: (_lane, keys: string[]) => findKeys(db, keys),
+    run: (_lane, keys: string[]) => findKeys(pool, keys),
     itemsMax: KEYS_MAX,
     isRefusal: () => false,
   });
   return async (key) => {
     if (admin && timingSafeEqual(admin, digest(key)))
-      return { id: "admin", scope: "admin", tenant: null, portal: null };
+      return { id: CONFIGURED, scope: "admin", tenant: null, portal: null };
     const found = await find("", key);
     return found && { ...found, portal: found.is_portal ? { webhooks: found.webhook_ids } : null };
   };
 }
 
 /**
- * Finds the keys of calls that may wait for the database: while it is away, by whether they were valid in the last minute. Such a key
- * has to be judged again before anything is done.
+ * Finds the keys of calls that publish. One that was valid within the last minute is not looked for: the statement that stores judges
+ * it, which spares a round trip, and lets its calls wait while the database is away.
  */
-export function waitersKeyFinder(
-  findKey: FindKey,
-  monotonic: MonotonicClock,
-  isAway: () => boolean,
-): FindKey {
+export function publishersKeyFinder(findKey: FindKey, monotonic: MonotonicClock): FindKey {
   const valid = new Map<string, { key: KnownKey; at: number }>(); // by the key's hash, the latest last
 
   async function find(name: string, given: string): Promise<KnownKey | undefined> {
     const key = await findKey(given);
     valid.delete(name);
-    if (!key || !PUBLISHERS.includes(key.scope)) return key;
+    if (!key || key.id === CONFIGURED || !PUBLISHERS.includes(key.scope)) return key;
     valid.set(name, { key, at: monotonic() });
     const [oldest] = valid.keys();
     if (valid.size > LATELY_MAX && oldest !== undefined) valid.delete(oldest);
@@ -57,16 +55,8 @@ export function waitersKeyFinder(
     const name = digest(given).toString("base64");
     const known = valid.get(name);
     if (!known || monotonic() - known.at > LATELY_MS) return find(name, given);
-    const isStill = () =>
-      find(name, given).then(
-        (key) => key?.id === known.key.id,
-        (error: unknown) => Promise.reject(unsent(error) as Error),
-      );
-    if (isAway()) return { ...known.key, isStill };
-    return find(name, given).catch((error: unknown) => {
-      if (isDatabaseAbsent(error)) return { ...known.key, isStill };
-      throw error;
-    });
+    const isStill = async () => (await find(name, given))?.id === known.key.id;
+    return { ...known.key, isStill };
   };
 }
 

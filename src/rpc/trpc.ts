@@ -27,8 +27,8 @@ export type Caller = {
   scope: KeyScope;
   tenant: string;
   portal: Portal | null;
-  /** Set of one that was let in while its key could not be judged; rejects with the 401. */
-  judgeAgain?: () => Promise<void>;
+  /** Set where its key was valid lately, and is judged with what it asks; rejects with the 401. */
+  judgeAgain?: (() => Promise<void>) | undefined;
 };
 
 /** What a procedure works with: the caller, its share of the connections, and each noun's own context. */

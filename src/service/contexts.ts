@@ -109,7 +109,11 @@ export function createContexts({
           judging: loggingTo(judging, requestLog),
           holdH: config.POSTHORN_HOLD_H,
           traceparent,
-          patience: { waitMs: wantedWaitMs(prefer, waitMs), waits, judgeAgain: caller.judgeAgain },
+          patience: {
+            waitMs: wantedWaitMs(prefer, waitMs),
+            waits,
+            isUnjudged: caller.judgeAgain !== undefined,
+          },
           published,
         },
         deliveries: { store, owner, monotonic, counts, queued: wake },

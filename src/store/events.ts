@@ -31,6 +31,8 @@ export type NewEvent = {
   traceparent: string | null;
   /** Whether it was judged by its type's schema; false where that should have none. */
   isJudged: boolean;
+  /** Of the caller's API key, where that is to be judged with the storing. */
+  apiKey: string | null;
 };
 
 /** An event's UUID, and the instant that it was made of, as ISO text with microseconds. */
@@ -56,7 +58,7 @@ const TIME_MS = "date_part('epoch', statement_timestamp()) * 1000";
  * Stores events with their deliveries in one transaction: all or, when one can't be taken, none. Their payloads must
  * be JSON, and where one that was not judged has a schema to fit it fails with PH412. With `lockMsMax`, one whose
  * idempotency key is held by another transaction for longer fails with 55P03. What an earlier try of the same ids has stored is
- * not stored twice; where ids are not of the database's time it fails with PH425.
+ * not stored twice; where ids are not of the database's time it fails with PH425, and with PH401 where an API key is not valid.
  */
 export async function storeEvents(
   pool: pg.Pool,
@@ -66,6 +68,7 @@ export async function storeEvents(
 ): Promise<Stored> {
   const column = <T>(pick: (event: NamedEvent) => T): T[] => events.map(pick);
   const isLimited = lockMsMax !== undefined;
+  const apiKeys = new Set(column(({ apiKey }) => apiKey).filter((id) => id !== null));
   const payloads = await asBytes(column((event) => event.payload));
   const { rows } = await pool.query<StoredEvent & { time_ms: number }>({
     name: isLimited ? "publish within" : "publish",
@@ -84,6 +87,7 @@ export async function storeEvents(
       plainArray(column(({ own }) => own.id)),
       plainArray(column(({ own }) => own.at)),
       events.some(({ isAgain }) => isAgain),
+      apiKeys.size === 0 ? null : plainArray([...apiKeys]),
       ...(isLimited ? [String(lockMsMax)] : []),
     ],
   });
@@ -117,13 +121,13 @@ const PAYLOADS = `array(
 const STORE = `posthorn.store_events($1, $2::text[], ${PAYLOADS}, $4::text[], $5::timestamptz[], $6::text[], $7::boolean`;
 
 const STORED = `event_id, matched, duplicate, ${TIME_MS} as time_ms`;
-const OWN = "$10::text[], $11::uuid[], $12::timestamptz[], $13::boolean";
+const OWN = "$10::text[], $11::uuid[], $12::timestamptz[], $13::boolean, $14::uuid[]";
 
 // One statement, and so one round trip and one commit. The limit is set first, since the function is given what that
 // answers: whether it is null, which it never is.
 const STORE_WITHIN = `
   select ${STORED}
-  from (select set_config('lock_timeout', $14, true) as is_set offset 0) as limited
+  from (select set_config('lock_timeout', $15, true) as is_set offset 0) as limited
   cross join lateral ${STORE}, limited.is_set is null, ${OWN})`;
 
 export type EventRow = {

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import pg from "pg";
 
+import { createClient } from "../../src/client/index.ts";
 import { OPERATIONS } from "../../src/rpc/router.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
@@ -142,6 +143,47 @@ describe("keys.revoke", () => {
           await as(key, url)(operation, {}).expect(401);
     } finally {
       await other.stop();
+    }
+  });
+
+  test("a revoked key that has published a moment ago stores nothing, and learns of nothing but that, over both doors", async () => {
+    const published = async () =>
+      (await sql.query("select count(*)::integer as n from posthorn.events")).rows[0]?.n as number;
+    const event = { type: "message.created", payload: 1 };
+    for (const [many, bad] of [
+      [{ events: [event] }, { events: [{}] }],
+      [{ events: [event, event] }, "no object"],
+    ]) {
+      const { id, key } = await make({ scope: "publish" });
+      await as(key)("events.publish", event).expect(200);
+      await as(key)("events.publish_many", many).expect(200);
+      await as(key)("events.publish", {}).expect(400);
+      const client = createClient({ url: service.url, apiKey: key });
+      await client.events.publish.mutate(event);
+      await post("keys.revoke", { id }).expect(200);
+      const before = await published();
+      const refused = { data: { httpStatus: 401, error_code: "unauthorized" } };
+      await expect(client.events.publish.mutate(event)).rejects.toMatchObject(refused);
+      const badly = client.events.publish.mutate({} as typeof event);
+      await expect(badly).rejects.toMatchObject(refused);
+      for (const [operation, body] of [
+        ["events.publish", event],
+        ["events.publish", { ...event, idempotency_key: id }],
+        ["events.publish", { type: "no.such", payload: 1 }],
+        ["events.publish", {}],
+        ["events.publish_many", many],
+        ["events.publish_many", bad],
+      ] as const) {
+        const answer = await as(key)(operation, body);
+        expect([operation, answer.status, answer.body.code]).toEqual([
+          operation,
+          401,
+          "unauthorized",
+        ]);
+        expect(answer.headers["www-authenticate"]).toBe("Bearer");
+      }
+      expect((await as(key)("events.publish", event).set("X-Tenant", "acme")).status).toBe(401);
+      expect(await published()).toBe(before);
     }
   });
 
