@@ -9,7 +9,7 @@ import { readNow, startOfRecent, WHOLE_TENANT } from "./stats.ts";
 import { BUCKET } from "./tenant.ts";
 
 /** Everybody's, who names none. */
-export const DEFAULT_TENANT = "default";
+const DEFAULT_TENANT = "default";
 
 /** What is counted of a tenant, and up to where: a page has two hundred tenants, and takes some ten milliseconds. */
 export const COUNTED_MAX = { webhooks: 10_000, backlog: 1_000 } as const;
