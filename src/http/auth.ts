@@ -2,12 +2,10 @@
 import type { IncomingHttpHeaders } from "node:http";
 
 import { invalid, keyNotValid, PosthornError } from "../kernel/errors.ts";
-import { ALL_TENANTS, TENANT_PATTERN } from "../kernel/fields.ts";
+import { ALL_TENANTS, DEFAULT_TENANT, TENANT_PATTERN } from "../kernel/fields.ts";
 import type { FindKey, KnownKey } from "../kernel/scopes.ts";
 import { callerError } from "../rpc/errors.ts";
 import type { Caller } from "../rpc/trpc.ts";
-
-const DEFAULT_TENANT = "default";
 
 /**
  * Answers the caller, or throws the 401 or 403. A key comes as `Authorization: Bearer KEY` or as `X-API-Key: KEY`,

@@ -88,6 +88,9 @@ export function stringsByName(value = z.string()) {
 /** Tenant names, by the contract. */
 export const TENANT_PATTERN = /^[a-z0-9_-]{1,64}$/;
 
+/** Everybody's, who names none. */
+export const DEFAULT_TENANT = "default";
+
 /** What an admin says in place of a tenant's name, to read over all of them. */
 export const ALL_TENANTS = "*";
 

@@ -4,12 +4,10 @@ import { sql, type RawBuilder } from "kysely";
 
 import type { Db } from "../database/connect.ts";
 import { DAY, HOUR } from "../kernel/duration.ts";
+import { DEFAULT_TENANT } from "../kernel/fields.ts";
 import { lowestUuidAt } from "../kernel/ids.ts";
 import { readNow, startOfRecent, WHOLE_TENANT } from "./stats.ts";
 import { BUCKET } from "./tenant.ts";
-
-/** Everybody's, who names none. */
-const DEFAULT_TENANT = "default";
 
 /** What is counted of a tenant, and up to where: a page has two hundred tenants, and takes some ten milliseconds. */
 export const COUNTED_MAX = { webhooks: 10_000, backlog: 1_000 } as const;
