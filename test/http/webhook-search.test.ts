@@ -137,6 +137,9 @@ test("each row tells what became of its deliveries in the last 24 hours, and wha
   expect((await list({})).data[0]).not.toHaveProperty("counts");
   // What is older than the hour in which the 24 hours began is not in them.
   await sql.query(
+    "create table posthorn.stats_hours_before partition of posthorn.stats_hours default", // soon after midnight it is two days ago
+  );
+  await sql.query(
     `update posthorn.stats_hours set at = date_trunc('hour', now() - interval '26 hours')
      where tenant = $1`,
     [`tenant-${tenants}`],
