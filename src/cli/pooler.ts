@@ -3,7 +3,7 @@ import { loadConfig } from "../config.ts";
 import { knock } from "../database/knock.ts";
 import { behindPooler } from "../database/pooler.ts";
 import { lackingAt } from "../database/role-settings.ts";
-import { telling } from "../database/told.ts";
+import { inOneLine } from "../database/one-line.ts";
 import { UsageError } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -15,8 +15,8 @@ export async function printRoleSettings(
   const { DATABASE_URL: given, POSTHORN_POOLER: pooler } = loadConfig(env);
   if (given === null) throw new UsageError("DATABASE_URL: the pooler's address is needed");
   const url = behindPooler(await knock(given), pooler ?? "transaction");
-  const lacking = await telling(lackingAt(url, "needed"));
-  if (worker) lacking.push(...(await telling(lackingAt(url, "plans"))));
+  const lacking = await inOneLine(lackingAt(url, "needed"));
+  if (worker) lacking.push(...(await inOneLine(lackingAt(url, "plans"))));
   out.write(lacking.map(({ alter }) => `${alter};\n`).join(""));
   err.write(
     lacking.length === 0

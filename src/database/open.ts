@@ -12,7 +12,7 @@ import { startEmbedded } from "./embedded.ts";
 import { behindPooler, type Pooler } from "./pooler.ts";
 import { createSealer, type Sealer } from "./sealed.ts";
 import type { PublishSettings } from "./settings.ts";
-import { telling } from "./told.ts";
+import { inOneLine } from "./one-line.ts";
 import { findStraightWay, findWay } from "./ways.ts";
 
 const SECRETS_KEY_FILE = "secrets.key";
@@ -100,7 +100,7 @@ const directSetting = (reached: ReachedDatabase) =>
 export async function findWays(
   reached: ReachedDatabase,
 ): Promise<Pick<ReachedDatabase, "url" | "directUrl">> {
-  const directUrl = await telling(findStraightWay(reached.directUrl), directSetting(reached));
+  const directUrl = await inOneLine(findStraightWay(reached.directUrl), directSetting(reached));
   return { url: await findUrl(reached, directUrl), directUrl };
 }
 

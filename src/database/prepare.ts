@@ -9,7 +9,7 @@ import { makePartitions, START_DAYS_AHEAD } from "./partitions.ts";
 import { forgetDroppedRoles } from "./publishers.ts";
 import { checkSecretsKey, type Sealer } from "./sealed.ts";
 import { writePublishSettings, type PublishSettings } from "./settings.ts";
-import { telling } from "./told.ts";
+import { inOneLine } from "./one-line.ts";
 import { findStraightWay } from "./ways.ts";
 
 export type PrepareOptions = {
@@ -31,7 +31,7 @@ export type Prepared = { applied: string[]; url: string };
  * can't be used.
  */
 export async function prepareDatabase(url: string, options: PrepareOptions): Promise<Prepared> {
-  return telling(prepare(url, options), options.setting);
+  return inOneLine(prepare(url, options), options.setting);
 }
 
 async function prepare(given: string, options: PrepareOptions): Promise<Prepared> {

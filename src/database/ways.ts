@@ -6,7 +6,7 @@ import { databaseError } from "../kernel/faults.ts";
 import { openClient } from "./client.ts";
 import { knock } from "./knock.ts";
 import { poolerOf } from "./pooler.ts";
-import { SAY_THE_POOLER, telling } from "./told.ts";
+import { SAY_THE_POOLER, inOneLine } from "./one-line.ts";
 
 const LOOKS = 3; // another process may have had the session in between
 const NOT_THERE_OR_TWICE = /^(26000|42P05)$/;
@@ -68,7 +68,7 @@ export async function findWay(given: string, directUrl: string, setting: string)
     if (poolerOf(url) === "transaction-named") await refuseNames(url);
     return url;
   };
-  return telling(find(), setting);
+  return inOneLine(find(), setting);
 }
 
 // The same for a standby, and another for a copy.

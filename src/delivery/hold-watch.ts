@@ -7,14 +7,14 @@ export function createHoldWatch(
   read: () => Promise<Hold | null>,
   log: Log,
 ): () => Promise<boolean> {
-  let told: Hold["reason"] | null = null;
+  let said: Hold["reason"] | null = null;
   return async () => {
     const hold = await read();
     const reason = hold?.reason ?? null;
-    if (reason !== told)
+    if (reason !== said)
       if (hold) log.warn({ hold: reason }, wordsOf(hold));
       else log.info("sending again: nothing holds deliveries as a whole any more");
-    told = reason;
+    said = reason;
     return reason !== null;
   };
 }

@@ -5,7 +5,7 @@ import type { ClaimedDelivery } from "../queue/claim.ts";
 import type { Settlement } from "../queue/settle.ts";
 import { createAlarm } from "./alarm.ts";
 import { createClaiming } from "./claiming.ts";
-import { createHelping } from "./helping.ts";
+import { createClaimSize } from "./claim-size.ts";
 import { createLanes } from "./lanes.ts";
 import { createRest } from "./rest.ts";
 import type { RollCall } from "./roll-call.ts";
@@ -53,7 +53,7 @@ export function startLoop(options: LoopOptions): Loop {
   const alarm = createAlarm();
   const room = createAlarm();
   const most = Math.max(REFILL_AT_ONCE_MAX, Math.ceil(options.concurrency * REFILL_SHARE));
-  const helping = createHelping(most);
+  const claimSize = createClaimSize(most);
   const window = createWindow(options);
   const { installation } = options;
   const claiming = createClaiming(pool, monotonic, { holder: options.roll?.holder, installation });
@@ -106,7 +106,7 @@ export function startLoop(options: LoopOptions): Loop {
 
   // A worker that is starved takes less at once: what it can't start another could send.
   function started(isLate: boolean): void {
-    helping.started(isLate);
+    claimSize.started(isLate);
     if (isLate && !isStarved)
       log.warn(
         "the database or this machine is too slow: a second has passed before what was claimed could start, so webhooks are looked at again, and less is claimed at once",
@@ -136,7 +136,7 @@ export function startLoop(options: LoopOptions): Loop {
   }
 
   function hasRoom(): boolean {
-    return window.size > REFILL_AT_ONCE_MAX && options.concurrency - window.size >= helping.size;
+    return window.size > REFILL_AT_ONCE_MAX && options.concurrency - window.size >= claimSize.now;
   }
 
   // Claims into the free slots. Answers whether there may be more to claim at once.
@@ -144,7 +144,7 @@ export function startLoop(options: LoopOptions): Loop {
     const limits = window.limits();
     if (limits.limit === 0 || settler.isBehind || settler.pending > UNSETTLED_MAX) return false;
     const askedAt = monotonic();
-    const claim = await claiming.claim({ ...limits, limit: Math.min(limits.limit, helping.size) });
+    const claim = await claiming.claim({ ...limits, limit: Math.min(limits.limit, claimSize.now) });
     claimedAt = monotonic();
     options.clock.set(claim.clock, askedAt);
     options.claimed(claim.deliveries, claimedAt - askedAt);

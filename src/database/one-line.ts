@@ -1,4 +1,4 @@
-// What of a database stops a start, told in one line to whoever can mend it.
+// What of a database stops a start, in one line for whoever can mend it.
 import { StartError } from "../kernel/errors.ts";
 import { databaseError, isDatabaseAway, SessionRefused } from "../kernel/faults.ts";
 import { reasonOf } from "./knock.ts";
@@ -9,13 +9,13 @@ export const SAY_THE_POOLER =
 const UNSUPPORTED = /unsupported startup parameter/; // PgBouncer's words, in a protocol violation's code
 
 /** What the database's owner can mend is one line, of the setting that leads there; anything else is ours, and its stack helps. */
-export async function telling<T>(work: Promise<T>, setting = "DATABASE_URL"): Promise<T> {
+export async function inOneLine<T>(work: Promise<T>, setting = "DATABASE_URL"): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    const told = lineOf(error);
-    if (told === undefined) throw error;
-    throw new StartError(told.replaceAll("DATABASE_URL", setting), { cause: error });
+    const line = lineOf(error);
+    if (line === undefined) throw error;
+    throw new StartError(line.replaceAll("DATABASE_URL", setting), { cause: error });
   }
 }
 
