@@ -1,11 +1,15 @@
 // A webhook's life in the dashboard: made, tried, changed, held, given another key, ended.
+import { createHmac } from "node:crypto";
+
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import pg from "pg";
 import type { Page } from "playwright-core";
 
+import { pauseAll, resumeAll } from "../../src/queue/sending.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { goTo } from "../helpers/browser.ts";
 import { useService } from "../helpers/dashboard.ts";
-import { startInbox, type Inbox } from "../helpers/inbox.ts";
+import { startInbox, type Delivered, type Inbox } from "../helpers/inbox.ts";
 
 const stand = useService({ role: "serve" });
 let inbox: Inbox;
@@ -73,6 +77,42 @@ test("one is made for two types, its key shown once with a snippet that verifies
   const texts = await dialog("Send a test event").locator("pre").allInnerTexts();
   expect(texts[0]).toContain('"type":"message.created"');
   expect(texts[1]).toBe("<script>alert(1)</script>⟨202E⟩txt");
+});
+
+test("one is made in its receiver's own form, which its sample shows and its receiver verifies", async () => {
+  await goTo(page, "/new-webhook");
+  await page.getByLabel("URL", { exact: true }).fill(`${inbox.url}/custom`);
+  await page.getByLabel("Name", { exact: true }).fill("Home-made");
+  await page.getByLabel("Preset").selectOption("custom");
+  await page.getByLabel("Signature header").fill("X-Hub-Signature-256");
+  await page.getByLabel("Before the signature").fill("sha256=");
+  await page.getByLabel("Id header").fill("X-GitHub-Delivery");
+  await page.getByLabel("What will arrive").getByText("X-Hub-Signature-256: sha256=").waitFor();
+  await button("Create").click();
+  const key = await dialog("The signing key").locator(".secret code").innerText();
+  await button("I have stored it").click();
+  await page.getByRole("heading", { level: 1, name: "Home-made" }).waitFor();
+  const { body } = await post("events.publish", { type: "message.created", payload: { id: 1 } });
+  const isIt = (request: Delivered) => request.headers["x-github-delivery"] === body.id;
+  const [sent] = await until(
+    () => Promise.resolve(inbox.requests.filter(isIt)),
+    (found) => found.length > 0,
+  );
+  const digest = createHmac("sha256", key).update(sent!.body).digest("hex");
+  expect(sent!.headers["x-hub-signature-256"]).toBe(`sha256=${digest}`);
+});
+
+test("while all sending is paused every view says so, and no more once it is resumed", async () => {
+  const pool = new pg.Pool({ connectionString: stand.service.databaseUrl });
+  await pauseAll(pool);
+  await page.reload();
+  await page.getByRole("status").filter({ hasText: "All sending is paused." }).waitFor();
+  await resumeAll(pool, { installation: null, adopt: false });
+  await pool.end();
+  await page.reload();
+  await page.getByRole("navigation", { name: "Views" }).waitFor();
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  expect(await page.getByText("All sending is paused.").count()).toBe(0);
 });
 
 test("what the service refuses is said at its field, and nothing is lost of what was typed", async () => {
