@@ -47,7 +47,8 @@ test("a database that is stopped and started again is one line when it goes and 
   await publish().expect(200);
   await inbox.arrived(1);
   await postgres.stop("fast");
-  for (let refused = 0; refused < 10; refused++) await publish().expect(503);
+  for (let refused = 0; refused < 10; refused++)
+    await publish().set("Prefer", "wait=0").expect(503);
   answer(); // an outcome that can't be written now
   await said("the database is away");
   await postgres.start();
