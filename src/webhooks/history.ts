@@ -64,37 +64,13 @@ function madeBy({ reach, keyId: own }: TenantStore, keyId: string | null, name: 
   return { key_id: keyId === null ? null : formatId("key", keyId), name };
 }
 
+// Settings that are columns; the others are kept as one, by their names on the wire.
+const SHOWN = [
+  ...["name", "status", "url", "headers", "events", "preset", "preset_settings", "channels"],
+  ...["paused", "health", "health_reason"],
+];
+
 function fieldsOf(row: ChangeRow): Record<string, unknown> {
-  const {
-    name,
-    status,
-    url,
-    headers,
-    events,
-    preset,
-    preset_settings,
-    channels,
-    paused,
-    health,
-    health_reason,
-  } = {
-    ...row,
-    ...(row.settings as { name: string | null }),
-  };
-  return {
-    ...{
-      name,
-      status,
-      url,
-      headers,
-      events,
-      preset,
-      preset_settings,
-      channels,
-      paused,
-      health,
-      health_reason,
-    },
-    ...row.settings,
-  };
+  const all: Record<string, unknown> = { ...row, ...row.settings };
+  return { ...Object.fromEntries(SHOWN.map((name) => [name, all[name]])), ...row.settings };
 }
