@@ -31,7 +31,7 @@ const STATUS_TEXT: Record<number, string> = {
   415: "The body is not JSON.",
   429: "Too many requests; `Retry-After` tells when to come again.",
   500: "Something went wrong in the service.",
-  503: "The database is away. `database_unavailable`: nothing was stored, try again; `unsure`: it may have been, and the message says what to do.",
+  503: "The database is away. `database_unavailable`, `not_stored`: nothing was stored, try again; `unsure`: it may have been, and the message says what to do.",
 };
 
 const REQUEST_ID_EXAMPLE = "0c6fd1f5-6ba4-4a1c-9a5d-1d0f8a6f2a55";
