@@ -5,7 +5,7 @@ import { databaseError, isDatabaseAbsent, isStopping, mayBeDone } from "./faults
 
 export const WAIT_MS = 10 * SECOND; // a restart or a failover takes less; callers give up at 10 to 30 s
 
-const CALLS_MAX = 4_000; // of a process: some 25 KB each, a hundred megabytes
+const CALLS_MAX = 4_000; // of a process: by reckoning, not measured, some 25 KB each, so a hundred megabytes
 const BYTES_MAX = 64 * 1024 * 1024; // of what they brought
 const PER_TENANT = 1 / 2; // of either, so that one tenant leaves as much to the others: 2,000, or 200 a second for the whole wait
 const LOOK_MS = 100; // between two looks whether it is back; each is the first call's own try
