@@ -208,6 +208,11 @@ begin
       ids[kept.item] := kept.event_id;
       counts[kept.item] := -1;
     end loop;
+    if again then
+      -- Of one whose key another event has by now nothing stays: no erasure would find its payload.
+      delete from posthorn.event_payloads as p using unnest(own_ids, counts) as u (id, count)
+      where u.count = -1 and p.bucket = 0 and p.tenant = store_events.tenant and p.id = u.id;
+    end if;
   end if;
 
   insert into posthorn.event_payloads (tenant, id, payload)

@@ -33,6 +33,24 @@ const refused = (promise: Promise<unknown>) =>
     (error: pg.DatabaseError) => error.code,
   );
 
+test("of a publish that is tried again after another event has got its idempotency key no payload stays", async () => {
+  const store = (own: string) =>
+    one(
+      owner,
+      `select e.* from posthorn.store_events('default', '{message.created}', '{1}', array[null]::text[], array[null]::timestamptz[],
+         '{mine}', true, own_ids => array[$1::uuid], own_times => array[now()], again => true) as e`,
+      [own],
+    );
+  const id = async () => (await one(owner, "select posthorn.uuid_v7(now(), 0) as id")).id;
+  const [first, second] = [await id(), await id()];
+  expect(await store(first)).toMatchObject({ event_id: first, duplicate: false });
+  expect(await store(second)).toMatchObject({ event_id: first, duplicate: true });
+  const kept = await owner.query("select id from posthorn.event_payloads where id = any ($1)", [
+    [first, second],
+  ]);
+  expect(kept.rows).toEqual([{ id: first }]);
+});
+
 describe("an event published in a transaction", () => {
   test("is there if the transaction commits, with its deliveries, and not if it rolls back", async () => {
     const before = await events();
