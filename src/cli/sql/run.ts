@@ -1,5 +1,5 @@
 // One statement run, and what came of it printed as it comes.
-import pg, { type DatabaseError } from "pg";
+import pg, { DatabaseError } from "pg";
 
 import { printable } from "../../kernel/printable.ts";
 import type { Terminal } from "../terminal.ts";
@@ -37,7 +37,8 @@ export async function runStatement(
   client.connection.on("commandComplete", keepTag).on("copyData", copy);
   try {
     const { fields } = await new Promise<pg.QueryArrayResult>((resolve, reject) => {
-      query.on("error", reject).on("end", (result) => resolve(result as never));
+      query.on("error", (error) => void refusedBy(client, error).then(reject));
+      query.on("end", (result) => resolve(result as never));
       client.query(query);
     });
     if (asJson) return;
@@ -46,6 +47,18 @@ export async function runStatement(
   } finally {
     client.connection.off("commandComplete", keepTag).off("copyData", copy);
   }
+}
+
+// Answers the error once the database has said, too, what has become of the transaction, or is gone: the prompt shows it.
+function refusedBy({ connection }: pg.Client, error: Error): Promise<Error> {
+  if (!(error instanceof DatabaseError)) return Promise.resolve(error);
+  return new Promise((resolve) => {
+    const over = () => {
+      connection.off("readyForQuery", over).off("end", over);
+      resolve(error);
+    };
+    connection.on("readyForQuery", over).on("end", over);
+  });
 }
 
 /** What the database found, as psql says it: the place in the statement, the detail, and the hint. */
