@@ -22,10 +22,13 @@ export function useFilters(names: readonly string[]): Filters {
   const params = useMemo(() => new URLSearchParams(search), [search]);
   const write = (changes: Record<string, string | undefined>) => {
     // As it is now, not when this was drawn: what was looked up meanwhile changes one filter, and keeps the others.
-    const next = new URLSearchParams(addressQuery());
-    for (const [name, value] of Object.entries(changes))
+    const now = Object.fromEntries(new URLSearchParams(addressQuery()));
+    const next = new URLSearchParams();
+    // In the order of the names, whichever was chosen first: the same filters are the same address.
+    for (const name of new Set([...names, ...Object.keys({ ...now, ...changes })])) {
+      const value = name in changes ? changes[name] : now[name];
       if (value) next.set(name, value);
-      else next.delete(name);
+    }
     const text = next.toString();
     navigate(text === "" ? path : `${path}?${text}`, { replace: true });
   };
