@@ -220,6 +220,7 @@ create table posthorn.keys (
   created_at timestamp with time zone not null,
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
+  last_used_at timestamp with time zone,
   is_portal boolean default false not null,
   webhook_ids bigint[],
   constraint keys_check CHECK (((tenant IS NULL) = (scope = ANY (ARRAY['admin'::text, 'metrics'::text])))),

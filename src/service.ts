@@ -26,11 +26,13 @@ import { createPublishes } from "./events/publishes.ts";
 import { createApp, createWorkerApp } from "./http/app.ts";
 import { listen, probeAddress, urlOf, type Server } from "./http/listen.ts";
 import { ensureAdminKey, keyFinder, publishersKeyFinder } from "./keys/finder.ts";
+import { noteUses } from "./keys/last-use.ts";
 import { monotonic } from "./kernel/clock.ts";
 import type { Log } from "./kernel/log.ts";
 import { createWaitingRoom, WAIT_MS } from "./kernel/waiting-room.ts";
 import { readHold } from "./queue/sending.ts";
 import { createWaker } from "./queue/waking.ts";
+import { markUsed } from "./store/keys.ts";
 import { createWatching, watchLoop } from "./service/watching.ts";
 import { drawWorker, workerName } from "./delivery/worker-name.ts";
 
@@ -149,6 +151,7 @@ function createParts(
   const findKey = keyFinder(
     role === "worker" ? loop.pool : publishing.pool,
     config.POSTHORN_ADMIN_KEY,
+    noteUses((ids) => markUsed(role === "api" ? calls.pool : upkeep.pool, ids), monotonic, log),
   );
   const installation = config.POSTHORN_INSTALLATION;
   const askHold = () => readHold(role === "api" ? calls.pool : upkeep.pool, installation);

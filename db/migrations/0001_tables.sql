@@ -31,6 +31,7 @@ create table posthorn.keys (
   created_at timestamptz not null,
   expires_at timestamptz,
   revoked_at timestamptz,
+  last_used_at timestamptz, -- to the minute: see src/keys/last-use.ts
   is_portal boolean not null default false,
   webhook_ids bigint[], -- which alone a portal's session sees; null: all of its tenant
   check (is_portal or hash is not null),

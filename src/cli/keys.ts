@@ -12,7 +12,7 @@ import { UsageError } from "./exit.ts";
 import { readConfig, say } from "./process.ts";
 
 const PAGE_SIZE = 200;
-const HEADING = ["ID", "SCOPE", "CREATED", "EXPIRES", "REVOKED", "TENANT", "NAME"];
+const HEADING = ["ID", "SCOPE", "CREATED", "EXPIRES", "REVOKED", "USED", "TENANT", "NAME"];
 
 /** Makes an API key and prints it, this once. */
 export async function createApiKey(options: {
@@ -75,8 +75,10 @@ async function withDatabase(work: (db: Db) => Promise<void>): Promise<void> {
   }
 }
 
-function cells({ id, scope, created_at, expires_at, revoked_at, tenant, name }: KeyRow): string[] {
-  const times = [created_at, expires_at, revoked_at].map((time) => time?.toISOString() ?? "-");
+function cells({ id, scope, tenant, name, ...row }: KeyRow): string[] {
+  const times = [row.created_at, row.expires_at, row.revoked_at, row.last_used_at].map(
+    (time) => time?.toISOString() ?? "-",
+  );
   return [
     formatId("key", id),
     scope,

@@ -60,6 +60,7 @@ export type Schema = {
     created_at: Date;
     expires_at: Date | null;
     revoked_at: Date | null;
+    last_used_at: Date | null;
   };
   "posthorn.event_types": {
     tenant: string;

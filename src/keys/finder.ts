@@ -17,9 +17,14 @@ const LATELY_MAX = 10_000; // keys that publish; one forgotten is looked for
 
 /**
  * Finds keys; none is remembered, so that a revoked one is refused at once everywhere: each is looked for by a statement
- * that starts after its request came, though one for several requests where many come at once.
+ * that starts after its request came, though one for several requests where many come at once. `used` is called with the id of
+ * each that is found.
  */
-export function keyFinder(pool: pg.Pool, adminKey: string | null): FindKey {
+export function keyFinder(
+  pool: pg.Pool,
+  adminKey: string | null,
+  used: (id: string) => void,
+): FindKey {
   const admin = adminKey === null ? undefined : digest(adminKey);
   const find = createGatherer({
     run: (_lane, keys: string[]) => findKeys(pool, keys),
@@ -30,6 +35,7 @@ export function keyFinder(pool: pg.Pool, adminKey: string | null): FindKey {
     if (admin && timingSafeEqual(admin, digest(key)))
       return { id: CONFIGURED, scope: "admin", tenant: null, portal: null };
     const found = await find("", key);
+    if (found) used(found.id);
     return found && { ...found, portal: found.is_portal ? { webhooks: found.webhook_ids } : null };
   };
 }

@@ -65,6 +65,7 @@ function present(row: KeyRow): ApiKey {
     expires_at: row.expires_at?.toISOString() ?? null,
     created_at: row.created_at.toISOString(),
     revoked_at: row.revoked_at?.toISOString() ?? null,
+    last_used_at: row.last_used_at?.toISOString() ?? null,
     is_portal: row.is_portal,
   };
 }

@@ -55,6 +55,10 @@ export const apiKey = z
     expires_at: instant.nullable(),
     created_at: instant,
     revoked_at: instant.nullable(),
+    last_used_at: instant.nullable().meta({
+      description:
+        "When a request with it was last let in, to the minute; null where none was yet.",
+    }),
     is_portal: z.boolean().meta({
       description: "Whether it is a link into the portal, or the session that one became.",
     }),

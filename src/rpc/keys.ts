@@ -41,7 +41,11 @@ export const keysRouter = router({
     scopes: ADMINS,
     errors: ["key_not_found"],
     request: { id: key.id },
-    response: { ...key, revoked_at: "2026-02-01T09:00:00.000Z" },
+    response: {
+      ...key,
+      revoked_at: "2026-02-01T09:00:00.000Z",
+      last_used_at: "2026-02-01T08:59:30.000Z",
+    },
   })
     .input(schema.keyIdInput)
     .output(schema.apiKey)

@@ -123,6 +123,7 @@ const key = {
   expires_at: "2027-01-31T12:00:00.000Z",
   created_at: "2026-01-31T12:00:00.000Z",
   revoked_at: null,
+  last_used_at: null,
   is_portal: false,
 };
 

@@ -18,16 +18,20 @@ export type KeyRow = {
   created_at: Date;
   expires_at: Date | null;
   revoked_at: Date | null;
+  last_used_at: Date | null;
   is_portal: boolean;
   webhook_ids: number[] | null;
 };
 
 export type NewKey = Pick<KeyRow, "name" | "scope" | "tenant"> & { expiresAt: Date | null };
 
+/** How exact the time is at which a key was last used: a busy key costs one write in it, whatever it asks. */
+export const USED_EVERY_S = 60;
+
 const RANDOM_BYTES = 24; // 192 bits: not to be guessed, and no salt needed (NIST SP 800-63B)
 
 // Named one by one: the hash leaves the database for nobody.
-const COLUMNS = sql`id, name, scope, tenant, created_at, expires_at, revoked_at, is_portal, to_json(webhook_ids) as webhook_ids`;
+const COLUMNS = sql`id, name, scope, tenant, created_at, expires_at, revoked_at, last_used_at, is_portal, to_json(webhook_ids) as webhook_ids`;
 
 /**
  * Makes a key. `key` is the only copy of it that there will ever be. Answers undefined where `expiresAt` is past by
@@ -110,6 +114,20 @@ export async function findKeys(
     values: [plainArray(keys.map((key) => hashKey(key).toString("hex")))],
   });
   return rows.map((row) => (row.id === null ? undefined : row));
+}
+
+/** Writes down that these keys are in use now. One that another process is writing down, or has just, is left to it. */
+export async function markUsed(pool: pg.Pool, ids: readonly string[]): Promise<void> {
+  await pool.query({
+    name: "mark keys used",
+    text: `with used as (
+        select id from posthorn.keys
+        where id = any($1::uuid[]) and (last_used_at is null or last_used_at < now() - interval '${USED_EVERY_S} s')
+        order by id for update skip locked
+      )
+      update posthorn.keys as k set last_used_at = now() from used where k.id = used.id`,
+    values: [plainArray(ids)],
+  });
 }
 
 /** Makes an admin key where there is none that works; answers it, or null. Two starts at once make one. */

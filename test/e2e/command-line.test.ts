@@ -449,7 +449,7 @@ describe("posthorn keys list and revoke", () => {
     const command = await posthorn(["keys", "list", ...args], env);
     expect([await command.exited, command.stderr]).toEqual([{ code: 0, signal: null }, ""]);
     const [heading = "", ...lines] = command.stdout.trimEnd().split("\n");
-    expect(heading).toMatch(/^ID +SCOPE +CREATED +EXPIRES +REVOKED +TENANT +NAME$/);
+    expect(heading).toMatch(/^ID +SCOPE +CREATED +EXPIRES +REVOKED +USED +TENANT +NAME$/);
     return lines;
   };
 

@@ -5,8 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import pg from "pg";
 
 import { createClient } from "../../src/client/index.ts";
+import { noteUses } from "../../src/keys/last-use.ts";
+import { silentLog } from "../../src/kernel/log.ts";
 import { OPERATIONS } from "../../src/rpc/router.ts";
-import { caller, type Call } from "../helpers/api.ts";
+import { caller, until, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 let service: TestService;
@@ -41,6 +43,7 @@ describe("keys.create", () => {
       expires_at: null,
       created_at: expect.stringMatching(/Z$/),
       revoked_at: null,
+      last_used_at: null,
       key: expect.stringMatching(/^phk_publish_[\w-]{32}$/), // 192 random bits
       is_portal: false,
     });
@@ -127,6 +130,66 @@ describe("keys.list", () => {
     expect(ids((await post("keys.list", { tenant: "pages", scope: "manage" })).body)).toEqual([
       last.id,
     ]);
+  });
+});
+
+describe("the last use of a key", () => {
+  test("is told within the moment at its first, and every other one of that minute costs no write", async () => {
+    const { id, key } = await make();
+    const usedAt = async () => {
+      const { body } = await post("keys.list", { page_size: 200 }).expect(200);
+      const listed = (body.data as { id: string; last_used_at: string | null }[]).find(
+        (each) => each.id === id,
+      );
+      return listed?.last_used_at ?? null;
+    };
+    expect(await usedAt()).toBeNull();
+    await as(`${key}x`)("webhooks.list").expect(401);
+    expect(await usedAt()).toBeNull();
+    const before = new Date().toISOString();
+    await as(key)("webhooks.list").expect(200);
+    const first = await until(usedAt, (at) => at !== null);
+    expect(first! >= before).toBe(true);
+    const row = async () =>
+      (await sql.query("select xmin from posthorn.keys where id = $1", [id.slice(4)])).rows;
+    const written = await row();
+    await as(key)("webhooks.list").expect(200);
+    await as(key)("events.list").expect(200);
+    expect(await row()).toEqual(written);
+  });
+
+  test("is written once a minute by a process however often it is used, and again after a write that failed", async () => {
+    let now = 0;
+    const written: string[][] = [];
+    let fails = false;
+    const used = noteUses(
+      (ids) => {
+        written.push(ids);
+        return fails ? Promise.reject(new Error("away")) : Promise.resolve();
+      },
+      () => now,
+      silentLog,
+    );
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    for (const id of ["a", "b", "a", "a"]) used(id);
+    await turn();
+    await turn();
+    expect(written).toEqual([["a", "b"]]);
+    now = 59_999;
+    used("a");
+    await turn();
+    await turn();
+    expect(written).toHaveLength(1);
+    now = 60_000;
+    fails = true;
+    used("a");
+    await turn();
+    await turn();
+    now = 120_000;
+    used("a");
+    await turn();
+    await turn();
+    expect(written).toEqual([["a", "b"], ["a"], ["a"]]);
   });
 });
 

@@ -98,6 +98,12 @@ const columns: Column<Key>[] = [
   { title: "Status", width: "120px", cell: (key) => <Status is={standingOf(key)} /> },
   { title: "Made", width: "130px", cell: ({ created_at }) => <Time at={created_at} /> },
   {
+    title: "Used",
+    width: "130px",
+    cell: ({ last_used_at }) =>
+      last_used_at ? <Time at={last_used_at} /> : <span className="dim">not yet</span>,
+  },
+  {
     title: "Ends",
     width: "150px",
     cell: ({ expires_at, revoked_at }) =>
