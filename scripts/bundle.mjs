@@ -25,7 +25,10 @@ const { metafile } = await build({
   format: "esm",
   target: "node20",
   // What others put themselves before, or share; and what only a developer has.
-  external: ["pg", "@opentelemetry/api", "json-schema-to-typescript"],
+  external: [
+    ...["pg", "@opentelemetry/api", "json-schema-to-typescript"],
+    ...["@nats-io/jetstream", "@nats-io/transport-node", "amqplib", "kafkajs"],
+  ],
   banner: {
     // for the packages in it that are not modules yet
     js: 'import { createRequire as from } from "node:module"; const require = from(import.meta.url);',

@@ -53,6 +53,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   ],
   http: ["kernel", "presets", "rpc"], // the presets tell openapi.yaml what receivers get
   receiver: ["kernel", "presets", "verify"],
+  ingest: ["kernel"], // publishes over the API, by whatever it is given for that
   dashboard: ["client", "presets"], // a preset shows what will arrive as it will send it
 };
 
@@ -76,6 +77,10 @@ const PACKAGES: Record<string, string[]> = {
   "@opentelemetry/api": ["tracing"],
   pg: ["database", "queue", "store", "kernel"], // the kernel tells a database that is away by the driver's errors
   kysely: ["database", "store"],
+  "@nats-io/jetstream": ["ingest"],
+  "@nats-io/transport-node": ["ingest"],
+  amqplib: ["ingest"],
+  kafkajs: ["ingest"],
   commander: [], // the command line alone
   "cli-progress": [],
 };

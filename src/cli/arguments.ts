@@ -1,6 +1,7 @@
 // Arguments of the command line, read, and what is wrong with a bad one. For commander, which says which one it was.
 import { InvalidArgumentError } from "commander";
 
+import type { Mapping, Place } from "../ingest/event.ts";
 import { DAY, HOUR, MINUTE } from "../kernel/duration.ts";
 import { instantInput, TENANT_PATTERN } from "../kernel/fields.ts";
 import { parseId } from "../kernel/ids.ts";
@@ -36,6 +37,19 @@ export function integer(min: number, max: number) {
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`a whole number from ${min} to ${max} is needed.`);
   };
+}
+
+/** Where a part of an event stands in a broker's message. */
+export function place(text: string): Place {
+  const [, name] = /^header:(.+)$/.exec(text) ?? [];
+  if (text === "subject") return { kind: "subject" };
+  if (name !== undefined) return { kind: "header", name };
+  throw new InvalidArgumentError("subject or header:NAME is needed.");
+}
+
+/** The same, or the body of the message. */
+export function bodyOrPlace(text: string): Mapping["id"] {
+  return text === "body" ? { kind: "body" } : place(text);
 }
 
 /** The id of an API key, read into the UUID that the store knows. */

@@ -19,6 +19,7 @@ import {
 } from "./arguments.ts";
 import type { DoctorOptions } from "./doctor/index.ts";
 import { CommandError, EXIT } from "./exit.ts";
+import { addIngest } from "./ingest.ts";
 import { addPublish } from "./publish.ts";
 import { exampleLines } from "./remote.ts";
 import { addReplay, addReplays } from "./replay.ts";
@@ -225,6 +226,7 @@ export function createProgram(terminal: Terminal): Command {
   addSql(program, terminal);
   addSending(program, terminal);
   addPublish(program, terminal);
+  addIngest(program, terminal);
   addTail(program, terminal);
   addReplay(program, terminal);
   addReplays(program, terminal);

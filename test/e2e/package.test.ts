@@ -201,6 +201,19 @@ test("of posthorn, posthorn/publish is there, and publishes", async () => {
   expect(said).toMatch(/^evt_[0-9a-f]{32}$/);
 });
 
+test.each([
+  ["nats", "@nats-io/jetstream @nats-io/transport-node"],
+  ["amqp", "amqplib"],
+  ["kafka", "kafkajs"],
+])("of posthorn, ingest from %s says which client is not installed", async (scheme, packages) => {
+  const args = ["node_modules/posthorn/dist/cli/index.js", "ingest", "--from", "a"];
+  const env = { POSTHORN_BROKER_URL: `${scheme}://127.0.0.1:1` };
+  const ended = run(process.execPath, [...args, "--dead-letter", "b"], app, env);
+  await expect(ended).rejects.toThrow(
+    `posthorn: the client of this broker is not installed beside Posthorn: npm install ${packages}\n`,
+  );
+});
+
 test("nothing else of the package can be imported", async () => {
   const code = `console.log(await import("posthorn/dist/store/keys.js").catch(({ code }) => code))`;
   expect(await node(code)).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED");
