@@ -1,4 +1,4 @@
-// docs/publishing-by-language.md: what it says of Go and of Java, compiled and run against a database.
+// docs/publishing-by-language.md: what it says of Go, Java, Ruby and PHP, run against a database.
 import { execFile } from "node:child_process";
 import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -17,9 +17,11 @@ import { testWith } from "../../helpers/programs.ts";
 const JDBC = "/usr/share/java/postgresql.jar"; // of Debian's libpostgresql-jdbc-java
 const withGo = testWith({ go: ["version"] });
 const withJava = testWith({ javac: ["-version"], test: ["-e", JDBC] });
+const withRuby = testWith({ ruby: ["-e", 'require "pg"'] });
+const withPhp = testWith({ php: ["-r", 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);'] });
 
 let database: TestDatabase;
-let proxy: DatabaseProxy; // over TCP, which JDBC alone knows
+let proxy: DatabaseProxy; // over TCP, which JDBC alone knows, and PDO's names of hosts have no socket's folder
 let client: pg.Client;
 let folder: string;
 
@@ -55,7 +57,7 @@ async function expectBothOrNeither(
   const { stdout } = await runCode(code);
   const refused = code
     .replace("message.created", "no.such.type")
-    .replace(new RegExp(`\\b${order}, "`), `${order + 10}, "`)
+    .replace(new RegExp(`\\b${order}, (?=["'])`), `${order + 10}, `)
     .replace(`(1, ${order})`, `(1, ${order + 10})`);
   await expect(runCode(refused)).rejects.toThrow("no.such.type");
   const { rows } = await client.query<{ id: string }>(
@@ -93,6 +95,37 @@ withJava(
   },
   2 * MINUTE,
 );
+
+withRuby(
+  "what the page says for Ruby commits an order with its event, and where it raises neither",
+  () =>
+    snippet("Ruby (pg)", "ruby").then((ruby) =>
+      expectBothOrNeither(5, ruby, (code) =>
+        run("ruby", ["-r", "json", "-r", "pg", "-e", rubyProgram(code), database.url]),
+      ),
+    ),
+  2 * MINUTE,
+);
+
+withPhp(
+  "what the page says for PHP commits an order with its event, and where it throws neither",
+  async () => {
+    const { port, user = "", database: name = "" } = new pg.Client(proxy.url);
+    const dsn = `pgsql:host=127.0.0.1;port=${port};dbname=${name};user=${user};sslmode=disable`;
+    await expectBothOrNeither(7, await snippet("PHP (PDO)", "php"), (code) =>
+      run("php", ["-d", "display_errors=stderr", "-r", phpProgram(code), dsn]),
+    );
+  },
+  2 * MINUTE,
+);
+
+const rubyProgram = (code: string) => `connection = PG.connect(ARGV[0])
+${code}
+puts event_id`;
+
+const phpProgram = (code: string) => `$pdo = new PDO($argv[1]);
+${code}
+echo $eventId;`;
 
 const goProgram = (code: string) => `package main
 
