@@ -253,6 +253,9 @@ create table posthorn.replays (
   delivered bigint not null default 0,
   dead bigint not null default 0,
   cancelled bigint not null default 0,
+  left_pending bigint not null default 0, -- events that were asked for and not sent again, by reason
+  left_sent_again bigint not null default 0,
+  left_payload_gone bigint not null default 0,
   outstanding uuid[] not null default '{}',
   pending_then uuid[] not null default '{}',
   status text not null check (status in ('running', 'done', 'cancelled')),

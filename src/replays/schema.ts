@@ -53,6 +53,15 @@ export const replay = z
     delivered: z.int(),
     dead: z.int(),
     cancelled: z.int(),
+    left_out: z
+      .object({
+        pending: z.int().meta({ description: "A delivery of theirs was pending." }),
+        sent_again: z.int().meta({ description: "They were sent again after the call." }),
+        payload_gone: z
+          .int()
+          .meta({ description: "Their payload was erased, or its time is over." }),
+      })
+      .meta({ description: "How many events were as asked for and not sent again, and why." }),
     status: z.enum(["running", "done", "cancelled"]).meta({
       description: "`done` once all is queued and each of its deliveries has ended.",
     }),

@@ -137,6 +137,7 @@ const replay = {
   delivered: 678,
   dead: 2,
   cancelled: 0,
+  left_out: { pending: 2, sent_again: 0, payload_gone: 1 },
   status: "running",
   cause: "replay",
   wanted_status: "dead",

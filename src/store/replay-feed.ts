@@ -100,7 +100,8 @@ export async function stepReplay(
       `update posthorn.replays
        set status = $3, is_fed = $4, position = coalesce($5, position), outstanding = $6, queued = queued + $7,
          matched = matched + $8, delivered = delivered + $9, dead = dead + $10, cancelled = cancelled + $11,
-         finished_at = case when $12 then now() end
+         left_pending = left_pending + $12, left_sent_again = left_sent_again + $13,
+         left_payload_gone = left_payload_gone + $14, finished_at = case when $15 then now() end
        where bucket = 0 and tenant = $1 and id = $2`,
       [
         tenant,
@@ -114,6 +115,9 @@ export async function stepReplay(
         tally.delivered,
         tally.dead,
         tally.cancelled,
+        page?.leftOut.pending ?? 0,
+        page?.leftOut.sent_again ?? 0,
+        page?.leftOut.payload_gone ?? 0,
         isFinished,
       ],
     );

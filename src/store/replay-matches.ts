@@ -30,8 +30,14 @@ export type Match = {
   finishedLate: boolean;
 };
 
+/**
+ * How many events were as asked for at the call and are not sent again: a delivery of theirs is pending, or was made since, or their
+ * payload is gone.
+ */
+export type LeftOut = { pending: number; sent_again: number; payload_gone: number };
+
 /** What a page found, in the order of the places. `position` is where to go on; null at the end. */
-export type Page = { matches: Match[]; position: string | null };
+export type Page = { matches: Match[]; leftOut: LeftOut; position: string | null };
 
 /** What bounds a page: `horizon` lies behind every delivery there is, the partitions made ahead are not looked at. */
 export type PageBounds = { horizon: string; rowsMax: number; finishedAfter?: Date | null };
@@ -47,10 +53,13 @@ export async function findMatches(
 ): Promise<Page> {
   const { candidates, position } = await findCandidates(read, search, rowsMax);
   const ids = candidates.map(({ event_id }) => event_id);
-  const past = await readPast(read, search.webhook_id, ids, { horizon, finishedAfter });
-  const wanted = candidates.filter((candidate) =>
-    isWanted(search, candidate, past.get(candidate.event_id)),
-  );
+  const past = await readPast(read, search, ids, { horizon, finishedAfter });
+  const judged = candidates.map((candidate) => ({
+    ...candidate,
+    is: judge(search, candidate, past.get(candidate.event_id)),
+  }));
+  const count = (which: Verdict) => judged.filter(({ is }) => is === which).length;
+  const wanted = judged.filter(({ is }) => is === "wanted");
   const sizes = await readPayloadSizes(read, search.tenant, wanted);
   const matches = wanted.flatMap(({ place, event_id }) => {
     const payload_bytes = sizes.get(event_id);
@@ -59,7 +68,12 @@ export async function findMatches(
       ? []
       : [{ place, event_id, sequence, payload_bytes, finishedLate }];
   });
-  return { matches, position };
+  const leftOut = {
+    pending: count("pending"),
+    sent_again: count("sent again"),
+    payload_gone: wanted.length - matches.length,
+  };
+  return { matches, leftOut, position };
 }
 
 // By a status it passes over the webhook's own finished deliveries: that costs what this webhook got, not what its tenant
@@ -104,29 +118,26 @@ const isOf = (table: string) =>
 
 // An event that is yet to be fanned out to the webhook is on its way to it, though it has no delivery.
 const FOUND = `
-  select c.place, c.event_id, last.scanned, last.taken, last.scanned_to, last.taken_to
+  select c.place, c.event_id, pending.since as pending_since, last.scanned, last.taken, last.scanned_to, last.taken_to
   from (
     select (select count(*) from scan)::integer as scanned, (select count(*) from candidates)::integer as taken,
       (select place from scan order by place desc limit 1) as scanned_to,
       (select place from candidates order by place desc limit 1) as taken_to
   ) as last
-  left join (
-    select * from candidates as c
-    where not exists (
-        select from posthorn.deliveries as d
-        where d.bucket = 0 and d.event_id = c.event_id and d.event_id > '00000000-0000-0000-0000-000000000000'
-          and ${isOf("d")}
-        offset 0
-      )
-      and not exists (
-        select from posthorn.expansions as x
-        where x.bucket = 0 and x.event_id = c.event_id and $2 = any (x.webhook_ids[x.done + 1 :])
-        offset 0
-      )
-  ) as c on true
+  left join candidates as c on true
+  left join lateral (
+    select d.id as since from posthorn.deliveries as d
+    where d.bucket = 0 and d.event_id = c.event_id and d.event_id > '00000000-0000-0000-0000-000000000000'
+      and ${isOf("d")}
+    union all
+    select x.event_id from posthorn.expansions as x
+    where x.bucket = 0 and x.event_id = c.event_id and $2 = any (x.webhook_ids[x.done + 1 :])
+    limit 1
+  ) as pending on true
   order by c.place`;
 
-type Candidate = Pick<Match, "place" | "event_id">;
+/** `pending_since` is the id of the delivery that it has on its way, or its own where that is yet to be made; else null. */
+type Candidate = Pick<Match, "place" | "event_id"> & { pending_since: string | null };
 type Found = { [K in keyof Candidate]: Candidate[K] | null } & {
   scanned: number;
   taken: number;
@@ -156,8 +167,8 @@ async function findCandidates(
         ...(isByDelivery(search) ? [since, until, ...(search.by_first ? [] : [wanted])] : []),
       ],
     );
-    for (const { place, event_id } of found)
-      if (place !== null && event_id !== null) candidates.push({ place, event_id });
+    for (const { place, event_id, pending_since } of found)
+      if (place !== null && event_id !== null) candidates.push({ place, event_id, pending_since });
     const { scanned = 0, taken = 0, scanned_to = null, taken_to = null } = found[0] ?? {};
     scanLeft -= scanned;
     takeLeft -= taken;
@@ -175,11 +186,13 @@ async function daysToScan(read: Read, search: ReplaySearch): Promise<Span[]> {
   return partsForth({ from: search.position > oldest ? search.position : oldest, until });
 }
 
+/** `then_` is of its newest delivery at the call, which `newest_id` may be, too: null where it had none that had ended. */
 type Past = {
   event_id: string;
   first_id: string;
   newest_id: string;
-  status: FinalStatus;
+  then_id: string | null;
+  then_status: FinalStatus | null;
   sequence: number | null;
   is_late: boolean;
 };
@@ -187,7 +200,7 @@ type Past = {
 // What became of each event at the webhook, on all the days since the oldest of them.
 async function readPast(
   read: Read,
-  webhookId: number,
+  { id, webhook_id, pending_then }: ReplaySearch,
   eventIds: string[],
   { horizon, finishedAfter }: { horizon: string; finishedAfter: Date | null },
 ): Promise<Map<string, Past>> {
@@ -198,17 +211,21 @@ async function readPast(
   for (const part of partsForth({ from: spanOf(oldest).from, until: horizon })) {
     const rows = await read<Past>(
       `select c.event_id, (array_agg(f.id order by f.id))[1] as first_id, (array_agg(f.id order by f.id desc))[1] as newest_id,
-         (array_agg(f.status order by f.id desc))[1] as status, max(f.sequence) as sequence,
+         (array_agg(f.id order by f.id desc) filter (where f.is_then))[1] as then_id,
+         (array_agg(f.status order by f.id desc) filter (where f.is_then))[1] as then_status, max(f.sequence) as sequence,
          coalesce(max(f.finished_at) > $5::timestamptz, false) as is_late
        from unnest($1::uuid[]) as c (event_id)
        cross join lateral (
-         select * from posthorn.finished_deliveries as f
+         select f.*, f.id < $6 and f.id <> all ($7::uuid[]) as is_then from posthorn.finished_deliveries as f
          where f.bucket = 0 and f.event_id = c.event_id and ${isOf("f")}
            and f.id >= posthorn.lowest_of_millisecond(c.event_id) and f.id >= $3 and f.id < $4
          offset 0
        ) as f
        group by c.event_id`,
-      [ids.filter((id) => id < part.until), webhookId, part.from, part.until, finishedAfter],
+      [
+        ids.filter((event) => event < part.until),
+        ...[webhook_id, part.from, part.until, finishedAfter, id, pending_then],
+      ],
     );
     for (const row of rows) {
       const before = past.get(row.event_id);
@@ -223,19 +240,34 @@ function joined(before: Past, later: Past): Past {
   return {
     ...later,
     first_id: before.first_id,
+    then_id: later.then_id ?? before.then_id,
+    then_status: later.then_status ?? before.then_status,
     sequence: sequences.length > 0 ? Math.max(...sequences) : null,
     is_late: before.is_late || later.is_late,
   };
 }
 
-function isWanted(search: ReplaySearch, { place }: Candidate, past: Past | undefined): boolean {
-  const { id, wanted, by_first, pending_then } = search;
-  if (past && (past.newest_id >= id || pending_then.includes(past.newest_id))) return false;
-  if (!isByDelivery(search)) return !past || wanted !== "never";
-  return past?.status === wanted && place === (by_first ? past.first_id : past.newest_id);
+type Verdict = "wanted" | "pending" | "sent again" | "not asked for";
+
+function judge(search: ReplaySearch, candidate: Candidate, past: Past | undefined): Verdict {
+  if (!wasAskedFor(search, candidate, past)) return "not asked for";
+  if (candidate.pending_since !== null) return "pending";
+  if (!past || past.newest_id === past.then_id) return "wanted";
+  return search.pending_then.includes(past.newest_id) ? "pending" : "sent again";
 }
 
-// Of those whose payload is still there.
+// As of the call.
+function wasAskedFor(
+  { id, wanted, by_first }: ReplaySearch,
+  { place, pending_since }: Candidate,
+  past: Past | undefined,
+): boolean {
+  if (wanted === null) return true;
+  const wasPending = pending_since !== null && pending_since < id;
+  if (wanted === "never") return !past?.then_id && !wasPending;
+  return past?.then_status === wanted && place === (by_first ? past.first_id : past.then_id);
+}
+
 /** How long events' payloads are; those that are gone are left out. */
 export async function readPayloadSizes(
   read: Read,

@@ -4,10 +4,15 @@ import type pg from "pg";
 import { readInPassing, type Read } from "../database/read.ts";
 import type { DeliveryCause } from "../database/schema.ts";
 import { groupsOfDays } from "../database/days.ts";
-import { findMatches, type Match, type ReplaySearch } from "./replay-matches.ts";
+import { findMatches, type LeftOut, type Match, type ReplaySearch } from "./replay-matches.ts";
 
 /** What one step put into the queue. `uncounted` of them lie behind where the count broke off. */
-export type Queued = { ids: string[]; uncounted: number; position: string | null };
+export type Queued = {
+  ids: string[];
+  leftOut: LeftOut;
+  uncounted: number;
+  position: string | null;
+};
 
 /**
  * Queues what matches next, at most `room`, in the order of the events. The caller holds the webhook's lock on sending
@@ -20,7 +25,7 @@ export async function queueMatches(
   room: number,
 ): Promise<Queued> {
   await holdDays(client);
-  const { matches, position } = await findMatches(readInPassing(client), search, {
+  const { matches, leftOut, position } = await findMatches(readInPassing(client), search, {
     horizon,
     rowsMax: room,
   });
@@ -28,6 +33,10 @@ export async function queueMatches(
   const queued = await queueAgain(client, search, matches);
   return {
     ids: queued.map(({ id }) => id).sort(),
+    leftOut: {
+      ...leftOut,
+      payload_gone: leftOut.payload_gone + matches.length - queued.length,
+    },
     uncounted: matches.filter(({ place }) => counted_to !== null && place > counted_to).length,
     position,
   };

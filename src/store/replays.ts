@@ -8,7 +8,7 @@ import type { Db } from "../database/connect.ts";
 import { lock } from "../database/locks.ts";
 import { readBy, readOn } from "../database/read.ts";
 import { countEnded } from "./replay-ends.ts";
-import { findMatches, type ReplaySearch } from "./replay-matches.ts";
+import { findMatches, type LeftOut, type ReplaySearch } from "./replay-matches.ts";
 import { resendLock } from "./resend-lock.ts";
 import type { Schema } from "../database/schema.ts";
 import { isSeenRow, type Reach } from "./reach.ts";
@@ -26,6 +26,7 @@ export type ReplayRow = {
   delivered: number;
   dead: number;
   cancelled: number;
+  left_out: LeftOut;
   status: ReplayStatus;
   cause: WantedReplay["cause"];
   /** Null: whatever became of the events. */
@@ -161,6 +162,9 @@ export async function listReplays(
   ].filter((condition) => condition !== false);
   const { rows } = await sql<ReplayRow & { outstanding: string[] }>`
     select r.id, r.tenant, w.id as webhook_id, r.matched, r.queued, r.status, r.delivered, r.dead, r.cancelled, r.outstanding,
+      json_build_object(
+        'pending', r.left_pending, 'sent_again', r.left_sent_again, 'payload_gone', r.left_payload_gone
+      ) as left_out,
       r.cause, r.wanted, r.since, r.until, r.created_at, r.finished_at
     from posthorn.replays as r
     join posthorn.webhooks as w on w.webhook_id = r.webhook_id

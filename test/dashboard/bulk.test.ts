@@ -63,12 +63,32 @@ test("a replay counts what its span holds, and stops when told, saying what was 
   await page.getByRole("button", { name: "Stop" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Stop" }).click();
   await page.getByText(/^Stopped: /).waitFor();
+  await page.getByText(/^It was stopped before it came to \d+ events?\.$/).waitFor();
   expect(await page.getByRole("button", { name: "Stop" }).count()).toBe(0);
   await page.getByRole("link", { name: "Replays" }).click();
   await page.getByRole("row").filter({ hasText: "Dead, " }).getByText("cancelled").waitFor();
   await stand.scene
     .post("webhooks.update", { id: stand.scene.webhooks.billing, paused: false })
     .expect(200);
+});
+
+test("at its end a replay says what was left out, and why", async () => {
+  const { post, webhooks } = stand.scene;
+  const ids = [
+    await stand.scene.publish("order.created", 1),
+    await stand.scene.publish("order.created", 2),
+  ];
+  for (const id of ids) await stand.scene.delivery(id, webhooks.crm, "delivered");
+  await post("webhooks.update", { id: webhooks.crm, paused: true }).expect(200);
+  const since = new Date(Date.now() - 3_600_000).toISOString();
+  const { body } = await post("webhooks.replay", { id: webhooks.crm, since }).expect(200);
+  await post("events.erase", { id: ids[0] }).expect(200);
+  await post("webhooks.update", { id: webhooks.crm, paused: false }).expect(200);
+  const page = await open(`/replays/${body.replay_id}`);
+  await page.getByText(/^Through: \d+ events? sent again$/).waitFor();
+  await page
+    .getByText("Left out: 1 without a payload, which was erased or is past its retention.")
+    .waitFor();
 });
 
 test("above a thousand the number has to be typed", async () => {

@@ -67,6 +67,7 @@ test("sends the events of a span again, under their ids and numbers, and tells h
     delivered: 3,
     dead: 0,
     cancelled: 0,
+    left_out: { pending: 0, sent_again: 0, payload_gone: 0 },
     status: "done",
     cause: "replay",
     wanted_status: null,

@@ -137,6 +137,7 @@ test("of 100,000 events few are pending at a time, live ones go before them, and
     delivered: 100_000,
     dead: 0,
     cancelled: 0,
+    left_out: { pending: 0, sent_again: 0, payload_gone: 0 },
     status: "done",
     cause: "replay",
     wanted_status: null,
@@ -330,7 +331,30 @@ test("an event whose payload is gone, or that is on its way already, is left out
   expect(matched).toBe(2);
   await feed();
   expect(await pending()).toHaveLength(3);
-  expect(await info(replay_id)).toMatchObject({ matched: 2, queued: 2, status: "running" });
+  expect(await info(replay_id)).toMatchObject({
+    ...{ matched: 2, queued: 2, status: "running" },
+    left_out: { pending: 1, sent_again: 0, payload_gone: 1 },
+  });
+});
+
+test("what was sent again after the call, or pending by another replay, is left out and counted so", async () => {
+  await makeHistory(4, "dead");
+  const { body } = await post("deliveries.list", { status: "dead" }).expect(200);
+  const other = await ask({ until: hoursAgo(0) });
+  await feed(); // all four are pending by it
+  const { replay_id } = await ask({ status: "never" });
+  expect(await info(replay_id)).toMatchObject({ matched: 0, status: "done" });
+  await finish(3, "dead");
+  const dead = await ask({ status: "dead" });
+  expect(dead.matched).toBe(3);
+  await post("deliveries.retry", { id: body.data.at(-1).id }).expect(200);
+  await finish(2, "dead"); // the one that was pending at the call, and the one that is retried
+  await feed();
+  expect(await info(other.replay_id)).toMatchObject({ queued: 4, dead: 4, status: "done" });
+  expect(await info(dead.replay_id)).toMatchObject({
+    ...{ matched: 3, queued: 2 },
+    left_out: { pending: 1, sent_again: 1, payload_gone: 0 },
+  });
 });
 
 test("an event that is yet to be fanned out to the webhook is left out, and one that has been is not", async () => {

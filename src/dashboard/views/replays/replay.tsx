@@ -47,7 +47,9 @@ function HowFar({ replay }: { replay: ReplayInfo }) {
   const { finished_at } = replay;
   const ended = delivered + dead + cancelled;
   const webhook = useInfo("webhooks.info", { id: webhook_id }, { once: true }).data;
-  const leftOut = status === "running" ? 0 : Math.max(0, matched - queued);
+  const leftOut =
+    replay.left_out.pending + replay.left_out.sent_again + replay.left_out.payload_gone;
+  const notComeTo = status === "cancelled" ? Math.max(0, matched - queued - leftOut) : 0;
   const made = (more: Record<string, string>) =>
     linkTo(paths.deliveries, { webhook_id, cause: replay.cause, since: created_at, ...more });
   const facts: [string, ReactNode][] = [
@@ -106,16 +108,25 @@ function HowFar({ replay }: { replay: ReplayInfo }) {
           ["Left out", number(leftOut)],
         ]}
       />
-      {leftOut > 0 && (
-        <p className="dim">
-          {status === "cancelled"
-            ? "Left out is what it had not come to when it was stopped, and what could not be sent: "
-            : "Left out is what could not be sent: "}
-          its newest delivery was pending already or no longer as asked for, or its payload is gone.
-        </p>
+      <LeftOut counts={replay.left_out} />
+      {notComeTo > 0 && (
+        <p className="dim">It was stopped before it came to {counted(notComeTo, "event")}.</p>
       )}
     </>
   );
+}
+
+const REASONS = {
+  pending: "on the way already",
+  sent_again: "sent again since by something else",
+  payload_gone: "without a payload, which was erased or is past its retention",
+};
+
+function LeftOut({ counts }: { counts: ReplayInfo["left_out"] }) {
+  const reasons = (["pending", "sent_again", "payload_gone"] as const)
+    .filter((reason) => counts[reason] > 0)
+    .map((reason) => `${number(counts[reason])} ${REASONS[reason]}`);
+  return reasons.length > 0 && <p className="dim">Left out: {reasons.join("; ")}.</p>;
 }
 
 function Stop({
