@@ -2,13 +2,13 @@
 import { z } from "zod";
 
 import { authorities, cidrs, proxy } from "./config/egress.ts";
+import { secretsKeys } from "./config/secrets.ts";
 import { frameAncestors, publicUrl } from "./config/web.ts";
 import { complaintAbout } from "./database/url-form.ts";
 import { StartError } from "./kernel/errors.ts";
 import { nearest } from "./kernel/near.ts";
 import { wordsFor } from "./kernel/words.ts";
 
-const SECRETS_KEY_BYTES = 32;
 const ADMIN_KEY_LENGTH_MIN = 24;
 const RETENTION_D = 30;
 
@@ -22,17 +22,6 @@ const whole = (min: number, max: number) =>
 const databaseUrl = z.string().superRefine((value, context) => {
   const message = complaintAbout(value);
   if (message !== undefined) context.addIssue({ code: "custom", message });
-});
-
-const secretsKeys = z.string().transform((value, context) => {
-  const keys = value.split(",").map((part) => Buffer.from(part.trim(), "base64"));
-  if (keys.every((key) => key.length === SECRETS_KEY_BYTES)) return keys as [Buffer, ...Buffer[]];
-  context.addIssue({
-    code: "custom",
-    message:
-      "32 bytes in base64 are needed (make them with: openssl rand -base64 32), several comma-separated, newest first",
-  });
-  return z.NEVER;
 });
 
 /** One setting: how its text is read, and what `.env.example` says of it. */
@@ -59,6 +48,11 @@ export const SETTINGS = {
     databaseUrl,
     null,
     "The same database past a pooler: for migrations, partitions, retention, and what needs a session. Left out, DATABASE_URL.",
+  ),
+  DATABASE_READ_URL: setting(
+    databaseUrl,
+    null,
+    "A standby of the same database, which lists and statistics are read from. Left out, or where it is away or behind, DATABASE_URL.",
   ),
   POSTHORN_POOLER: setting(
     z.enum(["transaction", "transaction-named"]),
@@ -206,6 +200,7 @@ type Values = {
 type Decided =
   | "DATABASE_URL"
   | "DATABASE_DIRECT_URL"
+  | "DATABASE_READ_URL"
   | "POSTHORN_POOLER"
   | "POSTHORN_ADMIN_KEY"
   | "POSTHORN_SECRETS_KEY"
@@ -220,12 +215,13 @@ export type Config = {
   [N in Name]: z.output<(typeof SETTINGS)[N]["read"]> | (N extends Decided ? null : never);
 };
 
-/** Which settings mean nothing without which. */
+/** Which settings mean nothing without which, and the page that tells of them. */
 const NEEDS = [
-  ["POSTHORN_POOLER", "DATABASE_URL"],
-  ["POSTHORN_POOLER", "DATABASE_DIRECT_URL"],
-  ["DATABASE_DIRECT_URL", "DATABASE_URL"],
-] as const satisfies [Decided, Decided][];
+  ["POSTHORN_POOLER", "DATABASE_URL", "docs/pooler.md"],
+  ["POSTHORN_POOLER", "DATABASE_DIRECT_URL", "docs/pooler.md"],
+  ["DATABASE_DIRECT_URL", "DATABASE_URL", "docs/pooler.md"],
+  ["DATABASE_READ_URL", "DATABASE_URL", "docs/replica.md"],
+] as const satisfies [Decided, Decided, string][];
 
 /**
  * Reads the configuration. Throws a StartError that names the first bad setting and says what is needed; its value
@@ -257,9 +253,9 @@ export function loadConfig(
     throw new StartError(
       `POSTHORN_PAYLOAD_RETENTION_D: ${config.POSTHORN_PAYLOAD_RETENTION_D} days are more than POSTHORN_RETENTION_D's ${config.POSTHORN_RETENTION_D}: a payload is not kept without its event`,
     );
-  for (const [name, needed] of NEEDS)
+  for (const [name, needed, page] of NEEDS)
     if (config[name] !== null && config[needed] === null)
-      throw new StartError(`${name}: needs ${needed} beside it (docs/pooler.md)`);
+      throw new StartError(`${name}: needs ${needed} beside it (${page})`);
   for (const name of Object.keys(env))
     if (name.startsWith("POSTHORN_") && !(name in SETTINGS) && !CALLERS_NAMES.includes(name))
       warn(`${name} is not a setting of this version; it is ignored${meant(name)}`);

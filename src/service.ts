@@ -6,6 +6,7 @@ import { createContexts } from "./service/contexts.ts";
 import { shareOut, sumOf, type Connections, type Role } from "./database/connections.ts";
 import { openDatabase, type OpenDatabase } from "./database/open.ts";
 import { openPools, refuseToStart, warnOfPlans } from "./database/pools.ts";
+import { createReplica } from "./database/replica.ts";
 import { lasting } from "./database/readiness.ts";
 import { createDatabaseClock } from "./delivery/database-clock.ts";
 import { startLoop } from "./delivery/loop.ts";
@@ -97,7 +98,12 @@ export async function startService(
     await refuseToStart(parts.pools, role, connections);
     if (role === "worker") await warnOfPlans(database.url, log);
     await parts.tellHold();
-    log.info({ sum: sumOf(connections), ...connections }, "connections to the database, at most");
+    await parts.replica?.start();
+    const standby = parts.replica && { standby: connections.calls + 1 };
+    log.info(
+      { sum: sumOf(connections), ...connections, ...standby },
+      "connections to the database, at most",
+    );
     const server = listens ? await listen(parts.app, config.HOST, config.PORT) : undefined;
     if (server) {
       servers.push(server);
@@ -128,7 +134,7 @@ function createParts(
   connections: Connections,
   waitMs: number,
 ) {
-  const { directUrl, sealer, embeddedUrl, endpoints } = database;
+  const { directUrl, readUrl, sealer, embeddedUrl, endpoints } = database;
   const pools = openPools(database, connections, log);
   const { publishing, calls, loop, upkeep, direct } = pools;
   const judging = createJudging({ monotonic, log });
@@ -156,7 +162,19 @@ function createParts(
   const installation = config.POSTHORN_INSTALLATION;
   const askHold = () => readHold(role === "api" ? calls.pool : upkeep.pool, installation);
   const tellHold = createHoldWatch(askHold, log);
-  const watching = createWatching(role, pools, { findKey, concurrency, installation });
+  const replica =
+    readUrl === null || role === "worker"
+      ? null
+      : createReplica({
+          url: readUrl,
+          directUrl,
+          primary: publishing.pool,
+          connections: connections.calls,
+          answered: (by) => metrics.read(by),
+          monotonic,
+          log,
+        });
+  const watching = createWatching(role, pools, { findKey, concurrency, installation, replica });
   const { metrics, scraping } = watching;
   let wake = createWaker(publishing.pool, monotonic); // of a loop elsewhere
   let isStopping = false;
@@ -165,6 +183,7 @@ function createParts(
     config,
     log,
     calls,
+    replica,
     sealer,
     addresses,
     publicUrl: () => config.POSTHORN_PUBLIC_URL ?? ownUrl(config, listeners),
@@ -186,6 +205,7 @@ function createParts(
 
   return {
     pools,
+    replica,
     listeners,
     tellHold,
     reachesLoopback: loopbackAddresses(RECEIVER_PORT, addresses).length > 0,
@@ -207,7 +227,7 @@ function createParts(
       room.close();
     },
     close: async () => {
-      await Promise.all([egress.close(), judging.close(), watching.leave()]);
+      await Promise.all([egress.close(), judging.close(), watching.leave(), replica?.stop()]);
       await pools.close();
     },
 

@@ -39,6 +39,8 @@ export function connect(
     /** What a statement may take, and a wait for a lock; the latter as long as the statement unless given. */
     statementMs?: number;
     lockMs?: number;
+    /** How long a connection is waited for, a new one or a free one. */
+    connectMs?: number;
     /** Keeps what it has opened, so that nobody else can have taken its place when it is needed. */
     staysOpen?: boolean;
     /** One for all connections of a process, so that it says once what they all see. */
@@ -56,7 +58,7 @@ export function connect(
     ...session.config,
     ...clientFor(url),
     max: options.max,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: options.connectMs ?? CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
     ...(options.staysOpen && { min: options.max }),
     types: TYPES,

@@ -24,6 +24,8 @@ export type ReachedDatabase = {
   directUrl: string;
   /** The same, where the database is the embedded one. */
   embeddedUrl: string | null;
+  /** A standby of it that may be read from, by DATABASE_READ_URL. */
+  readUrl: string | null;
   /** Resolves where the embedded one has ended and can't be started again; null where there is none of ours. */
   lost: Promise<Error> | null;
   /** Lets go of it, and stops the embedded one. */
@@ -41,6 +43,7 @@ export type DatabaseSettings = {
   /** Null for the embedded one. */
   DATABASE_URL: string | null;
   DATABASE_DIRECT_URL: string | null;
+  DATABASE_READ_URL: string | null;
   POSTHORN_POOLER: Pooler | null;
   POSTHORN_DATA_DIR: string;
   /** Newest first; null for the one in the data folder. */
@@ -76,7 +79,9 @@ export async function openDatabase(
     if (reached.embeddedUrl !== null) return { ...reached, sealer, endpoints: () => [] };
     const url = await findUrl(reached, directUrl);
     const watched = await Promise.all(
-      [...new Set([url, directUrl])].map((each) => watchEndpoints(each, log)),
+      [...new Set([url, directUrl, reached.readUrl ?? url])].map((each) =>
+        watchEndpoints(each, log),
+      ),
     );
     return {
       ...reached,
@@ -105,7 +110,9 @@ export async function findWays(
 }
 
 const findUrl = (reached: ReachedDatabase, directUrl: string) =>
-  isApart(reached) ? findWay(reached.url, directUrl, "DATABASE_URL") : Promise.resolve(directUrl);
+  isApart(reached)
+    ? findWay(reached.url, directUrl, "DATABASE_URL", "DATABASE_DIRECT_URL")
+    : Promise.resolve(directUrl);
 
 /** The database as it is found, with nothing known of its secrets: the one that DATABASE_URL names, or the embedded one. */
 export async function reachDatabase(
@@ -113,11 +120,12 @@ export async function reachDatabase(
   log: Log,
   { share, guest = false }: { share: boolean; guest?: boolean },
 ): Promise<ReachedDatabase> {
-  const { DATABASE_URL: url, POSTHORN_DATA_DIR: folder } = config;
+  const { DATABASE_URL: url, DATABASE_READ_URL: readUrl, POSTHORN_DATA_DIR: folder } = config;
   if (url !== null)
     return {
       url: behindPooler(url, config.POSTHORN_POOLER),
       directUrl: config.DATABASE_DIRECT_URL ?? url,
+      readUrl: readUrl && behindPooler(readUrl, config.POSTHORN_POOLER),
       embeddedUrl: null,
       lost: null,
       close: () => Promise.resolve(),
@@ -127,6 +135,7 @@ export async function reachDatabase(
   return {
     url: embeddedUrl,
     directUrl: embeddedUrl,
+    readUrl: null,
     embeddedUrl,
     lost,
     close: () => embedded.stop(),

@@ -55,20 +55,25 @@ async function sessionOf(client: pg.Client): Promise<number | undefined> {
 
 /**
  * Answers the URL of a second way to the database of `directUrl`, as every connection after it uses it. Throws a
- * StartError where it leads elsewhere, or its sessions are not as they have to be.
+ * StartError where it leads elsewhere than `beside`, or its sessions are not as they have to be.
  */
-export async function findWay(given: string, directUrl: string, setting: string): Promise<string> {
+export async function findWay(
+  given: string,
+  directUrl: string,
+  setting: string,
+  beside: string,
+): Promise<string> {
   const find = async () => {
     const isPooled = poolerOf(given) !== undefined;
     const url = await (isPooled ? knock(given) : findStraightWay(given));
-    if ((await identityAt(url)) !== (await identityAt(directUrl)))
-      throw new StartError(
-        `${setting}: it leads to another database than the one beside it; both have to lead to one`,
-      );
     if (poolerOf(url) === "transaction-named") await refuseNames(url);
-    return url;
+    return { url, isSame: (await identityAt(url)) === (await identityAt(directUrl)) };
   };
-  return inOneLine(find(), setting);
+  const { url, isSame } = await inOneLine(find(), setting);
+  if (isSame) return url;
+  throw new StartError(
+    `${setting}: it leads to another database than ${beside}; both have to lead to one`,
+  );
 }
 
 // The same for a standby, and another for a copy.

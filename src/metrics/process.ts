@@ -20,6 +20,8 @@ export type State = {
   slots: number;
   /** Connections by the part that has them, and who waits for one. */
   pools: Record<string, { totalCount: number; idleCount: number; waitingCount: number }>;
+  /** Whether lists are read from a standby now. */
+  readsStandby(): boolean;
 };
 
 export type ProcessSeries = {
@@ -30,6 +32,8 @@ export type ProcessSeries = {
   settled(settlements: readonly Settlement[], tookMs: number): void;
   published(count: number): void;
   postponed(days: number): void;
+  /** Takes who has answered a read that a standby may answer; nothing where none is set. */
+  read(from: "standby" | "primary"): void;
   /** Takes what the database has counted itself, from this process on alone; undefined where another tells it. */
   tallied(tallies: Tallies | undefined): void;
 };
@@ -89,6 +93,12 @@ export function createProcessSeries(registry: Registry, state: State): ProcessSe
     "posthorn_retention_postponed_total",
     "Days past their retention that somebody's open transaction has kept, counted in each hour.",
   );
+  const reads = counter(
+    "posthorn_reads_total",
+    "Lists and statistics, by who was asked: the standby of DATABASE_READ_URL, or the primary in its place.",
+    ["from"],
+  );
+  for (const from of ["standby", "primary"]) reads.labels(from).inc(0);
 
   return {
     claimed(deliveries, tookMs) {
@@ -112,6 +122,7 @@ export function createProcessSeries(registry: Registry, state: State): ProcessSe
     },
     published: (count) => published.inc(count),
     postponed: (days) => postponed.inc(days),
+    read: (from) => reads.labels(from).inc(),
     tallied(tallies) {
       setTo(events, { door: "sql" }, tallies?.publishedBySql);
       for (const reason of CANCEL_REASONS)
@@ -126,7 +137,7 @@ function setTo<L extends string>(counter: Counter<L>, labels: Record<L, string>,
   if (value !== undefined) counter.inc(labels, value);
 }
 
-function addGauges(registry: Registry, { inFlight, slots, pools }: State): void {
+function addGauges(registry: Registry, { inFlight, slots, pools, readsStandby }: State): void {
   const registers = [registry];
   const { node } = process.versions;
   new Gauge({
@@ -168,6 +179,14 @@ function addGauges(registry: Registry, { inFlight, slots, pools }: State): void 
     collect() {
       for (const [part, { waitingCount }] of Object.entries(pools))
         this.set({ part }, waitingCount);
+    },
+  });
+  new Gauge({
+    name: "posthorn_standby_in_use",
+    help: "1 while lists and statistics are read from a standby; 0 where none is set, or it is away or behind.",
+    registers,
+    collect() {
+      this.set(readsStandby() ? 1 : 0);
     },
   });
 }

@@ -13,6 +13,7 @@ export const deliveriesRouter = router({
     description:
       "Newest first, pending and finished: those that all filters given take in. What no index leads to is looked for for some 50 ms; the page then says in `searched_until` how far that was, may be short or empty, and `next_cursor` goes on.",
     scopes: READERS,
+    reads: "standby",
     inPortal: "any",
     errors: ["webhook_not_found"],
     request: { webhook_id: delivery.webhook_id, status: ["dead", "cancelled"] },

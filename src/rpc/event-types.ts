@@ -68,6 +68,7 @@ export const eventTypesRouter = router({
     summary: "List event types",
     description: "By name; the built-in ones too, without the archived ones.",
     scopes: READERS,
+    reads: "standby",
     inPortal: "any",
     sharesItself: true,
     request: { page_size: 50 },

@@ -58,6 +58,7 @@ export const eventsRouter = router({
     description:
       "Newest first; without their payloads, unless `with_payload` asks for them. What no index leads to (`type`, `channel`, `idempotency_key`, `payload_contains`) is looked for for some milliseconds: then the page ends early, even empty, `pagination_data.searched_until` says how far it looked, and `next_cursor` goes on.",
     scopes: READERS,
+    reads: "standby",
     inPortal: "any",
     sharesItself: true,
     request: { type: event.type, since: "2026-01-31T00:00:00Z" },
@@ -90,6 +91,7 @@ export const eventsRouter = router({
     description:
       "Each webhook that it did not go to, newest first, and why: judged by what the webhook was when the event was published, by the history that is kept for as long as the retention. Webhooks that were there then and are deleted now are listed too. Those that it went to have a delivery: look with `deliveries.list`. Beside many webhooks that got it a page may end before `page_size`; `next_cursor` goes on.",
     scopes: READERS,
+    reads: "standby",
     inPortal: "any",
     errors: ["event_not_found", "webhook_not_found"],
     request: { id: event.id },

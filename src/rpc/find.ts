@@ -12,6 +12,7 @@ export const findOperation = operation({
   description:
     "Whatever of the tenant has it as its id, an event by its idempotency key, webhooks by part of their name or URL, a channel, types. An attempt is found where its delivery is among the 10,000 made last before it; a channel where a webhook names it, or one of the 2,000 newest events of two days has it. Keys for admin keys alone.",
   scopes: READERS,
+  reads: "standby",
   inPortal: "any",
   request: { q: delivery.id },
   response: {

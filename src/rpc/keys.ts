@@ -28,6 +28,7 @@ export const keysRouter = router({
     description:
       "Newest first, of every tenant, the expired and revoked too. Never the keys themselves. `POSTHORN_ADMIN_KEY` is a setting and not among them.",
     scopes: ADMINS,
+    reads: "standby",
     request: { tenant },
     response: page(key),
   })

@@ -21,6 +21,8 @@ export type OperationMeta = {
   locks?: "id" | "webhook_id" | "name" | "tenant";
   /** Set where it takes places itself, and only for as long as it needs the database. */
   sharesItself?: true;
+  /** Set where it may be answered by a standby that has all that the primary had when it was asked: DATABASE_READ_URL. */
+  reads?: "standby";
   /** Set where it waits while the database is away, and so is let in by a key that was valid lately. */
   waits?: true;
   /** What is kept of its input as soon as that is parsed. */

@@ -45,6 +45,7 @@ export const replaysRouter = router({
     summary: "List replays",
     description: "Newest first, those of `webhooks.retry_dead` too.",
     scopes: READERS,
+    reads: "standby",
     inPortal: "any",
     errors: ["webhook_not_found"],
     request: { webhook_id: replay.webhook_id },

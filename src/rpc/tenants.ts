@@ -13,6 +13,7 @@ export const tenantsRouter = router({
     description:
       "By name, each with how it fares. A tenant exists by being named: listed are those that have a webhook, a key, an event type of their own, a role that publishes by SQL, or an event of today or yesterday.",
     scopes: ADMINS,
+    reads: "standby",
     request: { page_size: 50 },
     response: page({
       name: key.tenant,

@@ -38,6 +38,8 @@ export type Context = {
   requestId: string;
   /** Does the work when the caller has a place for it; of those with one subject, one at a time. */
   share: <T>(work: () => Promise<T>, subject?: string) => Promise<T>;
+  /** Does a read with a context over a standby where one can answer for the primary; else with this one. */
+  read: <T>(work: (ctx: Context) => Promise<T>) => Promise<T>;
   webhooks: WebhooksContext & TestContext;
   events: PublishContext;
   deliveries: DeliveriesContext;
@@ -83,19 +85,22 @@ export function operation(meta: OperationMeta) {
   const judged = t.procedure
     .meta(meta)
     .use(async ({ ctx: open, next, path, type, getRawInput }) => {
-      const ctx = open as Context;
-      const work = async () => {
-        const result = await next({ ctx });
-        if (result.ok) return result;
-        throw asTrpcError(
-          result.error,
-          type === "mutation" ? (meta.whenUnsure ?? AGAIN) : undefined,
-        );
+      const given = open as Context;
+      const call = async (ctx: Context) => {
+        const work = async () => {
+          const result = await next({ ctx });
+          if (result.ok) return result;
+          throw asTrpcError(
+            result.error,
+            type === "mutation" ? (meta.whenUnsure ?? AGAIN) : undefined,
+          );
+        };
+        if (meta.sharesItself) return work();
+        return ctx.share(work, await subjectOf(meta, path, getRawInput));
       };
       try {
-        authorize(meta, ctx.caller, path);
-        if (meta.sharesItself) return await work();
-        return await ctx.share(work, await subjectOf(meta, path, getRawInput));
+        authorize(meta, given.caller, path);
+        return await (meta.reads === "standby" ? given.read(call) : call(given));
       } catch (error) {
         throw asTrpcError(error);
       }

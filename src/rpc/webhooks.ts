@@ -214,6 +214,7 @@ export const webhooksRouter = router({
     summary: "List webhooks",
     description: "Newest first, unsubscribed ones too; those that all filters given take in.",
     scopes: READERS,
+    reads: "standby",
     inPortal: "any",
     sharesItself: true,
     request: { status: "Subscribed", q: "customer", sort: "trouble", with_counts: true },
@@ -237,6 +238,7 @@ export const webhooksRouter = router({
     description:
       "Newest first: its settings, its health, when, and by which key or by the service itself. Kept until the retention has passed what followed; of health 1,000 changes a day at most.",
     scopes: READERS,
+    reads: "standby",
     inPortal: "any",
     errors: ["webhook_not_found"],
     request: { id: webhook.id },

@@ -1,6 +1,7 @@
 // What each operation works with, made for each request: by hand, as service.ts wires the rest.
 import type { Config } from "../config.ts";
 import type { Pools } from "../database/pools.ts";
+import type { Replica, Standby } from "../database/replica.ts";
 import type { Sealer } from "../database/sealed.ts";
 import type { Hold } from "../queue/sending.ts";
 import type { AddressRules } from "../egress/address.ts";
@@ -25,6 +26,8 @@ export type Wiring = {
   config: Config;
   log: Log;
   calls: Pools["calls"];
+  /** Null where no standby is read from. */
+  replica: Replica | null;
   sealer: Sealer;
   addresses: AddressRules;
   /** Where a browser finds this service. */
@@ -46,6 +49,7 @@ export function createContexts({
   config,
   log,
   calls,
+  replica,
   sealer,
   addresses,
   publicUrl,
@@ -59,72 +63,78 @@ export function createContexts({
 }: Wiring): Pick<AppOptions, "createContext" | "createOpenContext"> {
   const cursors = createCursors(sealer.derive("cursors"));
   const counts = createShares(COUNTS_MAX);
-  const { db, pool } = calls;
-
   return {
     createOpenContext: (address, { requestId }) => ({
       isOpen: true,
       requestId,
       share: (work) => calls.shares.take({ tenant: "", key: address }, work),
-      portal: { db, sealer },
+      portal: { db: calls.db, sealer },
     }),
 
     createContext: (caller, { requestId, traceparent, enlarge, prefer, waits }) => {
       const requestLog = log.child({ request_id: requestId });
       const { tenant, keyId } = caller;
       const owner = { tenant, key: keyId };
-      const share: Context["share"] = (work, subject) =>
-        calls.shares.take({ ...owner, subject }, work);
       const room = wholeRoom(enlarge);
-      const store = {
-        db,
-        pool,
-        tenant,
-        reach: reachOf(caller),
-        keyId,
-        sealer,
-        cursors,
-        monotonic,
-        share,
-        room,
-      };
-      return {
-        caller,
-        requestId,
-        share,
-        webhooks: {
-          store,
-          owner,
-          scope: caller.scope,
-          urlPolicy: { addresses, http: config.POSTHORN_HTTP },
-          webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
+      // Over a standby `pool` is the primary's all the same: what is read goes by `db`.
+      const over = ({ db, shares }: Standby): Context => {
+        const share: Context["share"] = (work, subject) => shares.take({ ...owner, subject }, work);
+        const store = {
+          db,
+          pool: calls.pool,
+          tenant,
+          reach: reachOf(caller),
+          keyId,
+          sealer,
+          cursors,
+          monotonic,
           share,
-          readHold,
-          sendSample: (...sample) => sendSample(requestLog, ...sample),
-        },
-        events: {
-          store,
-          owner,
-          publishes,
-          judging: loggingTo(judging, requestLog),
-          holdH: config.POSTHORN_HOLD_H,
-          traceparent,
-          patience: {
-            waitMs: wantedWaitMs(prefer, waitMs),
-            waits,
-            isUnjudged: caller.judgeAgain !== undefined,
+          room,
+        };
+        const context: Context = {
+          caller,
+          requestId,
+          share,
+          read: (work) =>
+            replica
+              ? replica.read((standby) => work(standby ? over(standby) : context))
+              : work(context),
+          webhooks: {
+            store,
+            owner,
+            scope: caller.scope,
+            urlPolicy: { addresses, http: config.POSTHORN_HTTP },
+            webhooksMax: config.POSTHORN_WEBHOOKS_MAX,
+            share,
+            readHold,
+            sendSample: (...sample) => sendSample(requestLog, ...sample),
           },
-          published,
-        },
-        deliveries: { store, owner, monotonic, counts, queued: wake },
-        replays: { store, owner, monotonic, counts },
-        stats: { store },
-        find: { store, scope: caller.scope },
-        session: { store, scope: caller.scope, rules: readRules(config), readHold },
-        keys: { ...store, owner },
-        tenants: store,
-        portal: { db, publicUrl },
+          events: {
+            store,
+            owner,
+            publishes,
+            judging: loggingTo(judging, requestLog),
+            holdH: config.POSTHORN_HOLD_H,
+            traceparent,
+            patience: {
+              waitMs: wantedWaitMs(prefer, waitMs),
+              waits,
+              isUnjudged: caller.judgeAgain !== undefined,
+            },
+            published,
+          },
+          deliveries: { store, owner, monotonic, counts, queued: wake },
+          replays: { store, owner, monotonic, counts },
+          stats: { store },
+          find: { store, scope: caller.scope },
+          session: { store, scope: caller.scope, rules: readRules(config), readHold },
+          keys: { ...store, owner },
+          tenants: store,
+          portal: { db, publicUrl },
+        };
+        return context;
       };
+      return over(calls);
     },
   };
 }

@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 
 import type { Role } from "../database/connections.ts";
 import type { Pools } from "../database/pools.ts";
+import type { Replica } from "../database/replica.ts";
 import type { LoopOptions } from "../delivery/loop.ts";
 import { tellFailed } from "../delivery/tell-failed.ts";
 import type { Totals } from "../delivery/totals.ts";
@@ -35,7 +36,13 @@ export function createWatching(
     findKey,
     concurrency,
     installation,
-  }: { findKey: FindKey; concurrency: number; installation: string | null },
+    replica,
+  }: {
+    findKey: FindKey;
+    concurrency: number;
+    installation: string | null;
+    replica: Replica | null;
+  },
 ): Watching {
   const who = randomInt(WHO_MAX);
   const look =
@@ -44,7 +51,12 @@ export function createWatching(
       : createLook(upkeep.pool, { who, installation });
   let loop = { inFlight: 0 };
   const slots = role === "api" ? 0 : concurrency;
-  const state = { inFlight: () => loop.inFlight, slots, pools: byPart };
+  const state = {
+    inFlight: () => loop.inFlight,
+    slots,
+    pools: byPart,
+    readsStandby: () => replica?.isInUse ?? false,
+  };
   const metrics = createMetrics(state, look, monotonic);
   return {
     metrics,

@@ -1,9 +1,12 @@
 // A PostgreSQL of a test's own, that can be stopped at once and started again at the same address.
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
+
+import pg from "pg";
 
 import { silentLog } from "../../src/kernel/log.ts";
 import { startEmbedded } from "../../src/database/embedded.ts";
@@ -15,9 +18,12 @@ import { socketUrl } from "../../src/database/embedded/session.ts";
 import { serverArguments } from "../../src/database/embedded/settings.ts";
 import { makeSocketDir, removeSocketDir } from "../../src/database/embedded/socket-dir.ts";
 
+const UP = ["ready", "standby"];
+
 export type Postgres = {
   /** The same whenever it runs. */
   url: string;
+  dataDir: string;
   start(): Promise<void>;
   /** `fast` rolls back and writes all down; `immediate` is a crash: the next start replays the log. */
   stop(how: "fast" | "immediate"): Promise<void>;
@@ -33,23 +39,20 @@ export type Postgres = {
  */
 export async function startPostgres({
   dataDir: given,
+  isMade = false,
   durable = false,
   settings = {},
 }: {
   dataDir?: string;
+  /** Whether a cluster is there already, to be left as it is. */
+  isMade?: boolean;
   durable?: boolean;
   settings?: Record<string, string | number>;
 } = {}): Promise<Postgres> {
   const dataDir = given ?? (await mkdtemp(join(tmpdir(), "posthorn-own-")));
   await chmod(dataDir, 0o755); // under root the server is another user's
   const binDir = process.env["POSTHORN_TEST_POSTGRES_BIN"];
-  const made = await startEmbedded({
-    dataDir,
-    durable: false,
-    log: silentLog,
-    ...(binDir && { binDir }),
-  });
-  await made.stop();
+  if (!isMade) await makeCluster(dataDir, binDir);
 
   const place = await preparePlace(dataDir, { binDir, durable: true });
   const { clusterDir, user } = place;
@@ -68,7 +71,7 @@ export async function startPostgres({
       ...user,
     });
     server = child;
-    while ((await findPostmaster(clusterDir))?.status !== "ready") {
+    while (!UP.includes((await findPostmaster(clusterDir))?.status ?? "")) {
       if (child.exitCode !== null) throw new Error(`PostgreSQL ended with ${child.exitCode}`);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -86,6 +89,7 @@ export async function startPostgres({
   await start();
   return {
     url: socketUrl(socketDir),
+    dataDir,
     start,
     stop,
     isRunning,
@@ -95,4 +99,28 @@ export async function startPostgres({
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+async function makeCluster(dataDir: string, binDir: string | undefined): Promise<void> {
+  const bin = binDir ? { binDir } : {};
+  await (await startEmbedded({ dataDir, durable: false, log: silentLog, ...bin })).stop();
+}
+
+/** Starts a standby of a server, by streaming: made of a copy, for which the server is stopped a moment. */
+export async function startStandby(primary: Postgres): Promise<Postgres> {
+  const folder = await mkdtemp(join(tmpdir(), "posthorn-standby-"));
+  await chmod(folder, 0o755);
+  const dataDir = join(folder, "data");
+  await primary.stop("fast");
+  await promisify(execFile)("cp", ["-a", primary.dataDir, dataDir]);
+  await primary.start();
+  await writeFile(join(dataDir, "postgres", "standby.signal"), "");
+  const { host, port, user } = new pg.Client({ connectionString: primary.url });
+  const settings = { primary_conninfo: `host=${host} port=${port} user=${user}` };
+  const standby = await startPostgres({ dataDir, isMade: true, settings });
+  const remove = async () => {
+    await standby.remove();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { ...standby, remove };
 }

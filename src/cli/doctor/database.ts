@@ -23,10 +23,11 @@ import {
   OPEN_S_MIN,
 } from "./judge.ts";
 import { judgeSecrets } from "./secrets.ts";
+import { examineStandby } from "./standby.ts";
 
 /** Looks at all of it; throws where it can't be reached. */
 export async function examineDatabase(
-  { url, directUrl }: Pick<ReachedDatabase, "url" | "directUrl">,
+  { url, directUrl, readUrl }: Pick<ReachedDatabase, "url" | "directUrl" | "readUrl">,
   config: Config,
 ): Promise<Finding[]> {
   const connection = connect(url, { name: "doctor", max: 1, log: silentLog });
@@ -35,6 +36,7 @@ export async function examineDatabase(
     const findings = [
       judgeServer(found, roundTripMs),
       ...judgePooler(url),
+      ...(await examineStandby({ readUrl, directUrl })),
       judgeClock(clockAheadMs),
       judgeConnections(found, sumOf(shareOut("serve", config.POSTHORN_CONNECTIONS))),
       judgeTransactions(await findOpenTransactions(connection.pool, OPEN_S_MIN)),

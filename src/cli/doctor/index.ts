@@ -65,7 +65,8 @@ async function lookAtDatabase(config: Config): Promise<Finding[]> {
   try {
     const database = await reachDatabase(config, silentLog, { share: true });
     try {
-      return await examineDatabase(await findWays(database), config);
+      const ways = await findWays(database);
+      return await examineDatabase({ ...ways, readUrl: database.readUrl }, config);
     } finally {
       await database.close();
     }
