@@ -21,9 +21,8 @@ const CALL_LOCK_MS = 1 * SECOND;
 /** Of one statement of a call. A list that reads for longer is to be narrowed: others wait for its connection. */
 const CALL_STATEMENT_MS = 10 * SECOND;
 
-// While there are publishes, calls that take long leave most of the database's time to them: each place four fifths of its own.
-// What is made in a moment, as nearly all calls are, costs none.
-const LIGHT_MS = 20;
+// While there are publishes, calls leave most of the database's time to them: each place four fifths of its own. Whoever makes one
+// call after the other finds a place that has rested; many at once wait.
 const REST_TIMES = 4;
 const REST_MS_MAX = 1 * SECOND;
 const PUBLISHING_MS = 1 * SECOND; // after a publish the next is expected
@@ -82,9 +81,7 @@ export function openPools(
     return publishes.take(owner, work);
   };
   const restAfter = (tookMs: number) =>
-    monotonic() - publishedAt > PUBLISHING_MS
-      ? 0
-      : Math.min(REST_MS_MAX, REST_TIMES * Math.max(0, tookMs - LIGHT_MS));
+    monotonic() - publishedAt > PUBLISHING_MS ? 0 : Math.min(REST_MS_MAX, REST_TIMES * tookMs);
   return {
     loop,
     upkeep,

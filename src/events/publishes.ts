@@ -1,6 +1,7 @@
 // What one process publishes: single events that come at once go to the database together.
 import { databaseError } from "../kernel/faults.ts";
 import { createGatherer } from "../kernel/gather.ts";
+import { hurry } from "../kernel/hurry.ts";
 import { PosthornError } from "../kernel/errors.ts";
 import type { Owner } from "../kernel/shares.ts";
 import type { SharedConnection } from "../database/pools.ts";
@@ -83,15 +84,17 @@ export function createPublishes(
   }
 
   return {
-    storeOne: (publisher, event, judge) =>
-      patiently(publisher, [event], ([named]) =>
+    storeOne(publisher, event, judge) {
+      hurry();
+      return patiently(publisher, [event], ([named]) =>
         judged({ tenant: publisher.tenant, types: [event.type], judge }, (isJudged) => {
           const row = { ...(named as Unjudged), isJudged }; // one for one
           return row.idempotencyKey === null
             ? storeTogether(listOf(publisher.tenant, row), row)
             : keyed.store(publisher, row);
         }),
-      ),
+      );
+    },
     storeMany(publisher, events, judge) {
       const types = events.map(({ type }) => type);
       return patiently(publisher, events, (named) =>

@@ -1,14 +1,15 @@
 // Long work on the one thread: how it is shared out.
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 
 import { expect, test } from "@jest/globals";
 
+import { hurry, isHurried } from "../../src/kernel/hurry.ts";
 import { createSlices, type Rest } from "../../src/kernel/slices.ts";
 
 const STEP_MS = 0.5;
 
 /** Works of so many steps on a thread whose time passes by their steps alone; what was done, and when. */
-function works(count: number, steps: number) {
+function works(count: number, steps: number, isInHurry = false) {
   let now = 0;
   const done: string[] = [];
   const rested: number[] = [];
@@ -18,6 +19,7 @@ function works(count: number, steps: number) {
       rested.push(ms);
       return setImmediate();
     },
+    () => isInHurry,
   );
   const work = async (name: string, rest: Rest) => {
     for (let step = 0; step < steps; step++) {
@@ -55,11 +57,22 @@ test("the works take turns", async () => {
   expect(turns).toBeGreaterThan(15);
 });
 
-test("after a slice all rest for as long as it took: long work has half of the thread at most", async () => {
-  const one = works(1, 100);
+test.each([
+  ["half of the thread at most", false, 1],
+  ["a fifth of it, while somebody publishes event by event", true, 4],
+])("after a slice all rest: long work has %s", async (_share, isInHurry, times) => {
+  const one = works(1, 100, isInHurry);
   await one.all;
   const restedMs = one.rested.reduce((sum, ms) => sum + ms, 0);
-  expect(restedMs).toBeGreaterThan(100 * STEP_MS * 0.9);
+  expect(restedMs / times).toBeGreaterThan(100 * STEP_MS * 0.9);
+  expect(restedMs / times).toBeLessThanOrEqual(100 * STEP_MS);
+});
+
+test("who publishes an event by itself is noted, for as long as the next is expected", async () => {
+  expect(isHurried()).toBe(false);
+  hurry();
+  expect(isHurried()).toBe(true);
+  while (isHurried()) await setTimeout(50);
 });
 
 test("work that is soon done waits for nobody", async () => {
