@@ -114,6 +114,21 @@ create table posthorn.event_payloads (
   constraint event_payloads_pkey PRIMARY KEY (bucket, tenant, id)
 ) partition by RANGE (id);
 
+create table posthorn.event_type_versions (
+  tenant text collate "C" not null,
+  name text collate "C" not null,
+  version integer not null,
+  changed_at timestamp with time zone not null,
+  made_by uuid,
+  made_by_name text,
+  description text,
+  schema json,
+  example json,
+  enforce boolean not null,
+  is_archived boolean not null,
+  constraint event_type_versions_pkey PRIMARY KEY (tenant, name, version)
+);
+
 create table posthorn.event_types (
   tenant text collate "C" not null,
   name text collate "C" not null,

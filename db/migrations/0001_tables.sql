@@ -73,6 +73,23 @@ create table posthorn.event_types (
   primary key (tenant, name)
 );
 
+-- What a type was made by each change of it, and by which key; the last of them, as it is. A type that a publish has added has none
+-- until it is changed.
+create table posthorn.event_type_versions (
+  tenant text collate "C" not null,
+  name text collate "C" not null,
+  version integer not null,
+  changed_at timestamptz not null,
+  made_by uuid,
+  made_by_name text,
+  description text,
+  schema json,
+  example json,
+  enforce boolean not null,
+  is_archived boolean not null,
+  primary key (tenant, name, version)
+);
+
 -- `id` is the public id, unique in its tenant while the webhook lives. Rows elsewhere point to `webhook_id`,
 -- so that a webhook made again under a deleted one's id inherits nothing of it. That one is drawn, 52 bits of chance, which
 -- a JavaScript number holds: what is moved from one database into another, or made in a copy of one, meets none of its kind.

@@ -73,6 +73,19 @@ export type Schema = {
     updated_at: Date;
     archived_at: Date | null;
   };
+  "posthorn.event_type_versions": {
+    tenant: string;
+    name: string;
+    version: number;
+    changed_at: Date;
+    made_by: string | null;
+    made_by_name: string | null;
+    description: string | null;
+    schema: Json<unknown>;
+    example: Json<unknown>;
+    enforce: boolean;
+    is_archived: boolean;
+  };
   "posthorn.webhooks": WebhooksTable;
   "posthorn.webhook_versions": {
     webhook_id: number;

@@ -2,6 +2,7 @@
 import { invalid, PosthornError } from "../kernel/errors.ts";
 import { ALL_TENANTS } from "../kernel/fields.ts";
 import { readPage } from "../kernel/lists.ts";
+import { formatId } from "../kernel/ids.ts";
 import { rawJson } from "../kernel/raw-json.ts";
 import {
   countEventTypes,
@@ -12,11 +13,23 @@ import {
   writeEventType,
   type EventTypeRow,
 } from "../store/event-types.ts";
+import {
+  keepTypeVersions,
+  listTypeVersions,
+  type TypeVersionRow,
+} from "../store/event-type-versions.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { CATALOGUE } from "./catalogue/index.ts";
 import { tooSlow } from "./judging/busy.ts";
 import type { Judging } from "./judging/index.ts";
-import type { CreateInput, EventType, ListInput, UpdateInput } from "./schema.ts";
+import type {
+  CreateInput,
+  EventType,
+  EventTypeVersion,
+  HistoryInput,
+  ListInput,
+  UpdateInput,
+} from "./schema.ts";
 
 type Values = Pick<EventTypeRow, "description" | "schema" | "example" | "enforce">;
 
@@ -43,7 +56,11 @@ export async function create(context: EventTypesContext, input: CreateInput): Pr
   const made =
     current && !current.archived_at
       ? undefined
-      : await createEventType(store.db, store.tenant, name, judged(values));
+      : await store.db.transaction().execute(async (trx) => {
+          const row = await createEventType(trx, store.tenant, name, judged(values));
+          if (row) await keepTypeVersions(trx, store.tenant, [name], store.keyId);
+          return row;
+        });
   if (!made)
     throw new PosthornError(
       "event_type_exists",
@@ -87,6 +104,24 @@ export function list(store: TenantStore, input: ListInput) {
   );
 }
 
+/** Pages through what a type was, newest first; of one that all tenants share where the tenant has none of its own. */
+export async function history(store: TenantStore, { name, ...page }: HistoryInput) {
+  const type = await findEventType(store.db, store.tenant, name);
+  if (!type) throw notFound(name);
+  const of = { tenant: type.tenant, name };
+  return readPage(
+    store,
+    { tenant: store.tenant, list: "event_types.history", filter: of },
+    page,
+    ({ after, ...span }) =>
+      store.share(() =>
+        listTypeVersions(store.db, of, { ...span, before: after === null ? null : Number(after) }),
+      ),
+    (row) => String(row.version),
+    presentVersion,
+  );
+}
+
 async function checkSchema({ store, judging }: EventTypesContext, schema: unknown): Promise<void> {
   if (schema === null || schema === undefined) return;
   const checked = await judging.schema(store.tenant, schema);
@@ -110,6 +145,7 @@ function change(
     if (!current) throw notFound(name);
     const { archived, ...values } = changed(current);
     const row = await writeEventType(trx, store.tenant, name, { ...judged(values), archived });
+    await keepTypeVersions(trx, store.tenant, [name], store.keyId);
     return present(row);
   });
 }
@@ -143,5 +179,19 @@ function present(row: EventTypeRow): EventType {
     enforce: row.enforce,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
+  };
+}
+
+function presentVersion(row: TypeVersionRow): EventTypeVersion {
+  const { made_by: key, made_by_name: name } = row;
+  return {
+    version: row.version,
+    at: row.changed_at.toISOString(),
+    by: name === null ? null : { key_id: key === null ? null : formatId("key", key), name },
+    description: row.description,
+    schema: rawJson(row.schema),
+    example: rawJson(row.example),
+    enforce: row.enforce,
+    is_archived: row.is_archived,
   };
 }

@@ -1,7 +1,7 @@
 // What an event type is on the wire, and what the operations on it take.
 import { z } from "zod";
 
-import { ALL_TENANTS, instant, plainText } from "../kernel/fields.ts";
+import { ALL_TENANTS, instant, madeBy, plainText } from "../kernel/fields.ts";
 import { pageInput, pageOutput } from "../kernel/lists.ts";
 import { request } from "../kernel/request.ts";
 import { depthExceeds, holdsInfinity } from "../kernel/json.ts";
@@ -64,6 +64,10 @@ export const updateInput = request({ name, tenant, ...fields }).meta({
 export const nameInput = request({ name, tenant }).meta({ id: "EventTypeName" });
 export const listInput = request({ tenant, ...pageInput }).meta({ id: "ListEventTypesRequest" });
 
+export const historyInput = request({ name, ...pageInput }).meta({
+  id: "EventTypeHistoryRequest",
+});
+
 export const eventType = z
   .object({
     name: z.string(),
@@ -76,9 +80,25 @@ export const eventType = z
   })
   .meta({ id: "EventType" });
 
+export const eventTypeVersion = eventType
+  .omit({ name: true, created_at: true, updated_at: true })
+  .extend({
+    version: z.int().meta({ description: "1, 2, …; the newest is what the type is now." }),
+    at: instant,
+    by: madeBy,
+    is_archived: z.boolean(),
+  })
+  .meta({ id: "EventTypeVersion" });
+
+export const eventTypeVersionPage = pageOutput(eventTypeVersion).meta({
+  id: "EventTypeVersionPage",
+});
+
 export const eventTypePage = pageOutput(eventType).meta({ id: "EventTypePage" });
 
 export type CreateInput = z.output<typeof createInput>;
 export type UpdateInput = z.output<typeof updateInput>;
 export type ListInput = z.output<typeof listInput>;
+export type HistoryInput = z.output<typeof historyInput>;
+export type EventTypeVersion = z.output<typeof eventTypeVersion>;
 export type EventType = z.output<typeof eventType>;

@@ -8,6 +8,15 @@ export const instant = z
   .string()
   .meta({ format: "date-time", description: "ISO 8601, UTC, milliseconds." });
 
+/** Who made a change, in an answer. */
+export const madeBy = z
+  .object({ key_id: z.string().nullable(), name: z.string() })
+  .nullable()
+  .meta({
+    description:
+      "The key of the request, as it was called then, without an id where it is POSTHORN_ADMIN_KEY; null: the service itself.",
+  });
+
 /** A string in an answer, or null, that comes printed already: see rawString. */
 export function printedText(meta: { description: string }): z.ZodType<string | null> {
   return z.any().meta({ type: ["string", "null"], ...meta });

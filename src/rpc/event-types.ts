@@ -8,7 +8,7 @@ import { MANAGERS, READERS } from "../kernel/scopes.ts";
 import { samples } from "./samples.ts";
 import { operation, router, type Context } from "./trpc.ts";
 
-const { eventType, page } = samples;
+const { eventType, eventTypeVersion, page } = samples;
 const { name, description, schema: jsonSchema, example } = eventType;
 
 // What all tenants share stands under the tenant `*`, which no key has.
@@ -63,6 +63,20 @@ export const eventTypesRouter = router({
     .input(schema.nameInput)
     .output(nothing)
     .mutation(({ ctx, input }) => eventTypes.remove(contextOf(ctx, input).store, input.name)),
+
+  history: operation({
+    summary: "Show what an event type was",
+    description:
+      "Newest first: each change of it, when, and by which key or by the service itself. The last 20 are kept; a type that was added by a publish has none until it is changed.",
+    scopes: READERS,
+    errors: ["event_type_not_found"],
+    sharesItself: true,
+    request: { name },
+    response: page(eventTypeVersion),
+  })
+    .input(schema.historyInput)
+    .output(schema.eventTypeVersionPage)
+    .query(({ ctx, input }) => eventTypes.history(ctx.events.store, input)),
 
   list: operation({
     summary: "List event types",

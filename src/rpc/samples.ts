@@ -115,6 +115,15 @@ const eventType = {
   updated_at: "2026-01-31T12:00:00.000Z",
 };
 
+const { name: _name, created_at: _created, updated_at: changedAt, ...typeFields } = eventType;
+const eventTypeVersion = {
+  version: 2,
+  at: changedAt,
+  by: { key_id: "key_019c13f8d2007a1f80000e5b3c9d7a21", name: "my back end" },
+  ...typeFields,
+  is_archived: false,
+};
+
 const key = {
   id: "key_019c13f8d2007a1f80000e5b3c9d7a21",
   name: "my back end",
@@ -193,6 +202,7 @@ export const samples = {
   delivery,
   attempt,
   eventType,
+  eventTypeVersion,
   key,
   linkToken,
   replay,

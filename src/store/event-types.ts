@@ -5,12 +5,15 @@ import type { Sized } from "../kernel/lists.ts";
 import type { Db } from "../database/connect.ts";
 import { lock, lockOf } from "../database/locks.ts";
 import type { Schema } from "../database/schema.ts";
+import { keepTypeVersions } from "./event-type-versions.ts";
 import { withinBytes } from "./within-bytes.ts";
 
 /** The tenant of the types that every tenant has; no tenant can be named so. */
 const SHARED = "*";
 
 export type EventTypeRow = {
+  /** Whose it is: the tenant's own, or `*`. */
+  tenant: string;
   name: string;
   description: string | null;
   /** JSON text, as its author gave it. */
@@ -36,7 +39,7 @@ export async function writeSharedTypes(
   types: readonly (EventTypeValues & { name: string })[],
 ): Promise<void> {
   const text = JSON.stringify(types);
-  await sql`
+  const { rows } = await sql<{ name: string }>`
     insert into posthorn.event_types as t
       (tenant, name, description, schema, example, enforce, created_at, updated_at)
     select ${SHARED}, name, description, schema::json, example::json, enforce, now(), now()
@@ -47,9 +50,10 @@ export async function writeSharedTypes(
       description = excluded.description, schema = excluded.schema, example = excluded.example,
       enforce = excluded.enforce, updated_at = excluded.updated_at
     where (t.description, t.schema::text, t.example::text, t.enforce)
-      is distinct from (excluded.description, excluded.schema::text, excluded.example::text, excluded.enforce)`.execute(
-    db,
-  );
+      is distinct from (excluded.description, excluded.schema::text, excluded.example::text, excluded.enforce)
+    returning name`.execute(db);
+  const changed = rows.map(({ name }) => name);
+  if (changed.length > 0) await keepTypeVersions(db, SHARED, changed, null);
 }
 
 /** A type that the tenant has, archived or not, or undefined. */
@@ -169,12 +173,12 @@ async function upsert(
 }
 
 // The JSON as its text: read, it would be parsed, only to be printed.
-const COLUMNS = sql`name, description, schema::text, example::text, enforce, created_at, updated_at, archived_at`;
+const COLUMNS = sql`tenant, name, description, schema::text, example::text, enforce, created_at, updated_at, archived_at`;
 
 // A tenant's own row goes before the shared one of the same name.
 function visible(tenant: string, condition: ReturnType<typeof sql>) {
   return sql<EventTypeRow>`
-    select distinct on (name) name, description, schema, example, enforce, created_at, updated_at, archived_at
+    select distinct on (name) tenant, name, description, schema, example, enforce, created_at, updated_at, archived_at
     from posthorn.event_types
     where tenant in (${tenant}, ${SHARED}) and ${condition}
     order by name, tenant = ${SHARED}`;

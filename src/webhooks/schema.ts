@@ -5,6 +5,7 @@ import { TYPE_NAME_MAX, TYPE_PATTERN } from "../event-types/names.ts";
 import {
   channelInput,
   instant,
+  madeBy,
   makersKey,
   plainText,
   searchedText,
@@ -236,10 +237,7 @@ export const webhookChange = z
   .object({
     at: instant,
     kind: z.enum(["subscribed", "settings", "health", "deleted"]),
-    by: z.object({ key_id: z.string().nullable(), name: z.string() }).nullable().meta({
-      description:
-        "The key of the request, as it was called then, without an id where it is POSTHORN_ADMIN_KEY; null: the service itself.",
-    }),
+    by: madeBy,
     changes: z.array(z.object({ field: z.string(), from: z.unknown(), to: z.unknown() })).meta({
       description: `Fields of the webhook, and \`key_version\`, which counts its signature keys. Header values read "${MASK}".`,
     }),

@@ -47,7 +47,10 @@ test("one is changed and archived", async () => {
   await button("Edit").click();
   await page.getByLabel("Description").fill("An order left the house.");
   await button("Save").click();
-  await page.getByText("An order left the house.").waitFor();
+  await page.getByText("An order left the house.").first().waitFor();
+  await page.getByText(/^Version 2, /).waitFor();
+  await page.getByText(/^Version 1, /).click();
+  await page.getByText("old", { exact: true }).waitFor();
   await button("Archive").click();
   await page.getByRole("dialog").getByRole("button", { name: "Archive" }).click();
   await page.getByRole("heading", { level: 1, name: "Event types" }).waitFor();

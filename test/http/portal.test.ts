@@ -229,6 +229,7 @@ const WALL: Record<string, Asked> = {
   "event_types.create": { ask: () => ({ name: "my.type" }), gets: "refused" },
   "event_types.update": { ask: () => ({ name: "message.created" }), gets: "refused" },
   "event_types.delete": { ask: () => ({ name: "message.created" }), gets: "refused" },
+  "event_types.history": { ask: () => ({ name: "message.created" }), gets: "refused" },
   "event_types.list": { ask: () => ({}), gets: "nothing" },
   "deliveries.list": { ask: (made) => ({ event_id: made.event }), gets: "nothing" },
   "deliveries.info": { ask: id("delivery"), gets: "gone" },

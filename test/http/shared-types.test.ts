@@ -1,5 +1,5 @@
 // Event types that all tenants share: made by an admin, there for every tenant by both doors.
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import pg from "pg";
 
 import { publish } from "../../src/publish/index.ts";
@@ -76,4 +76,61 @@ test("only an admin changes what all tenants share, and not what is built in", a
     "event_type_exists",
   );
   await admin("event_types.create", { name: "a.b", tenant: "acme" }).expect(400);
+});
+
+describe("event_types.history", () => {
+  const historyOf = async (call: Call, name: string, more: object = {}) =>
+    (await call("event_types.history", { name, ...more }).expect(200)).body;
+
+  test("tells each change of a type, the newest first, with its schema of then and whose key it was", async () => {
+    const { body: key } = await admin("keys.create", {
+      ...{ name: "the schema’s author", scope: "manage", tenant: "acme" },
+    }).expect(200);
+    const author = caller({ url: service.url, adminKey: key.key });
+    const [first, second] = [{ type: "object" }, { type: "object", required: ["id"] }];
+    await acme("event_types.create", { name: "room.left", schema: first }).expect(200);
+    await author("event_types.update", { name: "room.left", schema: second }).expect(200);
+    await author("event_types.update", { name: "room.left", schema: second }).expect(200); // changes nothing
+    await acme("event_types.delete", { name: "room.left" }).expect(200);
+    const { data } = await historyOf(acme, "room.left");
+    const byAdmin = { key_id: null, name: "POSTHORN_ADMIN_KEY" };
+    const common = {
+      at: expect.stringMatching(/Z$/),
+      description: null,
+      example: null,
+      enforce: true,
+    };
+    expect(data).toEqual([
+      { ...common, version: 3, by: byAdmin, schema: second, is_archived: true },
+      {
+        ...{ ...common, version: 2, schema: second, is_archived: false },
+        by: { key_id: key.id, name: "the schema’s author" },
+      },
+      { ...common, version: 1, by: byAdmin, schema: first, is_archived: false },
+    ]);
+    const page = await historyOf(acme, "room.left", { page_size: 2 });
+    const next = { page_size: 2, cursor: page.pagination_data.next_cursor };
+    expect([...page.data, ...(await historyOf(acme, "room.left", next)).data]).toEqual(data);
+  });
+
+  test("keeps the last twenty", async () => {
+    await acme("event_types.create", { name: "room.named", description: "0" }).expect(200);
+    for (let n = 1; n <= 21; n++)
+      await acme("event_types.update", { name: "room.named", description: String(n) }).expect(200);
+    const { data } = await historyOf(acme, "room.named", { page_size: 200 });
+    const versions = data.map(({ version }: { version: number }) => version);
+    expect(versions).toEqual(Array.from({ length: 20 }, (_, n) => 22 - n));
+  });
+
+  test("of what all tenants share is the same for each until it has its own, and a tenant's is nobody else's", async () => {
+    await admin("event_types.create", { name: "room.shared", tenant: "*" }).expect(200);
+    expect((await historyOf(acme, "room.shared")).data).toHaveLength(1);
+    await acme("event_types.update", { name: "room.shared", description: "acme’s" }).expect(200);
+    expect((await historyOf(acme, "room.shared")).data[0].description).toBe("acme’s");
+    expect((await historyOf(admin, "room.shared")).data[0].description).toBeNull();
+    const [builtIn] = (await historyOf(acme, "message.created")).data;
+    expect(builtIn).toMatchObject({ version: 1, by: null });
+    await acme("event_types.create", { name: "room.own" }).expect(200);
+    await admin("event_types.history", { name: "room.own" }).expect(404);
+  });
 });
