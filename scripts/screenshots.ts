@@ -13,6 +13,12 @@ import { startTestServer } from "../test/helpers/test-server.ts";
 const FOLDER = fileURLToPath(new URL("../docs/images/dashboard/", import.meta.url));
 const SIZE = { width: 1180, height: 720 };
 
+const ORDER = {
+  description: "An order was made, and is to be paid.",
+  schema: { type: "object", required: ["order"], properties: { order: { type: "string" } } },
+  example: { order: "order-4101" },
+};
+
 type Shot = { name: string; address: string; prepare?: (page: Page) => Promise<unknown> };
 
 const server = await startTestServer();
@@ -64,6 +70,7 @@ async function fill({ publish, delivery, post, webhooks }: Scene): Promise<Shot[
   const held = await delivery(last, webhooks.archive, "pending");
   const started = await post("webhooks.retry_dead", { id: webhooks.billing });
   const replay = started.body as { replay_id: string };
+  await post("event_types.update", { name: "order.created", ...ORDER });
   return [
     { name: "overview", address: "/" },
     { name: "webhooks", address: "/webhooks" },
@@ -88,6 +95,7 @@ async function fill({ publish, delivery, post, webhooks }: Scene): Promise<Shot[
       },
     },
     { name: "event-types", address: "/event-types" },
+    { name: "event-type", address: "/event-types/order.created" },
     { name: "keys", address: "/keys" },
     { name: "find", address: "/find?q=order" },
   ];

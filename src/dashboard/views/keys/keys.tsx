@@ -70,7 +70,7 @@ export default function Keys() {
         filters={filters}
         columns={columns}
         linkTitle="Name"
-        linkWidth="24%"
+        linkWidth="20%"
         link={({ name }) => ({ text: <span className="stranger">{name}</span> })}
         onScrolled={setHeld}
         empty={
@@ -91,21 +91,21 @@ function standingOf({ revoked_at, expires_at }: Key): string {
 const columns: Column<Key>[] = [
   {
     title: "Scope",
-    width: "130px",
+    width: "120px",
     cell: ({ scope, is_portal }) => (is_portal ? `${scope}, portal` : scope),
   },
   { title: "Tenant", cell: ({ tenant }) => tenant ?? <span className="dim">every tenant</span> },
-  { title: "Status", width: "120px", cell: (key) => <Status is={standingOf(key)} /> },
-  { title: "Made", width: "130px", cell: ({ created_at }) => <Time at={created_at} /> },
+  { title: "Status", width: "104px", cell: (key) => <Status is={standingOf(key)} /> },
+  { title: "Made", width: "112px", cell: ({ created_at }) => <Time at={created_at} /> },
   {
     title: "Used",
-    width: "130px",
+    width: "112px",
     cell: ({ last_used_at }) =>
       last_used_at ? <Time at={last_used_at} /> : <span className="dim">not yet</span>,
   },
   {
     title: "Ends",
-    width: "150px",
+    width: "112px",
     cell: ({ expires_at, revoked_at }) =>
       revoked_at ? (
         <Time at={revoked_at} />
@@ -117,7 +117,7 @@ const columns: Column<Key>[] = [
   },
   {
     title: "Action",
-    width: "110px",
+    width: "92px",
     cell: (key) => (standingOf(key) === "active" ? <Revoke apiKey={key} /> : null),
   },
 ];
