@@ -36,17 +36,12 @@ export function publishMany(api: Api): Publish {
 
 function outcomeOf(error: unknown): Outcome {
   if (!(error instanceof CommandError)) throw error;
-  const { data: refusal } = Object(error.cause) as { data?: Refusal | null };
-  if (!refusal)
-    return error.exitCode === EXIT.unreached
-      ? { kind: "away", reason: error.message }
-      : raise(error);
+  const { message, exitCode, cause } = error;
+  const { data: refusal } = Object(cause) as { data?: Refusal | null };
+  if (!refusal && exitCode === EXIT.unreached) return { kind: "away", reason: message };
+  if (!refusal) throw error;
   const { httpStatus, error_code: code, issues = [] } = refusal;
-  if (OF_EVENTS.has(code)) return { kind: "refused", message: error.message, issues };
-  if (httpStatus >= 500 || LATER.has(httpStatus)) return { kind: "away", reason: error.message };
-  throw error;
-}
-
-function raise(error: Error): never {
+  if (OF_EVENTS.has(code)) return { kind: "refused", message, issues };
+  if (httpStatus >= 500 || LATER.has(httpStatus)) return { kind: "away", reason: message };
   throw error;
 }

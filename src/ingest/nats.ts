@@ -5,6 +5,7 @@ import {
   AckPolicy,
   JetStreamApiError,
   type Consumer,
+  type ConsumerConfig,
   type JetStreamManager,
   type JsMsg,
 } from "@nats-io/jetstream";
@@ -50,7 +51,7 @@ export async function connect(options: SourceOptions, arrivals: Arrivals): Promi
     .then((error) => arrivals.end(error ?? new Error("the connection is closed")));
   try {
     const manager = await jetstreamManager(connection);
-    const { created } = await find(manager, options);
+    const { created } = await prepare(manager, options);
     const consumer = await jetstream(connection).consumers.get(options.from, options.consumer);
     return start(connection, consumer, options, created, arrivals);
   } catch (error) {
@@ -59,8 +60,8 @@ export async function connect(options: SourceOptions, arrivals: Arrivals): Promi
   }
 }
 
-// What is needed is there, and as it has to be.
-async function find(
+// Sees to it that what is needed is there, and as it has to be.
+async function prepare(
   manager: JetStreamManager,
   { from, consumer, filter, deadLetter }: SourceOptions,
 ) {
@@ -74,7 +75,10 @@ async function find(
     if (isAbsent(error)) return undefined;
     throw error;
   });
-  if (!found) {
+  const fault = found && faultOf(found.config, filter);
+  if (fault !== undefined)
+    throw new StartError(`the consumer ${consumer} ${fault}; name another with --consumer`);
+  if (!found)
     await manager.consumers.add(from, {
       durable_name: consumer,
       ack_policy: AckPolicy.Explicit,
@@ -82,22 +86,21 @@ async function find(
       max_ack_pending: PENDING_MAX,
       ...(filter !== undefined && { filter_subject: filter }),
     });
-    return { created };
-  }
-  const { ack_policy, deliver_subject, max_deliver = -1, filter_subject = "" } = found.config;
-  const wrong =
-    ack_policy !== AckPolicy.Explicit
-      ? `acknowledges by ${ack_policy}, and has to by explicit`
-      : deliver_subject !== undefined
-        ? "pushes; one that is pulled from is needed"
-        : max_deliver > 0
-          ? `gives a message up after ${max_deliver} deliveries, which would lose it; max_deliver has to be -1`
-          : filter !== undefined && filter_subject !== filter
-            ? `has the filter ${JSON.stringify(filter_subject)}, and --filter says another`
-            : undefined;
-  if (wrong !== undefined)
-    throw new StartError(`the consumer ${consumer} ${wrong}; name another with --consumer`);
   return { created };
+}
+
+function faultOf(
+  { ack_policy, deliver_subject, max_deliver = -1, filter_subject = "" }: ConsumerConfig,
+  filter: string | undefined,
+): string | undefined {
+  if (ack_policy !== AckPolicy.Explicit)
+    return `acknowledges by ${ack_policy}, and has to by explicit`;
+  if (deliver_subject !== undefined) return "pushes; one that is pulled from is needed";
+  if (max_deliver > 0)
+    return `gives a message up after ${max_deliver} deliveries, which would lose it; max_deliver has to be -1`;
+  if (filter !== undefined && filter_subject !== filter)
+    return `has the filter ${JSON.stringify(filter_subject)}, and --filter says another`;
+  return undefined;
 }
 
 function start(

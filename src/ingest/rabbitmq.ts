@@ -42,7 +42,7 @@ export async function connect(options: SourceOptions, arrivals: Arrivals): Promi
     const channel = await connection.createConfirmChannel();
     channel.on("error", (error: Error) => arrivals.end(error));
     channel.on("close", () => arrivals.end(new Error("the channel is closed")));
-    await channel.prefetch(2 * MESSAGES_MAX); // one call's, and the next one's meanwhile
+    await channel.prefetch(MESSAGES_MAX);
     await channel.consume(from, (raw) => {
       if (raw) arrivals.add(arrived(raw, channel, deadLetter));
       else arrivals.end(new Error(`the queue ${from} is gone`));

@@ -1,8 +1,9 @@
 // Brokers of a test's own, on free ports of the loopback, with their data in a temporary folder.
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import net, { type AddressInfo } from "node:net";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -97,12 +98,13 @@ function run(
   input: "ignore" | "pipe" = "ignore", // kcat ends with its input
 ) {
   const { PATH = "", HOME = "" } = process.env;
-  return spawn(file, args, {
+  const child = spawn(file, args, {
     cwd: tmpdir(),
     env: { PATH: `${PATH}:/usr/sbin`, HOME, ...env },
     stdio: [input, "pipe", "pipe"],
     detached: true,
   });
+  return child.on("error", () => {}); // told by what waits for it to be ready
 }
 
 function saying(child: ChildProcess, ready: RegExp): Promise<string> {
@@ -127,10 +129,19 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
 
 const removed = (folder: string) => rm(folder, { recursive: true, force: true, maxRetries: 10 });
 
+// Below those that the system gives away by itself: nobody else is given one before its program listens, or while it is killed.
 async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
+  const found = new Set<number>();
+  while (found.size < count) {
+    const port = randomInt(20_000, 30_000);
+    if (await isFree(port)) found.add(port);
+  }
+  return [...found];
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = net.createServer().once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }

@@ -14,8 +14,11 @@ export type Dead = { reason: string | undefined; body: string };
 
 export type Broker = {
   url: string;
-  /** Makes a place for messages, and one for dead letters; answers the options of ingest for them. */
-  declare(name: string): Promise<string[]>;
+  /**
+   * Makes a place for messages, and one for dead letters; answers the options of ingest for them. With `isImpatient`, what a dead
+   * process was given comes again soon.
+   */
+  declare(name: string, isImpatient?: boolean): Promise<string[]>;
   /** Resolves when the broker has stored them. */
   send(name: string, messages: readonly Sent[]): Promise<void>;
   /** How many it still has, those included that it gave and that are not acknowledged. */
@@ -26,7 +29,7 @@ export type Broker = {
   remove(): Promise<void>;
 };
 
-const ACK_WAIT_MS = 2_000; // what a dead process was given comes again so soon
+const ACK_WAIT_MS = 2_000;
 
 export async function natsBroker(): Promise<Broker> {
   const server = await startNats();
@@ -39,14 +42,15 @@ export async function natsBroker(): Promise<Broker> {
   let { connection, client, manager } = await open();
   return {
     url,
-    async declare(name) {
+    async declare(name, isImpatient = false) {
       await manager.streams.add({ name, subjects: [`${name}.>`] });
       await manager.streams.add({ name: `${name}_DEAD`, subjects: [`dead.${name}`] });
-      await manager.consumers.add(name, {
-        durable_name: "posthorn",
-        ack_policy: AckPolicy.Explicit,
-        ack_wait: nanos(ACK_WAIT_MS),
-      });
+      if (isImpatient)
+        await manager.consumers.add(name, {
+          durable_name: "posthorn",
+          ack_policy: AckPolicy.Explicit,
+          ack_wait: nanos(ACK_WAIT_MS),
+        });
       return ["--from", name, "--dead-letter", `dead.${name}`];
     },
     async send(name, messages) {

@@ -4,6 +4,8 @@ import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 
+import { AckPolicy, jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import pg from "pg";
 
@@ -16,24 +18,7 @@ import { typed } from "../helpers/terminal.ts";
 import { kafkaBroker, natsBroker, rabbitmqBroker, type Broker, type Sent } from "./brokers.ts";
 
 const TYPE = "message.created";
-const LIMIT_MS = 3 * MINUTE; // RabbitMQ starts in five seconds, where nothing else runs
-
-let service: TestService;
-let client: pg.Client;
-let door: Door;
-beforeAll(async () => {
-  service = await startTestService({}, { role: "api" });
-  client = new pg.Client(service.databaseUrl);
-  await client.connect();
-  door = await startDoor(service.url);
-});
-afterAll(async () => {
-  await door.close();
-  await client.end();
-  await service.stop();
-});
-
-describe.each([
+const BROKERS = [
   { broker: "NATS", programs: { "nats-server": ["--version"] }, start: natsBroker },
   {
     broker: "RabbitMQ",
@@ -42,18 +27,43 @@ describe.each([
   },
   // A stand-in, which keeps nothing: it can't be started again, and a group waits half a minute for a dead member.
   { broker: "Kafka's protocol", programs: { kcat: ["-V"] }, start: kafkaBroker, isStandIn: true },
-])("from $broker", ({ programs, start, isStandIn = false }) => {
+];
+const LIMIT_MS = 3 * MINUTE; // RabbitMQ starts in five seconds, where nothing else runs
+
+let service: TestService;
+let client: pg.Client;
+let door: Door;
+const started = new Map<string, Promise<Broker>>();
+beforeAll(async () => {
+  for (const { broker, start } of BROKERS) {
+    const starting = start(); // one is tried while another starts
+    starting.catch(() => {}); // told by the tests that need it
+    started.set(broker, starting);
+  }
+  service = await startTestService({}, { role: "api" });
+  client = new pg.Client(service.databaseUrl);
+  await client.connect();
+  door = await startDoor(service.url);
+});
+afterAll(async () => {
+  await Promise.allSettled(
+    [...started.values()].map((starting) => starting.then(({ remove }) => remove())),
+  );
+  await door.close();
+  await client.end();
+  await service.stop();
+});
+
+describe.each(BROKERS)("from $broker", ({ broker: kind, programs, isStandIn = false }) => {
   const testIf = testWith(programs);
-  let broker: Broker | undefined;
-  afterAll(() => broker?.remove());
 
   /** A place of its own for each test, and a tenant that gets what stands there. */
-  async function scene() {
-    broker ??= await start();
+  async function scene(isImpatient = false) {
+    const broker = (await started.get(kind))!;
     const name = `t${randomBytes(6).toString("hex")}`;
     const { body } = await caller(service)("keys.create", { name, scope: "publish", tenant: name });
     const key = body.key as string;
-    const args = ["ingest", ...(await broker.declare(name))];
+    const args = ["ingest", ...(await broker.declare(name, isImpatient))];
     const env = { POSTHORN_BROKER_URL: broker.url, POSTHORN_URL: door.url, POSTHORN_KEY: key };
     return { name, broker, key, run: (more: string[] = []) => posthorn([...args, ...more], env) };
   }
@@ -134,7 +144,7 @@ describe.each([
   testIf(
     "after a kill -9 in the middle each message is one event still",
     async () => {
-      const { name, broker, run } = await scene();
+      const { name, broker, run } = await scene(true);
       await broker.send(name, numbered(3_000));
       const first = await run();
       door.afterAnswers(1, () => first.kill("SIGKILL")); // committed, and not yet acknowledged
@@ -158,7 +168,7 @@ describe.each([
   testIf(
     "it waits where the service is away, goes on where the broker was, and loses nothing",
     async () => {
-      const { name, broker, run } = await scene();
+      const { name, broker, run } = await scene(true);
       door.isOpen = false;
       const running = await run(["--type", TYPE]);
       await broker.send(name, numbered(100));
@@ -187,6 +197,42 @@ describe.each([
     LIMIT_MS,
   );
 });
+
+testWith({ "nats-server": ["--version"] })(
+  "a consumer that gives messages up is refused, and a key that is revoked ends it with what is left in its place",
+  async () => {
+    const broker = (await started.get("NATS"))!;
+    const name = `t${randomBytes(6).toString("hex")}`;
+    const call = caller(service);
+    const { body } = await call("keys.create", { name, scope: "publish", tenant: name });
+    const args = ["ingest", ...(await broker.declare(name))];
+    const env = {
+      POSTHORN_BROKER_URL: broker.url,
+      POSTHORN_URL: door.url,
+      POSTHORN_KEY: body.key as string,
+    };
+    const connection = await connect({ servers: broker.url });
+    const manager = await jetstreamManager(connection);
+    await manager.consumers.add(name, {
+      ...{ durable_name: "hasty", ack_policy: AckPolicy.Explicit, max_deliver: 3 },
+    });
+    await connection.close();
+    const refused = await typed([...args, "--consumer", "hasty"], { env });
+    expect([refused.code, refused.err]).toEqual([
+      1,
+      expect.stringMatching(/^posthorn: .*hasty.*max_deliver has to be -1/),
+    ]);
+
+    const running = await posthorn(args, env);
+    await running.line(/"ingesting"/);
+    await call("keys.revoke", { id: body.id as string }).expect(200);
+    await broker.send(name, numbered(1));
+    expect(await running.exited).toEqual({ code: 4, signal: null });
+    expect(running.stderr).toMatch(/^posthorn: unauthorized: .*\n$/);
+    expect(await broker.left(name)).toBe(1);
+  },
+  LIMIT_MS,
+);
 
 test("a command line that can't be meant, a broker that is away and a key that is none are told in one line", async () => {
   const nowhere = "amqp://me:a-password@127.0.0.1:1";
