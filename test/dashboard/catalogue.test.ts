@@ -37,7 +37,7 @@ test("a type is made with its schema judged while it is typed, and by the servic
   await page.getByLabel("Example").fill('{ "total": 12.50 }');
   await button("Create").click();
   await page.getByRole("heading", { level: 1, name: "invoice.paid" }).waitFor();
-  await page.getByText("schema enforced").waitFor();
+  await page.getByText("schema enforced", { exact: true }).waitFor();
   await post("events.publish", { type: "invoice.paid", payload: {} }).expect(400);
 });
 
