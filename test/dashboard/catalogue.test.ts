@@ -126,6 +126,11 @@ test("an admin sees the webhooks, events, deliveries and types of all tenants at
     expect(page.url()).toContain(`#/@*/${view.toLowerCase()}`);
   }
   expect(await page.getByRole("link", { name: /New|Replays|Keys/ }).count()).toBe(0);
+  await page.getByRole("navigation").getByRole("link", { name: "Event types" }).click();
+  await rowOf("message.created").waitFor(); // what all tenants share
+  expect(await page.getByRole("row").filter({ hasText: "order.sent" }).count()).toBe(0);
+  expect(page.url()).toContain("#/@*/event-types");
+  await page.getByRole("navigation").getByRole("link", { name: "Deliveries" }).click();
   await rowOf("south").getByRole("link").click();
   await page.getByRole("heading", { name: "Timeline" }).waitFor();
   expect(page.url()).toContain("#/@south/deliveries/dlv_");

@@ -15,7 +15,7 @@ import { Status } from "../../parts/status.tsx";
 import { visible } from "../../parts/text.ts";
 import { Time } from "../../parts/time.tsx";
 import { Facts, Section, View } from "../../parts/view.tsx";
-import { useMay, useSignedIn } from "../../session/session.ts";
+import { useIsEverywhere, useMay, useSignedIn } from "../../session/session.ts";
 import { TypeForm, type TypeGiven } from "./form.tsx";
 import { judgedBy } from "./judged.ts";
 import { Versions } from "./versions.tsx";
@@ -44,6 +44,7 @@ export default function EventType() {
 function Shown({ type }: { type: Type }) {
   const may = useMay();
   const { portal } = useSignedIn();
+  const isEverywhere = useIsEverywhere();
   const filters = useFilters(["edit"]);
   const isEdited = filters.get("edit") !== "" && may("types");
   const archive = useAction("event_types.delete");
@@ -124,7 +125,7 @@ function Shown({ type }: { type: Type }) {
             <Part title="Schema" value={type.schema} none="It has no schema." />
             <Part title="Example" value={type.example} none="It has no example." />
           </div>
-          {portal === null && <Versions name={type.name} />}
+          {portal === null && !isEverywhere && <Versions name={type.name} />}
         </>
       )}
     </View>
