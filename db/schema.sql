@@ -146,17 +146,18 @@ create table posthorn.events (
   bucket smallint default 0 not null,
   tenant text collate "C" not null,
   id uuid not null,
-  type text not null,
-  channel text,
+  type text collate "C" not null,
+  channel text collate "C",
   "timestamp" timestamp with time zone not null,
   created_at timestamp with time zone not null,
   matched integer not null,
   schema_checked boolean not null,
-  idempotency_key text,
+  idempotency_key text collate "C",
   traceparent text,
   constraint events_pkey PRIMARY KEY (bucket, tenant, id)
 ) partition by RANGE (id);
 CREATE INDEX events_all ON ONLY posthorn.events USING btree (bucket, id) WHERE (created_at > '-infinity'::timestamp with time zone);
+CREATE INDEX events_blocks ON ONLY posthorn.events USING brin (id, type text_bloom_ops (n_distinct_per_range='100'), channel text_bloom_ops (n_distinct_per_range='1000'), idempotency_key text_bloom_ops (n_distinct_per_range='2000')) WITH (pages_per_range='32', autosummarize='on');
 CREATE INDEX events_unmatched ON ONLY posthorn.events USING btree (bucket, tenant, id) WHERE (matched = 0);
 
 create table posthorn.expansions (
@@ -198,6 +199,7 @@ create table posthorn.finished_deliveries (
 ) partition by RANGE (id);
 CREATE INDEX finished_deliveries_all ON ONLY posthorn.finished_deliveries USING btree (bucket, id) WHERE (created_at > '-infinity'::timestamp with time zone);
 CREATE INDEX finished_deliveries_all_reason ON ONLY posthorn.finished_deliveries USING btree (bucket, reason, id) WHERE ((reason IS NOT NULL) AND (created_at > '-infinity'::timestamp with time zone));
+CREATE INDEX finished_deliveries_blocks ON ONLY posthorn.finished_deliveries USING brin (id, last_status int2_minmax_multi_ops, sequence) WITH (pages_per_range='32', autosummarize='on');
 CREATE INDEX finished_deliveries_cause ON ONLY posthorn.finished_deliveries USING btree (bucket, tenant, cause, id) WHERE (cause <> 'publish'::text);
 CREATE INDEX finished_deliveries_event ON ONLY posthorn.finished_deliveries USING btree (bucket, event_id, webhook_id);
 CREATE INDEX finished_deliveries_reason ON ONLY posthorn.finished_deliveries USING btree (bucket, tenant, reason, id) WHERE (reason IS NOT NULL);

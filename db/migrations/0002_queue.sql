@@ -125,6 +125,12 @@ create index finished_deliveries_reason on posthorn.finished_deliveries (bucket,
 create index finished_deliveries_webhook_reason on posthorn.finished_deliveries (bucket, webhook_id, reason, id)
   where reason is not null;
 create index finished_deliveries_cause on posthorn.finished_deliveries (bucket, tenant, cause, id) where cause <> 'publish';
+-- As of events: an answer that is seldom given, and a webhook's number.
+create index finished_deliveries_blocks on posthorn.finished_deliveries using brin (
+  id uuid_minmax_ops,
+  last_status int2_minmax_multi_ops,
+  sequence int8_minmax_ops
+) with (pages_per_range = 32, autosummarize = on);
 -- Over all tenants, as of events.
 create index finished_deliveries_all on posthorn.finished_deliveries (bucket, id) where created_at > '-infinity';
 create index finished_deliveries_all_reason on posthorn.finished_deliveries (bucket, reason, id)

@@ -37,7 +37,7 @@ export async function list({ store }: DeliveriesContext, input: ListDeliveriesIn
   const wanted = {
     ...filter,
     webhookId,
-    eventId: event_id,
+    eventIds: event_id === undefined ? undefined : [event_id],
     responseStatus: response_status,
     oldestFirst: oldest_first,
   };

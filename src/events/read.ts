@@ -84,7 +84,7 @@ export async function find(store: TenantStore, id: string): Promise<Event> {
 export async function info(store: TenantStore, id: string): Promise<EventInfo> {
   const { db, reach, monotonic } = store;
   const row = await findRow(store, id);
-  const wanted = { eventId: id, limit: DELIVERIES_MAX + 1 };
+  const wanted = { eventIds: [id], limit: DELIVERIES_MAX + 1 };
   const { rows, stoppedAt } = await searchDeliveries(db, reach, wanted, monotonic);
   return {
     ...present(row),

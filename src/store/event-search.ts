@@ -6,7 +6,6 @@ import { partsBack, readSpan, spanOf, within, type Span } from "../database/days
 import { readBy } from "../database/read.ts";
 import type { MonotonicClock } from "../kernel/clock.ts";
 import type { Found, Sized } from "../kernel/lists.ts";
-import { lookThrough, type Slice } from "../kernel/look-through.ts";
 import {
   conditionsOn,
   listEvents,
@@ -14,7 +13,9 @@ import {
   type EventRow,
   type EventSpan,
 } from "./events.ts";
-import { isOfTenant, isSeenType, type Reach } from "./reach.ts";
+import { listTypesUnder } from "./event-types.ts";
+import { lookThroughDays, type Scan } from "./look-days.ts";
+import { isOfTenant, isOwnType, isSeenType, type Reach } from "./reach.ts";
 
 export type EventFilter = EventSpan &
   EventConditions & {
@@ -36,30 +37,59 @@ export async function searchTenantsEvents(
   filter: EventFilter,
   monotonic: MonotonicClock,
 ): Promise<Found<EventRow & Sized>> {
-  const { before = null, limit, type, channel, idempotencyKey, payloadContains } = filter;
-  const isOfPayloads = payloadContains !== undefined;
-  const isOfRows = [type, channel, idempotencyKey].some((given) => given !== undefined);
-  if (!isOfRows && !isOfPayloads && !reach.isPortal)
+  if (!asksFor(filter) && filter.payloadContains === undefined && !reach.isPortal)
     return { rows: await listEvents(db, reach, filter), stoppedAt: null };
+  const { rows: found, stoppedAt } = await findEventIds(db, reach, filter, monotonic);
+  const rows = await listEvents(db, reach, { ...filter, ids: found.map(({ id }) => id) });
+  return { rows, stoppedAt: rows.length < found.length ? null : stoppedAt }; // those cut by their bytes come next
+}
+
+/** Whether it asks for what the index of blocks tells of. */
+const asksFor = ({ type, channel, idempotencyKey }: EventConditions) =>
+  [type, channel, idempotencyKey].some((given) => given !== undefined);
+
+export type EventId = { id: string; matched: number };
+
+/** The same, of each event how many webhooks it went to. */
+export async function findEventIds(
+  db: Db,
+  reach: Reach,
+  filter: EventFilter,
+  monotonic: MonotonicClock,
+): Promise<Found<EventId>> {
+  const { before = null, limit, payloadContains } = filter;
+  const wanted = { ...filter, types: await findTypes(db, reach, filter) };
   const kept = await findKept(db, reach, filter);
-  const span = within(await readSpan(readBy(db), "events"), filter);
-  const { rows: ids, stoppedAt } = await lookThrough(
+  const isKeptNext = kept !== undefined && (before === null || before > kept);
+  const first = isKeptNext
+    ? (await scan(db, reach, wanted, { span: within(spanOf(kept), filter), limit })).rows
+    : [];
+  if (first.length >= limit) return { rows: first, stoppedAt: null };
+  const after = isKeptNext ? kept : before;
+  const span = within(await readSpan(readBy(db), "events"), {
+    ...filter,
+    before: after ?? undefined,
+  });
+  const { rows, stoppedAt } = await lookThroughDays({
     monotonic,
-    { after: before, limit, sizes: isOfPayloads ? OF_PAYLOADS : OF_ROWS },
-    async (after, size, limit): Promise<Slice<string>> => {
-      if (kept !== undefined && (after === null || after > kept)) {
-        const { ids } = await scan(db, reach, filter, within(spanOf(kept), filter), size);
-        return { rows: ids, end: kept };
-      }
-      const [part] = partsBack(within(span, { before: after ?? undefined }));
-      if (!part) return { rows: [], end: null };
-      const found = await scan(db, reach, { ...filter, limit }, part, size);
-      if (found.scanned === size) return { rows: found.ids, end: found.scanned_to };
-      return { rows: found.ids, end: part.from > span.from ? part.from : null };
-    },
-  );
-  const rows = await listEvents(db, reach, { ...filter, ids });
-  return { rows, stoppedAt: rows.length < ids.length ? null : stoppedAt }; // those cut by their bytes come next
+    parts: partsBack(span),
+    after,
+    limit: limit - first.length,
+    sizes: payloadContains === undefined ? OF_ROWS : OF_PAYLOADS,
+    bySpans: payloadContains === undefined && asksFor(filter),
+    look: (span, size, limit) => scan(db, reach, wanted, { span, size, limit }),
+  });
+  return { rows: [...first, ...rows], stoppedAt };
+}
+
+// What a prefix stands for: no index of blocks tells of prefixes. Types are never forgotten; the service's own are not among them.
+async function findTypes(
+  db: Db,
+  { tenant }: Reach,
+  { type }: EventConditions,
+): Promise<string[] | undefined> {
+  if (tenant === null || !type?.endsWith(".*") || isOwnType(type)) return undefined;
+  return listTypesUnder(db, tenant, type.slice(0, -1));
 }
 
 // The event that an idempotency key stands for is the newest that was published with it.
@@ -76,28 +106,43 @@ async function findKept(
   return rows[0]?.event_id;
 }
 
-type Scan = { ids: string[]; scanned: number; scanned_to: string | null };
-
 async function scan(
   db: Db,
   reach: Reach,
   filter: EventFilter,
-  span: Span,
-  size: number,
-): Promise<Scan> {
-  const conditions = [isSeenType(reach), ...conditionsOn(filter, { events: "scan", span })];
-  const { rows } = await sql<Scan>`
+  { span, size, limit }: { span: Span; size?: number | undefined; limit: number },
+): Promise<Scan<EventId>> {
+  const conditions = (events: string) =>
+    sql.join([isSeenType(reach), ...conditionsOn(filter, { events, span })], sql` and `);
+  const events = sql`
+    from posthorn.events
+    where ${isOfTenant(reach)} and id >= ${span.from} and id < ${span.until}
+      and ${filter.matchedNone ? sql`matched = 0` : sql`true`}`;
+  if (size === undefined) {
+    const { rows } = await sql<EventId>`
+      select id, matched ${events} and ${conditions("events")} order by id desc limit ${limit}`.execute(
+      db,
+    );
+    return { rows };
+  }
+  const { rows } = await sql<
+    (EventId | { id: null }) & { count: number; first: string; last: string }
+  >`
     with scan as materialized (
-      select id, tenant, type, channel, idempotency_key from posthorn.events
-      where ${isOfTenant(reach)} and id >= ${span.from} and id < ${span.until}
-        and ${filter.matchedNone ? sql`matched = 0` : sql`true`}
-      order by id desc limit ${size}
+      select id, tenant, type, channel, idempotency_key, matched ${events} order by id desc limit ${size}
     )
-    select array(
-        select id from scan where ${sql.join(conditions, sql` and `)} order by id desc limit ${filter.limit}
-      ) as ids,
-      (select count(*) from scan)::integer as scanned, (select id from scan order by id limit 1) as scanned_to`.execute(
-    db,
-  );
-  return rows[0] ?? { ids: [], scanned: 0, scanned_to: null };
+    select found.id, found.matched, ends.*
+    from (
+      select (select count(*) from scan)::integer as count, (select id from scan order by id desc limit 1) as first,
+        (select id from scan order by id limit 1) as last
+    ) as ends
+    left join (
+      select * from scan where ${conditions("scan")} order by id desc limit ${limit}
+    ) as found on true
+    order by found.id desc`.execute(db);
+  const [{ count, first, last } = { count: 0, first: null, last: null }] = rows;
+  return {
+    rows: rows.flatMap((row) => (row.id === null ? [] : [{ id: row.id, matched: row.matched }])),
+    scanned: { count, from: first, to: last },
+  };
 }

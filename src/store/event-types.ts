@@ -175,6 +175,15 @@ async function upsert(
 // The JSON as its text: read, it would be parsed, only to be printed.
 const COLUMNS = sql`tenant, name, description, schema::text, example::text, enforce, created_at, updated_at, archived_at`;
 
+/** The types, archived ones too, whose names begin so. */
+export async function listTypesUnder(db: Db, tenant: string, prefix: string): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select name from (${visible(tenant, sql`starts_with(name, ${prefix})`)}) as visible`.execute(
+    db,
+  );
+  return rows.map((row) => row.name);
+}
+
 // A tenant's own row goes before the shared one of the same name.
 function visible(tenant: string, condition: ReturnType<typeof sql>) {
   return sql<EventTypeRow>`

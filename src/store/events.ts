@@ -181,6 +181,8 @@ function ofType(type: string): RawBuilder<unknown> {
 /** What may be asked of an event beside its tenant and time. */
 export type EventConditions = {
   type?: string | undefined;
+  /** What a prefix of types stands for, where that is known: an index leads to these. */
+  types?: readonly string[] | undefined;
   channel?: string | undefined;
   idempotencyKey?: string | undefined;
   /** Text that the payload holds, as it is stored. */
@@ -189,12 +191,13 @@ export type EventConditions = {
 
 /** The conditions that an event has to meet; the statement calls the events `events`, and their ids lie in the span. */
 export function conditionsOn(
-  { type, channel, idempotencyKey, payloadContains }: EventConditions,
+  { type, types, channel, idempotencyKey, payloadContains }: EventConditions,
   { events, span }: { events: string; span: Span },
 ): RawBuilder<unknown>[] {
   const [tenant, id] = [sql.ref(`${events}.tenant`), sql.ref(`${events}.id`)];
   return [
     type !== undefined && ofType(type),
+    types !== undefined && sql`type = any (${types}::text[])`,
     channel !== undefined && sql`channel = ${channel}`,
     idempotencyKey !== undefined && sql`idempotency_key = ${idempotencyKey}`,
     payloadContains !== undefined &&

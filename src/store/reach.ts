@@ -42,6 +42,11 @@ export function isSeenRow(reach: Reach, of?: string): RawBuilder<boolean> {
   return and([isOfTenant(reach, of), isSeenWebhook({ ...reach, tenant: null }, of)]);
 }
 
+/** Whether a type, or a prefix of types, is one of the service's own events. */
+export function isOwnType(type: string): boolean {
+  return type.startsWith("webhook.") || type.startsWith("delivery.");
+}
+
 /** The condition of an event's type not to be one of the service's own, where those are not seen. */
 export function isSeenType({ isPortal }: Reach): RawBuilder<boolean> {
   return isPortal

@@ -4,7 +4,8 @@ import pg from "pg";
 
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { silentLog } from "../../src/kernel/log.ts";
-import { searchDeliveries, type DeliveryFilter } from "../../src/store/delivery-search.ts";
+import type { DeliveryFilter } from "../../src/store/delivery-scan.ts";
+import { searchDeliveries } from "../../src/store/delivery-search.ts";
 import { findDelivery } from "../../src/store/deliveries.ts";
 import { findKeyedEvents } from "../../src/store/find.ts";
 import { wholeTenant, type Reach } from "../../src/store/reach.ts";

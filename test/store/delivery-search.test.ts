@@ -6,13 +6,15 @@ import { connect, type Connection } from "../../src/database/connect.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import type { DeliveryRow } from "../../src/store/deliveries.ts";
 import { wholeTenant } from "../../src/store/reach.ts";
-import { searchDeliveries, type DeliveryFilter } from "../../src/store/delivery-search.ts";
+import type { DeliveryFilter } from "../../src/store/delivery-scan.ts";
+import { searchDeliveries } from "../../src/store/delivery-search.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { rowsRead } from "../helpers/rows-read.ts";
 import { makeWebhooks } from "../helpers/webhooks.ts";
 
 const DELIVERED = 20_000;
 const RARE = 5; // of each kind
+const ONCE = 15_000; // which has what no other has
 
 let database: TestDatabase;
 let connection: Connection; // of one session, so that counts are its own
@@ -35,9 +37,10 @@ beforeAll(async () => {
            (3, 'cancelled', 'unsubscribed', 503, 'publish', 'message.created', null),
            (4, 'delivered', null, 200, 'replay', 'message.created', null),
            (5, 'delivered', null, 200, 'publish', 'message.read', null),
-           (6, 'delivered', null, 200, 'publish', 'message.created', '+1')
+           (6, 'delivered', null, 200, 'publish', 'message.created', '+1'),
+           (7, 'delivered', null, 202, 'publish', 'contact.created', '+2')
        ) as kind (kind, status, reason, answer, cause, type, channel)
-         on n % ${DELIVERED / RARE} = 100 + kind.kind
+         on case when kind = 7 then n = ${ONCE} else n % ${DELIVERED / RARE} = 100 + kind end
      ),
      event as (
        insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked)
@@ -126,7 +129,16 @@ describe.each(FILTERS)("by %s", (_, filter, isWanted, count) => {
 
 test.each([
   ["a type", { type: "message.read" }, ({ type }: DeliveryRow) => type === "message.read"],
-  ["a prefix of types", { type: "message.*" }, () => true],
+  [
+    "a prefix of types",
+    { type: "message.*" },
+    ({ type }: DeliveryRow) => type.startsWith("message."),
+  ],
+  [
+    "a prefix of one type",
+    { type: "contact.*" },
+    ({ type }: DeliveryRow) => type.startsWith("contact."),
+  ],
   ["a channel", { channel: "+1" }, ({ channel }: DeliveryRow) => channel === "+1"],
   [
     "a type and a status",
@@ -139,6 +151,25 @@ test.each([
     expect((await search({ ...filter, webhookId, limit: DELIVERED })).rows).toEqual(
       all.filter((row) => isWanted(row) && row.webhook_internal_id === webhookId),
     );
+});
+
+// Of what is passed over the first slice is read, and blocks that may hold what is looked for: some 2,000 rows each.
+test.each<[string, Partial<DeliveryFilter>, number, number]>([
+  ["a type", { type: "contact.created" }, 1, 18_000],
+  ["a prefix of types", { type: "contact.*" }, 1, 18_000],
+  ["a type that nothing has", { type: "campaign.completed" }, 0, 8_000],
+  ["a channel", { channel: "+2" }, 1, 18_000],
+  ["a channel that nothing has", { channel: "+3" }, 0, 8_000],
+  ["a good answer", { responseStatus: { from: 202, to: 202 } }, 1, 10_000],
+  ["a good answer that nothing had", { responseStatus: { from: 204, to: 204 } }, 0, 5_000],
+  ["a number", { sequence: 777 }, 1, 10_000],
+])("of 20,000, those of %s are found without reading all", async (_, filter, count, atMost) => {
+  for (const oldestFirst of [false, true]) {
+    const before = await read();
+    const { rows } = await search({ ...filter, oldestFirst, limit: 20 });
+    expect(rows).toHaveLength(count);
+    expect((await read()) - before).toBeLessThan(atMost);
+  }
 });
 
 test("what no index leads to is looked for for a while, and found by going on where that stopped", async () => {
