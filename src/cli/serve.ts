@@ -2,10 +2,12 @@
 import { createLog } from "../kernel/log.ts";
 import { startService, type Role } from "../service.ts";
 import { commandOf, firstSteps } from "./banner.ts";
+import { keepHeapSmall } from "./heap.ts";
 import { aborted, endSignal, readConfig, say } from "./process.ts";
 
 /** Runs the service until SIGINT or SIGTERM, drains it, and ends the process. */
 export async function run(role: Role): Promise<void> {
+  if (role !== "worker") keepHeapSmall(); // a worker answers nobody
   const config = readConfig();
   const log = createLog(config.LOG_LEVEL);
   process.once("uncaughtException", (err) => {
