@@ -29,6 +29,9 @@ export const WITHOUT_WATCHING = [
   new URL("children/without-watching.mjs", import.meta.url).href,
 ];
 
+/** What a service is started with that is to tell for how long its loop stood still. */
+export const LOOP_STOPS = ["--import", new URL("children/loop-stops.mjs", import.meta.url).href];
+
 const WARNINGS = ["warn", "error", "fatal"];
 
 const running = new Set<ChildProcess>();
@@ -37,6 +40,7 @@ const running = new Set<ChildProcess>();
 export type Service = {
   pid: number;
   url: string;
+  child: ChildProcess;
   /** Its log's lines of a warning or worse. */
   warnings: string[];
   stop(): Promise<void>;
@@ -79,7 +83,7 @@ export async function startService(
     child.kill("SIGKILL");
     await once(child, "exit");
   };
-  return { pid: child.pid!, url, warnings, stop: () => stop(child), kill };
+  return { pid: child.pid!, url, child, warnings, stop: () => stop(child), kill };
 }
 
 /** The next message of a child; fails where the child ends instead. */

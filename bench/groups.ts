@@ -16,6 +16,7 @@ import { receivers } from "./figures/receivers.ts";
 import { replay } from "./figures/replay.ts";
 import { retention } from "./figures/retention.ts";
 import { start } from "./figures/start.ts";
+import { stops } from "./figures/stops.ts";
 import { stats } from "./figures/stats.ts";
 import { throughput } from "./figures/throughput.ts";
 import { watching } from "./figures/watching.ts";
@@ -29,6 +30,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   latency,
   isolation,
   callers,
+  stops,
   claim,
   "old-transaction": oldTransaction,
   backlog,
