@@ -13,9 +13,10 @@ const CLOSE_OBJECT = 0x7d;
 const SPACE = 0x20; // and whatever of JSON's white space is below
 
 const PIECE_BYTES_MAX = 1024 * 1024; // as much as any other request may have
-// Commas, colons and opening brackets, which are what parsing costs: 256 KiB of payload can't hold as many, and a piece with
-// so many takes some 50 ms.
+// Commas, colons and opening brackets, which are what parsing costs, names the most: 256 KiB of payload can't hold as many, and a
+// piece with so many takes some 50 ms.
 const MARKS_MAX = 180_000;
+const MARKS_OF_NAME = 3;
 
 /** A list of which a body may hold so many items that they are parsed one by one. */
 export type LargeList = {
@@ -115,7 +116,7 @@ export function takeApart(depth: number, large?: LargeList) {
             isString = true;
             break;
           case COLON:
-            marks++;
+            marks += MARKS_OF_NAME;
             break;
           case OPEN_LIST:
           case OPEN_OBJECT:

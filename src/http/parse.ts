@@ -2,6 +2,7 @@
 import { TextDecoder } from "node:util";
 
 import { invalid } from "../kernel/errors.ts";
+import { tooManyMembers } from "../kernel/fields.ts";
 import { sliced } from "../kernel/slices.ts";
 import type { LargeList, Pieces } from "./json-pieces.ts";
 
@@ -40,6 +41,8 @@ export async function parsePieces(
     for (const [index, piece] of list.entries()) {
       const path = `${large?.name}.${index}`;
       const item = parseJson(decode(ofPiece, piece, "it", path), "it", path);
+      const tooMany = tooManyMembers(item);
+      if (tooMany !== null) throw invalid(path, tooMany);
       await rest();
       items.push(large?.keep ? large.keep(item, index) : item);
       await rest();

@@ -75,6 +75,19 @@ export const CHANNEL_MAX = 255;
 /** A channel in a request. */
 export const channelInput = plainText(CHANNEL_MAX).min(1);
 
+const MEMBERS_MAX = 100; // more than anything that is sent here has, but for payloads and schemas
+
+/**
+ * Says what is wrong with an object of more members than any has; null where it has not. They are judged one by one, and a
+ * megabyte of them for half a second.
+ */
+export function tooManyMembers(value: unknown): string | null {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  const count = Object.keys(value).length;
+  if (count <= MEMBERS_MAX) return null;
+  return `has ${count} members, and nothing that is sent here has more than ${MEMBERS_MAX}; leave out what is not known`;
+}
+
 /**
  * Strings by name, each like `value`. A member called `__proto__` is refused: zod's record would drop it without a word, since an object of
  * JavaScript can't simply be given one.
@@ -88,6 +101,8 @@ export function stringsByName(value = z.string()) {
           path: ["__proto__"],
           message: "is reserved: no member can have this name; use another",
         });
+      const tooMany = tooManyMembers(members);
+      if (tooMany !== null) context.addIssue(tooMany);
       return members;
     },
     z.record(z.string(), value),

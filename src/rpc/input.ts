@@ -1,7 +1,8 @@
 // What an operation is asked, judged by its schema and refused in our own words.
 import type { z } from "zod";
 
-import { PosthornError, type Issue } from "../kernel/errors.ts";
+import { invalid, PosthornError, type Issue } from "../kernel/errors.ts";
+import { tooManyMembers } from "../kernel/fields.ts";
 import { nearest } from "../kernel/near.ts";
 import { wordsFor } from "../kernel/words.ts";
 
@@ -19,6 +20,8 @@ export type Input<Schema extends z.ZodType = z.ZodType> = {
 /** Makes an operation's input of the schema of its request. */
 export function inputOf<Schema extends z.ZodType>(schema: Schema): Input<Schema> {
   const parse = (value: unknown): z.output<Schema> => {
+    const tooMany = tooManyMembers(value);
+    if (tooMany !== null) throw invalid("", `the request ${tooMany}`);
     const fields = new Map<string, string[]>(); // of an object in which some are not known, by its path
     const result = schema.safeParse(value, {
       error: (issue) => {

@@ -136,6 +136,34 @@ describe("a large body", () => {
   );
 });
 
+test("an object of thousands of names is refused before any of them is judged, wherever it stands", async () => {
+  const names = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, n) => [`name${n}`, "x"]));
+  const [item, largest] = [{ type: TYPE, payload: 1 }, names(30_000)];
+  const url = "https://example.com/";
+  const answers = [
+    await post("events.publish", { ...item, ...largest }),
+    await many(JSON.stringify({ events: [item, { ...item, ...largest }] })),
+    await post("webhooks.subscribe", { url, ...largest }),
+    await post("webhooks.subscribe", { url, metadata: largest }),
+    await post("webhooks.subscribe", { url, headers: largest }),
+  ];
+  const found = answers.map(({ status, body }) => [status, body.issues]);
+  const refused = (path: string, count: number) => [
+    400,
+    [{ path, message: expect.stringContaining(`has ${count} members`) }],
+  ];
+  expect(found).toEqual([
+    refused("", 30_002),
+    refused("events.1", 30_002),
+    refused("", 30_001),
+    refused("metadata", 30_000),
+    refused("headers", 30_000),
+  ]);
+  const { status } = await post("events.publish", { ...item, payload: names(15_000) });
+  expect(status).toBe(200); // what 256 KiB of payload hold is taken
+});
+
 describe("large bodies side by side", () => {
   test("are two of a key, told or found to be large; a third is 429, and other keys' are taken", async () => {
     const [key, other] = [await makeKey(), await makeKey()];
