@@ -48,8 +48,8 @@ const BODIES: [what: string, status: number, body: () => string | Buffer][] = [
 export const stops: Group = {
   title: "Large bodies",
   about:
-    "The longest time for which the loop of `posthorn api` stood still, by a timer of 5 ms in it, while one `publish_many` of 16 MiB was " +
-    "received, judged and stored or refused, by what it holds. Beside it: the same time without a body, and a body whose sender has no key.",
+    "The longest time for which the loop of `posthorn api` stood still by its own work, by a timer of 5 ms in it, while one `publish_many` " +
+    "of 16 MiB was received, judged and stored or refused, by what it holds. Beside it: the same time without a body, and a body whose sender has no key.",
   rounds: 1,
   async run(scene) {
     const api = await startService("api", scene.env, LOOP_STOPS);
