@@ -5,6 +5,7 @@ import { startService, type Service } from "../children.ts";
 import { nowMs } from "../clock.ts";
 import { headersOf } from "../service.ts";
 import { WIDE, type Group, type Scene } from "../stage.ts";
+import { noteReaders } from "./readers.ts";
 
 const TIMES = 30;
 const LIST_MS_MAX = 50;
@@ -86,30 +87,42 @@ export const reads: Group = {
   title: "Questions",
   about:
     "Each is asked over HTTP, one after the other, beside 1,000,000 finished deliveries and 10,000 webhooks of one tenant; the number in " +
-    "its name is how many there are of it. All are answered whole but text in payloads, which answers a short page in its time, and a cursor.",
+    "its name is how many there are of it. All are answered whole but text in payloads, which answers a short page in its time, and a cursor. " +
+    "At last ten readers ask these questions in turn, five times a second each, of an api beside a worker that delivers.",
   rounds: 1,
   async run(scene) {
     const found = await makeRare(scene);
     const api = await startService("api", scene.env);
-    for (const question of [questions, ofEvents, ofWebhooks].flatMap((each) => each(found)))
+    const all = [questions, ofEvents, ofWebhooks].flatMap((each) => each(found));
+    for (const question of all)
       scene.note(question.name, await medianMs(api, question), "ms", { atMost: question.atMost });
+    const [first, ...others] = all.filter(({ operation }) => operation !== "webhooks.retry_dead");
+    if (first)
+      await noteReaders(scene, api, (n) =>
+        ask(api, others[n % others.length] ?? first).then(() => {}),
+      );
     await api.stop();
   },
 };
 
-async function medianMs(api: Service, { operation, input }: Question): Promise<number> {
+async function ask(api: Service, { operation, input }: Question): Promise<string> {
+  const answer = await request(`${api.url}/${operation}`, {
+    method: "POST",
+    headers: headersOf(WIDE.tenant),
+    body: JSON.stringify(input),
+  });
+  const text = await answer.body.text();
+  if (answer.statusCode !== 200) throw new Error(`${operation}: ${text}`);
+  return text;
+}
+
+async function medianMs(api: Service, question: Question): Promise<number> {
   const ms: number[] = [];
   for (let n = 0; n <= TIMES; n++) {
     const startedAt = nowMs();
-    const answer = await request(`${api.url}/${operation}`, {
-      method: "POST",
-      headers: headersOf(WIDE.tenant),
-      body: JSON.stringify(input),
-    });
-    const text = await answer.body.text();
-    if (answer.statusCode !== 200) throw new Error(`${operation}: ${text}`);
-    if (text.includes("searched_until") && !("payload_contains" in input))
-      throw new Error(`${operation}: ${JSON.stringify(input)} was not looked for to the end`);
+    const text = await ask(api, question);
+    if (text.includes("searched_until") && !("payload_contains" in question.input))
+      throw new Error(`${question.name} was not looked for to the end`);
     if (n > 0) ms.push(nowMs() - startedAt); // the first one plans, and fills caches
   }
   return ms.sort((a, b) => a - b)[Math.floor(ms.length / 2)] ?? Number.NaN;

@@ -22,6 +22,13 @@ export function printedText(meta: { description: string }): z.ZodType<string | n
   return z.any().meta({ type: ["string", "null"], ...meta });
 }
 
+/** A value in an answer that comes printed already: it is described as what it is, and not looked at again. See rawList. */
+export function printedAs<Schema extends z.ZodType>(schema: Schema): Schema {
+  const printed = schema.clone();
+  printed._zod.run = (payload) => payload;
+  return printed;
+}
+
 /** An instant in a request: ISO 8601 with Z or an offset. */
 export const instantInput = z.iso
   .datetime({

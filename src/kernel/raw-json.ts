@@ -56,3 +56,8 @@ export function rawJson(text: string | null): RawJson | null {
 export function rawString(text: string | null): string | null {
   return rawJson(text === null ? null : JSON.stringify(text)) as unknown as string | null;
 }
+
+/** A list of an answer whose items are printed already; to the types it is what they are. */
+export function rawList<Item>(items: readonly string[]): Item[] {
+  return new RawJson(`[${items.join(",")}]`) as unknown as Item[];
+}

@@ -1,7 +1,7 @@
 // What statistics are on the wire, and what asking for them takes.
 import { z } from "zod";
 
-import { instant, instantInput, webhookIdInput } from "../kernel/fields.ts";
+import { instant, instantInput, printedAs, webhookIdInput } from "../kernel/fields.ts";
 import { request } from "../kernel/request.ts";
 import { BUCKETS_MAX, BUCKETS_S } from "./buckets.ts";
 
@@ -97,7 +97,11 @@ export const webhooksStats = z
     ...frame,
     data: z.array(
       z
-        .object({ id: z.uuid(), totals, buckets: z.array(point).meta({ description: SPARSE }) })
+        .object({
+          id: z.uuid(),
+          totals,
+          buckets: printedAs(z.array(point).meta({ description: SPARSE })),
+        })
         .meta({ id: "StatsOfWebhook" }),
     ),
   })
@@ -107,4 +111,5 @@ export type OverviewInput = z.output<typeof overviewInput>;
 export type WebhookInput = z.output<typeof webhookInput>;
 export type WebhooksInput = z.output<typeof webhooksInput>;
 export type Stats = z.output<typeof stats>;
+export type StatsPoint = z.output<typeof point>;
 export type WebhooksStats = z.output<typeof webhooksStats>;

@@ -59,6 +59,15 @@ test("a delivered, a retried and a dead delivery are counted, of the tenant and 
     { id: dead, totals: { dead: 1 }, buckets: [{ dead: 1 }] },
     { id: retried, totals: { delivered: 1, retried: 1 } },
   ]);
+  const { body: alone } = await post("stats.webhook", { id: dead }).expect(200);
+  const short = ({ counts: _, ...latency }: { counts?: unknown } = {}) => latency;
+  expect(body.data[0].buckets).toEqual(
+    alone.buckets.map(({ attempt_latency, start_latency, ...bucket }: Record<string, object>) => ({
+      ...bucket,
+      attempt_latency: short(attempt_latency),
+      start_latency: short(start_latency),
+    })),
+  );
 });
 
 test("an answer tells its buckets, how long attempts took and how soon they began, and how exactly", async () => {
