@@ -2,6 +2,7 @@
 import { z } from "zod";
 
 import { authorities, cidrs, proxy } from "./config/egress.ts";
+import { processes } from "./config/processes.ts";
 import { secretsKeys } from "./config/secrets.ts";
 import { frameAncestors, publicUrl } from "./config/web.ts";
 import { complaintAbout } from "./database/url-form.ts";
@@ -121,6 +122,11 @@ export const SETTINGS = {
     whole(2, 1_000),
     null,
     "Connections of one process to the database, all together: 16 for serve (4 at least), 10 for api (2), 6 for worker (2, and no more than 6 are of use). Left out, as many as these.",
+  ),
+  POSTHORN_PROCESSES: setting(
+    processes,
+    "1",
+    "How many processes serve, api and worker run, under one supervisor that starts one again when it ends; auto: one a core. Each has the connections, the slots and the bounds of one.",
   ),
   POSTHORN_PUBLIC_URL: setting(
     publicUrl,

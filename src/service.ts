@@ -3,8 +3,8 @@ import type { RequestListener } from "node:http";
 
 import type { Config } from "./config.ts";
 import { createContexts } from "./service/contexts.ts";
-import { shareOut, sumOf, type Connections, type Role } from "./database/connections.ts";
-import { openDatabase, type OpenDatabase } from "./database/open.ts";
+import { shareOut, tellConnections, type Connections, type Role } from "./database/connections.ts";
+import type { OpenDatabase } from "./database/open.ts";
 import { openPools, refuseToStart, warnOfPlans } from "./database/pools.ts";
 import { createReplica } from "./database/replica.ts";
 import { lasting } from "./database/readiness.ts";
@@ -21,7 +21,6 @@ import { parseCidrs, type AddressRules } from "./egress/address.ts";
 import { createEgress } from "./egress/client.ts";
 import type { Endpoint } from "./egress/endpoint.ts";
 import { loopbackAddresses } from "./egress/known-names.ts";
-import { writeCatalogue } from "./event-types/catalogue/write.ts";
 import { createJudging } from "./event-types/judging/index.ts";
 import { createPublishes } from "./events/publishes.ts";
 import { createApp, createWorkerApp } from "./http/app.ts";
@@ -31,9 +30,12 @@ import { noteUses } from "./keys/last-use.ts";
 import { monotonic } from "./kernel/clock.ts";
 import type { Log } from "./kernel/log.ts";
 import { createWaitingRoom, WAIT_MS } from "./kernel/waiting-room.ts";
+import type { Report, Scrape } from "./metrics/sum.ts";
 import { readHold } from "./queue/sending.ts";
 import { createWaker } from "./queue/waking.ts";
 import { markUsed } from "./store/keys.ts";
+import { openServiceDatabase } from "./service/database.ts";
+import type { Housing } from "./service/housing.ts";
 import { createWatching, watchLoop } from "./service/watching.ts";
 import { drawWorker, workerName } from "./delivery/worker-name.ts";
 
@@ -41,16 +43,6 @@ const RECEIVER_PORT = 9_000; // of `posthorn listen`
 const LOOPBACK = "127.0.0.0/8,::1/128";
 
 export type { Role };
-
-/** Where the service runs, unless it is a process of its own. */
-export type Housing = {
-  /** Whether it listens on HOST and PORT; else its `app` is what there is of it. */
-  listens?: boolean;
-  /** In somebody else's process: no signal is handled. */
-  guest?: boolean;
-  /** How long a publish waits while the database is away, and so for how long the process is ready without it. */
-  waitMs?: number;
-};
 
 export type Service = {
   /** Where it listens; empty where it doesn't. */
@@ -65,6 +57,8 @@ export type Service = {
   reachesLoopback: boolean;
   /** Resolves where the embedded database has ended and can't be started again: then nothing goes on. */
   lost: Promise<Error> | null;
+  /** What it tells of itself, to be added up. */
+  report(): Promise<Report>;
   /** Readiness off, what is in flight finished, the rest given back, the database closed. */
   stop(): Promise<void>;
 };
@@ -74,36 +68,32 @@ export async function startService(
   role: Role,
   config: Config,
   log: Log,
-  { listens = true, guest = false, waitMs = WAIT_MS }: Housing = {},
+  { listens = true, guest = false, waitMs = WAIT_MS, supervisor }: Housing = {},
 ): Promise<Service> {
   const undo: (() => Promise<unknown>)[] = []; // how to stop what has started, the last first
   const stop = async () => {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    if (listens) await probeAddress(config.HOST, config.PORT); // before a database is made or migrated for nothing
-    const settings = {
-      unknownTypes: config.POSTHORN_UNKNOWN_TYPES,
-      idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
-      notify: config.POSTHORN_NOTIFY,
-      installation: config.POSTHORN_INSTALLATION,
-    };
-    const database = await openDatabase(config, log, { seed: writeCatalogue, settings, guest });
+    // Before a database is made or migrated for nothing.
+    if (listens && !supervisor) await probeAddress(config.HOST, config.PORT);
+    const embeddedUrl = supervisor?.embeddedUrl ?? null;
+    const database = await openServiceDatabase(config, log, { guest, embeddedUrl });
     undo.push(() => database.close());
     const connections = shareOut(role, config.POSTHORN_CONNECTIONS);
-    const parts = createParts(role, config, log, database, connections, waitMs);
+    const parts = createParts(role, config, log, database, connections, {
+      waitMs,
+      scrapeAll: supervisor?.scrape,
+    });
     const servers: Server[] = [];
     undo.push(() => Promise.all(servers.map((each) => each.close())));
     undo.push(() => parts.close()); // by which what is open still is answered
-    await refuseToStart(parts.pools, role, connections);
+    await refuseToStart(parts.pools, role, connections, config.POSTHORN_PROCESSES);
     if (role === "worker") await warnOfPlans(database.url, log);
     await parts.tellHold();
     await parts.replica?.start();
     const standby = parts.replica && { standby: connections.calls + 1 };
-    log.info(
-      { sum: sumOf(connections), ...connections, ...standby },
-      "connections to the database, at most",
-    );
+    tellConnections(log, connections, { processes: config.POSTHORN_PROCESSES, more: standby });
     const server = listens ? await listen(parts.app, config.HOST, config.PORT) : undefined;
     if (server) {
       servers.push(server);
@@ -117,9 +107,10 @@ export async function startService(
         : await ensureAdminKey(parts.pools.calls.db, config.POSTHORN_ADMIN_KEY);
     if (role !== "api") undo.push(parts.deliver());
     undo.push(() => Promise.resolve(parts.unready()));
-    const { app, reachesLoopback } = parts;
-    const { embeddedUrl, lost } = database;
-    return { url: server?.url ?? "", app, newAdminKey, embeddedUrl, reachesLoopback, lost, stop };
+    const { app, reachesLoopback, report } = parts;
+    const url = server?.url ?? "";
+    const { embeddedUrl: shownUrl, lost } = database;
+    return { url, app, newAdminKey, embeddedUrl: shownUrl, reachesLoopback, lost, report, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -132,7 +123,7 @@ function createParts(
   log: Log,
   database: OpenDatabase,
   connections: Connections,
-  waitMs: number,
+  { waitMs, scrapeAll }: { waitMs: number; scrapeAll: (() => Promise<Scrape>) | undefined },
 ) {
   const { directUrl, readUrl, sealer, embeddedUrl, endpoints } = database;
   const pools = openPools(database, connections, log);
@@ -174,7 +165,13 @@ function createParts(
           monotonic,
           log,
         });
-  const watching = createWatching(role, pools, { findKey, concurrency, installation, replica });
+  const watching = createWatching(role, pools, {
+    findKey,
+    concurrency,
+    installation,
+    replica,
+    scrapeAll,
+  });
   const { metrics, scraping } = watching;
   let wake = createWaker(publishing.pool, monotonic); // of a loop elsewhere
   let isStopping = false;
@@ -207,6 +204,7 @@ function createParts(
     pools,
     replica,
     listeners,
+    report: metrics.report,
     tellHold,
     reachesLoopback: loopbackAddresses(RECEIVER_PORT, addresses).length > 0,
     app:

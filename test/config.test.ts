@@ -1,6 +1,6 @@
 // What the settings may say.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { expect, test } from "@jest/globals";
@@ -25,6 +25,21 @@ test.each(["ключ-ключ-ключ-ключ-ключ-ключ", "twenty-four
 test("an admin key of 24 visible characters is taken as it is", () => {
   const key = "!~correct-horse-battery~";
   expect(loadConfig({ POSTHORN_ADMIN_KEY: key }).POSTHORN_ADMIN_KEY).toBe(key);
+});
+
+test.each(["0", "1.5", "many", "-2", "65", "1e1", "9999999999999"])(
+  "%s is no number of processes; the start stops with a line that says what is needed",
+  (value) => {
+    expect(() => loadConfig({ POSTHORN_PROCESSES: value })).toThrow(
+      /^POSTHORN_PROCESSES: a whole number from 1 to 64 is needed, or auto for one process a core$/,
+    );
+  },
+);
+
+test("so many processes are run as are asked for, or one a core; one unless asked", () => {
+  const count = (env: NodeJS.ProcessEnv) => loadConfig(env).POSTHORN_PROCESSES;
+  expect([count({}), count({ POSTHORN_PROCESSES: "64" })]).toEqual([1, 64]);
+  expect(count({ POSTHORN_PROCESSES: "auto" })).toBe(Math.min(availableParallelism(), 64));
 });
 
 test.each(["socks5://proxy:1080", "proxy:3128", "http://u:canary%@proxy:3128", "http://proxy/p"])(

@@ -8,7 +8,12 @@ import type { Service } from "../service.ts";
  * this program.
  */
 export function firstSteps(
-  { url, newAdminKey, embeddedUrl, reachesLoopback }: Omit<Service, "stop" | "lost">,
+  {
+    url,
+    newAdminKey,
+    embeddedUrl,
+    reachesLoopback,
+  }: Pick<Service, "url" | "newAdminKey" | "embeddedUrl" | "reachesLoopback">,
   command: string,
 ): string {
   const key =

@@ -117,9 +117,9 @@ async function confirm(question: string): Promise<boolean> {
 }
 
 /** The settings of the environment, and of a file .env beside the person. Throws a StartError of one line for a bad one. */
-export function readConfig(env = process.env): Config {
+export function readConfig(env = process.env, warn = say): Config {
   readEnvFile();
-  return loadConfig(env, say);
+  return loadConfig(env, warn);
 }
 
 // What the environment has already goes before what stands in the file.

@@ -1,14 +1,18 @@
-// `posthorn serve`, `api` and `worker`: until SIGTERM or SIGINT.
+// `posthorn serve`, `api` and `worker`: until SIGTERM or SIGINT, as one process or as several.
 import { createLog } from "../kernel/log.ts";
 import { startService, type Role } from "../service.ts";
 import { commandOf, firstSteps } from "./banner.ts";
 import { keepHeapSmall } from "./heap.ts";
+import { isSupervised, runSupervised } from "./processes/supervised.ts";
+import { supervise } from "./processes/supervisor.ts";
 import { aborted, endSignal, readConfig, say } from "./process.ts";
 
 /** Runs the service until SIGINT or SIGTERM, drains it, and ends the process. */
-export async function run(role: Role): Promise<void> {
+export async function run(role: Role): Promise<never> {
   if (role !== "worker") keepHeapSmall(); // a worker answers nobody
+  if (isSupervised()) return runSupervised(role);
   const config = readConfig();
+  if (config.POSTHORN_PROCESSES > 1) return supervise(role, config);
   const log = createLog(config.LOG_LEVEL);
   process.once("uncaughtException", (err) => {
     log.fatal({ err }, "broken");
@@ -24,5 +28,5 @@ export async function run(role: Role): Promise<void> {
   log.info("stopping");
   await service.stop();
   log.info("stopped");
-  process.exit(0);
+  return process.exit(0);
 }

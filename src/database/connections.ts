@@ -2,6 +2,7 @@
 import type pg from "pg";
 
 import { StartError } from "../kernel/errors.ts";
+import type { Log } from "../kernel/log.ts";
 
 export type Role = "serve" | "api" | "worker";
 
@@ -52,25 +53,41 @@ export function sumOf({ publishing, calls, loop, upkeep, watch }: Connections): 
   return publishing + calls + loop + upkeep + watch;
 }
 
-/** Throws a StartError where the database will never let the process have so many. */
+/** Logs how many there are of each part, and of so many processes together; `more` are those to another server. */
+export function tellConnections(
+  log: Log,
+  connections: Connections,
+  { processes, more }: { processes: number; more: object | null },
+): void {
+  const sum = sumOf(connections);
+  const all = processes > 1 ? { processes, ofAllProcesses: sum * processes } : {};
+  log.info({ sum, ...connections, ...more, ...all }, "connections to the database, at most");
+}
+
+/** Throws a StartError where the database will never let so many processes have so many each. */
 export async function refuseTooFew(
   pool: pg.Pool,
   role: Role,
   connections: Connections,
+  processes: number,
 ): Promise<void> {
-  const sum = sumOf(connections);
+  const sum = sumOf(connections) * processes;
   const { rows } = await pool.query<{ most: number; whose: string }>(LIMITS);
   const [tightest] = rows;
   if (!tightest || tightest.most >= sum) return;
   const { most, whose } = tightest;
   const { min } = SUMS[role];
+  const each = Math.floor(most / processes);
+  const fewer = processes > 1 ? `, or fewer POSTHORN_PROCESSES` : "";
   const way =
-    most >= min
-      ? `set POSTHORN_CONNECTIONS to ${most} or fewer, or raise that`
-      : `raise that: posthorn ${role} needs ${min} at least`;
-  throw new StartError(
-    `DATABASE_URL: ${whose} lets in ${most} connections, and this process is to have ${sum} (POSTHORN_CONNECTIONS); ${way}`,
-  );
+    each >= min
+      ? `set POSTHORN_CONNECTIONS to ${each} or fewer${fewer}, or raise that`
+      : `raise that${fewer}: posthorn ${role} needs ${min} at least${processes > 1 ? " in each process" : ""}`;
+  const who =
+    processes > 1
+      ? `${processes} processes are to have ${sum} (POSTHORN_PROCESSES, each with POSTHORN_CONNECTIONS)`
+      : `this process is to have ${sum} (POSTHORN_CONNECTIONS)`;
+  throw new StartError(`DATABASE_URL: ${whose} lets in ${most} connections, and ${who}; ${way}`);
 }
 
 // A limit of -1 is none, and none but the server's binds a superuser, who may have what is reserved too.

@@ -55,6 +55,8 @@ type OpenOptions = Pick<PrepareOptions, "seed" | "daysAhead"> & {
   share?: boolean;
   /** Runs in somebody else's process. */
   guest?: boolean;
+  /** Where the embedded one is run by another process, which has the running of it. */
+  embeddedUrl?: string | null;
   /** What publish() goes by from now on: a service's to say. A command that ends leaves that as it is. */
   settings?: PublishSettings;
 };
@@ -63,10 +65,10 @@ type OpenOptions = Pick<PrepareOptions, "seed" | "daysAhead"> & {
 export async function openDatabase(
   config: DatabaseSettings,
   log: Log,
-  { share = false, guest = false, settings, ...options }: OpenOptions,
+  { share = false, guest = false, embeddedUrl = null, settings, ...options }: OpenOptions,
 ): Promise<OpenDatabase> {
   if (config.DATABASE_URL !== null) secretsKeys(config); // before anything is done
-  const reached = await reachDatabase(config, log, { share, guest });
+  const reached = await reachDatabase(config, log, { share, guest, embeddedUrl });
   try {
     const sealer = createSealer(secretsKeys(config));
     const { url: directUrl } = await prepareDatabase(reached.directUrl, {
@@ -118,7 +120,11 @@ const findUrl = (reached: ReachedDatabase, directUrl: string) =>
 export async function reachDatabase(
   config: DatabaseSettings,
   log: Log,
-  { share, guest = false }: { share: boolean; guest?: boolean },
+  {
+    share,
+    guest = false,
+    embeddedUrl: running = null,
+  }: { share: boolean; guest?: boolean; embeddedUrl?: string | null },
 ): Promise<ReachedDatabase> {
   const { DATABASE_URL: url, DATABASE_READ_URL: readUrl, POSTHORN_DATA_DIR: folder } = config;
   if (url !== null)
@@ -130,17 +136,14 @@ export async function reachDatabase(
       lost: null,
       close: () => Promise.resolve(),
     };
+  if (running !== null)
+    return { ...embeddedAt(running), lost: null, close: () => Promise.resolve() };
   const embedded = await startEmbedded({ dataDir: resolve(folder), share, guest, log });
   const { url: embeddedUrl, lost } = embedded;
-  return {
-    url: embeddedUrl,
-    directUrl: embeddedUrl,
-    readUrl: null,
-    embeddedUrl,
-    lost,
-    close: () => embedded.stop(),
-  };
+  return { ...embeddedAt(embeddedUrl), lost, close: () => embedded.stop() };
 }
+
+const embeddedAt = (url: string) => ({ url, directUrl: url, readUrl: null, embeddedUrl: url });
 
 /** The keys of its secrets, the newest first; one is made for an embedded database that has none yet, unless only looked for. */
 export function secretsKeys(

@@ -105,10 +105,11 @@ export async function refuseToStart(
   pools: Pools,
   role: Role,
   connections: Connections,
+  processes: number,
 ): Promise<void> {
   const { pool } = role === "worker" ? pools.loop : pools.calls;
   if (!pools.isPooled)
-    await refuseTooFew(pool, role, connections).catch((error: unknown) => {
+    await refuseTooFew(pool, role, connections, processes).catch((error: unknown) => {
       if (!isDatabaseAway(error)) throw error; // what can't be reached is reported below, with its part
     });
   const fault = await pools.fault();

@@ -1,14 +1,17 @@
 // The series of the database as a whole.
-import { Gauge, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
 
+import { CANCEL_REASONS } from "../kernel/reasons.ts";
 import { BACKLOG_STATES } from "../queue/measure.ts";
 import { HOLD_REASONS } from "../queue/sending.ts";
 import type { Facts } from "./look.ts";
+import { FINISHED, PUBLISHED } from "./process.ts";
+import { seriesOf, type Series } from "./sum.ts";
 
 type Values = readonly (readonly [label: string, value: number])[] | number;
-type Series = { name: string; help: string; label?: string; of: (facts: Facts) => Values };
+type Known = { name: string; help: string; label?: string; of: (facts: Facts) => Values };
 
-const SERIES: Series[] = [
+const KNOWN: Known[] = [
   {
     name: "posthorn_backlog_deliveries",
     help: "Pending deliveries, by their state; counted to 10,000, more are estimated.",
@@ -50,25 +53,29 @@ const SERIES: Series[] = [
   },
 ];
 
-export type DatabaseSeries = { registry: Registry; tell(facts: Facts): Promise<string> };
-
-/** Creates the series that are known by asking the database. */
-export function createDatabaseSeries(): DatabaseSeries {
+/** Creates what tells the series that are known by asking the database. */
+export function createDatabaseSeries(): (facts: Facts) => Promise<Series[]> {
   const registry = new Registry();
-  const gauges = SERIES.map(({ name, help, label, of }) => {
+  const registers = [registry];
+  const published = new Counter({ ...PUBLISHED, registers });
+  const finished = new Counter({ ...FINISHED, registers });
+  const gauges = KNOWN.map(({ name, help, label, of }) => {
     const labelNames = label === undefined ? [] : [label];
-    const gauge = new Gauge({ name, help, labelNames, registers: [registry] });
+    const gauge = new Gauge({ name, help, labelNames, registers });
     return (facts: Facts) => {
       const values = of(facts);
       if (typeof values === "number") gauge.set(values);
       else for (const [value, count] of values) gauge.set({ [label ?? ""]: value }, count);
     };
   });
-  return {
-    registry,
-    tell(facts) {
-      for (const set of gauges) set(facts);
-      return registry.metrics();
-    },
+  return (facts) => {
+    const { publishedBySql, cancelled } = facts.tallies;
+    published.reset();
+    published.inc({ door: "sql" }, publishedBySql);
+    finished.reset();
+    for (const reason of CANCEL_REASONS)
+      finished.inc({ status: "cancelled", reason }, cancelled[reason]);
+    for (const set of gauges) set(facts);
+    return seriesOf(registry);
   };
 }

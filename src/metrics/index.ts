@@ -1,4 +1,4 @@
-// What a process tells of itself at /metrics, in Prometheus' text format.
+// What a process tells of itself at /metrics.
 import { Gauge, Registry } from "prom-client";
 
 import type { MonotonicClock } from "../kernel/clock.ts";
@@ -6,17 +6,18 @@ import { createDatabaseSeries } from "./database.ts";
 import type { Look } from "./look.ts";
 import { createProcessSeries, type ProcessSeries, type State } from "./process.ts";
 import { createSeldom } from "./seldom.ts";
+import { seriesOf, type Report } from "./sum.ts";
 
-export type Metrics = Omit<ProcessSeries, "tallied"> & {
-  /** All series as text; those of the database where it answers, and no other process tells them. Never rejects for the database. */
-  scrape(): Promise<{ contentType: string; text: string }>;
+export type Metrics = ProcessSeries & {
+  /** All series; those of the database where it answers, and no other process tells them. Never rejects for the database. */
+  report(): Promise<Report>;
 };
 
 /** Creates the metrics of one process. */
 export function createMetrics(state: State, look: Look, monotonic: MonotonicClock): Metrics {
   const registry = new Registry();
   const series = createProcessSeries(registry, state);
-  const ofDatabase = createDatabaseSeries();
+  const tellDatabase = createDatabaseSeries();
   const ask = createSeldom(() => look.ask(), monotonic);
   const reports = new Gauge({
     name: "posthorn_reports_database",
@@ -25,13 +26,10 @@ export function createMetrics(state: State, look: Look, monotonic: MonotonicCloc
   });
   return {
     ...series,
-    async scrape() {
+    async report() {
       const facts = await ask();
       reports.set(facts ? 1 : 0);
-      series.tallied(facts?.tallies);
-      const text = await registry.metrics();
-      const more = facts ? await ofDatabase.tell(facts) : "";
-      return { contentType: registry.contentType, text: `${text}${more}` };
+      return { own: await seriesOf(registry), ofDatabase: facts ? await tellDatabase(facts) : [] };
     },
   };
 }

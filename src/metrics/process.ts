@@ -2,10 +2,8 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 import { SECOND } from "../kernel/duration.ts";
-import { CANCEL_REASONS } from "../kernel/reasons.ts";
 import { VERSION } from "../kernel/version.ts";
 import type { ClaimedDelivery } from "../queue/claim.ts";
-import type { Tallies } from "../queue/measure.ts";
 import type { Settlement } from "../queue/settle.ts";
 
 // From a wait in the same process to the longest of attempts, 30 s; to the first request it may be the longest wait of a retry.
@@ -34,8 +32,18 @@ export type ProcessSeries = {
   postponed(days: number): void;
   /** Takes who has answered a read that a standby may answer; nothing where none is set. */
   read(from: "standby" | "primary"): void;
-  /** Takes what the database has counted itself, from this process on alone; undefined where another tells it. */
-  tallied(tallies: Tallies | undefined): void;
+};
+
+/** Counted by the database too, of what is done in it; both are one series, and are added up. */
+export const FINISHED = {
+  name: "posthorn_deliveries_finished_total",
+  help: "Deliveries that have ended, by how and why.",
+  labelNames: ["status", "reason"] as const,
+};
+export const PUBLISHED = {
+  name: "posthorn_events_published_total",
+  help: "Events published, by door; of those by SQL, the ones that were rolled back too.",
+  labelNames: ["door"] as const,
 };
 
 /** Creates the series that a process counts itself. */
@@ -61,11 +69,7 @@ export function createProcessSeries(registry: Registry, state: State): ProcessSe
     "From the publish to the start of the first attempt; waits by order, rate and pause are left out.",
     START_BUCKETS_S,
   );
-  const finished = counter(
-    "posthorn_deliveries_finished_total",
-    "Deliveries that have ended, by how and why.",
-    ["status", "reason"],
-  );
+  const finished = new Counter({ ...FINISHED, registers: [registry] });
   const claimS = histogram(
     "posthorn_claim_duration_seconds",
     "Looks for what is due: how many there were, and what they took.",
@@ -82,11 +86,7 @@ export function createProcessSeries(registry: Registry, state: State): ProcessSe
     STATEMENT_BUCKETS_S,
   );
   const settled = counter("posthorn_settled_attempts_total", "Attempts that are written down.");
-  const events = counter(
-    "posthorn_events_published_total",
-    "Events published, by door; of those by SQL, the ones that were rolled back too.",
-    ["door"],
-  );
+  const events = new Counter({ ...PUBLISHED, registers: [registry] });
   const published = events.labels("http");
   published.inc(0);
   const postponed = counter(
@@ -123,18 +123,7 @@ export function createProcessSeries(registry: Registry, state: State): ProcessSe
     published: (count) => published.inc(count),
     postponed: (days) => postponed.inc(days),
     read: (from) => reads.labels(from).inc(),
-    tallied(tallies) {
-      setTo(events, { door: "sql" }, tallies?.publishedBySql);
-      for (const reason of CANCEL_REASONS)
-        setTo(finished, { status: "cancelled", reason }, tallies?.cancelled[reason]);
-    },
   };
-}
-
-// A counter that is kept elsewhere; undefined: not here.
-function setTo<L extends string>(counter: Counter<L>, labels: Record<L, string>, value?: number) {
-  counter.remove(labels);
-  if (value !== undefined) counter.inc(labels, value);
 }
 
 function addGauges(registry: Registry, { inFlight, slots, pools, readsStandby }: State): void {

@@ -3,6 +3,7 @@
 import type { RequestListener } from "node:http";
 
 import { readSettings, type Settings } from "../config.ts";
+import { StartError } from "../kernel/errors.ts";
 import { createLog } from "../kernel/log.ts";
 import { startService } from "../service.ts";
 
@@ -36,6 +37,10 @@ export async function start(
   { role = "serve", listen = true, log }: StartOptions,
 ): Promise<Posthorn> {
   const config = readSettings(settings);
+  if (config.POSTHORN_PROCESSES > 1)
+    throw new StartError(
+      `POSTHORN_PROCESSES: a program of yours is one process; run posthorn worker beside it with ${config.POSTHORN_PROCESSES}`,
+    );
   const { url, app, newAdminKey, embeddedUrl, lost, stop } = await startService(
     role,
     config,

@@ -14,6 +14,7 @@ import type { Log } from "../kernel/log.ts";
 import type { FindKey } from "../kernel/scopes.ts";
 import { createMetrics, type Metrics } from "../metrics/index.ts";
 import { createLook } from "../metrics/look.ts";
+import { printSum, type Scrape } from "../metrics/sum.ts";
 import { traceClaim, traceSettle } from "../tracing/index.ts";
 
 const WHO_MAX = 2 ** 31; // a process's name among those that scrape: PostgreSQL's integer
@@ -37,11 +38,14 @@ export function createWatching(
     concurrency,
     installation,
     replica,
+    scrapeAll,
   }: {
     findKey: FindKey;
     concurrency: number;
     installation: string | null;
     replica: Replica | null;
+    /** Asks whoever adds up what several processes tell. */
+    scrapeAll: (() => Promise<Scrape>) | undefined;
   },
 ): Watching {
   const who = randomInt(WHO_MAX);
@@ -58,9 +62,13 @@ export function createWatching(
     readsStandby: () => replica?.isInUse ?? false,
   };
   const metrics = createMetrics(state, look, monotonic);
+  const scrapeThis = async () => printSum(Object.values(await metrics.report()));
   return {
     metrics,
-    scraping: { findKey: rememberScrapers(findKey, monotonic), scrape: metrics.scrape },
+    scraping: {
+      findKey: rememberScrapers(findKey, monotonic),
+      scrape: scrapeAll ?? scrapeThis,
+    },
     watch: (started) => void (loop = started),
     leave: () => look.leave(),
   };

@@ -63,6 +63,7 @@ const seen = {
   wrong: await startPosthorn({ DATABASE_URL: first, PORT: "x" }).catch(
     ({ name, message }) => `${name}: ${message}`,
   ),
+  several: await startPosthorn({ POSTHORN_PROCESSES: 2 }).catch(({ message }) => message),
   unknown: await startPosthorn({ POSTHORN_HOLD: 1 }).catch(({ message }) => message),
 };
 await Promise.all([mounted.stop(), alone.stop()]);

@@ -44,6 +44,8 @@ test("two services in somebody's process deliver, change nothing of it, and let 
     trpc: 200,
     mine: "mine",
     wrong: "StartError: PORT: a whole number is needed",
+    several:
+      "POSTHORN_PROCESSES: a program of yours is one process; run posthorn worker beside it with 2",
     unknown: "POSTHORN_HOLD is not a setting of this version; did you mean POSTHORN_HOLD_H?",
     afterwards: 503,
     changed: [],
