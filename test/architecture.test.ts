@@ -81,6 +81,7 @@ const PACKAGES: Record<string, string[]> = {
   "@nats-io/transport-node": ["ingest"],
   amqplib: ["ingest"],
   kafkajs: ["ingest"],
+  "pg-copy-streams": ["database"],
   commander: [], // the command line alone
   "cli-progress": [],
 };

@@ -17,6 +17,7 @@ import {
   presetSettings,
   tenantName,
 } from "./arguments.ts";
+import { addDatabase } from "./database/index.ts";
 import type { DoctorOptions } from "./doctor/index.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { addIngest } from "./ingest.ts";
@@ -225,6 +226,7 @@ export function createProgram(terminal: Terminal): Command {
 
   addSql(program, terminal);
   addSending(program, terminal);
+  addDatabase(program, terminal);
   addPublish(program, terminal);
   addIngest(program, terminal);
   addTail(program, terminal);

@@ -97,6 +97,11 @@ export async function planMigrations(
   }
 }
 
+/** The version of the schema that this program knows. */
+export function newestVersion(): number {
+  return readMigrations(MIGRATIONS).at(-1)?.version ?? 0;
+}
+
 function readMigrations(folder: URL): Migration[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".sql"))

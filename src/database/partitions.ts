@@ -62,6 +62,18 @@ export async function makePartitions(
   return statements.length;
 }
 
+/** Makes the partitions of these names that are missing; names of other tables are passed over. */
+export async function makePartitionsNamed(
+  client: pg.ClientBase,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of names) {
+    const [, parent = "", y, m, d] = /^(\w+)_p(\d{4})(\d\d)(\d\d)$/.exec(name) ?? [];
+    const table = TABLES.find((each) => each === parent);
+    if (table) await client.query(partitionSql(table, name, new Date(`${y}-${m}-${d}T00:00:00Z`)));
+  }
+}
+
 /** What follows a table's name in that of its partition for the day of `at`: `_p20261125`. */
 export function partitionSuffix(at: Date): string {
   return `_p${at.toISOString().slice(0, 10).replaceAll("-", "")}`;

@@ -100,8 +100,13 @@ export async function checkSecretsKey(db: Db, sealer: Sealer): Promise<void> {
     .select("value")
     .where("name", "=", MARK)
     .executeTakeFirstOrThrow();
+  openMark(sealer, value);
+}
+
+/** Throws a StartError where the mark of a database's secrets was not sealed with a key that is given. */
+export function openMark(sealer: Sealer, mark: string): void {
   try {
-    sealer.open(Buffer.from(value, "base64"), MARK_PLACE);
+    sealer.open(Buffer.from(mark, "base64"), MARK_PLACE);
   } catch (error) {
     throw new StartError(
       "POSTHORN_SECRETS_KEY: not the key that this database's secrets are sealed with; pass that one (with a newer one before it, comma-separated, to rotate); where it is lost: posthorn secrets abandon",

@@ -26,3 +26,10 @@ export async function releaseClaimed(
     ],
   );
 }
+
+/** Ends every lease: for a database that nobody is at work on, as a copy is when it is made. */
+export async function endLeases(client: pg.ClientBase): Promise<void> {
+  await client.query(
+    "update posthorn.deliveries set locked_until = null where locked_until is not null",
+  );
+}
