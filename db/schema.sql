@@ -261,6 +261,7 @@ create table posthorn.migrations (
   version integer not null,
   name text not null,
   applied_at timestamp with time zone not null,
+  works_from integer,
   constraint migrations_pkey PRIMARY KEY (version)
 );
 

@@ -29,7 +29,13 @@ const LOCK_NOT_AVAILABLE = "55P03";
 const NOT_NOW = [LOCK_NOT_AVAILABLE, "40P01"]; // a deadlock: the others went on
 const MADE_ALREADY = ["42P06", "42P07", "42710", "23505"]; // by another process, this moment
 
-type Migration = { version: number; name: string; sql: string };
+// What a migration may say of itself: how old a program may be that works on what it has made.
+const WORKS_FROM = /^-- works with programs from version (\d+) on$/m;
+
+type Migration = { version: number; name: string; sql: string; worksFrom: number | null };
+
+/** How far a database has come, and from which version on a program works with it: the one before, unless a migration says more. */
+type SchemaState = { version: number; works_from: number };
 
 export type MigrateOptions = {
   log?: Log;
@@ -56,7 +62,7 @@ export async function migrate(
     await refuseHiddenRows(client);
     await refuseDistributed(client);
     const migrations = readMigrations(options.from ?? MIGRATIONS);
-    const pending = missing(migrations, await schemaVersion(client));
+    const pending = missing(migrations, await schemaState(client));
     await refuseSharedSchema(client, pending.length > 0);
     if (pending.length === 0) return { applied: [] };
     await makeSchema(client);
@@ -81,8 +87,8 @@ export async function planMigrations(
   const client = await openClient(url, "migrate");
   try {
     await refuseOldServer(client);
-    const version = await schemaVersion(client);
-    const pending = missing(readMigrations(from), version);
+    const state = await schemaState(client);
+    const pending = missing(readMigrations(from), state);
     const { rows } = await client.query<{ name: string }>(
       `select relname as name from pg_catalog.pg_class where relnamespace = to_regnamespace('posthorn')`,
     );
@@ -91,7 +97,7 @@ export async function planMigrations(
       name,
       locks: locksOf(sql).filter(({ table }) => there.has(table)),
     }));
-    return { version, pending: planned };
+    return { version: state.version, pending: planned };
   } finally {
     await client.end().catch(() => {});
   }
@@ -106,31 +112,38 @@ function readMigrations(folder: URL): Migration[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".sql"))
     .sort()
-    .map((name) => ({
-      version: Number.parseInt(name, 10),
-      name,
-      sql: readFileSync(new URL(name, folder), "utf8"),
-    }));
+    .map((name) => {
+      const sql = readFileSync(new URL(name, folder), "utf8");
+      const [, worksFrom = null] = WORKS_FROM.exec(sql) ?? [];
+      return {
+        version: Number.parseInt(name, 10),
+        name,
+        sql,
+        worksFrom: worksFrom === null ? null : Number(worksFrom),
+      };
+    });
 }
 
-function missing(migrations: Migration[], version: number): Migration[] {
+// A program that is older than the schema starts where that works with it: while the others are replaced, one may have to start anew.
+function missing(migrations: Migration[], { version, works_from }: SchemaState): Migration[] {
   const newest = migrations.at(-1)?.version ?? 0;
-  if (version > newest)
+  if (works_from > newest)
     throw new StartError(
-      `the database's schema is at version ${version}, newer than this program's ${newest}: start the newer posthorn, or restore the database's older backup`,
+      `the database's schema is at version ${version}, newer than this program's ${newest}: start the newer posthorn (it works with programs from version ${works_from} on), or restore the database's older backup`,
     );
   return migrations.filter((migration) => migration.version > version);
 }
 
-async function schemaVersion(client: pg.Client): Promise<number> {
+async function schemaState(client: pg.Client): Promise<SchemaState> {
   const { rows: found } = await client.query<{ exists: boolean }>(
     "select to_regclass('posthorn.migrations') is not null as exists",
   );
-  if (found[0]?.exists !== true) return 0;
-  const { rows } = await client.query<{ version: number }>(
-    "select coalesce(max(version), 0) as version from posthorn.migrations",
+  if (found[0]?.exists !== true) return { version: 0, works_from: 0 };
+  const { rows } = await client.query<SchemaState>(
+    `select coalesce(max(version), 0) as version, coalesce(max(coalesce(works_from, version - 1)), 0) as works_from
+     from posthorn.migrations`,
   );
-  return rows[0]?.version ?? 0;
+  return rows[0] ?? { version: 0, works_from: 0 };
 }
 
 // Looked for first: "if not exists" asks for the right to make one all the same. Two processes at once may both find none,
@@ -144,7 +157,7 @@ async function makeSchema(client: pg.Client): Promise<void> {
     if (!isMade) await client.query("create schema posthorn");
     await client.query(`
       create table if not exists posthorn.migrations
-        (version integer primary key, name text not null, applied_at timestamptz not null)`);
+        (version integer primary key, name text not null, applied_at timestamptz not null, works_from integer)`);
   } catch (error) {
     const code = databaseError(error)?.code ?? "";
     if (MADE_ALREADY.includes(code)) return makeSchema(client);
@@ -193,14 +206,14 @@ async function apply(client: pg.Client, migration: Migration): Promise<boolean> 
   await client.query("begin");
   try {
     await takeTurn(client);
-    const isPending = (await schemaVersion(client)) < migration.version;
+    const isPending = (await schemaState(client)).version < migration.version;
     if (isPending) {
       await client.query(`set local lock_timeout = ${LOCK_WAIT_MS}`);
       await client.query(migration.sql);
       await client.query(KEEP_GRANTS);
       await client.query(
-        "insert into posthorn.migrations (version, name, applied_at) values ($1, $2, now())",
-        [migration.version, migration.name],
+        "insert into posthorn.migrations (version, name, applied_at, works_from) values ($1, $2, now(), $3)",
+        [migration.version, migration.name, migration.worksFrom],
       );
     }
     await client.query("commit");

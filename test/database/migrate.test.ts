@@ -88,6 +88,48 @@ const PUBLISH_ANEW = `
   $anew$;
   revoke execute on all functions in schema posthorn from public;`;
 
+describe("a program that is older than the schema", () => {
+  const apply = async (...later: string[]) => {
+    const url = await makeDatabase();
+    const { applied } = await migrate(url, { daysAhead: 0 });
+    const newest = applied.length;
+    const folder = await mkdtemp(join(tmpdir(), "posthorn-migrations-"));
+    for (const [n, text] of later.entries()) {
+      const version = newest + n + 1;
+      const sql = text.replace("OLDER", String(newest));
+      await writeFile(join(folder, `${String(version).padStart(4, "0")}_later.sql`), sql);
+    }
+    await migrate(url, { daysAhead: 0, from: pathToFileURL(`${folder}/`) });
+    await rm(folder, { recursive: true });
+    return { url, newest };
+  };
+
+  test("starts one version apart, and changes nothing", async () => {
+    const { url, newest } = await apply("select 1");
+    const { applied } = await prepareDatabase(url, { log: silentLog, seed: writeCatalogue });
+    expect(applied).toEqual([]);
+    expect(await query(url, "select max(version) as version from posthorn.migrations")).toEqual([
+      { version: newest + 1 },
+    ]);
+  });
+
+  test("starts two apart where the migrations say that it works with them", async () => {
+    const { url } = await apply(
+      "select 1",
+      "-- works with programs from version OLDER on\nselect 1",
+    );
+    await prepareDatabase(url, { log: silentLog, seed: writeCatalogue });
+  });
+
+  test("is refused two apart in one line, and before it changes anything", async () => {
+    const { url, newest } = await apply("select 1", "select 1");
+    await expect(prepareDatabase(url, { log: silentLog, seed: writeCatalogue })).rejects.toThrow(
+      `the database's schema is at version ${newest + 2}, newer than this program's ${newest}: start the newer posthorn (it works with programs from version ${newest + 1} on)`,
+    );
+    expect(await query(url, "select from posthorn.event_types")).toEqual([]);
+  });
+});
+
 test("a migration that makes posthorn.publish anew takes no publisher's right away", async () => {
   const url = await makeDatabase();
   await prepareDatabase(url, { log: silentLog, seed: writeCatalogue, daysAhead: 1 });
