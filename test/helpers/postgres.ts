@@ -40,18 +40,20 @@ export type Postgres = {
 export async function startPostgres({
   dataDir: given,
   isMade = false,
+  binDir = process.env["POSTHORN_TEST_POSTGRES_BIN"],
   durable = false,
   settings = {},
 }: {
   dataDir?: string;
   /** Whether a cluster is there already, to be left as it is. */
   isMade?: boolean;
+  /** Where another PostgreSQL's programs are. */
+  binDir?: string | undefined;
   durable?: boolean;
   settings?: Record<string, string | number>;
 } = {}): Promise<Postgres> {
   const dataDir = given ?? (await mkdtemp(join(tmpdir(), "posthorn-own-")));
   await chmod(dataDir, 0o755); // under root the server is another user's
-  const binDir = process.env["POSTHORN_TEST_POSTGRES_BIN"];
   if (!isMade) await makeCluster(dataDir, binDir);
 
   const place = await preparePlace(dataDir, { binDir, durable: true });
