@@ -28,7 +28,7 @@ export type Event = {
 
 export type Made = { event: Event } | { reason: string };
 
-const BODY_BYTES_MAX = 4 * 1024 * 1024; // sixteen times what a payload may have: the service says what it takes
+const BODY_BYTES_MAX = 768 * 1024; // three times what a payload may have, white space included: the service says what it takes
 const DEPTH_MAX = 1_000; // twice what a payload may have: far beyond, it can't even be printed again
 const KEY_LENGTH_MAX = 255; // of an idempotency_key
 

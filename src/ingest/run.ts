@@ -5,7 +5,7 @@ import { MINUTE, SECOND } from "../kernel/duration.ts";
 import { StartError } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
 import { printable } from "../kernel/printable.ts";
-import { createArrivals } from "./arrivals.ts";
+import { createArrivals, type Queue } from "./arrivals.ts";
 import {
   MESSAGES_MAX,
   type Connect,
@@ -30,8 +30,11 @@ export type Ingest = {
 
 type Counts = { stored: number; duplicates: number; set_aside: number };
 
-const BATCH = { count: MESSAGES_MAX, bytes: 8 * 1024 * 1024 }; // of one call, which takes 16 MiB
+// Of one call: with what is written around the payloads it stays below the 1 MiB that proxies let through, and of which a service
+// takes any number.
+const BATCH = { count: MESSAGES_MAX, bytes: 512 * 1024 };
 const WAIT_MS = { first: 250, max: 20 * SECOND }; // between tries
+const CLOSE_MS_MAX = 10 * SECOND;
 const TOLD_EVERY_MS = 1 * MINUTE;
 
 /**
@@ -55,8 +58,8 @@ export async function ingest(parts: Ingest): Promise<void> {
       for (;;) {
         const batch = await arrivals.take(BATCH, signal);
         if (batch.length === 0) break;
-        add(all, await bring(parts, batch));
-        await source.flush();
+        add(all, await bring(parts, batch, arrivals));
+        await arrivals.unlessBroken(source.flush());
         broken = 0;
         if (monotonicMs() - toldAt < TOLD_EVERY_MS) continue;
         log.info(all, "ingested since the start");
@@ -73,7 +76,7 @@ export async function ingest(parts: Ingest): Promise<void> {
         });
       log.warn({ reason }, "the broker is away; connecting again");
     } finally {
-      await source?.close().catch(() => {}); // where it is broken already
+      if (source) await closed(source);
     }
     broken += 1;
     await pause(parts, broken).catch(() => {});
@@ -82,7 +85,7 @@ export async function ingest(parts: Ingest): Promise<void> {
 }
 
 // Whatever throws here leaves the messages where they are.
-async function bring(parts: Ingest, batch: readonly Message[]): Promise<Counts> {
+async function bring(parts: Ingest, batch: readonly Message[], arrivals: Queue): Promise<Counts> {
   const { log } = parts;
   const items: { message: Message; event: Event }[] = [];
   const refused = new Map<Message, string>();
@@ -106,7 +109,7 @@ async function bring(parts: Ingest, batch: readonly Message[]): Promise<Counts> 
       subject: printable(subject),
     };
     log.warn({ ...named, reason }, "set aside");
-    await message.copyAside(reason);
+    await arrivals.unlessBroken(message.copyAside(reason));
   }
   for (const message of batch) message.done();
   const { stored, duplicates } = published;
@@ -122,6 +125,15 @@ function add(all: Counts, { stored, duplicates, set_aside }: Counts): void {
 // A host with two addresses that both refuse is an error without a message.
 function reasonOf(error: Error & { code?: string }): string {
   return error.message || error.code || error.name;
+}
+
+// A client may fail where its connection is broken already, or never answer.
+async function closed(source: Source): Promise<void> {
+  const enough = new AbortController();
+  const tooLong = sleep(CLOSE_MS_MAX, undefined, { signal: enough.signal });
+  await Promise.race([source.close(), tooLong]).catch(() => {});
+  enough.abort();
+  await tooLong.catch(() => {});
 }
 
 /** Rejects where it is to end meanwhile. */

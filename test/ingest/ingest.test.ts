@@ -81,6 +81,7 @@ describe.each(BROKERS)("from $broker", ({ broker: kind, programs, isStandIn = fa
         { id: "b4", type: TYPE, body: `"${secret}${"x".repeat(300_000)}"` },
         { id: "b5", type: TYPE, body: "[".repeat(600) + "]".repeat(600) },
         { id: "b6", body: "1" },
+        { id: "b8", type: TYPE, body: `"${"y".repeat(800_000)}"` },
         { id: "b7", type: TYPE, body: "1e400" },
       ];
       const sent = good.flatMap((message, n) => [
@@ -101,7 +102,7 @@ describe.each(BROKERS)("from $broker", ({ broker: kind, programs, isStandIn = fa
 
       expect(await stored(name)).toEqual({ events: good.length, different: good.length });
       expect(await broker.left(name)).toBe(0); // what is not acknowledged has come back
-      const dead = await broker.dead(name, 7);
+      const dead = await broker.dead(name, 8);
       const reasons = dead.map(({ reason, body }) => [body.slice(0, 30), reason]);
       expect(new Map(reasons as [string, string][])).toEqual(
         new Map<string, unknown>([
@@ -110,14 +111,15 @@ describe.each(BROKERS)("from $broker", ({ broker: kind, programs, isStandIn = fa
           [`"${secret}"`, expect.stringMatching(/type: no\.such\.type is not an event type/)],
           [`"${secret}xxxxxx`, expect.stringMatching(/payload: at most 262144 bytes/)],
           ["[".repeat(30), expect.stringMatching(/payload: nested more than 500 levels deep/)],
+          [`"${"y".repeat(29)}`, expect.stringMatching(/^it has 800002 bytes/)],
           ["1", "it has no header posthorn-type, which tells its type"],
           ["1e400", "it holds a number beyond 1.8e308, which no IEEE double is"],
         ]),
       );
       const said = running.stdout + running.stderr;
-      expect(said.match(/"message_id":"[^"]+".*"msg":"set aside"/g)).toHaveLength(7);
+      expect(said.match(/"message_id":"[^"]+".*"msg":"set aside"/g)).toHaveLength(8);
       expect(said).not.toContain(secret);
-      expect(said).toMatch(/"stored":2500,"duplicates":0,"set_aside":7,"msg":"stopped"/);
+      expect(said).toMatch(/"stored":2500,"duplicates":0,"set_aside":8,"msg":"stopped"/);
     },
     LIMIT_MS,
   );

@@ -1,10 +1,12 @@
 // How a list is published of which some are refused, and what a message is as an event.
 import { describe, expect, test } from "@jest/globals";
 
-import type { Message } from "../../src/ingest/broker.ts";
+import type { Arrivals, Message } from "../../src/ingest/broker.ts";
 import { eventOf, type Event, type Mapping } from "../../src/ingest/event.ts";
 import { publishAll, type Outcome } from "../../src/ingest/publishing.ts";
+import { ingest } from "../../src/ingest/run.ts";
 import { readBrokerUrl, withoutSecrets } from "../../src/ingest/url.ts";
+import { silentLog } from "../../src/kernel/log.ts";
 
 const items = (count: number) =>
   Array.from({ length: count }, (_, n) => ({
@@ -31,6 +33,24 @@ function service(bad: ReadonlySet<unknown>, isTold: boolean) {
   };
   return { stored, publish, calls: () => calls };
 }
+
+const mapping: Mapping = {
+  type: { kind: "subject" },
+  channel: { kind: "header", name: "Line" },
+  id: undefined,
+  source: "nats:ORDERS",
+};
+const message = (parts: Partial<Message> = {}): Message => ({
+  id: "id:1",
+  subject: "order.created",
+  headers: new Map([["line", "l-1"]]),
+  body: Buffer.from('{"a": [1]}'),
+  at: new Date("2026-01-31T12:00:00Z"),
+  copyAside: () => Promise.resolve(),
+  done: () => {},
+  hold: () => {},
+  ...parts,
+});
 
 const never = () => Promise.reject(new Error("nobody is away"));
 
@@ -77,24 +97,6 @@ describe("publishing a list", () => {
 });
 
 describe("a message as an event", () => {
-  const mapping: Mapping = {
-    type: { kind: "subject" },
-    channel: { kind: "header", name: "Line" },
-    id: undefined,
-    source: "nats:ORDERS",
-  };
-  const message = (parts: Partial<Message> = {}): Message => ({
-    id: "id:1",
-    subject: "order.created",
-    headers: new Map([["line", "l-1"]]),
-    body: Buffer.from('{"a": [1]}'),
-    at: new Date("2026-01-31T12:00:00Z"),
-    copyAside: () => Promise.resolve(),
-    done: () => {},
-    hold: () => {},
-    ...parts,
-  });
-
   test("has its type, channel, time and key from where the options say", () => {
     expect(eventOf(message(), mapping)).toEqual({
       event: {
@@ -127,6 +129,44 @@ describe("a message as an event", () => {
     const made = eventOf(message({ at: new Date(Number.NaN) }), mapping);
     expect("event" in made && made.event).not.toHaveProperty("timestamp");
   });
+});
+
+test("a connection that breaks while its broker is told what is done, and never answers, is made again", async () => {
+  const end = new AbortController();
+  const acts = [
+    (arrivals: Arrivals) => {
+      arrivals.add(message());
+      return () => {
+        arrivals.end(new Error("it was killed"));
+        return new Promise<void>(() => {});
+      };
+    },
+    () => {
+      end.abort();
+      return () => Promise.resolve();
+    },
+  ];
+  await ingest({
+    connect: (_, arrivals) =>
+      Promise.resolve({
+        flush: acts.shift()!(arrivals),
+        close: () => Promise.reject(new Error("closed")),
+      }),
+    options: {
+      url: readBrokerUrl("nats://host")!,
+      from: "a",
+      consumer: "c",
+      filter: undefined,
+      deadLetter: "d",
+    },
+    mapping,
+    publish: () => Promise.resolve({ kind: "stored", duplicates: 0 }),
+    log: silentLog,
+    signal: end.signal,
+    monotonicMs: () => 0,
+    random: () => 0,
+  });
+  expect(acts).toEqual([]);
 });
 
 test("a broker's URL is read with its servers and its user, and what is secret in it is in no text", () => {
