@@ -8,10 +8,10 @@ import type { AddressOrder } from "./address-order.ts";
 import { judgedAddresses, judgedLookup, judgeLiteral } from "./door.ts";
 import type { Phase } from "./failure.ts";
 import type { Resolver } from "./resolver.ts";
+import { createSessions } from "./sessions.ts";
 import { openTunnel } from "./tunnel.ts";
 
 const CONNECT_ATTEMPT_MS = SECOND; // of one address before the next is tried; node's 250 ms gives up on far continents
-const SESSIONS_MAX = 1_024; // TLS sessions to resume, one for each receiver, about 2 kB each
 
 export type DialerOptions = AddressRules & {
   resolver: Resolver;
@@ -40,14 +40,16 @@ export type Dial = (target: Target, dialing: Dialing) => () => void;
 /** Creates what opens sockets. */
 export function createDialer(options: DialerOptions): Dial {
   const { resolver, proxy } = options;
-  const trust = options.ca
-    ? { secureContext: createSecureContext({ ca: [...rootCertificates, options.ca] }) }
-    : {};
-  const sessions = new Map<string, Buffer>();
+  // One for all connections: a context of its own would be most of what a resumed handshake costs. No session is kept in it.
+  const secureContext = createSecureContext(
+    options.ca ? { ca: [...rootCertificates, options.ca] } : {},
+  );
+  const trust = { secureContext };
+  const sessions = createSessions();
 
   function secure(target: Target, to: object): Socket {
     const key = `${target.hostname}:${target.port}`;
-    const session = sessions.get(key);
+    const session = sessions.take(key);
     const socket = connectTls({
       ...to,
       ...trust,
@@ -58,14 +60,7 @@ export function createDialer(options: DialerOptions): Dial {
       // Said outright, so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not turn checking off for everybody.
       rejectUnauthorized: true,
     });
-    socket.on("session", (fresh) => {
-      sessions.delete(key);
-      sessions.set(key, fresh);
-      for (const oldest of sessions.keys()) {
-        if (sessions.size <= SESSIONS_MAX) break;
-        sessions.delete(oldest);
-      }
-    });
+    socket.on("session", (fresh) => sessions.add(key, fresh));
     return socket;
   }
 
