@@ -1,5 +1,5 @@
-// `npm run screenshots`: pictures of each view of the dashboard, light and dark, into docs/images/dashboard/, of a service
-// that has really sent what is shown.
+// `npm run screenshots`: pictures of each view of the dashboard, light and dark, and of what commands print, into docs/images/, of
+// a service that has really sent what is shown.
 import { mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -7,10 +7,12 @@ import type { Page } from "playwright-core";
 
 import { goTo, look, signIn, startBrowser } from "../test/helpers/browser.ts";
 import { setScene, type Scene } from "../test/helpers/scene.ts";
-import { startTestService } from "../test/helpers/service.ts";
+import { typed } from "../test/helpers/terminal.ts";
+import { SECRETS_KEY, startTestService } from "../test/helpers/service.ts";
 import { startTestServer } from "../test/helpers/test-server.ts";
 
 const FOLDER = fileURLToPath(new URL("../docs/images/dashboard/", import.meta.url));
+const TERMINAL = fileURLToPath(new URL("../docs/images/terminal/", import.meta.url));
 const SIZE = { width: 1180, height: 720 };
 
 const ORDER = {
@@ -26,7 +28,7 @@ process.env["POSTHORN_TEST_SERVER_URL"] = server.url;
 const [service, browser] = await Promise.all([startTestService(), startBrowser()]);
 const scene = await setScene(service);
 try {
-  const shots = await fill(scene);
+  const { shots, event } = await fill(scene);
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER, { recursive: true });
   for (const colorScheme of ["light", "dark"] as const) {
@@ -47,6 +49,10 @@ try {
     }
     await close();
   }
+  rmSync(TERMINAL, { recursive: true, force: true });
+  mkdirSync(TERMINAL, { recursive: true });
+  await still("doctor", ["doctor", "--url", scene.crm.url]);
+  await still("why", ["why", event]);
 } finally {
   await browser.close();
   await service.stop();
@@ -54,8 +60,34 @@ try {
   await server.stop();
 }
 
+/** What a command prints beside that service. */
+async function still(name: string, args: string[]): Promise<void> {
+  const env = {
+    DATABASE_URL: service.databaseUrl,
+    POSTHORN_SECRETS_KEY: SECRETS_KEY,
+    POSTHORN_EGRESS_ALLOW: "127.0.0.0/8",
+    POSTHORN_URL: service.url,
+    POSTHORN_KEY: scene.readKey,
+  };
+  const { out } = await typed(args, { env });
+  const page = await browser.newPage({ viewport: { width: SIZE.width, height: 100 } });
+  const text = `$ posthorn ${args.join(" ")}\n${out}`;
+  const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  await page.setContent(
+    `<body style="margin: 0; background: #1b1f27"><pre style="margin: 0; padding: 20px; color: #d7dce5; font: 14px/1.5 monospace; white-space: pre-wrap">${escaped}</pre></body>`,
+  );
+  await page.screenshot({ path: `${TERMINAL}${name}.png`, fullPage: true });
+  await page.close();
+  process.stdout.write(`${name}\n`);
+}
+
 // Orders of a morning: most arrive, some do not.
-async function fill({ publish, delivery, post, webhooks }: Scene): Promise<Shot[]> {
+async function fill({
+  publish,
+  delivery,
+  post,
+  webhooks,
+}: Scene): Promise<{ shots: Shot[]; event: string }> {
   const ids: string[] = [];
   for (let number = 4_101; number <= 4_124; number++) {
     const payload = { order: `order-${number}`, total: "49.90", currency: "EUR", items: [number] };
@@ -71,7 +103,7 @@ async function fill({ publish, delivery, post, webhooks }: Scene): Promise<Shot[
   const started = await post("webhooks.retry_dead", { id: webhooks.billing });
   const replay = started.body as { replay_id: string };
   await post("event_types.update", { name: "order.created", ...ORDER });
-  return [
+  const shots = [
     { name: "overview", address: "/" },
     { name: "webhooks", address: "/webhooks" },
     { name: "webhook", address: `/webhooks/${webhooks.billing}` },
@@ -85,7 +117,7 @@ async function fill({ publish, delivery, post, webhooks }: Scene): Promise<Shot[
     {
       name: "replay-start",
       address: `/deliveries?webhook_id=${webhooks.crm}`,
-      prepare: async (page) => {
+      prepare: async (page: Page) => {
         await page.getByRole("button", { name: "Replay", exact: true }).click();
         await page.getByLabel("Those whose newest delivery is").selectOption("delivered");
         await page
@@ -99,4 +131,5 @@ async function fill({ publish, delivery, post, webhooks }: Scene): Promise<Shot[
     { name: "keys", address: "/keys" },
     { name: "find", address: "/find?q=order" },
   ];
+  return { shots, event: last };
 }

@@ -15,10 +15,10 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 
-import { expectToGoOn, POSTHORN_SECRETS_KEY, startBusy, type Busy } from "../helpers/carried.ts";
+import { expectToGoOn, startBusy, type Busy } from "../helpers/carried.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { query } from "../helpers/embedded.ts";
-import { startTestService } from "../helpers/service.ts";
+import { SECRETS_KEY, startTestService } from "../helpers/service.ts";
 import { typed } from "../helpers/terminal.ts";
 
 const PROGRESS = /^[\d.]+ MB, now posthorn\.\w+\n/gm; // where it takes long
@@ -30,7 +30,7 @@ let busy: Busy;
 const targets: TestDatabase[] = [];
 
 const posthorn = (args: string[], DATABASE_URL: string, env: Record<string, string> = {}) =>
-  typed(args, { env: { DATABASE_URL, POSTHORN_SECRETS_KEY, ...env } });
+  typed(args, { env: { DATABASE_URL, POSTHORN_SECRETS_KEY: SECRETS_KEY, ...env } });
 async function makeTarget(): Promise<string> {
   const target = await createTestDatabase();
   targets.push(target);
@@ -204,7 +204,7 @@ test("all of it moves into an embedded database, and out of it again", async () 
   const lacking = await typed(["database", "import", exported], { env });
   expect(lacking.err).toContain("secrets.key is not there");
   await mkdir(POSTHORN_DATA_DIR, { recursive: true });
-  await writeFile(join(POSTHORN_DATA_DIR, "secrets.key"), `${POSTHORN_SECRETS_KEY}\n`);
+  await writeFile(join(POSTHORN_DATA_DIR, "secrets.key"), `${SECRETS_KEY}\n`);
   await typed(["sql", `create role ${PUBLISHER}`], { env });
   expect(await typed(["database", "import", exported], { env })).toMatchObject({ code: 0 });
   const out = join(folder, "again");

@@ -24,10 +24,9 @@ import { databaseUrl } from "../helpers/database-url.ts";
 import { createTestDatabase, testServerUrl } from "../helpers/database.ts";
 import { query } from "../helpers/embedded.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
+import { SECRETS_KEY, startTestService, type TestService } from "../helpers/service.ts";
 import { typed, type Typed } from "../helpers/terminal.ts";
 
-const SECRETS_KEY = Buffer.alloc(32, 7).toString("base64");
 const NOBODYS = "postgres://me:pa55word@127.0.0.1:1/none";
 
 let service: TestService;

@@ -8,9 +8,7 @@ import { watchEndpoints } from "../../src/database/endpoints.ts";
 import { writeCatalogue } from "../../src/event-types/catalogue/write.ts";
 import { openDatabase } from "../../src/database/open.ts";
 import { silentLog } from "../../src/kernel/log.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
-
-const SECRETS_KEY = Buffer.alloc(32, 7).toString("base64"); // the test service's
+import { SECRETS_KEY, startTestService, type TestService } from "../helpers/service.ts";
 
 let service: TestService;
 beforeAll(async () => {

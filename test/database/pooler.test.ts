@@ -17,7 +17,7 @@ import { query } from "../helpers/embedded.ts";
 import { startInbox } from "../helpers/inbox.ts";
 import { startPgBouncer, type PgBouncer } from "../helpers/pgbouncer.ts";
 import { testWith } from "../helpers/programs.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
+import { SECRETS_KEY, startTestService, type TestService } from "../helpers/service.ts";
 import { startTap, type Tap } from "../helpers/statements.ts";
 import { type } from "../helpers/terminal.ts";
 
@@ -125,8 +125,7 @@ test("names that it does not keep apart, and a way to another database, stop the
 });
 
 test("webhooks are kept from the pooler and from the database behind it", async () => {
-  const secrets = Buffer.alloc(32, 7).toString("base64");
-  const config = loadConfig({ ...env, POSTHORN_SECRETS_KEY: secrets });
+  const config = loadConfig({ ...env, POSTHORN_SECRETS_KEY: SECRETS_KEY });
   const database = await openDatabase(config, silentLog, { seed: writeCatalogue });
   expect(database.endpoints()).toEqual([
     { address: "0.0.0.0", port: tap.port }, // all of this machine's addresses

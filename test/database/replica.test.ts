@@ -9,7 +9,7 @@ import { createTestDatabase, testServerUrl } from "../helpers/database.ts";
 import { query } from "../helpers/embedded.ts";
 import { scrape, valueOf } from "../helpers/metrics.ts";
 import { startPostgres, startStandby, type Postgres } from "../helpers/postgres.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
+import { SECRETS_KEY, startTestService, type TestService } from "../helpers/service.ts";
 import { typed } from "../helpers/terminal.ts";
 
 type Line = { level: string; msg: string; err?: { message: string }; standby?: number };
@@ -163,7 +163,7 @@ test("a start says how many connections the standby gets, beside the sum of POST
 test("posthorn doctor tells what the standby is like", async () => {
   const env = {
     DATABASE_URL: primary.url,
-    POSTHORN_SECRETS_KEY: Buffer.alloc(32, 7).toString("base64"),
+    POSTHORN_SECRETS_KEY: SECRETS_KEY,
   };
   const look = async (url: string) => {
     const { out } = await typed(["doctor", "--json"], { env: { ...env, DATABASE_READ_URL: url } });

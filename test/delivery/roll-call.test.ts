@@ -13,7 +13,7 @@ import { caller, until, type Call } from "../helpers/api.ts";
 import { claim } from "../helpers/claims.ts";
 import { startDatabaseProxy } from "../helpers/database-proxy.ts";
 import { afterwards, readyPosthorn } from "../helpers/process.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
+import { SECRETS_KEY, startTestService, type TestService } from "../helpers/service.ts";
 
 const FAST = () => monotonic() * 8; // the observer waits for an eighth of its time
 
@@ -138,7 +138,7 @@ test("a restart of the server ends all sessions and says of no worker that it is
 test("a worker that is stopped and goes on is not dead; one that is killed is", async () => {
   const worker = await readyPosthorn(["worker"], {
     DATABASE_URL: api.databaseUrl,
-    POSTHORN_SECRETS_KEY: Buffer.alloc(32, 7).toString("base64"),
+    POSTHORN_SECRETS_KEY: SECRETS_KEY,
     PORT: "0",
   });
   await until(roll, (found) => found.length === 2);

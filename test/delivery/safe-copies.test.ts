@@ -6,10 +6,8 @@ import { createLog } from "../../src/kernel/log.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
+import { SECRETS_KEY, startTestService, type TestService } from "../helpers/service.ts";
 import { typed } from "../helpers/terminal.ts";
-
-const SECRETS_KEY = Buffer.alloc(32, 7).toString("base64"); // of every test's service
 
 let inbox: Inbox;
 beforeAll(async () => {

@@ -8,7 +8,7 @@ import { caller, until, type Call } from "../helpers/api.ts";
 import { query } from "../helpers/embedded.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
 import { readyPosthorn } from "../helpers/process.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
+import { SECRETS_KEY, startTestService, type TestService } from "../helpers/service.ts";
 
 const CRASHES_MAX = 5;
 
@@ -47,7 +47,7 @@ async function claimAndDie(): Promise<number> {
 test("two workers on one database share 300 deliveries and send each exactly once", async () => {
   const env = {
     DATABASE_URL: api.databaseUrl,
-    POSTHORN_SECRETS_KEY: Buffer.alloc(32, 7).toString("base64"),
+    POSTHORN_SECRETS_KEY: SECRETS_KEY,
     POSTHORN_EGRESS_ALLOW: "127.0.0.0/8",
   };
   const workers = await Promise.all([

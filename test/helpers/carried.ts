@@ -5,13 +5,10 @@ import { caller, until } from "./api.ts";
 import { query } from "./embedded.ts";
 import { startInbox, type Delivered, type Inbox } from "./inbox.ts";
 import { scrape, valueOf } from "./metrics.ts";
-import { startTestService, type TestService } from "./service.ts";
+import { SECRETS_KEY, startTestService, type TestService } from "./service.ts";
 import { typed } from "./terminal.ts";
 
 const LOOKS = "posthorn_claim_duration_seconds_count"; // for what is due
-
-/** Of every test's service. */
-export const POSTHORN_SECRETS_KEY = Buffer.alloc(32, 7).toString("base64");
 
 export type Busy = {
   source: TestService;
@@ -74,7 +71,7 @@ export async function expectToGoOn(url: string, { inbox, paused }: Busy): Promis
     );
     expect((await post("session.info").expect(200)).body.sending_held).not.toBeNull();
     expect(inbox.requests).toEqual([]);
-    const env = { DATABASE_URL: url, POSTHORN_SECRETS_KEY };
+    const env = { DATABASE_URL: url, POSTHORN_SECRETS_KEY: SECRETS_KEY };
     expect(await typed(["resume-all", "--adopt"], { env })).toMatchObject({ code: 0 });
     await until(
       () => query(url, "select from posthorn.deliveries"),

@@ -14,8 +14,8 @@ export type TestService = {
   stop(): Promise<void>;
 };
 
-// The same in every service, so that a second one on the same database reads what the first has sealed.
-const SECRETS_KEY = Buffer.alloc(32, 7).toString("base64");
+/** The same in every service, so that a second one on the same database reads what the first has sealed. */
+export const SECRETS_KEY = Buffer.alloc(32, 7).toString("base64");
 
 /**
  * Starts the service in this process; it may send to receivers on the loopback. `overrides` are settings as the
