@@ -7,12 +7,10 @@ import { createAddressOrder } from "./address-order.ts";
 import type { Attempt } from "./attempt.ts";
 import { createDialer } from "./dialer.ts";
 import type { EgressRequest, Exchange, Failed } from "./exchange.ts";
+import { idleRoom } from "./idle-room.ts";
 import { createJudgedUrls } from "./judged-urls.ts";
 import { createResolver, type Resolver } from "./resolver.ts";
 import { createTransport } from "./transport.ts";
-
-// Kept over all receivers, one per slot of the default concurrency; not fewer for each, since many may lead to one host.
-const IDLE_CONNECTIONS_MIN = 256;
 
 // How old what was seen by another look may be: a second after an unsubscribe's answer nothing may start.
 const LOOK_MS_MAX = 0.9 * SECOND;
@@ -24,8 +22,10 @@ export type EgressOptions = AddressRules & {
   ca?: string | null;
   /** An http or https proxy that all goes through, with its user name and password. */
   proxy?: URL | null;
-  /** How many requests the caller has in flight at once: as many connections are kept for the next ones. */
+  /** How many requests the caller has in flight at once: as many connections are kept for the next ones, at least. */
   concurrency?: number;
+  /** How many are kept open between two requests, over all receivers; by the files that may be open, unless given. */
+  idleMax?: number;
 };
 
 export type Egress = {
@@ -37,10 +37,9 @@ export type Egress = {
 
 /** Creates the client; its sockets and its name cache are shared by all that it sends. */
 export function createEgress(options: EgressOptions): Egress {
-  const { clock, concurrency = 0 } = options;
+  const { clock, concurrency = 0, idleMax = idleRoom(concurrency) } = options;
   const resolver = options.resolver ?? createResolver({ clock });
   const order = createAddressOrder(clock);
-  const idleMax = Math.max(IDLE_CONNECTIONS_MIN, concurrency);
   const transport = createTransport(createDialer({ ...options, resolver, order }), {
     clock,
     idleMax,

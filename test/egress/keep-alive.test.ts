@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 
 import { expect, test } from "@jest/globals";
 
+import { idleRoom } from "../../src/egress/idle-room.ts";
 import { closing, startEgress } from "../helpers/egress.ts";
 import {
   allClosed,
@@ -207,7 +208,19 @@ test("a receiver that thinks for longer than that is waited for", async () => {
   expect(exchange).toMatchObject({ kind: "answered", status: 200 });
 });
 
-test("at most 256 idle connections are kept over all receivers", async () => {
+test("as many idle connections are kept as half of the files allow that may be open, within a least and a most", () => {
+  const limits = (files: string) =>
+    `Limit  Soft Limit  Hard Limit  Units\nMax open files            ${files}               ${files}                files\n`;
+  const room = (files: string, concurrency = 256) => idleRoom(concurrency, limits(files));
+  expect([room("1024"), room("4096"), room("20000"), room("unlimited")]).toEqual([
+    256, 1_792, 4_096, 4_096,
+  ]);
+  expect(room("4096", 2_000)).toBe(2_000);
+  expect(idleRoom(256, "")).toBe(256);
+  expect(idleRoom(256)).toBeGreaterThanOrEqual(256);
+});
+
+test("no more idle connections are kept over all receivers than are allowed", async () => {
   // Holds every answer until all requests are in, so that each has a connection of its own.
   const names = 20;
   const perName = 20;
@@ -227,7 +240,7 @@ test("at most 256 idle connections are kept over all receivers", async () => {
   await once(server, "listening");
   closing(server);
   const { port } = server.address() as { port: number };
-  const { post } = startEgress();
+  const { post } = startEgress({ idleMax: 256 });
   const toName = (name: number) =>
     post(`http://n${name}.localhost:${port}/`, { timeoutMs: 10_000 });
   const all = Array.from({ length: names * perName }, (_, i) => toName(i % names));
