@@ -79,7 +79,8 @@ export function judgeTransactions(open: readonly OpenTransaction[]): Finding {
 }
 
 export function judgeSchema({ version, pending }: Pick<Plan, "version" | "pending">): Finding {
-  if (pending.length === 0) return ok("schema", `version ${version}, which this program works with`);
+  if (pending.length === 0)
+    return ok("schema", `version ${version}, which this program works with`);
   return bad(
     "schema",
     "warning",
