@@ -60,12 +60,15 @@ async function deliversAs(role: string): Promise<void> {
     const { id } = await call("webhooks.subscribe", { url: inbox.url, retry_schedule_s: [1] });
     await call("events.publish", { type: "message.created", payload: 1, idempotency_key: "k" });
     await inbox.arrived(2);
+    const delivered = (count: number) =>
+      until(
+        () => call("webhooks.info", { id }),
+        ({ counters }) => counters.delivered === count,
+      );
+    await delivered(1); // what is pending still, a replay leaves out
     await call("webhooks.replay", { id, since: "2020-01-01T00:00:00Z" });
     await inbox.arrived(3);
-    await until(
-      () => call("webhooks.info", { id }),
-      ({ counters }) => counters.delivered === 2,
-    );
+    await delivered(2);
     await call("event_types.create", { name: "a.b" });
     await call("webhooks.delete", { id });
   } finally {
