@@ -166,9 +166,14 @@ test.each<[string, () => Promise<unknown>, unknown, number]>([
   ["webhooks.list, of a health", () => listed({ health: "failing" }), 1, 20],
   ["webhooks.list, by an external id", () => listed({ external_id: "its own" }), 1, 20],
 ])("%s reads little more than it answers", async (_, ask, answer, atMost) => {
-  const before = await rowsRead(connection.pool, /./);
-  expect(await ask()).toEqual(answer);
-  expect((await rowsRead(connection.pool, /./)) - before).toBeLessThan(atMost);
+  // The least of three: what autovacuum reads meanwhile counts too.
+  const read: number[] = [];
+  for (let n = 0; n < 3; n++) {
+    const before = await rowsRead(connection.pool, /./);
+    expect(await ask()).toEqual(answer);
+    read.push((await rowsRead(connection.pool, /./)) - before);
+  }
+  expect(Math.min(...read)).toBeLessThan(atMost);
 });
 
 const input = <T extends object>(of: T) => ({ page_size: PAGE, ...of });
