@@ -20,6 +20,7 @@ import {
 
 const REASON_LENGTH_MAX = 500;
 const NOT_FOUND = 404;
+const HEARTBEAT_S = 10; // one that has gone silent is noticed in twice as long; the server's own wish is a minute
 // Of the way that the message came by: a copy must not run out of time, nor name a user who is not its sender.
 const OF_THE_WAY = ["expiration", "priority", "replyTo", "userId", "clusterId"];
 const ROUTED_BY = ["CC", "BCC"]; // headers that would send a copy elsewhere, too
@@ -27,7 +28,10 @@ const ROUTED_BY = ["CC", "BCC"]; // headers that would send a copy elsewhere, to
 /** Connects, and lets messages arrive. */
 export async function connect(options: SourceOptions, arrivals: Arrivals): Promise<Source> {
   const { url, from, deadLetter } = options;
-  const connection = await connectAmqp(url.href, {
+  const address = new URL(url.href);
+  if (!address.searchParams.has("heartbeat"))
+    address.searchParams.set("heartbeat", String(HEARTBEAT_S));
+  const connection = await connectAmqp(address.href, {
     timeout: CONNECT_MS_MAX,
     clientProperties: { connection_name: "posthorn ingest" },
   });
@@ -55,7 +59,7 @@ export async function connect(options: SourceOptions, arrivals: Arrivals): Promi
       },
     };
   } catch (error) {
-    await connection.close().catch(() => {});
+    connection.close().catch(() => {}); // not waited for: where the server is gone, the client waits for ever
     throw error;
   }
 }

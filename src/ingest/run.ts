@@ -8,6 +8,7 @@ import { printable } from "../kernel/printable.ts";
 import { createArrivals, type Queue } from "./arrivals.ts";
 import {
   MESSAGES_MAX,
+  type Arrivals,
   type Connect,
   type Message,
   type Source,
@@ -26,6 +27,8 @@ export type Ingest = {
   signal: AbortSignal;
   monotonicMs: () => number;
   random: () => number;
+  /** Within which a connection gives messages, or is given up; two minutes unless given. */
+  readyMsMax?: number;
 };
 
 type Counts = { stored: number; duplicates: number; set_aside: number };
@@ -34,6 +37,7 @@ type Counts = { stored: number; duplicates: number; set_aside: number };
 // takes any number.
 const BATCH = { count: MESSAGES_MAX, bytes: 512 * 1024 };
 const WAIT_MS = { first: 250, max: 20 * SECOND }; // between tries
+const READY_MS_MAX = 2 * MINUTE; // a group of Kafka waits for a dead member for one
 const CLOSE_MS_MAX = 10 * SECOND;
 const TOLD_EVERY_MS = 1 * MINUTE;
 
@@ -42,7 +46,7 @@ const TOLD_EVERY_MS = 1 * MINUTE;
  * helps.
  */
 export async function ingest(parts: Ingest): Promise<void> {
-  const { connect, options, log, signal, monotonicMs } = parts;
+  const { options, log, signal, monotonicMs } = parts;
   const { url, from, deadLetter } = options;
   const all: Counts = { stored: 0, duplicates: 0, set_aside: 0 };
   let toldAt = monotonicMs();
@@ -52,7 +56,7 @@ export async function ingest(parts: Ingest): Promise<void> {
     const arrivals = createArrivals();
     let source: Source | undefined;
     try {
-      source = await connect(options, arrivals);
+      source = await opened(parts, arrivals);
       wasConnected = true;
       log.info({ from, dead_letter: deadLetter }, "ingesting");
       for (;;) {
@@ -127,13 +131,36 @@ function reasonOf(error: Error & { code?: string }): string {
   return error.message || error.code || error.name;
 }
 
-// A client may fail where its connection is broken already, or never answer.
+// A client may wait for ever for what a broker that has just gone was asked. What is ready too late is closed.
+async function opened(
+  { connect, options, readyMsMax = READY_MS_MAX }: Ingest,
+  arrivals: Arrivals,
+): Promise<Source> {
+  const opening = connect(options, arrivals);
+  try {
+    return await within(opening, readyMsMax);
+  } catch (error) {
+    void opening.then(closed, () => {});
+    throw error;
+  }
+}
+
+// It may fail where its connection is broken already, too.
 async function closed(source: Source): Promise<void> {
+  await within(source.close(), CLOSE_MS_MAX).catch(() => {});
+}
+
+async function within<T>(work: Promise<T>, ms: number): Promise<T> {
   const enough = new AbortController();
-  const tooLong = sleep(CLOSE_MS_MAX, undefined, { signal: enough.signal });
-  await Promise.race([source.close(), tooLong]).catch(() => {});
-  enough.abort();
-  await tooLong.catch(() => {});
+  const late = sleep(ms, undefined, { signal: enough.signal }).then(() => {
+    throw new Error(`no answer in ${ms / SECOND} s`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    enough.abort();
+    late.catch(() => {});
+  }
 }
 
 /** Rejects where it is to end meanwhile. */

@@ -185,12 +185,12 @@ describe.each(BROKERS)("from $broker", ({ broker: kind, programs, isStandIn = fa
       await broker.restart();
       await running.line(/the broker is away/);
       await broker.send(name, numbered(200).slice(90)); // ten of them a second time
-      const all = () =>
-        until(
-          () => stored(name),
-          ({ events }) => events === 200,
-        );
-      await all().catch(all); // a connection that has gone silent is noticed after a minute of missed heartbeats
+      await until(
+        () => stored(name),
+        ({ events }) => events === 200,
+      ).catch((error: Error) => {
+        throw new Error(`${error.message}; ingest said ${running.stdout}${running.stderr}`);
+      });
       await until(
         () => broker.left(name),
         (left) => left === 0,

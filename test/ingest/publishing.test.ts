@@ -1,7 +1,7 @@
 // How a list is published of which some are refused, and what a message is as an event.
 import { describe, expect, test } from "@jest/globals";
 
-import type { Arrivals, Message } from "../../src/ingest/broker.ts";
+import type { Arrivals, Connect, Message, Source } from "../../src/ingest/broker.ts";
 import { eventOf, type Event, type Mapping } from "../../src/ingest/event.ts";
 import { publishAll, type Outcome } from "../../src/ingest/publishing.ts";
 import { ingest } from "../../src/ingest/run.ts";
@@ -131,42 +131,80 @@ describe("a message as an event", () => {
   });
 });
 
-test("a connection that breaks while its broker is told what is done, and never answers, is made again", async () => {
-  const end = new AbortController();
-  const acts = [
-    (arrivals: Arrivals) => {
-      arrivals.add(message());
-      return () => {
-        arrivals.end(new Error("it was killed"));
-        return new Promise<void>(() => {});
-      };
-    },
-    () => {
-      end.abort();
-      return () => Promise.resolve();
-    },
-  ];
-  await ingest({
-    connect: (_, arrivals) =>
-      Promise.resolve({
-        flush: acts.shift()!(arrivals),
-        close: () => Promise.reject(new Error("closed")),
-      }),
-    options: {
-      url: readBrokerUrl("nats://host")!,
-      from: "a",
-      consumer: "c",
-      filter: undefined,
-      deadLetter: "d",
-    },
-    mapping,
-    publish: () => Promise.resolve({ kind: "stored", duplicates: 0 }),
-    log: silentLog,
-    signal: end.signal,
-    monotonicMs: () => 0,
-    random: () => 0,
+describe("a connection", () => {
+  const end = () => new AbortController();
+  const run = (connect: Connect, { signal }: AbortController) =>
+    ingest({
+      connect,
+      options: {
+        url: readBrokerUrl("nats://host")!,
+        from: "a",
+        consumer: "c",
+        filter: undefined,
+        deadLetter: "d",
+      },
+      mapping,
+      publish: () => Promise.resolve({ kind: "stored", duplicates: 0 }),
+      log: silentLog,
+      signal,
+      monotonicMs: () => 0,
+      random: () => 0,
+      readyMsMax: 50,
+    });
+  const never = () => new Promise<never>(() => {});
+
+  test("that breaks while its broker is told what is done, and never answers, is made again", async () => {
+    const ended = end();
+    const acts = [
+      (arrivals: Arrivals) => {
+        arrivals.add(message());
+        return () => {
+          arrivals.end(new Error("it was killed"));
+          return never();
+        };
+      },
+      () => {
+        ended.abort();
+        return () => Promise.resolve();
+      },
+    ];
+    const close = () => Promise.reject(new Error("closed"));
+    await run((_, arrivals) => Promise.resolve({ flush: acts.shift()!(arrivals), close }), ended);
+    expect(acts).toEqual([]);
   });
-  expect(acts).toEqual([]);
+
+  test("that is never ready, or too late, is given up and made again, and the late one is closed", async () => {
+    const ended = end();
+    const closed: string[] = [];
+    const source = (name: string): Source => ({
+      flush: () => Promise.resolve(),
+      close: () => Promise.resolve(void closed.push(name)),
+    });
+    let makeLate = (_: Source) => {};
+    const acts: Connect[] = [
+      (_, arrivals) => {
+        arrivals.add(message());
+        setImmediate(() => arrivals.end(new Error("it was killed")));
+        return Promise.resolve(source("first"));
+      },
+      never,
+      () => new Promise((resolve) => (makeLate = resolve)),
+      () => {
+        makeLate(source("late"));
+        ended.abort();
+        return Promise.resolve(source("last"));
+      },
+    ];
+    await run((options, arrivals) => acts.shift()!(options, arrivals), ended);
+    expect(acts).toEqual([]);
+    expect(closed.sort()).toEqual(["first", "last", "late"]);
+  });
+
+  test("that is never ready at the start ends it with one line", async () => {
+    await expect(run(never, end())).rejects.toThrow(
+      "the broker can't be reached (POSTHORN_BROKER_URL): no answer in 0.05 s",
+    );
+  });
 });
 
 test("a broker's URL is read with its servers and its user, and what is secret in it is in no text", () => {
