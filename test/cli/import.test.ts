@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 
 import { readFileOf } from "../../src/cli/webhooks/import-file.ts";
 import { caller } from "../helpers/api.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
+import { SECRETS_KEY, startTestService, type TestService } from "../helpers/service.ts";
 import { typed } from "../helpers/terminal.ts";
 
 const KEY = "k3y-of-a-customer";
@@ -32,7 +32,7 @@ const posthorn = (tenant: string, ...args: string[]) =>
       POSTHORN_URL: service.url,
       POSTHORN_KEY: service.adminKey,
       DATABASE_URL: service.databaseUrl,
-      POSTHORN_SECRETS_KEY: Buffer.alloc(32, 7).toString("base64"),
+      POSTHORN_SECRETS_KEY: SECRETS_KEY,
     },
   });
 const file = async (text: string, name = "hooks.ndjson") => {

@@ -12,7 +12,7 @@ import pg from "pg";
 import type { EndpointOut } from "svix";
 
 import { testWith } from "../helpers/programs.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
+import { SECRETS_KEY, startTestService, type TestService } from "../helpers/service.ts";
 import { typed } from "../helpers/terminal.ts";
 
 const ID = "0b9e0f2c-6a1d-4f0e-9c53-0a4de9a6f001";
@@ -86,7 +86,7 @@ async function imported(tenant: string): Promise<Record<string, unknown>[]> {
     POSTHORN_URL: service.url,
     POSTHORN_KEY: service.adminKey,
     DATABASE_URL: service.databaseUrl,
-    POSTHORN_SECRETS_KEY: Buffer.alloc(32, 7).toString("base64"),
+    POSTHORN_SECRETS_KEY: SECRETS_KEY,
   };
   const run = (...args: string[]) => typed(["webhooks", ...args, "--tenant", tenant], { env });
   const done = await run("import", join(folder, "webhooks.ndjson"));

@@ -8,7 +8,7 @@ import { query } from "../helpers/embedded.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
 import { startPostgres, type Postgres } from "../helpers/postgres.ts";
 import { readyPosthorn } from "../helpers/process.ts";
-import { startTestService, type TestService } from "../helpers/service.ts";
+import { SECRETS_KEY, startTestService, type TestService } from "../helpers/service.ts";
 
 const ANSWER_MS_MAX = 6_000; // the wait for a connection is 5 s
 const TYPE = "message.created";
@@ -198,7 +198,7 @@ describe("the database that stops after the receiver's 200 and before it is writ
     await service.stop();
     const worker = await readyPosthorn(["serve"], {
       DATABASE_URL: postgres.url,
-      POSTHORN_SECRETS_KEY: Buffer.alloc(32, 7).toString("base64"),
+      POSTHORN_SECRETS_KEY: SECRETS_KEY,
       POSTHORN_ADMIN_KEY: service.adminKey,
       POSTHORN_EGRESS_ALLOW: "127.0.0.0/8",
       LOG_LEVEL: "debug",

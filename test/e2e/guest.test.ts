@@ -7,6 +7,7 @@ import { expect, test } from "@jest/globals";
 
 import { createTestDatabase } from "../helpers/database.ts";
 import { ROOT, run } from "../helpers/process.ts";
+import { SECRETS_KEY } from "../helpers/service.ts";
 
 const { resolve } = createRequire(import.meta.url);
 const PROGRAM = join(ROOT, "test/e2e/embedded-in.mjs");
@@ -22,7 +23,7 @@ test("two services in somebody's process deliver, change nothing of it, and let 
       env: {
         URLS: databases.map(({ url }) => url).join(" "),
         KEY: "a key of twenty-four characters".replaceAll(" ", "-"),
-        SECRETS_KEY: Buffer.alloc(32, 7).toString("base64"),
+        SECRETS_KEY,
       },
     },
   );

@@ -213,7 +213,7 @@ test("as many idle connections are kept as half of the files allow that may be o
     `Limit  Soft Limit  Hard Limit  Units\nMax open files            ${files}               ${files}                files\n`;
   const room = (files: string, concurrency = 256) => idleRoom(concurrency, limits(files));
   expect([room("1024"), room("4096"), room("20000"), room("unlimited")]).toEqual([
-    256, 1_792, 4_096, 4_096,
+    256, 1_792, 3_000, 3_000,
   ]);
   expect(room("4096", 2_000)).toBe(2_000);
   expect(idleRoom(256, "")).toBe(256);

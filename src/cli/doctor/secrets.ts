@@ -38,7 +38,7 @@ export async function judgeSecrets({ db }: Connection, config: Config): Promise<
     isWhole = Date.now() < until;
     if (!isWhole) break;
   }
-  const of = `${isWhole ? "" : "the first "}${seen} webhooks that have some`;
+  const of = `${isWhole ? "" : "the first "}${seen} ${seen === 1 ? "webhook that has" : "webhooks that have"} some`;
   if (lost.length === 0) return [ok("secrets", `all can be opened, of ${of}`)];
   return [
     bad(
