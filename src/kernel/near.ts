@@ -8,9 +8,12 @@ const ERRORS_MAX = 3; // but no more: a long name has a half that is another wor
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > LENGTH_MAX) return undefined;
   const errorsMax = Math.min(ERRORS_MAX, Math.max(1, Math.floor(name.length / ERRORS_SHARE)));
+  const wanted = name.toLowerCase();
   let found: { name?: string; distance: number } = { distance: errorsMax + 1 };
   for (const each of known) {
-    const distance = editDistance(name.toLowerCase(), each.toLowerCase());
+    const given = each.toLowerCase();
+    if (Math.abs(given.length - wanted.length) > errorsMax) continue; // so many letters are put in or left out at least
+    const distance = editDistance(wanted, given);
     if (distance < found.distance) found = { name: each, distance };
   }
   return found.name;

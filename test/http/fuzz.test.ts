@@ -1,6 +1,4 @@
 // Bodies that nobody would send, by the thousand: FUZZ_RUNS says how many for each operation.
-import { Agent, request as httpRequest } from "node:http";
-
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import pg from "pg";
@@ -9,6 +7,7 @@ import { MINUTE } from "../../src/kernel/duration.ts";
 import { ERROR_STATUS } from "../../src/kernel/errors.ts";
 import { createLog } from "../../src/kernel/log.ts";
 import { OPERATIONS } from "../../src/rpc/router.ts";
+import { createPoster, type Posted, type Poster } from "../helpers/poster.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 // 2,000 take some three minutes of a core: for CI; 500 find what is new all the same.
@@ -18,14 +17,15 @@ const AT_ONCE = 16;
 
 let service: TestService;
 const logged: string[] = [];
-const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
+let poster: Poster;
 
 beforeAll(async () => {
   const log = createLog("debug", { write: (line) => void logged.push(line) });
   service = await startTestService({}, { role: "api", log });
+  poster = createPoster(service, AT_ONCE);
 });
 afterAll(async () => {
-  agent.destroy();
+  poster.close();
   await service.stop();
 });
 
@@ -94,35 +94,8 @@ function write(value: unknown, place: string, marks: Map<string, string>): strin
   return `{${[...members, ...added.map(([name, its]) => `${text(name)}:${text(its)}`)].join()}}`;
 }
 
-type Answer = { status: number; type: string; body: string };
-
-function post(operation: string, body: string): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const asked = httpRequest(
-      `${service.url}/${operation}`,
-      {
-        method: "POST",
-        agent,
-        headers: { "X-API-Key": service.adminKey, "Content-Type": "application/json" },
-      },
-      (response) => {
-        let answer = "";
-        response.setEncoding("utf8").on("data", (part: string) => (answer += part));
-        response.once("end", () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            type: response.headers["content-type"] ?? "",
-            body: answer,
-          }),
-        );
-      },
-    );
-    asked.once("error", reject).end(body);
-  });
-}
-
 /** What is wrong with an answer, or undefined. */
-function complaint({ status, type, body }: Answer): string | undefined {
+function complaint({ status, type, body }: Posted): string | undefined {
   if (status >= 500) return `status ${status}`;
   if (!type.startsWith("application/json")) return `type ${type}`;
   const answer = JSON.parse(body) as Record<string, unknown>;
@@ -156,11 +129,11 @@ function complaintOfLine(line: string): string | undefined {
 async function postAll(
   operation: string,
   bodies: string[],
-  judge: (answer: Answer, body: string) => void,
+  judge: (answer: Posted, body: string) => void,
 ): Promise<void> {
   const lanes = Array.from({ length: AT_ONCE }, async () => {
     for (let body = bodies.pop(); body !== undefined; body = bodies.pop())
-      judge(await post(operation, body), body);
+      judge(await poster.post(operation, body), body);
   });
   await Promise.all(lanes);
 }

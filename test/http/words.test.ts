@@ -5,6 +5,7 @@ import request from "supertest";
 import { OPERATIONS, type Operation } from "../../src/rpc/router.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { fieldsOf } from "../helpers/fields.ts";
+import { createPoster, type Poster } from "../helpers/poster.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 const ZODS_WORDS = /\b(invalid|expected|unrecognized|too (small|big)|undefined|NaN)\b|, received/i;
@@ -15,11 +16,16 @@ const WRONG: unknown[] = [
 
 let service: TestService;
 let post: Call;
+let poster: Poster;
 beforeAll(async () => {
   service = await startTestService({}, { role: "api" });
   post = caller(service);
+  poster = createPoster(service, 1);
 });
-afterAll(() => service.stop());
+afterAll(async () => {
+  poster.close();
+  await service.stop();
+});
 
 type Refusal = { message: string; code: string; issues?: { path: string; message: string }[] };
 
@@ -27,20 +33,20 @@ describe.each([...OPERATIONS.values()])("$name", (operation) => {
   test("refuses whatever is wrong with any of its fields in our own words", async () => {
     for (const { path } of fieldsOf(operation))
       for (const wrong of WRONG) {
-        const { body } = await post(operation.name, sampleWith(operation, path, wrong));
-        expectOwnWords(body as Refusal);
+        const { body } = await answerTo(operation, sampleWith(operation, path, wrong));
+        expectOwnWords(body);
       }
     for (const wrong of WRONG) {
-      const answer = await raw(operation.name, JSON.stringify(wrong));
-      if (answer.status === 400) expectOwnWords(answer.body as Refusal);
+      const { status, body } = await answerTo(operation, wrong);
+      if (status === 400) expectOwnWords(body);
     }
   }, 60_000);
 
   test("says of each field that it needs and does not get that it is needed", async () => {
     for (const { path, isOptional } of fieldsOf(operation)) {
       if (isOptional) continue;
-      const { body } = await post(operation.name, sampleWith(operation, path, undefined));
-      const issue = (body as Refusal).issues?.find((each) => each.path === path.join("."));
+      const { body } = await answerTo(operation, sampleWith(operation, path, undefined));
+      const issue = body.issues?.find((each) => each.path === path.join("."));
       expect([operation.name, path, issue?.message]).toEqual([
         operation.name,
         path,
@@ -55,11 +61,13 @@ function expectOwnWords({ code, message, issues = [] }: Refusal): void {
   if (code === "invalid_request") expect(message).not.toMatch(ZODS_WORDS);
 }
 
-const raw = (name: string, body: string) =>
-  request(service.url)
-    .post(`/${name}`)
-    .set({ Authorization: `Bearer ${service.adminKey}`, "Content-Type": "application/json" })
-    .send(body);
+async function answerTo(
+  { name }: Operation,
+  value: unknown,
+): Promise<{ status: number; body: Refusal }> {
+  const { status, body } = await poster.post(name, JSON.stringify(value));
+  return { status, body: JSON.parse(body) as Refusal };
+}
 
 /** A request's sample with another value at that path. */
 function sampleWith({ meta }: Operation, path: readonly string[], value: unknown): object {
