@@ -63,10 +63,11 @@ export default function Events() {
   });
   // A day back from now, which does not move on: of more than a day no payloads are looked through.
   const lookIn = (text: string) => {
+    const until = now(); // read once: a day and a millisecond would be refused
     const day =
       text === "" || filters.get("since") !== ""
         ? {}
-        : { since: new Date(now() - DAY_MS).toISOString(), until: new Date(now()).toISOString() };
+        : { since: new Date(until - DAY_MS).toISOString(), until: new Date(until).toISOString() };
     filters.set({ payload_contains: text, ...day });
   };
   return (
