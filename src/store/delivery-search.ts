@@ -53,8 +53,9 @@ export async function searchStored(
   const isOfEvents = judgesEvents(reach, filter);
   let narrowed: DeliveryFilter | undefined;
   let slices = 0;
+  let narrowingMs = 0; // not of the time for looking: by few events the rest is soon found, and a page cut there has none of it
   return lookThroughDays({
-    monotonic,
+    monotonic: () => monotonic() - narrowingMs,
     parts: await partsOf(db, filter),
     after,
     limit,
@@ -63,7 +64,11 @@ export async function searchStored(
     bySpans: !isOfEvents && filter.eventIds === undefined && isJudged(filter),
     look: async (span, size, limit) => {
       // Where the newest have not filled the page, what is looked for may be of few events.
-      if (isOfEvents && ++slices === 2) narrowed = await ofFewEvents(db, reach, filter, monotonic);
+      if (isOfEvents && ++slices === 2) {
+        const began = monotonic();
+        narrowed = await ofFewEvents(db, reach, filter, monotonic);
+        if (narrowed) narrowingMs = monotonic() - began;
+      }
       const of = { ...(narrowed ?? filter), limit: (isOfEvents && size) || limit };
       const { rows, ...slice } = await scanDeliveries(db, reach, of, span, size);
       const ofEvents = await withEvents(db, reach, rows, filter);
