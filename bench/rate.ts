@@ -1,11 +1,13 @@
 // How many deliveries a second arrive, and what they cost, over a window in the middle of a run.
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { nowMs } from "./clock.ts";
 import { cpuUs } from "./cpu.ts";
 import type { Stage } from "./stage.ts";
 
 const WARM_S = 3;
 const STEP_MS = 100;
+const FIRST_MS_MAX = 120_000; // a wide fan-out has its deliveries made first
 
 export type Rate = {
   perSecond: number;
@@ -27,7 +29,12 @@ export async function measureRate(
   { seconds, total = Infinity }: { seconds: number; total?: number },
 ): Promise<Rate> {
   const { receiver, database } = stage;
-  while ((await receiver.count()).unique === 0) await sleep(STEP_MS);
+  const startedAt = nowMs();
+  while ((await receiver.count()).unique === 0) {
+    if (nowMs() - startedAt > FIRST_MS_MAX)
+      throw new Error(`nothing arrived in ${FIRST_MS_MAX / 1_000} s`);
+    await sleep(STEP_MS);
+  }
   await sleep(stage.seconds(WARM_S) * 1_000);
   const cpu = () => ({
     cpu: pids.reduce((sum, pid) => sum + cpuUs(pid), 0),
