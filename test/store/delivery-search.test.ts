@@ -1,8 +1,11 @@
 // The search for deliveries: that each filter finds what it should, and reads little beside much that it does not take in.
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { sql } from "kysely";
 import pg from "pg";
 
 import { connect, type Connection } from "../../src/database/connect.ts";
+import { DAY } from "../../src/kernel/duration.ts";
+import { lowestUuidAt } from "../../src/kernel/ids.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import type { DeliveryRow } from "../../src/store/deliveries.ts";
 import { wholeTenant } from "../../src/store/reach.ts";
@@ -188,6 +191,30 @@ test("what no index leads to is looked for for a while, and found by going on wh
   }
   expect(looks).toBeGreaterThan(3);
   expect(found).toEqual(all.filter(({ channel }) => channel === "+1"));
+});
+
+test("the time that the events of what is rare took to find is not lacking for their deliveries", async () => {
+  const day = new Date(new Date().setUTCHours(0, 0, 0, 0) - 8 * DAY); // so long ago that it is looked through apart
+  const name = `finished_deliveries_p${day.toISOString().slice(0, 10).replaceAll("-", "")}`;
+  const next = new Date(day.getTime() + DAY);
+  await sql`
+    create table ${sql.id("posthorn", name)} partition of posthorn.finished_deliveries
+    for values from (${sql.lit(lowestUuidAt(day))}) to (${sql.lit(lowestUuidAt(next))})`.execute(
+    connection.db,
+  );
+  let now = 0;
+  const slow = connection.db.withPlugin({
+    transformQuery({ node }) {
+      if (JSON.stringify(node).includes("event_types")) now += 40; // longer than a whole look may take
+      return node;
+    },
+    transformResult: ({ result }) => Promise.resolve(result),
+  });
+  const filter = { type: "contact.*", limit: 100 }; // what a prefix stands for is asked for with the events
+  const answer = await searchDeliveries(slow, wholeTenant("default"), filter, () => now);
+  expect(now).toBe(40);
+  const rows = all.filter(({ type }) => type.startsWith("contact."));
+  expect(answer).toEqual({ rows, stoppedAt: null });
 });
 
 test("a span has its begin in it and not its end", async () => {
