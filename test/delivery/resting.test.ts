@@ -9,6 +9,7 @@ import { caller, until, type Call } from "../helpers/api.ts";
 import { claim } from "../helpers/claims.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
+import { untilWaiting } from "../helpers/waiting.ts";
 
 const publishMany = async (post: Call, count: number): Promise<string[]> => {
   const events = Array.from({ length: count }, () => ({ type: "message.created", payload: 1 }));
@@ -188,17 +189,9 @@ describe("an answer by an older version", () => {
     const updating = post("webhooks.update", { id, url: "https://example.com/new" }).then(
       ({ status }) => status,
     );
-    const waiting = (count: number) =>
-      until(
-        () =>
-          rows(
-            "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
-          ),
-        ({ length }) => length === count,
-      );
-    await waiting(1);
+    await untilWaiting(other);
     const settling = settle(connection.pool, [late]);
-    await waiting(2);
+    await untilWaiting(other, 2);
     await other.query("rollback");
     await other.end();
     expect(await updating).toBe(200);

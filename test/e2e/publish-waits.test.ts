@@ -9,6 +9,7 @@ import { startDatabaseProxy, type DatabaseProxy } from "../helpers/database-prox
 import { query } from "../helpers/embedded.ts";
 import { startPostgres, type Postgres } from "../helpers/postgres.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
+import { untilWaiting } from "../helpers/waiting.ts";
 
 const TYPE = "message.created";
 const event = (extra: object = {}) => ({ type: TYPE, payload: { n: 1 }, ...extra });
@@ -129,19 +130,10 @@ describe("a publish whose answer is lost", () => {
     await other.connect();
     await other.query("begin; lock table posthorn.events in share row exclusive mode");
     const asking = publish("events.publish", event()).then((answer) => answer);
-    const isRunning = (count: number) =>
-      until(
-        () =>
-          query(
-            postgres.url,
-            "select from pg_stat_activity where wait_event_type = 'Lock' and query like '%store_events%'",
-          ),
-        (rows) => rows.length === count,
-      );
-    await isRunning(1);
+    await untilWaiting(other);
     proxy.cut(); // the first try's server process does not notice before it has an answer
     expect(proxy.lost).toBe(lost);
-    await isRunning(2);
+    await untilWaiting(other, 2);
     await other.query("commit");
     await other.end();
     expect((await asking).status).toBe(200);

@@ -3,13 +3,12 @@ import { expect, test } from "@jest/globals";
 import pg from "pg";
 
 import { createLog } from "../../src/kernel/log.ts";
-import { caller, until } from "../helpers/api.ts";
+import { caller } from "../helpers/api.ts";
 import { createTestDatabase } from "../helpers/database.ts";
 import { startTestService } from "../helpers/service.ts";
+import { untilWaiting } from "../helpers/waiting.ts";
 
 const CALLS = 40; // more than there are connections to publish on
-const WAITING = `select count(*)::integer as n from pg_stat_activity
-  where datname = current_database() and wait_event_type = 'Lock' and application_name = 'posthorn publishing'`;
 
 test("calls that a stop finds waiting are all answered, and told when nothing was stored; the log has no error of it", async () => {
   const lines: string[] = [];
@@ -26,8 +25,7 @@ test("calls that a stop finds waiting are all answered, and told when nothing wa
       (error: Error) => ({ status: 0, message: error.message }),
     ),
   );
-  const isWaiting = async () => (await stranger.query<{ n: number }>(WAITING)).rows[0]?.n ?? 0;
-  await until(isWaiting, (n) => n > 0);
+  await untilWaiting(stranger);
   await fetch(`${service.url}/healthz`); // who came before it is let in, too
   const stopped = service.stop();
   await stranger.query("select pg_sleep(10.5)"); // longer than a stop waits for calls

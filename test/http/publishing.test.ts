@@ -4,6 +4,7 @@ import pg from "pg";
 
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
+import { untilWaiting } from "../helpers/waiting.ts";
 
 const TYPE = "message.created";
 
@@ -84,9 +85,12 @@ async function openPublish(...keys: string[]) {
     await client.query(`select posthorn.publish('${TYPE}', '"mine"', idempotency_key => $1)`, [
       key,
     ]);
-  return async (how: "commit" | "rollback") => {
-    await client.query(how);
-    await client.end();
+  return {
+    awaited: () => untilWaiting(client),
+    end: async (how: "commit" | "rollback") => {
+      await client.query(how);
+      await client.end();
+    },
   };
 }
 
@@ -101,7 +105,7 @@ const insist = (event: object) =>
 const IN_USE = { status: 503, body: { code: "database_unavailable" } };
 
 test("a key that is held by an open transaction holds up no publish but its own", async () => {
-  const end = await openPublish("open order");
+  const { end } = await openPublish("open order");
   const waiting = insist(mine("open order"));
   const others = await Promise.all(
     Array.from({ length: 20 }, (_, n) =>
@@ -125,7 +129,7 @@ test.each([
   "twelve %s that wait for an open transaction hold up no other call, and are told 503 in time",
   async (how, keyOf) => {
     const keys = Array.from({ length: 12 }, (_, n) => keyOf(n));
-    const end = await openPublish(...new Set(keys));
+    const { awaited, end } = await openPublish(...new Set(keys));
     const isList = how === "in lists";
     let told = 0;
     const waiting = keys.map(async (key) => {
@@ -136,7 +140,7 @@ test.each([
       told++;
       return answer;
     });
-    await locksAwaited(1);
+    await awaited();
     await Promise.all([
       ...Array.from({ length: 10 }, () => post("webhooks.list").expect(200)),
       ...Array.from({ length: 10 }, (_, n) =>
@@ -169,13 +173,13 @@ test("two callers at once with one key and one body are told one id, and one of 
 });
 
 test("of those that wait for one key one that says otherwise is a conflict, and the others are repeats", async () => {
-  const end = await openPublish("order with two bodies");
+  const { awaited, end } = await openPublish("order with two bodies");
   const waiting = Promise.all(
     ["mine", "other", "mine"].map((payload) =>
       insist({ ...mine("order with two bodies"), payload }),
     ),
   );
-  await locksAwaited(1);
+  await awaited();
   await end("commit");
   expect((await waiting).map(({ status, body }) => [status, body.duplicate])).toEqual([
     [200, true],
@@ -183,20 +187,6 @@ test("of those that wait for one key one that says otherwise is a conflict, and 
     [200, true],
   ]);
 });
-
-/** Waits until so many statements wait for a lock. */
-async function locksAwaited(count: number): Promise<void> {
-  const client = new pg.Client({ connectionString: service.databaseUrl });
-  await client.connect();
-  await until(
-    () =>
-      client.query(
-        "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
-      ),
-    ({ rows }) => rows.length >= count,
-  );
-  await client.end();
-}
 
 test("of many calls at once under two keys those of the revoked one are refused from its answer on", async () => {
   const keys = await Promise.all(

@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import pg from "pg";
 
-import { caller, until, type Call } from "../helpers/api.ts";
+import { caller, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
+import { untilWaiting, waitingBehind } from "../helpers/waiting.ts";
 
 let service: TestService;
 let stranger: pg.Client; // holds locks that calls have to wait for
@@ -31,13 +32,6 @@ afterAll(async () => {
   await watcher.end();
   await service.stop();
 });
-
-const waitingForLocks = async () =>
-  (
-    await watcher.query(
-      "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
-    )
-  ).rows.length;
 
 /** What another tenant does, all of it once. */
 async function othersGoOn(): Promise<void> {
@@ -72,7 +66,7 @@ function counted(calls: PromiseLike<{ status: number }>[]) {
 test("while one tenant's thirty slow lists hold on, another's publishes, lists and changes are answered, and /readyz", async () => {
   await stranger.query("begin; lock table posthorn.replays in access exclusive mode");
   const { counts, all } = counted(Array.from({ length: 30 }, () => hostile("replays.list")));
-  await until(waitingForLocks, (count) => count > 0);
+  await untilWaiting(stranger);
   await othersGoOn();
   await othersGoOn();
   expect(counts.answered).toBeLessThan(30);
@@ -89,10 +83,10 @@ test("sixty updates of one webhook keep one connection waiting for its lock, and
   const { all } = counted(
     Array.from({ length: 60 }, (_, n) => hostile("webhooks.update", { id, name: `${n}` })),
   );
-  await until(waitingForLocks, (count) => count > 0);
+  await untilWaiting(stranger);
   await othersGoOn();
   await hostile("webhooks.list").expect(200); // its own other calls too
-  expect(await waitingForLocks()).toBe(1);
+  expect(await waitingBehind(stranger)).toBe(1);
   await stranger.query("commit");
   const statuses = await all;
   expect(new Set(statuses.filter((status) => status !== 200))).toEqual(

@@ -4,6 +4,7 @@ import pg from "pg";
 
 import { caller, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
+import { untilWaiting } from "../helpers/waiting.ts";
 
 let service: TestService; // an api alone: what is held stays as it is
 let sql: pg.Client;
@@ -141,8 +142,7 @@ test("a change whose commit straddles the publish is no guess: changed meanwhile
     const update = post("webhooks.update", { id: webhook, ...settings })
       .expect(200)
       .then();
-    const waiting = "select from pg_stat_activity where wait_event_type = 'Lock'";
-    while ((await sql.query(waiting)).rowCount === 0);
+    await untilWaiting(sql);
     const event = await publish();
     await sql.query("rollback");
     await update;

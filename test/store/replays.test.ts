@@ -6,8 +6,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/g
 import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { createReplayFeed, READY_MAX } from "../../src/store/replay-feed.ts";
-import { caller, until, type Call } from "../helpers/api.ts";
+import { caller, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
+import { untilWaiting } from "../helpers/waiting.ts";
 
 let service: TestService; // an api alone: nothing moves but by the tests
 let connection: Connection;
@@ -94,14 +95,6 @@ const pending = () =>
   rows(
     "select * from posthorn.deliveries where tenant = $1 order by case when state = 3 then id end, due_at, id",
     [tenant],
-  );
-const waitingForLocks = (count: number) =>
-  until(
-    () =>
-      rows(
-        "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-      ),
-    (waiting) => waiting.length >= count,
   );
 
 test("of 100,000 events few are pending at a time, live ones go before them, and each is sent once, in their order", async () => {
@@ -232,9 +225,9 @@ test("what is dead is sent again once, though it is asked for twice while the fi
   await blocker.query("begin");
   await blocker.query("lock table posthorn.replays in share mode");
   const step = feed();
-  await waitingForLocks(1);
+  await untilWaiting(blocker);
   const second = ask({ status: "dead" });
-  await waitingForLocks(2);
+  await untilWaiting(blocker, 2);
   await blocker.query("commit");
   blocker.release();
   await Promise.all([step, second]);

@@ -8,11 +8,12 @@ import { connect, type Connection } from "../../src/database/connect.ts";
 import { checkSecretsKey, createSealer, type Sealer } from "../../src/database/sealed.ts";
 import { rotateSecrets, tellRotation } from "../../src/store/secrets-rotation.ts";
 import { sealHeaders, sealKey } from "../../src/store/webhook-secrets.ts";
-import { caller, until } from "../helpers/api.ts";
+import { caller } from "../helpers/api.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { posthorn } from "../helpers/process.ts";
 import { startInbox } from "../helpers/inbox.ts";
 import { startTestService } from "../helpers/service.ts";
+import { untilWaiting } from "../helpers/waiting.ts";
 
 const OLD = randomBytes(32);
 const NEW = randomBytes(32);
@@ -142,13 +143,7 @@ test("a key that is set while a webhook is sealed anew stays", async () => {
   await client.query("begin");
   await client.query("select from posthorn.webhooks where id = $1 for update", [id]);
   const rotation = rotate();
-  await until(
-    () =>
-      rows(
-        "select from pg_stat_activity where wait_event_type = 'Lock' and query like '%headers_sealed%'",
-      ),
-    (waiting) => waiting.length === 1,
-  );
+  await untilWaiting(client);
   const changed = sealKey(oldSealer, { tenant: "default", id }, "a newer key");
   await client.query("update posthorn.webhooks set signature_key_sealed = $2 where id = $1", [
     id,
