@@ -1,4 +1,5 @@
-// Loaded before the service where a figure needs names of its own: sends c-ares to the bench's name server.
+// Loaded before the service where a figure needs names of its own: c-ares asks the bench's name server, whatever servers the
+// resolver finds in the machine's resolv.conf.
 import { promises } from "node:dns";
 import { syncBuiltinESMExports } from "node:module";
 
@@ -6,7 +7,8 @@ const { Resolver } = promises;
 promises.Resolver = class extends Resolver {
   constructor(options) {
     super(options);
-    this.setServers([process.env.BENCH_NAME_SERVER]);
+    super.setServers([process.env.BENCH_NAME_SERVER]);
   }
+  setServers() {}
 };
 syncBuiltinESMExports();
