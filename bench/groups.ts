@@ -7,6 +7,7 @@ import { footprint } from "./figures/footprint.ts";
 import { idle } from "./figures/idle.ts";
 import { isolation } from "./figures/isolation.ts";
 import { latency } from "./figures/latency.ts";
+import { many } from "./figures/many.ts";
 import { oldTransaction } from "./figures/old-transaction.ts";
 import { presets } from "./figures/presets.ts";
 import { profile } from "./figures/profile.ts";
@@ -29,6 +30,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   footprint,
   latency,
   isolation,
+  many,
   callers,
   stops,
   claim,

@@ -17,12 +17,14 @@ export type Behaviour = { delayMs?: number; silent?: string[]; cut?: string[] };
 export type Timed = { paths?: string[] | undefined; expected?: number };
 export type Question =
   { ask: "reset" | "count" } | ({ ask: "behave" } & Behaviour) | ({ ask: "latencies" } & Timed);
-/** `at` is when this was told, `lastAt` when the last request came. */
+/** `at` is when this was told, `lastAt` when the last request came, `lastNewPathAt` when a path was last asked for the first time. */
 export type Answer = {
   requests: number;
   unique: number;
   forged: number;
+  firstAt: number;
   lastAt: number;
+  lastNewPathAt: number;
   at: number;
   /** The most requests that one path had open at once; those that are answered at once are not counted. */
   mostOpen: number[];

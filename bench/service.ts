@@ -9,7 +9,7 @@ const ADMIN_KEY = "the-admin-key-of-the-bench";
 export const CONCURRENCY = 256; // the service's default, and what peers and limits get
 
 const PUBLISHED_AT_ONCE = 500;
-const SUBSCRIBED_AT_ONCE = 8;
+const SUBSCRIBED_AT_ONCE = 500; // by one call
 
 /** Settings of a service that uses a database. */
 export function settings(databaseUrl: string): NodeJS.ProcessEnv {
@@ -26,28 +26,22 @@ export function settings(databaseUrl: string): NodeJS.ProcessEnv {
 export type Subscription = { url: string; channels?: string[] };
 
 /** Subscribes webhooks of a tenant and marks them as proven: in life they have had a success long ago. */
-export async function subscribe(
+export const subscribe = (
   databaseUrl: string,
   tenant: string,
   webhooks: readonly Subscription[],
+): Promise<void> => subscribeTenants(databaseUrl, { [tenant]: webhooks });
+
+/** The same for many tenants, by name. */
+export async function subscribeTenants(
+  databaseUrl: string,
+  tenants: Readonly<Record<string, readonly Subscription[]>>,
 ): Promise<void> {
   const api = await startService("api", settings(databaseUrl));
-  const http = new Pool(api.url, { connections: SUBSCRIBED_AT_ONCE });
-  const left = [...webhooks];
-  await Promise.all(
-    Array.from({ length: SUBSCRIBED_AT_ONCE }, async () => {
-      for (let next = left.pop(); next; next = left.pop()) {
-        const answer = await http.request({
-          method: "POST",
-          path: "/webhooks.subscribe",
-          headers: headersOf(tenant),
-          body: JSON.stringify({ ...next, signature_key: SIGNATURE_KEY }),
-        });
-        const text = await answer.body.text();
-        if (answer.statusCode !== 200) throw new Error(text);
-      }
-    }),
-  );
+  const http = new Pool(api.url);
+  for (const [tenant, webhooks] of Object.entries(tenants))
+    for (let from = 0; from < webhooks.length; from += SUBSCRIBED_AT_ONCE)
+      await subscribeMany(http, tenant, webhooks.slice(from, from + SUBSCRIBED_AT_ONCE));
   await http.close();
   await api.stop();
   const sql = new pg.Client({ connectionString: databaseUrl });
@@ -55,6 +49,19 @@ export async function subscribe(
   await sql.query("update posthorn.webhook_states set proven = true");
   await sql.query("vacuum analyze posthorn.webhook_states, posthorn.webhooks, posthorn.routes");
   await sql.end();
+}
+
+async function subscribeMany(http: Pool, tenant: string, webhooks: readonly Subscription[]) {
+  const answer = await http.request({
+    method: "POST",
+    path: "/webhooks.subscribe_many",
+    headers: headersOf(tenant),
+    body: JSON.stringify({
+      webhooks: webhooks.map((webhook) => ({ ...webhook, signature_key: SIGNATURE_KEY })),
+    }),
+  });
+  const text = await answer.body.text();
+  if (answer.statusCode !== 200) throw new Error(text);
 }
 
 export function headersOf(tenant: string): Record<string, string> {

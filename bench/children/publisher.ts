@@ -12,6 +12,8 @@ export type PublisherOptions = {
   url: string;
   tenant: string;
   channels: string[];
+  /** Whether each channel is in the tenant of its own name; by SQL alone. */
+  tenantsAreChannels?: boolean;
   seconds: number;
   /** Events a second, each at its time; or clients that publish one call after the other. */
   load: { perSecond: number } | { clients: number };
@@ -28,7 +30,7 @@ const LEAD_MS = 100; // before the first, for what starting takes
 
 const options = JSON.parse(process.argv[2] ?? "") as PublisherOptions;
 const { door, url, tenant, channels, seconds, load, many = 0, keyed = false } = options;
-const { mayBeRefused = false } = options;
+const { mayBeRefused = false, tenantsAreChannels = false } = options;
 process.once("disconnect", () => process.exit());
 
 const text = (JSON.parse(payloadOf(1_024 - 32)) as { text: string }).text;
@@ -67,7 +69,7 @@ function sqlDoor(): (at: number) => Promise<void> {
     await pool.query({
       name: "publish",
       text: "select posthorn.publish($1, $2::text, channel => $3, tenant => $4)",
-      values: [type, JSON.stringify(payload), channel, tenant],
+      values: [type, JSON.stringify(payload), channel, tenantsAreChannels ? channel : tenant],
     });
   };
 }

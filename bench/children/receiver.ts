@@ -19,7 +19,10 @@ let seen = new Set<string>();
 let latencies: [path: string, ms: number][] = [];
 let requests = 0;
 let forged = 0;
+let firstAt = 0;
 let lastAt = 0;
+let lastNewPathAt = 0;
+let paths = new Set<string>();
 let resetAt = 0;
 let delayMs = 0;
 const open = new Map<string, number>(); // requests that wait for their answer, by path
@@ -54,6 +57,11 @@ function take(socket: Socket, path: string, head: string, body: Buffer): void {
   requests++;
   seen.add(`${path} ${/\r\nwebhook-id: *([^\r]+)/i.exec(head)?.[1]}`);
   lastAt = nowMs();
+  firstAt ||= lastAt;
+  if (!paths.has(path)) {
+    paths.add(path);
+    lastNewPathAt = lastAt;
+  }
   const at = body.indexOf('"intended":');
   if (at >= 0) {
     const intended = Number.parseFloat(body.toString("latin1", at + 11, at + 31));
@@ -76,6 +84,8 @@ function answerLater(socket: Socket, path: string): void {
 process.on("message", (question: Question) => {
   if (question.ask === "reset") {
     seen = new Set();
+    paths = new Set();
+    firstAt = 0;
     latencies = [];
     requests = forged = 0;
     mostOpen.clear();
@@ -86,7 +96,15 @@ process.on("message", (question: Question) => {
     silent = new Set(question.silent);
     cut = new Set(question.cut);
   }
-  const counts = { requests, unique: seen.size, forged, lastAt, mostOpen: [...mostOpen.values()] };
+  const counts = {
+    requests,
+    unique: seen.size,
+    forged,
+    firstAt,
+    lastAt,
+    lastNewPathAt,
+    mostOpen: [...mostOpen.values()],
+  };
   const timed = question.ask === "latencies" ? timedOf(question) : null;
   const answer: Answer = { ...counts, at: nowMs(), timed };
   process.send?.(answer);

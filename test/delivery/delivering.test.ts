@@ -2,7 +2,7 @@
 import { createHash, createHmac } from "node:crypto";
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import pg from "pg";
+import type pg from "pg";
 
 import { VERSION } from "../../src/kernel/version.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
@@ -17,13 +17,9 @@ let tenants = 0;
 
 beforeAll(async () => {
   service = await startTestService();
-  sql = new pg.Client({ connectionString: service.databaseUrl });
-  await sql.connect();
+  sql = await service.connect();
 });
-afterAll(async () => {
-  await sql.end();
-  await service.stop();
-});
+afterAll(() => service.stop());
 // Each test in a tenant of its own, which the service has never heard of.
 beforeEach(async () => {
   post = caller(service, { "X-Tenant": `tenant-${++tenants}` });

@@ -1,6 +1,6 @@
 // A standby that lacks the last change of a webhook is promoted: simulated by giving the row what it had before.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import pg from "pg";
+import type pg from "pg";
 
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
@@ -16,13 +16,9 @@ let id: string;
 beforeAll(async () => {
   service = await startTestService();
   post = caller(service);
-  sql = new pg.Client({ connectionString: service.databaseUrl });
-  await sql.connect();
+  sql = await service.connect();
 });
-afterAll(async () => {
-  await sql.end();
-  await service.stop();
-});
+afterAll(() => service.stop());
 
 // Sends to `lost`, which the database then knows nothing of any more.
 beforeEach(async () => {

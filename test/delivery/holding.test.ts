@@ -1,6 +1,6 @@
 // Health, holds and the service's own events, through the running service.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import pg from "pg";
+import type pg from "pg";
 
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
@@ -15,13 +15,9 @@ let tenants = 0;
 
 beforeAll(async () => {
   service = await startTestService({ POSTHORN_HOLD_H: "1" });
-  sql = new pg.Client({ connectionString: service.databaseUrl });
-  await sql.connect();
+  sql = await service.connect();
 });
-afterAll(async () => {
-  await sql.end();
-  await service.stop();
-});
+afterAll(() => service.stop());
 beforeEach(async () => {
   post = caller(service, { "X-Tenant": `tenant-${++tenants}` });
   inbox = await startInbox();

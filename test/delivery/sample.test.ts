@@ -2,7 +2,7 @@
 import { createHash, createHmac } from "node:crypto";
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import pg from "pg";
+import type pg from "pg";
 import request from "supertest";
 
 import { CATALOGUE } from "../../src/event-types/catalogue/index.ts";
@@ -19,13 +19,9 @@ let tenants = 0;
 
 beforeAll(async () => {
   service = await startTestService({}, { role: "api" });
-  sql = new pg.Client({ connectionString: service.databaseUrl });
-  await sql.connect();
+  sql = await service.connect();
 });
-afterAll(async () => {
-  await sql.end();
-  await service.stop();
-});
+afterAll(() => service.stop());
 beforeEach(async () => {
   post = caller(service, { "X-Tenant": `tenant-${++tenants}` });
   inbox = await startInbox();

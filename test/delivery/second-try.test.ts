@@ -1,6 +1,6 @@
 // One attempt, two requests: a kept connection that its receiver closes without an answer.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import pg from "pg";
+import type pg from "pg";
 
 import { caller, until, type Call } from "../helpers/api.ts";
 import { closing } from "../helpers/egress.ts";
@@ -14,13 +14,9 @@ let sql: pg.Client;
 beforeAll(async () => {
   service = await startTestService();
   post = caller(service);
-  sql = new pg.Client({ connectionString: service.databaseUrl });
-  await sql.connect();
+  sql = await service.connect();
 });
-afterAll(async () => {
-  await sql.end();
-  await service.stop();
-});
+afterAll(() => service.stop());
 
 /** Answers the first request of each connection, and closes it on the second one, once `act` is done. */
 async function startForgetful(act: () => Promise<unknown> = () => Promise.resolve()) {

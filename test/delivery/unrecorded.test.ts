@@ -1,6 +1,6 @@
 // An attempt that can't be recorded: its outcome is kept all the same, and nothing is sent over and over.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import pg from "pg";
+import type pg from "pg";
 
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
@@ -26,14 +26,10 @@ const REFUSE = `
 
 beforeAll(async () => {
   service = await startTestService();
-  sql = new pg.Client({ connectionString: service.databaseUrl });
-  await sql.connect();
+  sql = await service.connect();
   await sql.query(REFUSE);
 });
-afterAll(async () => {
-  await sql.end();
-  await service.stop();
-});
+afterAll(() => service.stop());
 beforeEach(async () => {
   post = caller(service, { "X-Tenant": `tenant-${++tenants}` });
   inbox = await startInbox();

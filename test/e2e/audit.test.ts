@@ -47,15 +47,13 @@ beforeAll(async () => {
   for (const view of ["v_events", "v_deliveries", "v_attempts"])
     await owner.query(`grant select on posthorn.${view} to ${role}`);
   await owner.end();
-  reader = new pg.Client({ connectionString: service.databaseUrl });
-  await reader.connect();
+  reader = await service.connect();
   await reader.query(`set role ${role}`);
 });
 afterAll(async () => {
   await reader.query("reset role");
   await reader.query(`drop owned by auditor_${event.slice(-8)}`);
   await reader.query(`drop role auditor_${event.slice(-8)}`);
-  await reader.end();
   await service.stop();
   await inbox.close();
 });

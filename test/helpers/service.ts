@@ -1,6 +1,8 @@
 // A running service for a test: all of it, on a database of its own and a free port of the loopback.
 import { randomBytes } from "node:crypto";
 
+import pg from "pg";
+
 import { loadConfig } from "../../src/config.ts";
 import { silentLog, type Log } from "../../src/kernel/log.ts";
 import { startService, type Role } from "../../src/service.ts";
@@ -10,6 +12,8 @@ export type TestService = {
   url: string;
   adminKey: string;
   databaseUrl: string;
+  /** A session of its database, which ends with the service. */
+  connect(): Promise<pg.Client>;
   /** Stops the service and drops the database that was made for it. */
   stop(): Promise<void>;
 };
@@ -38,7 +42,15 @@ export async function startTestService(
     const service = await startService(role, loadConfig(env), log, {
       ...(waitMs !== undefined && { waitMs }),
     });
+    const clients: pg.Client[] = [];
+    const connect = async () => {
+      const client = new pg.Client({ connectionString: env.DATABASE_URL });
+      clients.push(client);
+      await client.connect();
+      return client;
+    };
     const stop = async () => {
+      await Promise.all(clients.map((client) => client.end()));
       await service.stop();
       await own?.drop();
     };
@@ -46,6 +58,7 @@ export async function startTestService(
       url: service.url,
       adminKey: env.POSTHORN_ADMIN_KEY,
       databaseUrl: env.DATABASE_URL ?? "",
+      connect,
       stop,
     };
   } catch (error) {

@@ -1,6 +1,6 @@
 // Events found by what they are, beside many that are something else.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import pg from "pg";
+import type pg from "pg";
 
 import { caller, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
@@ -15,8 +15,7 @@ let ids: string[]; // newest first
 beforeAll(async () => {
   service = await startTestService({}, { role: "api" });
   post = caller(service);
-  sql = new pg.Client({ connectionString: service.databaseUrl });
-  await sql.connect();
+  sql = await service.connect();
   await post("webhooks.subscribe", { url: "http://127.0.0.1:9/", events: ["message.*"] }).expect(
     200,
   );
@@ -42,10 +41,7 @@ beforeAll(async () => {
   await publish({ channel: "+1" });
   await sql.query("vacuum analyze posthorn.events");
 });
-afterAll(async () => {
-  await sql.end();
-  await service.stop();
-});
+afterAll(() => service.stop());
 
 /** Follows the pages to the end; answers the ids, and how many pages ended for time. */
 async function findAll(filter: object, more: object = {}) {

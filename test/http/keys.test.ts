@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import pg from "pg";
+import type pg from "pg";
 
 import { createClient } from "../../src/client/index.ts";
 import { noteUses } from "../../src/keys/last-use.ts";
@@ -18,13 +18,9 @@ let sql: pg.Client;
 beforeAll(async () => {
   service = await startTestService({}, { role: "api" });
   post = caller(service);
-  sql = new pg.Client({ connectionString: service.databaseUrl });
-  await sql.connect();
+  sql = await service.connect();
 });
-afterAll(async () => {
-  await sql.end();
-  await service.stop();
-});
+afterAll(() => service.stop());
 
 type Made = { id: string; key: string; tenant: string | null; scope: string };
 const make = async (fields: object = {}): Promise<Made> =>

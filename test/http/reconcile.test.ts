@@ -1,6 +1,6 @@
 // What a receiver lacks, told by the ids that it has, and sent again.
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import pg from "pg";
+import type pg from "pg";
 
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startInbox } from "../helpers/inbox.ts";
@@ -16,13 +16,9 @@ let webhook_id: string;
 beforeAll(async () => {
   service = await startTestService({}, { role: "api" });
   post = caller(service);
-  sql = new pg.Client({ connectionString: service.databaseUrl });
-  await sql.connect();
+  sql = await service.connect();
 });
-afterAll(async () => {
-  await sql.end();
-  await service.stop();
-});
+afterAll(() => service.stop());
 beforeEach(async () => {
   webhook_id = (await post("webhooks.subscribe", { url: "http://127.0.0.1:9/" }).expect(200)).body
     .id;

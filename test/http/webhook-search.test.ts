@@ -1,6 +1,6 @@
 // Webhooks as they are looked for: by what they are called, those in trouble first, with what became of their deliveries.
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import pg from "pg";
+import type pg from "pg";
 
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
@@ -15,11 +15,9 @@ let tenants = 0;
 beforeAll(async () => {
   service = await startTestService();
   inbox = await startInbox();
-  sql = new pg.Client({ connectionString: service.databaseUrl });
-  await sql.connect();
+  sql = await service.connect();
 });
 afterAll(async () => {
-  await sql.end();
   await service.stop();
   await inbox.close();
 });

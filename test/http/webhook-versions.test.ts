@@ -1,6 +1,6 @@
 // What a change of a webhook leaves behind: one version for each that changes anything, and so many a day.
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import pg from "pg";
+import type pg from "pg";
 
 import { caller, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
@@ -26,13 +26,9 @@ let id: string;
 beforeAll(async () => {
   service = await startTestService({}, { role: "api" });
   post = caller(service);
-  sql = new pg.Client({ connectionString: service.databaseUrl });
-  await sql.connect();
+  sql = await service.connect();
 });
-afterAll(async () => {
-  await sql.end();
-  await service.stop();
-});
+afterAll(() => service.stop());
 beforeEach(async () => {
   id = (await post("webhooks.subscribe", SETTINGS).expect(200)).body.id;
 });

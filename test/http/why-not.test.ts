@@ -1,6 +1,6 @@
 // Why an event did not go to a webhook, as of its publish.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import pg from "pg";
+import type pg from "pg";
 
 import { caller, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
@@ -14,13 +14,9 @@ let post: Call;
 
 beforeAll(async () => {
   service = await startTestService({}, { role: "api" });
-  sql = new pg.Client({ connectionString: service.databaseUrl });
-  await sql.connect();
+  sql = await service.connect();
 });
-afterAll(async () => {
-  await sql.end();
-  await service.stop();
-});
+afterAll(() => service.stop());
 
 const begin = () => {
   tenant = `t${++tenants}`;

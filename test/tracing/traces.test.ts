@@ -6,7 +6,7 @@ import {
   InMemorySpanExporter,
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
-import pg from "pg";
+import type pg from "pg";
 
 import { publish as publishIn } from "../../src/publish/index.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
@@ -24,13 +24,9 @@ let post: Call;
 
 beforeAll(async () => {
   service = await startTestService({ POSTHORN_TRACE_RECEIVERS: "on" });
-  sql = new pg.Client({ connectionString: service.databaseUrl });
-  await sql.connect();
+  sql = await service.connect();
 });
-afterAll(async () => {
-  await sql.end();
-  await service.stop();
-});
+afterAll(() => service.stop());
 beforeEach(async () => {
   inbox = await startInbox();
   post = caller(service, { "X-Tenant": `tenant-${++tenants}` });

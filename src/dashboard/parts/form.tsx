@@ -5,7 +5,7 @@ import type { ReactNode, SyntheticEvent } from "react";
 import type { Failure } from "../api/failure.ts";
 import { Failed } from "./states.tsx";
 
-type FormProps = {
+export type FormProps = {
   children: ReactNode;
   /** What comes of sending it: whether it is under way, and what it was refused for. */
   action: { failure: Failure | null; isRunning: boolean };
@@ -40,13 +40,5 @@ export function Form(form: FormProps) {
         </Button>
       </div>
     </form>
-  );
-}
-
-export function Cancel({ onClick }: { onClick(): void }) {
-  return (
-    <Button variant="default" onClick={onClick}>
-      Cancel
-    </Button>
   );
 }

@@ -6,8 +6,7 @@ import { now } from "../../api/clock.ts";
 import { issuesByField } from "../../api/failure.ts";
 import { useAction } from "../../api/queries.ts";
 import { newName } from "../../chance.ts";
-import { Dialog } from "../../parts/dialog.tsx";
-import { Cancel, Form } from "../../parts/form.tsx";
+import { FormDialog } from "../../parts/form-dialog.tsx";
 import { ShownOnce } from "../../parts/secret.tsx";
 import { useTenant } from "../../session/session.ts";
 
@@ -60,40 +59,40 @@ export function CreateKey() {
       <Button size="xs" onClick={open}>
         New key
       </Button>
-      <Dialog title={`New key of ${tenant}`} isOpen={once !== null} onClose={() => setOnce(null)}>
-        <Form
-          action={create}
-          errors={errors}
-          submit="Create"
-          cancel={<Cancel onClick={() => setOnce(null)} />}
-          onSubmit={submit}
-        >
-          <TextInput
-            label="Name"
-            description="What it is for."
-            value={values.name}
-            onChange={(event) => set({ name: event.currentTarget.value })}
-            error={errors["name"]}
-            maxLength={200}
-            autoComplete="off"
-            data-autofocus
-          />
-          <NativeSelect
-            label="Scope"
-            data={SCOPES}
-            value={values.scope}
-            onChange={(event) => set({ scope: event.currentTarget.value })}
-            error={errors["scope"]}
-          />
-          <NativeSelect
-            label="It is good"
-            data={LIVES}
-            value={values.days}
-            onChange={(event) => set({ days: event.currentTarget.value })}
-            error={errors["expires_at"]}
-          />
-        </Form>
-      </Dialog>
+      <FormDialog
+        title={`New key of ${tenant}`}
+        isOpen={once !== null}
+        onClose={() => setOnce(null)}
+        action={create}
+        errors={errors}
+        submit="Create"
+        onSubmit={submit}
+      >
+        <TextInput
+          label="Name"
+          description="What it is for."
+          value={values.name}
+          onChange={(event) => set({ name: event.currentTarget.value })}
+          error={errors["name"]}
+          maxLength={200}
+          autoComplete="off"
+          data-autofocus
+        />
+        <NativeSelect
+          label="Scope"
+          data={SCOPES}
+          value={values.scope}
+          onChange={(event) => set({ scope: event.currentTarget.value })}
+          error={errors["scope"]}
+        />
+        <NativeSelect
+          label="It is good"
+          data={LIVES}
+          value={values.days}
+          onChange={(event) => set({ days: event.currentTarget.value })}
+          error={errors["expires_at"]}
+        />
+      </FormDialog>
       <ShownOnce title="The new key" what="the key" secret={key} onStored={() => setKey(null)} />
     </>
   );

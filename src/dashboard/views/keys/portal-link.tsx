@@ -4,8 +4,7 @@ import { useState } from "react";
 
 import { issuesByField } from "../../api/failure.ts";
 import { useAction, useInfo } from "../../api/queries.ts";
-import { Dialog } from "../../parts/dialog.tsx";
-import { Cancel, Form } from "../../parts/form.tsx";
+import { FormDialog } from "../../parts/form-dialog.tsx";
 import { ShownOnce } from "../../parts/secret.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useTenant } from "../../session/session.ts";
@@ -58,53 +57,49 @@ export function PortalLink() {
       <Button size="xs" variant="default" onClick={open}>
         New portal link
       </Button>
-      <Dialog
+      <FormDialog
         title={`Portal link for a customer of ${tenant}`}
         isOpen={isOpen}
         onClose={() => setOpen(false)}
+        action={create}
+        errors={errors}
+        submit="Make the link"
+        onSubmit={submit}
       >
-        <Form
-          action={create}
-          errors={errors}
-          submit="Make the link"
-          cancel={<Cancel onClick={() => setOpen(false)} />}
-          onSubmit={submit}
-        >
-          <NativeSelect
-            label="Scope"
-            data={SCOPES}
-            value={values.scope}
-            onChange={(event) => set({ scope: event.currentTarget.value })}
-            error={errors["scope"]}
-            data-autofocus
-          />
-          <NativeSelect
-            label="The session lasts"
-            description="From when the link is opened."
-            data={LASTS}
-            value={values.lasts}
-            onChange={(event) => set({ lasts: event.currentTarget.value })}
-            error={errors["expires_in_s"]}
-          />
-          <TagsInput
-            label="Webhooks"
-            description="Those that it sees alone, with their events; none: all of the tenant."
-            data={[...idByName.keys()]}
-            value={values.webhooks}
-            onChange={(webhooks) => set({ webhooks })}
-            error={errors["webhook_ids"]}
-            clearable={false}
-          />
-          <TextInput
-            label="Way back"
-            description="Where the page leads when the session has ended; https."
-            value={values.returnUrl}
-            onChange={(event) => set({ returnUrl: event.currentTarget.value })}
-            error={errors["return_url"]}
-            autoComplete="off"
-          />
-        </Form>
-      </Dialog>
+        <NativeSelect
+          label="Scope"
+          data={SCOPES}
+          value={values.scope}
+          onChange={(event) => set({ scope: event.currentTarget.value })}
+          error={errors["scope"]}
+          data-autofocus
+        />
+        <NativeSelect
+          label="The session lasts"
+          description="From when the link is opened."
+          data={LASTS}
+          value={values.lasts}
+          onChange={(event) => set({ lasts: event.currentTarget.value })}
+          error={errors["expires_in_s"]}
+        />
+        <TagsInput
+          label="Webhooks"
+          description="Those that it sees alone, with their events; none: all of the tenant."
+          data={[...idByName.keys()]}
+          value={values.webhooks}
+          onChange={(webhooks) => set({ webhooks })}
+          error={errors["webhook_ids"]}
+          clearable={false}
+        />
+        <TextInput
+          label="Way back"
+          description="Where the page leads when the session has ended; https."
+          value={values.returnUrl}
+          onChange={(event) => set({ returnUrl: event.currentTarget.value })}
+          error={errors["return_url"]}
+          autoComplete="off"
+        />
+      </FormDialog>
       <ShownOnce
         title="The portal link"
         what="the portal link"

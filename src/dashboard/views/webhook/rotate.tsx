@@ -6,8 +6,7 @@ import { now } from "../../api/clock.ts";
 import { issuesByField } from "../../api/failure.ts";
 import { useAction } from "../../api/queries.ts";
 import { newName } from "../../chance.ts";
-import { Dialog } from "../../parts/dialog.tsx";
-import { Cancel, Form } from "../../parts/form.tsx";
+import { FormDialog } from "../../parts/form-dialog.tsx";
 import { say } from "../../parts/notices.tsx";
 import { ShownOnce } from "../../parts/secret.tsx";
 import { onTheWall } from "../../parts/time.tsx";
@@ -56,54 +55,54 @@ export function RotateKey({ webhook }: { webhook: WebhookInfo }) {
       <Button size="xs" variant="default" onClick={open}>
         {webhook.has_signature_key ? "Rotate key" : "Make a key"}
       </Button>
-      <Dialog title="A new signing key" isOpen={name !== null} onClose={() => setName(null)}>
-        <Form
-          action={rotate}
-          errors={errors}
-          submit={webhook.has_signature_key ? "Rotate" : "Make it"}
-          cancel={<Cancel onClick={() => setName(null)} />}
-          onSubmit={submit}
-        >
-          <div className="prose">
-            {!webhook.has_signature_key ? (
-              <p>So far nothing is signed. From now on every attempt is.</p>
-            ) : overlaps ? (
-              <p>
-                The new key signs at once
-                {overlap === "0"
-                  ? ", and the old one no more: a receiver that has the old one refuses what arrives until it has the new one."
-                  : `, and the old one beside it until ${until}. A receiver goes on with the old one until then.`}
-              </p>
-            ) : (
-              <p>
-                The preset {webhook.preset} carries one signature: the new key signs at once, and a
-                receiver that has only the old one refuses what arrives. To lose nothing, choose the
-                new key yourself, give the receiver both, then rotate to it here. What is refused
-                meanwhile is tried again.
-              </p>
-            )}
-          </div>
-          {overlaps && webhook.has_signature_key && (
-            <NativeSelect
-              label="The old key signs beside it"
-              data={OVERLAPS}
-              value={overlap}
-              onChange={(event) => setOverlap(event.currentTarget.value)}
-              error={errors["overlap_s"]}
-            />
+      <FormDialog
+        title="A new signing key"
+        isOpen={name !== null}
+        onClose={() => setName(null)}
+        action={rotate}
+        errors={errors}
+        submit={webhook.has_signature_key ? "Rotate" : "Make it"}
+        onSubmit={submit}
+      >
+        <div className="prose">
+          {!webhook.has_signature_key ? (
+            <p>So far nothing is signed. From now on every attempt is.</p>
+          ) : overlaps ? (
+            <p>
+              The new key signs at once
+              {overlap === "0"
+                ? ", and the old one no more: a receiver that has the old one refuses what arrives until it has the new one."
+                : `, and the old one beside it until ${until}. A receiver goes on with the old one until then.`}
+            </p>
+          ) : (
+            <p>
+              The preset {webhook.preset} carries one signature: the new key signs at once, and a
+              receiver that has only the old one refuses what arrives. To lose nothing, choose the
+              new key yourself, give the receiver both, then rotate to it here. What is refused
+              meanwhile is tried again.
+            </p>
           )}
-          <TextInput
-            label="The new key"
-            description="Empty: one is made, and shown once."
-            value={own}
-            onChange={(event) => setOwn(event.currentTarget.value)}
-            maxLength={limits.signature_key}
-            error={errors["signature_key"]}
-            autoComplete="off"
-            spellCheck={false}
+        </div>
+        {overlaps && webhook.has_signature_key && (
+          <NativeSelect
+            label="The old key signs beside it"
+            data={OVERLAPS}
+            value={overlap}
+            onChange={(event) => setOverlap(event.currentTarget.value)}
+            error={errors["overlap_s"]}
           />
-        </Form>
-      </Dialog>
+        )}
+        <TextInput
+          label="The new key"
+          description="Empty: one is made, and shown once."
+          value={own}
+          onChange={(event) => setOwn(event.currentTarget.value)}
+          maxLength={limits.signature_key}
+          error={errors["signature_key"]}
+          autoComplete="off"
+          spellCheck={false}
+        />
+      </FormDialog>
       <ShownOnce
         title="The new signing key"
         what="the new signing key"
