@@ -1,5 +1,5 @@
 // A PgBouncer of a test's own, on a socket file in a temporary folder, that can be killed and started again.
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chown, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import net from "node:net";
@@ -20,6 +20,13 @@ export type PgBouncer = {
   /** Ends it, and removes it. */
   remove(): Promise<void>;
 };
+
+/** Whether the PgBouncer that is installed keeps the prepared statements of its clients apart: since 1.21. */
+export function keepsNames(): boolean {
+  const { stdout } = spawnSync("pgbouncer", ["--version"], { encoding: "utf8" });
+  const [, major = "", minor = ""] = /PgBouncer (\d+)\.(\d+)/.exec(stdout) ?? [];
+  return Number(major) > 1 || Number(minor) >= 21;
+}
 
 /** Starts it in front of the server of `server`, whose roles it trusts; `settings` are its own, by name. */
 export async function startPgBouncer(
