@@ -35,7 +35,7 @@ export type Window = {
   /** What a claim may take now. */
   limits(): {
     limit: number;
-    /** Of the webhooks that are known: where they are proven, and where the database says that they are not. */
+    /** Of the webhooks that have others than those not known: where they are proven, and where the database says that they are not. */
     slots: Record<string, [proven: number, unproven: number]>;
     otherSlots: { proven: number; unproven: number };
     unprovenMax: number;
@@ -134,6 +134,9 @@ export function createWindow(options: WindowOptions): Window {
       const now = monotonic();
       forget(now);
       const room = roomForMany();
+      // So many have something to send that a round takes long: each begins with one, so that all have their first soon.
+      const isCrowded = known.size >= REMEMBERED_MAX;
+      const otherSlots = { proven: isCrowded ? 1 : Math.min(FIRST_SLOTS, perWebhook), unproven: 1 };
       const slots: Record<string, [number, number]> = {};
       let unprovenLeft = Math.max(0, unprovenMax - onProbation);
       isContended = size >= concurrency;
@@ -144,12 +147,12 @@ export function createWindow(options: WindowOptions): Window {
         if (given === 0 && now >= webhook.restsUntil) isContended = true;
         // The second is not dealt out here: the claim keeps to what they share, and only among those with something to send.
         const isAlone = webhook.inFlight.size === 0 && free > 0 && unprovenMax > onProbation;
-        slots[id] = [given, isAlone ? 1 : 0];
+        if (given !== otherSlots.proven || !isAlone) slots[id] = [given, isAlone ? 1 : 0];
       }
       return {
         limit: Math.max(0, room ?? concurrency - size),
         slots,
-        otherSlots: { proven: Math.min(FIRST_SLOTS, perWebhook), unproven: 1 },
+        otherSlots,
         unprovenMax: Math.max(0, unprovenMax - onProbation),
       };
     },

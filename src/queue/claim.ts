@@ -43,7 +43,7 @@ export type ClaimedDelivery = {
 export type ClaimLimits = {
   limit: number;
   /**
-   * Slots of the webhooks that the worker knows, by id: if the database has it as proven, and if not, which may be news.
+   * Slots of the webhooks that have others than `otherSlots`, by id: if the database has it as proven, and if not, which may be news.
    * One with none is passed by at the price of a probe.
    */
   slots: Readonly<Record<string, readonly [proven: number, unproven: number]>>;
@@ -76,6 +76,8 @@ type Row = Omit<ClaimedDelivery, "id"> & {
 
 export type Claim = {
   deliveries: ClaimedDelivery[];
+  /** How many webhooks it looked at. */
+  lookedAt: number;
   /** The webhook that a limit cut the claim short at: the next goes on behind it. Null where it came round. */
   cutAfter: number | null;
   /** The database's time of the claim, for which the worker keeps its own from drifting. */
@@ -131,6 +133,7 @@ export async function claimDue(
     cutAfter: isCut ? (reached ?? null) : null,
     clock: new Date(whole.clock),
     tookMs: whole.took_ms,
+    lookedAt: whole.looked_at,
     hasQueued: whole.has_queued,
     misplaced: whole.misplaced,
   };
