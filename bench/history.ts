@@ -40,7 +40,7 @@ with old as materialized (
     webhook.webhook_id
   from generate_series(1, $2::integer) as n
   cross join lateral (
-    select date_trunc('day', now(), 'UTC') - $1::integer * interval '1 day' + n * interval '0.5 seconds' as at
+    select date_trunc('day', now(), 'UTC') - $1::integer * interval '1 day' + n * (interval '14 hours' / $2::integer) as at
   ) as clock
   join (select webhook_id, row_number() over () as place from posthorn.webhooks) as webhook
     on webhook.place = 1 + n % (select count(*) from posthorn.webhooks)
