@@ -206,6 +206,27 @@ CREATE INDEX finished_deliveries_reason ON ONLY posthorn.finished_deliveries USI
 CREATE INDEX finished_deliveries_webhook ON ONLY posthorn.finished_deliveries USING btree (bucket, webhook_id, id);
 CREATE INDEX finished_deliveries_webhook_reason ON ONLY posthorn.finished_deliveries USING btree (bucket, webhook_id, reason, id) WHERE (reason IS NOT NULL);
 
+create table posthorn.forwards (
+  tenant text collate "C" not null,
+  id uuid not null,
+  type text collate "C" not null,
+  channel text collate "C",
+  "timestamp" timestamp with time zone not null,
+  created_at timestamp with time zone not null,
+  schema_checked boolean not null,
+  idempotency_key text collate "C",
+  traceparent text,
+  payload text not null,
+  set_aside_at timestamp with time zone,
+  set_aside_as text,
+  constraint forwards_pkey PRIMARY KEY (tenant, id)
+) with (
+  autovacuum_vacuum_scale_factor=0.02,
+  autovacuum_vacuum_cost_delay=0
+);
+CREATE INDEX forwards_set_aside ON posthorn.forwards USING btree (set_aside_at) WHERE (set_aside_at IS NOT NULL);
+CREATE INDEX forwards_waiting ON posthorn.forwards USING btree (tenant, id) WHERE (set_aside_at IS NULL);
+
 create table posthorn.idempotency_keys (
   tenant text collate "C" not null,
   key text collate "C" not null,
@@ -263,6 +284,14 @@ create table posthorn.migrations (
   applied_at timestamp with time zone not null,
   works_from integer,
   constraint migrations_pkey PRIMARY KEY (version)
+);
+
+create table posthorn.placements (
+  tenant text collate "C" not null,
+  cell text collate "C" not null,
+  placed_at timestamp with time zone default now() not null,
+  types_revision text,
+  constraint placements_pkey PRIMARY KEY (tenant)
 );
 
 create table posthorn.portal_links (

@@ -13,6 +13,37 @@ create table posthorn.settings (
   value text not null
 );
 
+-- Which cell each tenant lives in, where there are several: a cell is a database like this one, and the setting `cell` is this one's
+-- name (absent: home). Without a row a tenant lives where the setting `default_cell` says (absent: home). What a publish
+-- goes by is the row in the database that it writes to: so a cell that a tenant has left keeps its row for ever, and what commits
+-- there late is forwarded. `types_revision` is of the tenant's event types, as they were last copied from its cell.
+create table posthorn.placements (
+  tenant text collate "C" primary key,
+  cell text collate "C" not null,
+  placed_at timestamptz not null default now(),
+  types_revision text
+);
+
+-- Events published here of tenants that live in another cell, whole, until they are stored there under the same id, see
+-- src/delivery/forwarder.ts. Those that the cell can't take are set aside, for somebody to look at.
+create table posthorn.forwards (
+  tenant text collate "C" not null,
+  id uuid not null,
+  type text collate "C" not null,
+  channel text collate "C",
+  "timestamp" timestamptz not null,
+  created_at timestamptz not null,
+  schema_checked boolean not null,
+  idempotency_key text collate "C",
+  traceparent text,
+  payload text not null,
+  set_aside_at timestamptz,
+  set_aside_as text,
+  primary key (tenant, id)
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+create index forwards_waiting on posthorn.forwards (tenant, id) where set_aside_at is null;
+create index forwards_set_aside on posthorn.forwards (set_aside_at) where set_aside_at is not null;
+
 -- Whoever has to be the only one takes a row of these until its transaction ends. Advisory locks would not do: every role can
 -- see which are held, and hold them too. What goes on over several transactions writes down the session that does it.
 create table posthorn.locks (
