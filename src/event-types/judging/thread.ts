@@ -15,6 +15,9 @@ import {
 
 const RESTS_MS = 1_000; // of a version that ran out of time: what was sent along behind it is not tried
 
+// Before it steps back and is asked: the first schema of a process takes ten times as long as the next.
+checkSchema({ type: "object" }, 1_000);
+
 // On Linux a priority is a thread's own; elsewhere it would be the whole process's.
 if ((workerData as ThreadData).yields && process.platform === "linux")
   setPriority(constants.priority.PRIORITY_LOW);
@@ -30,8 +33,6 @@ parentPort?.on("message", (question: Question) => {
   parentPort?.postMessage({ id, tookMs, finding } satisfies Answer);
 });
 
-// Once, before anything is asked: the first schema of a process takes ten times as long as the next.
-checkSchema({ type: "object" }, 1_000);
 parentPort?.postMessage(READY);
 
 function find(task: Task): Finding {
