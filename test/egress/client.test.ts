@@ -14,7 +14,7 @@ import {
 } from "../helpers/receivers.ts";
 
 const GRACE_MS = 1_000;
-const SLACK_MS = 1_000; // of a busy machine
+const SLACK_MS = 4_000; // of a busy machine; what hangs is there for longer
 
 test("a request goes out byte for byte, with its own headers and nothing surprising", async () => {
   const recorder = closing(await startRecorder());
@@ -157,7 +157,7 @@ test.each<[string, Buffer | string, RegExp]>([
   const receiver = closing(await startReceiver((socket) => void socket.write(answer)));
   const exchange = await startEgress().post(receiver.url, { timeoutMs: 5_000 });
   expect(exchange).toMatchObject({ reason: "connect", error: expect.stringMatching(words) });
-  expect(exchange.durationMs).toBeLessThan(1_000);
+  expect(exchange.durationMs).toBeLessThan(SLACK_MS);
 });
 
 test("plain HTTP where TLS belongs is told in words", async () => {

@@ -121,7 +121,7 @@ test.each([
   const { post, url } = await start(() => answer);
   const exchange = await post(url, { timeoutMs: 300 });
   expect(exchange).toMatchObject({ kind: "failed", reason: "dns", error, address: null });
-  expect(exchange.durationMs).toBeLessThan(1_300);
+  expect(exchange.durationMs).toBeLessThan(2_500); // a lookup alone may take 3 s
 });
 
 test("a URL stored before the rules were tightened is judged again at every send", async () => {

@@ -80,7 +80,7 @@ test("of 256 names with silent servers a few are asked for at once, and all are 
   const results = await Promise.allSettled(
     numbered(256, "silent").map((name) => resolver.resolve(name)),
   );
-  expect(performance.now() - startedAt).toBeLessThan(2 * 300); // one after the other, eight times as long
+  expect(performance.now() - startedAt).toBeLessThan(5 * 300); // 24 at a time would take eleven times as long
   expect(results.filter(({ status }) => status === "fulfilled")).toEqual([]);
   expect(asked(dns).size).toBe(24);
 });

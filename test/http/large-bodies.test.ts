@@ -1,7 +1,6 @@
 // Large bodies: what they may hold, how many there may be, and that nobody waits for one.
 import { once } from "node:events";
 import http from "node:http";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import request from "supertest";
@@ -212,19 +211,26 @@ test.each([
   async (_what, payload) => {
     const events = filled(`{"type":"${TYPE}","payload":${payload}},`, 15 * MIB);
     const whole = events.slice(0, events.lastIndexOf('},{"type"') + 1);
-    const delay = monitorEventLoopDelay({ resolution: 1 });
-    delay.enable();
-    const used = process.cpuUsage();
+    const cpuMs = () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1_000;
+    };
+    const from = cpuMs();
+    let before = from;
+    let longestMs = 0; // in time of the processor's: what others have of it is no stop of ours
+    const turns = setInterval(() => {
+      const now = cpuMs();
+      longestMs = Math.max(longestMs, now - before);
+      before = now;
+    }, 1);
     const { status } = await fetch(`${service.url}/events.publish_many`, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-API-Key": service.adminKey },
       body: Buffer.from(`{"events":[${whole}]}`),
     });
-    delay.disable();
-    const cpu = process.cpuUsage(used);
-    const cpuMs = (cpu.user + cpu.system) / 1_000;
+    clearInterval(turns);
     expect(status).toBe(200);
-    // 100 ms is what is wanted, on a machine that does nothing else; on a loaded one it is never one stop for most of it.
-    expect(delay.max / 1e6).toBeLessThan(Math.max(400, cpuMs / 2));
+    // 100 ms is what is wanted; on a slow machine it is never one stop for most of it.
+    expect(longestMs).toBeLessThan(Math.max(400, (cpuMs() - from) / 2));
   },
 );

@@ -4,7 +4,7 @@ import pg from "pg";
 
 import { caller, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
-import { untilWaiting, waitingBehind } from "../helpers/waiting.ts";
+import { untilWaiting } from "../helpers/waiting.ts";
 
 let service: TestService;
 let stranger: pg.Client; // holds locks that calls have to wait for
@@ -50,27 +50,29 @@ async function othersGoOn(): Promise<void> {
   expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
 }
 
-/** Calls whose answers are counted as they come. */
-function counted(calls: PromiseLike<{ status: number }>[]) {
-  const counts = { answered: 0 };
-  const all = Promise.all(
-    calls.map(async (call) => {
-      const { status } = await call;
-      counts.answered++;
-      return status;
-    }),
-  );
-  return { counts, all };
+/** Keeps so many calls under way until the end, each that is answered made anew; answers the statuses of all. */
+function keepUp(count: number, call: (n: number) => PromiseLike<{ status: number }>) {
+  let isOver = false;
+  const lanes = Array.from({ length: count }, async (_, n) => {
+    const statuses: number[] = [];
+    do statuses.push((await call(n)).status);
+    while (!isOver);
+    return statuses;
+  });
+  return async () => {
+    isOver = true;
+    return (await Promise.all(lanes)).flat();
+  };
 }
 
 test("while one tenant's thirty slow lists hold on, another's publishes, lists and changes are answered, and /readyz", async () => {
   await stranger.query("begin; lock table posthorn.replays in access exclusive mode");
-  const { counts, all } = counted(Array.from({ length: 30 }, () => hostile("replays.list")));
+  const end = keepUp(30, () => hostile("replays.list"));
   await untilWaiting(stranger);
   await othersGoOn();
   await othersGoOn();
-  expect(counts.answered).toBeLessThan(30);
-  const statuses = await all; // given up after a second each, or told to come again
+  await untilWaiting(stranger); // they still do
+  const statuses = await end(); // given up after a second each, or told to come again
   await stranger.query("rollback");
   expect(statuses.filter((status) => status !== 503 && status !== 429)).toEqual([]);
   await hostile("replays.list").expect(200);
@@ -80,15 +82,13 @@ test("sixty updates of one webhook keep one connection waiting for its lock, and
   const { id } = (await hostile("webhooks.subscribe", { url: "https://example.com/" })).body;
   await stranger.query("begin");
   await stranger.query("select from posthorn.webhooks where id = $1 for update", [id]);
-  const { all } = counted(
-    Array.from({ length: 60 }, (_, n) => hostile("webhooks.update", { id, name: `${n}` })),
-  );
+  const end = keepUp(60, (n) => hostile("webhooks.update", { id, name: `${n}` }));
   await untilWaiting(stranger);
   await othersGoOn();
   await hostile("webhooks.list").expect(200); // its own other calls too
-  expect(await waitingBehind(stranger)).toBe(1);
+  expect(await untilWaiting(stranger)).toBe(1);
   await stranger.query("commit");
-  const statuses = await all;
+  const statuses = await end();
   expect(new Set(statuses.filter((status) => status !== 200))).toEqual(
     new Set(statuses.filter((status) => status === 503 || status === 429)),
   );

@@ -137,7 +137,7 @@ test("takes a thousand in a body of more than 1 MiB, and no more than the tenant
   expect(JSON.stringify(webhooks).length).toBeGreaterThan(1024 * 1024);
   const startedAt = performance.now();
   await asked("webhooks.subscribe_many", { webhooks }).expect(200);
-  expect(performance.now() - startedAt).toBeLessThan(8_000); // 1 s on a machine that does nothing else
+  expect(performance.now() - startedAt).toBeLessThan(30_000); // 1 s on a machine that does nothing else
   const { body } = await asked("webhooks.subscribe_many", { webhooks: hooks(600) }).expect(409);
   expect(body.code).toBe("too_many_webhooks");
   await asked("webhooks.subscribe_many", { webhooks: hooks(500) }).expect(200);

@@ -387,7 +387,7 @@ test("however long others read, no publish waits a second while days are made an
   }
   await maintenance;
   await dumping;
-  expect(tookMs.length).toBeGreaterThan(100);
+  expect(tookMs.length).toBeGreaterThan(20); // some thousand on a machine that does nothing else
   expect(Math.max(...tookMs)).toBeLessThan(1_000);
   await Promise.all([user.query("commit"), dump.query("commit")]);
   await retire();
