@@ -110,9 +110,13 @@ describe("a version that ran out of time", () => {
 
   test("does not keep its tenant's other schemas from taking long, until they have had five seconds", async () => {
     const kinds: string[] = [];
-    for (let n = 0; n < 6; n++)
+    const startedAt = performance.now();
+    while (kinds.at(-1) !== "busy")
       kinds.push((await judging.payload("a", enforced(EVIL), ENDLESS)).kind);
-    expect(kinds).toEqual(["unfit", "unfit", "unfit", "unfit", "unfit", "busy"]);
+    expect(performance.now() - startedAt).toBeGreaterThan(4_900);
+    // Five, of a second each; where the machine is busy a stop comes late, and they are fewer.
+    expect(kinds.length).toBeLessThanOrEqual(5 + 1);
+    expect(new Set(kinds)).toEqual(new Set(["unfit", "busy"]));
     expect((await judging.schema("a", {})).kind).toBe("busy");
     expect((await judging.schema("b", {})).kind).toBe("checked");
     now += 60_000;
