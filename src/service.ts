@@ -18,6 +18,7 @@ import { startSweeper } from "./delivery/sweeper.ts";
 import { createTargets } from "./delivery/target.ts";
 import { createTotals } from "./delivery/totals.ts";
 import { parseCidrs, type AddressRules } from "./egress/address.ts";
+import { followAuthorities } from "./egress/authorities.ts";
 import { createEgress } from "./egress/client.ts";
 import type { Endpoint } from "./egress/endpoint.ts";
 import { loopbackAddresses } from "./egress/known-names.ts";
@@ -141,7 +142,9 @@ function createParts(
     ...addresses,
     clock: monotonic,
     concurrency,
-    ca: config.POSTHORN_CA_FILE,
+    ca: followAuthorities(config.POSTHORN_CA_FILE, monotonic, ({ message }) =>
+      log.warn({ setting: "POSTHORN_CA_FILE" }, `${message}; those read last stay trusted`),
+    ),
     proxy: config.POSTHORN_EGRESS_PROXY,
   });
   const sending = { egress, http: config.POSTHORN_HTTP, worker: workerName() };

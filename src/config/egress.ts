@@ -15,7 +15,8 @@ export const cidrs = z.string().transform((value, context): Cidr[] => {
 
 export const authorities = z.string().transform((value, context): string => {
   try {
-    return readAuthorities(value);
+    readAuthorities(value); // which is followed from then on
+    return value;
   } catch (error) {
     context.addIssue({ code: "custom", message: (error as Error).message });
     return z.NEVER;

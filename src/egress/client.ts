@@ -18,8 +18,8 @@ const LOOK_MS_MAX = 0.9 * SECOND;
 export type EgressOptions = AddressRules & {
   clock: MonotonicClock;
   resolver?: Resolver;
-  /** PEM certificates of authorities that are trusted beside the well-known ones. */
-  ca?: string | null;
+  /** Answers the PEM certificates of authorities that are trusted beside the well-known ones, asked at each connection. */
+  ca?: (() => string) | undefined;
   /** An http or https proxy that all goes through, with its user name and password. */
   proxy?: URL | null;
   /** How many requests the caller has in flight at once: as many connections are kept for the next ones, at least. */

@@ -25,7 +25,8 @@ export type Connection = {
   announcedMs: number | null;
   /** Sends one request; the one before has to be over. */
   send(request: Outgoing, handler: Dispatcher.DispatchHandler): void;
-  isOpen(): boolean;
+  /** Whether another request may go over it: not where those that vouched for the receiver are no longer trusted. */
+  isUsable(): boolean;
   /** Closes the socket, in whatever phase it is. */
   destroy(): void;
 };
@@ -33,6 +34,7 @@ export type Connection = {
 /** Creates a connection that is opened by its first request; `closed` is called when an open one has closed. */
 export function createConnection(origin: string, dial: Dial, closed: () => void): Connection {
   let socket: Socket | undefined;
+  let isTrusted = () => true;
   let giveUp: (() => void) | undefined;
   let isDestroyed = false;
 
@@ -47,8 +49,9 @@ export function createConnection(origin: string, dial: Dial, closed: () => void)
           connection.phase = phase;
           if (address !== undefined) connection.address = address;
         },
-        ready(opened) {
+        ready(opened, isStillTrusted) {
           socket = opened;
+          isTrusted = isStillTrusted;
           watchReads(opened);
           callback(null, opened);
         },
@@ -79,7 +82,7 @@ export function createConnection(origin: string, dial: Dial, closed: () => void)
       connection.head = createAnswerHead();
       client.dispatch({ method: "POST", path, headers: headers as never, body }, handler);
     },
-    isOpen: () => socket?.destroyed === false,
+    isUsable: () => socket?.destroyed === false && isTrusted(),
     destroy() {
       if (isDestroyed) return;
       isDestroyed = true;

@@ -68,13 +68,14 @@ export function createConnections(dial: Dial, { clock, idleMax }: ConnectionsOpt
         const connection = idleByOrigin.get(origin)?.at(-1);
         if (connection === undefined) return open(origin);
         idledMs.set(connection, forget(connection) ?? 0);
-        if (connection.isOpen()) return connection;
+        if (connection.isUsable()) return connection;
+        connection.destroy();
       }
     },
     keep(connection) {
       const { origin, announcedMs } = connection;
       const limitMs = idleTimes.limitMs(origin, announcedMs);
-      if (isClosed || limitMs === 0 || !connection.isOpen()) return connection.destroy();
+      if (isClosed || limitMs === 0 || !connection.isUsable()) return connection.destroy();
       const pool = idleByOrigin.get(origin);
       if (pool) pool.push(connection);
       else idleByOrigin.set(origin, [connection]);

@@ -1,6 +1,6 @@
 // Opens sockets to receivers: through the door, with certificates checked, and each step on the way reported.
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls, createSecureContext, rootCertificates } from "node:tls";
+import { connect as connectTls } from "node:tls";
 
 import { SECOND } from "../kernel/duration.ts";
 import type { AddressRules } from "./address.ts";
@@ -8,8 +8,10 @@ import type { AddressOrder } from "./address-order.ts";
 import { judgedAddresses, judgedLookup, judgeLiteral } from "./door.ts";
 import type { Phase } from "./failure.ts";
 import type { Resolver } from "./resolver.ts";
-import { createSessions } from "./sessions.ts";
+import { createTrust } from "./trust.ts";
 import { openTunnel } from "./tunnel.ts";
+
+const always = () => true; // nobody vouches for who answers without TLS
 
 const CONNECT_ATTEMPT_MS = SECOND; // of one address before the next is tried; node's 250 ms gives up on far continents
 
@@ -17,8 +19,8 @@ export type DialerOptions = AddressRules & {
   resolver: Resolver;
   /** Which of a name's addresses are tried first; as they were resolved, where absent. */
   order?: AddressOrder;
-  /** PEM certificates of authorities that are trusted beside the well-known ones. */
-  ca?: string | null | undefined;
+  /** Answers the PEM certificates of authorities that are trusted beside the well-known ones, asked at each connection. */
+  ca?: (() => string) | undefined;
   /** A proxy that all goes through. Names are judged here all the same; which address they lead to is its decision. */
   proxy?: URL | null | undefined;
 };
@@ -29,8 +31,8 @@ export type Target = { protocol: string; hostname: string; port: string };
 export type Dialing = {
   /** Told of each phase that begins, and of who is on the other side once that is known. */
   step(phase: Phase, address?: string | null): void;
-  /** A request can be written. */
-  ready(socket: Socket): void;
+  /** A request can be written, for as long as those are trusted who vouched for the other side. */
+  ready(socket: Socket, isTrusted: () => boolean): void;
   failed(error: Error): void;
 };
 
@@ -40,19 +42,16 @@ export type Dial = (target: Target, dialing: Dialing) => () => void;
 /** Creates what opens sockets. */
 export function createDialer(options: DialerOptions): Dial {
   const { resolver, proxy } = options;
-  // One for all connections: a context of its own would be most of what a resumed handshake costs. No session is kept in it.
-  const secureContext = createSecureContext(
-    options.ca ? { ca: [...rootCertificates, options.ca] } : {},
-  );
-  const trust = { secureContext };
-  const sessions = createSessions();
+  const trust = createTrust(options.ca);
 
-  function secure(target: Target, to: object): Socket {
+  function secure(target: Target, to: object, { ready, step, failed }: Dialing): Socket {
+    const trusted = trust();
+    const { secureContext, sessions } = trusted;
     const key = `${target.hostname}:${target.port}`;
     const session = sessions.take(key);
     const socket = connectTls({
       ...to,
-      ...trust,
+      secureContext,
       ...(session && { session }),
       // RFC 6066 3: neither an address nor a dot at the end; certificates are still checked against `host`.
       servername: isIP(target.hostname) ? "" : target.hostname.replace(/\.$/, ""),
@@ -61,10 +60,16 @@ export function createDialer(options: DialerOptions): Dial {
       rejectUnauthorized: true,
     });
     socket.on("session", (fresh) => sessions.add(key, fresh));
+    socket.once("secureConnect", () => {
+      step("answer");
+      ready(socket, () => trust() === trusted);
+    });
+    socket.on("error", failed);
     return socket;
   }
 
-  function dialDirectly(target: Target, port: number, { step, ready, failed }: Dialing) {
+  function dialDirectly(target: Target, port: number, dialing: Dialing) {
+    const { step, ready, failed } = dialing;
     const isSecure = target.protocol === "https:";
     const to = {
       host: target.hostname,
@@ -74,18 +79,14 @@ export function createDialer(options: DialerOptions): Dial {
       autoSelectFamilyAttemptTimeout: CONNECT_ATTEMPT_MS,
       noDelay: true,
     };
-    const socket = isSecure ? secure(target, to) : connectTcp(to);
-    const answer = () => {
-      step("answer");
-      ready(socket);
-    };
+    const socket = isSecure ? secure(target, to, dialing) : connectTcp(to).on("error", failed);
     socket.once("lookup", () => step("connect"));
     socket.once("connect", () => {
       step("tls", socket.remoteAddress ?? null);
-      if (!isSecure) answer();
+      if (isSecure) return;
+      step("answer");
+      ready(socket, always);
     });
-    if (isSecure) socket.once("secureConnect", answer);
-    socket.on("error", failed);
     return () => void socket.destroy();
   }
 
@@ -94,18 +95,16 @@ export function createDialer(options: DialerOptions): Dial {
     const { hostname } = target;
     let stage: { destroy(): void } | undefined;
     let isGivenUp = false;
-    const answer = (socket: Socket) => {
-      step("answer");
-      ready(socket);
-    };
     const opened = (socket: Socket) => {
       stage = socket;
       socket.on("error", failed);
-      if (target.protocol !== "https:") return answer(socket);
-      step("tls");
-      const inner = secure(target, { socket, host: hostname });
-      stage = inner;
-      inner.once("secureConnect", () => answer(inner)).on("error", failed);
+      if (target.protocol === "https:") {
+        step("tls");
+        stage = secure(target, { socket, host: hostname }, dialing);
+        return;
+      }
+      step("answer");
+      ready(socket, always);
     };
     const judged = isIP(hostname)
       ? Promise.resolve([])
@@ -114,7 +113,8 @@ export function createDialer(options: DialerOptions): Dial {
       if (isGivenUp) return;
       step("connect");
       const authority = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-      stage = openTunnel(authority, { proxy: via, resolver, trust }, opened, failed);
+      const { secureContext } = trust();
+      stage = openTunnel(authority, { proxy: via, resolver, secureContext }, opened, failed);
     };
     judged.then(ask).catch(failed);
     return () => {

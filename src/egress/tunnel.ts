@@ -16,18 +16,19 @@ export type TunnelOptions = {
   /** Its user name and password are the proxy's; they are in no error. */
   proxy: URL;
   resolver: Resolver;
-  trust: { secureContext?: SecureContext };
+  secureContext: SecureContext;
 };
 
 /** Asks the proxy for a connection to `authority` (host:port), and answers how to give up. */
 export function openTunnel(
   authority: string,
-  { proxy, resolver, trust }: TunnelOptions,
+  { proxy, resolver, secureContext }: TunnelOptions,
   opened: (socket: Socket) => void,
   failed: (error: Error) => void,
 ): { destroy(): void } {
   const isSecure = proxy.protocol === "https:";
   const port = Number(proxy.port) || (isSecure ? 443 : 80);
+  const trust = { secureContext }; // which the types know of sockets only; https hands it on to its own
   const request = (isSecure ? https : http).request({
     ...trust,
     method: "CONNECT",

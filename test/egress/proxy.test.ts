@@ -14,7 +14,7 @@ const HOSTS = ["localhost", "127.0.0.1"];
 async function start(options: ProxyOptions = {}, credentials = "") {
   const proxy = closing(await startProxy(options));
   const url = new URL(proxy.url.href.replace("://", `://${credentials}`));
-  const { egress, post } = startEgress({ proxy: url, ca: authority.pem });
+  const { egress, post } = startEgress({ proxy: url, ca: () => authority.pem });
   // Each request is a few round trips by the proxy, which a crowded machine takes its time for.
   const patient: Post = (to, more) => post(to, { timeoutMs: 3_000, ...more });
   return { proxy, egress, post: patient };

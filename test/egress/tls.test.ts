@@ -1,8 +1,12 @@
 import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { beforeAll, expect, test } from "@jest/globals";
 
+import { followAuthorities } from "../../src/egress/authorities.ts";
 import { createAuthority, createCertificate, type Authority } from "../helpers/certificates.ts";
 import { closing, startEgress } from "../helpers/egress.ts";
 import { says, startReceiver, startRecorder } from "../helpers/receivers.ts";
@@ -24,7 +28,7 @@ beforeAll(() => {
 test("a receiver with a good certificate is reached, by name and by address", async () => {
   const certificate = createCertificate(trusted, HOSTS);
   const receiver = closing(await startReceiver(says("200 OK"), certificate));
-  const { post } = startEgress({ ca: trusted.pem });
+  const { post } = startEgress({ ca: () => trusted.pem });
   for (const host of ["localhost", "localhost.", "127.0.0.1"]) {
     const exchange = await post(`https://${host}:${receiver.port}/`, { timeoutMs: 2_000 });
     expect(exchange).toMatchObject({ kind: "answered", status: 200, address: "127.0.0.1" });
@@ -41,7 +45,7 @@ test.each([
   async (_, make, error) => {
     let gotBytes = false;
     const receiver = closing(await startReceiver(() => (gotBytes = true), make()));
-    const exchange = await startEgress({ ca: trusted.pem }).post(receiver.url, {
+    const exchange = await startEgress({ ca: () => trusted.pem }).post(receiver.url, {
       timeoutMs: 2_000,
     });
     expect(exchange).toMatchObject({
@@ -56,12 +60,48 @@ test.each([
 
 test("a failed certificate fails at every attempt, also after a good one of the same receiver", async () => {
   const receiver = closing(await startReceiver(says("200 OK"), createCertificate(trusted, HOSTS)));
-  const { post } = startEgress({ ca: trusted.pem });
+  const { post } = startEgress({ ca: () => trusted.pem });
   const wrong = `https://a.localhost:${receiver.port}/`;
   for (const url of [wrong, receiver.url, wrong, receiver.url, wrong]) {
     const { kind } = await post(url, { timeoutMs: 2_000 });
     expect(kind).toBe(url === wrong ? "failed" : "answered");
   }
+});
+
+test("a file of authorities is followed when it is renewed, for connections and sessions that stand too; a bad one changes nothing", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "authorities-"));
+  const file = join(folder, "ca.pem");
+  const [ours, other] = [trusted, unknown].map((authority) => createCertificate(authority, HOSTS));
+  const receivers = [
+    closing(await startReceiver(says("200 OK"), ours)),
+    closing(await startReceiver(says("200 OK"), other)),
+  ];
+  let now = 0;
+  const refused: string[] = [];
+  await writeFile(file, trusted.pem);
+  const clock = () => now;
+  const ca = followAuthorities(file, clock, ({ message }) => refused.push(message));
+  const { post } = startEgress({ ca, idleMax: 10 });
+  const kinds = async () => {
+    now += 2_000;
+    const sent = receivers.map(({ url }) => post(url, { timeoutMs: 10_000 }));
+    return (await Promise.all(sent)).map(({ kind }) => kind);
+  };
+  expect(await kinds()).toEqual(["answered", "failed"]);
+  await writeFile(file, trusted.pem + unknown.pem);
+  expect(await kinds()).toEqual(["answered", "answered"]);
+  await writeFile(file, unknown.pem);
+  expect(await kinds()).toEqual(["failed", "answered"]);
+  await writeFile(file, "-----BEGIN CERT");
+  expect([await kinds(), await kinds()]).toEqual([
+    ["failed", "answered"],
+    ["failed", "answered"],
+  ]);
+  expect(refused).toEqual([expect.stringContaining("holds no certificate")]);
+  await rm(file);
+  expect(await kinds()).toEqual(["failed", "answered"]);
+  expect(refused).toHaveLength(2);
+  await rm(folder, { recursive: true });
 });
 
 test("a receiver that speaks plain HTTP, or resets in the handshake, fails as tls", async () => {

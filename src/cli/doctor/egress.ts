@@ -2,6 +2,7 @@
 import type { Config } from "../../config.ts";
 import { parseCidrs } from "../../egress/address.ts";
 import type { Failed } from "../../egress/exchange.ts";
+import { followAuthorities } from "../../egress/authorities.ts";
 import { createEgress } from "../../egress/client.ts";
 import { monotonic } from "../../kernel/clock.ts";
 import { SECOND } from "../../kernel/duration.ts";
@@ -26,7 +27,7 @@ export async function tryEgress(url: string, config: Config): Promise<Finding> {
     allow: config.POSTHORN_EGRESS_ALLOW ?? parseCidrs(loopback),
     forbidden: () => [],
     clock: monotonic,
-    ca: config.POSTHORN_CA_FILE,
+    ca: followAuthorities(config.POSTHORN_CA_FILE, monotonic, () => {}),
     proxy: config.POSTHORN_EGRESS_PROXY,
   });
   try {
