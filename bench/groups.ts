@@ -9,6 +9,7 @@ import { isolation } from "./figures/isolation.ts";
 import { latency } from "./figures/latency.ts";
 import { many } from "./figures/many.ts";
 import { oldTransaction } from "./figures/old-transaction.ts";
+import { origins } from "./figures/origins.ts";
 import { presets } from "./figures/presets.ts";
 import { profile } from "./figures/profile.ts";
 import { publishing } from "./figures/publish.ts";
@@ -42,6 +43,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   idle,
   publish: publishing,
   receivers,
+  origins,
   bodies,
   workers,
   presets,

@@ -50,7 +50,7 @@ export async function publishSteadily(
 
 /** Runs a publisher to its end, and answers what it says. */
 export function runPublisher<T>(options: PublisherOptions): Promise<T> {
-  return message<T>(
-    start(new URL("./children/publisher.ts", import.meta.url), JSON.stringify(options)),
-  );
+  const child = start(new URL("./children/publisher.ts", import.meta.url));
+  child.send(options);
+  return message<T>(child);
 }

@@ -20,19 +20,21 @@ export type Rate = {
 };
 
 /**
- * Measures from some seconds after the first arrival for `seconds`, or until `total` have arrived. The processes whose
- * CPU time counts are those of `pids`.
+ * Measures from some seconds after the first arrival, or that of number `after`, for `seconds`, or until `total` have
+ * arrived. The processes whose CPU time counts are those of `pids`.
  */
 export async function measureRate(
   stage: Stage,
   pids: readonly number[],
-  { seconds, total = Infinity }: { seconds: number; total?: number },
+  { seconds, total = Infinity, after = 1 }: { seconds: number; total?: number; after?: number },
 ): Promise<Rate> {
   const { receiver, database } = stage;
   const startedAt = nowMs();
-  while ((await receiver.count()).unique === 0) {
+  for (;;) {
+    const { unique } = await receiver.count();
+    if (unique >= after) break;
     if (nowMs() - startedAt > FIRST_MS_MAX)
-      throw new Error(`nothing arrived in ${FIRST_MS_MAX / 1_000} s`);
+      throw new Error(`${unique} of ${after} arrived in ${FIRST_MS_MAX / 1_000} s`);
     await sleep(STEP_MS);
   }
   await sleep(stage.seconds(WARM_S) * 1_000);
@@ -46,15 +48,15 @@ export async function measureRate(
     await sleep(STEP_MS);
     last = await receiver.count();
   }
-  const after = { ...last, ...cpu() }; // once: to read all of /proc takes milliseconds
-  const isOver = after.unique >= total;
-  const count = after.unique - before.unique;
+  const end = { ...last, ...cpu() }; // once: to read all of /proc takes milliseconds
+  const isOver = end.unique >= total;
+  const count = end.unique - before.unique;
   if (count === 0) throw new Error(`all ${total} had arrived before the window began`);
   return {
-    perSecond: (count / ((isOver ? after.lastAt : after.at) - before.at)) * 1_000,
-    cpuUs: (after.cpu - before.cpu) / count,
-    databaseCpuUs: (after.database - before.database) / count,
+    perSecond: (count / ((isOver ? end.lastAt : end.at) - before.at)) * 1_000,
+    cpuUs: (end.cpu - before.cpu) / count,
+    databaseCpuUs: (end.database - before.database) / count,
     from: before.at,
-    to: after.at,
+    to: end.at,
   };
 }

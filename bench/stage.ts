@@ -63,8 +63,6 @@ export async function buildStage(
 }
 
 async function fill({ database, receiver, isQuick }: Stage, history: number): Promise<void> {
-  // Only until the figures begin: 10,000 commits that each reach the disk would take longer than many of them.
-  await database.sql.query("alter database posthorn set synchronous_commit = off");
   const urlOf = (channel: string) => `${receiver.url}/${channel}`;
   await subscribe(
     database.url,
@@ -79,7 +77,6 @@ async function fill({ database, receiver, isQuick }: Stage, history: number): Pr
       channels: [channel, ...WIDE.fans.filter((fan) => n < fan).map((fan) => `fan ${fan}`)],
     })),
   );
-  await database.sql.query("alter database posthorn reset synchronous_commit");
   await fillHistory(database.sql, history);
 }
 

@@ -1,5 +1,7 @@
 // Publishes at given times whatever the service does (open loop), or as fast as a number of clients can (closed loop).
 // Each payload says when it was meant to be published, so a late publish is latency too.
+import { once } from "node:events";
+
 import pg from "pg";
 import { Pool } from "undici";
 
@@ -28,7 +30,8 @@ export type PublisherOptions = {
 const CONNECTIONS_MAX = 10;
 const LEAD_MS = 100; // before the first, for what starting takes
 
-const options = JSON.parse(process.argv[2] ?? "") as PublisherOptions;
+// Not as an argument, which ten thousand channels are too long for.
+const [options] = (await once(process, "message")) as [PublisherOptions];
 const { door, url, tenant, channels, seconds, load, many = 0, keyed = false } = options;
 const { mayBeRefused = false, tenantsAreChannels = false } = options;
 process.once("disconnect", () => process.exit());
