@@ -103,7 +103,7 @@ describe("a version that ran out of time", () => {
     expect(next).toEqual({ kind: "busy", waitMs: expect.any(Number) });
     expect((next as { waitMs: number }).waitMs).toBeGreaterThan(8_000);
     expect((await judging.payload("a", enforced({ type: "number" }), "1")).kind).toBe("fits");
-    now += 20_000;
+    now += 120_000; // it may have had six seconds, where it had to share them
     expect((await judging.payload("a", evil, '"aaa"')).kind).toBe("fits");
     expect(logged.join("")).toContain("judging a payload by its schema took long");
   });
