@@ -53,7 +53,7 @@ beforeAll(async () => {
   expect([code, err.replaceAll(PROGRESS, "")]).toEqual([0, ""]);
   expect(out).toContain(`Exported to ${exported}`);
   await busy.stop();
-}, 60_000);
+});
 afterAll(async () => {
   await busy.inbox.close();
   for (const target of targets) await target.drop();
@@ -215,4 +215,4 @@ test("all of it moves into an embedded database, and out of it again", async () 
       .filter(({ name, rows }) => rows > 0 && name !== "settings") // in which it is held now
       .map(({ name, rows, sha256 }) => [name, rows, name === "deliveries" ? "" : sha256]); // whose leases have ended
   expect(rowsOf(is as Exported)).toEqual(rowsOf(was as Exported));
-}, 60_000);
+});

@@ -48,7 +48,7 @@ beforeAll(async () => {
   );
   [post, postToOther] = [caller(service), caller(other)];
   webhook = (await post("webhooks.subscribe", { url: "http://127.0.0.1:9/" }).expect(200)).body;
-}, 60_000);
+});
 afterAll(async () => {
   await service.stop();
   await other.stop();

@@ -133,7 +133,7 @@ beforeAll(async () => {
     () => scrape(service, body.key),
     (text) => valueOf(text, "posthorn_reports_database") === 0,
   );
-}, 120_000);
+});
 afterAll(async () => {
   await stranger.end().catch(() => {});
   await inbox.close();

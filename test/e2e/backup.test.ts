@@ -57,4 +57,4 @@ test("of a dump under load, restored elsewhere, nothing is sent twice that was s
   await busy.inbox.close();
   await postgres.remove();
   await rm(folder, { recursive: true, force: true });
-}, 120_000);
+});

@@ -74,8 +74,13 @@ test("a database that is stopped under load and started again costs no refusal; 
     async () => (await client.events.publish.mutate(event())).id,
   ];
   const calls: Promise<string | undefined>[] = [];
+  let underWay = 0; // more of one key are told to come again
   const timer = setInterval(() => {
-    for (const way of ways) calls.push(way(calls.length));
+    if (underWay > 200) return;
+    for (const way of ways) {
+      underWay++;
+      calls.push(way(calls.length).finally(() => underWay--));
+    }
   }, 50); // 80 a second: the callers share the service's process
   await until(
     () => Promise.resolve(calls.length),

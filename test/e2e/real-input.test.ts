@@ -56,4 +56,4 @@ test("every real body and every built-in example arrives exactly once, signed, b
   ).toEqual([{ n: count, of: count }]);
   expect(await service.stop()).toEqual({ code: 0, signal: null });
   expect(service.stdout).not.toMatch(/"level":"(warn|error|fatal)"/);
-}, 60_000);
+});

@@ -33,7 +33,7 @@ beforeAll(async () => {
   // More than a stranger can do: what is planted goes before everything in whoever has not said otherwise.
   await superuser.query("set search_path = public, pg_catalog");
   inbox = await startInbox(({ path }) => ({ status: path === "/fails" ? 500 : 200 }));
-}, 120_000);
+});
 
 afterAll(async () => {
   await service?.stop();
@@ -143,7 +143,7 @@ test("nothing of it runs while the service migrates, and does all that it does",
   await service.stop(); // the last settles and sweeps
   service = undefined;
   expect(await stranger.ran()).toEqual(NOTHING);
-}, 60_000);
+});
 
 test("nothing of it runs while a superuser reads the views, or publishes, with public first in the path", async () => {
   for (const view of ["v_events", "v_deliveries", "v_attempts"]) {

@@ -30,7 +30,7 @@ export async function scroll(
       box.scrollTop = box.scrollHeight;
       if (box.scrollTop !== top) still = now;
       const held = Math.round(box.scrollHeight / ${ROW_PX});
-      if (held < ${rows} && now - still < 5_000) return requestAnimationFrame(step);
+      if (held < ${rows} && now - still < 20_000) return requestAnimationFrame(step);
       frames.sort((a, b) => a - b);
       resolve([held, frames[Math.floor(frames.length * 0.99)], frames.at(-1)]);
     };

@@ -40,7 +40,7 @@ describe.each([...OPERATIONS.values()])("$name", (operation) => {
       const { status, body } = await answerTo(operation, wrong);
       if (status === 400) expectOwnWords(body);
     }
-  }, 60_000);
+  });
 
   test("says of each field that it needs and does not get that it is needed", async () => {
     for (const { path, isOptional } of fieldsOf(operation)) {
