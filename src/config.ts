@@ -1,29 +1,18 @@
 // The configuration: every setting, its default and its meaning. The only reader of the environment.
 import { z } from "zod";
 
+import { cellName, cells, HOME, refuseCells } from "./config/cells.ts";
+import { databaseUrl } from "./config/database.ts";
 import { authorities, cidrs, proxy } from "./config/egress.ts";
+import { whole } from "./config/numbers.ts";
 import { processes } from "./config/processes.ts";
-import { secretsKeys } from "./config/secrets.ts";
+import { adminKey, secretsKeys } from "./config/secrets.ts";
 import { frameAncestors, publicUrl } from "./config/web.ts";
-import { complaintAbout } from "./database/url-form.ts";
 import { StartError } from "./kernel/errors.ts";
 import { nearest } from "./kernel/near.ts";
 import { wordsFor } from "./kernel/words.ts";
 
-const ADMIN_KEY_LENGTH_MIN = 24;
 const RETENTION_D = 30;
-
-const whole = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d+$/, "a whole number is needed")
-    .transform(Number)
-    .pipe(z.number().min(min, `at least ${min} is needed`).max(max, `at most ${max} is possible`));
-
-const databaseUrl = z.string().superRefine((value, context) => {
-  const message = complaintAbout(value);
-  if (message !== undefined) context.addIssue({ code: "custom", message });
-});
 
 /** One setting: how its text is read, and what `.env.example` says of it. */
 type Setting<T extends z.ZodType = z.ZodType> = { read: T; fallback: string | null; about: string };
@@ -55,6 +44,16 @@ export const SETTINGS = {
     null,
     "A standby of the same database, which lists and statistics are read from. Left out, or where it is away or behind, DATABASE_URL.",
   ),
+  POSTHORN_CELLS: setting(
+    cells,
+    null,
+    "Databases beside DATABASE_URL's, which is the cell home, each with a name: eu=postgres://…,us=postgres://…. Each tenant lives whole in one. Needs DATABASE_URL.",
+  ),
+  POSTHORN_DEFAULT_CELL: setting(
+    cellName,
+    HOME,
+    "The cell where a tenant that is new lives from its first write on.",
+  ),
   POSTHORN_POOLER: setting(
     z.enum(["transaction", "transaction-named"]),
     null,
@@ -72,13 +71,7 @@ export const SETTINGS = {
     "The port to listen on; 0 picks a free one, which the ready line tells.",
   ),
   POSTHORN_ADMIN_KEY: setting(
-    z
-      .string()
-      .min(ADMIN_KEY_LENGTH_MIN, `${ADMIN_KEY_LENGTH_MIN} characters or more are needed`)
-      .regex(
-        /^[!-~]+$/,
-        "visible ASCII is needed: a header carries no white space and no other letters",
-      ),
+    adminKey,
     null,
     "The admin's API key, any text of 24 characters or more. Left out, one is made at the first start and shown once.",
   ),
@@ -207,6 +200,7 @@ type Decided =
   | "DATABASE_URL"
   | "DATABASE_DIRECT_URL"
   | "DATABASE_READ_URL"
+  | "POSTHORN_CELLS"
   | "POSTHORN_POOLER"
   | "POSTHORN_ADMIN_KEY"
   | "POSTHORN_SECRETS_KEY"
@@ -227,6 +221,7 @@ const NEEDS = [
   ["POSTHORN_POOLER", "DATABASE_DIRECT_URL", "docs/pooler.md"],
   ["DATABASE_DIRECT_URL", "DATABASE_URL", "docs/pooler.md"],
   ["DATABASE_READ_URL", "DATABASE_URL", "docs/replica.md"],
+  ["POSTHORN_CELLS", "DATABASE_URL", "docs/cells.md"],
 ] as const satisfies [Decided, Decided, string][];
 
 /**
@@ -259,6 +254,7 @@ export function loadConfig(
     throw new StartError(
       `POSTHORN_PAYLOAD_RETENTION_D: ${config.POSTHORN_PAYLOAD_RETENTION_D} days are more than POSTHORN_RETENTION_D's ${config.POSTHORN_RETENTION_D}: a payload is not kept without its event`,
     );
+  refuseCells(config);
   for (const [name, needed, page] of NEEDS)
     if (config[name] !== null && config[needed] === null)
       throw new StartError(`${name}: needs ${needed} beside it (${page})`);

@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   publish: [], // runs in somebody else's program, with his driver alone
   client: ["rpc"], // types alone, see below
   egress: ["kernel"],
-  config: ["kernel", "egress"],
+  config: ["kernel", "egress", "database"], // the form of what leads there
   // Three rooms, each of which knows those before it: the database itself, the queue in it, the rows of the nouns.
   database: ["kernel", "egress"],
   queue: ["kernel", "database"],

@@ -91,10 +91,10 @@ test("what README has callers export is no unknown setting; one that is mistyped
     warned.push(text),
   );
   expect(warned).toEqual([]);
-  loadConfig({ POSTHORN_KEYS: "a key" }, (text) => warned.push(text));
+  loadConfig({ POSTHORN_TOKENS: "a key" }, (text) => warned.push(text));
   loadConfig({ POSTHORN_RETENTION: "7" }, (text) => warned.push(text));
   expect(warned).toEqual([
-    "POSTHORN_KEYS is not a setting of this version; it is ignored",
+    "POSTHORN_TOKENS is not a setting of this version; it is ignored",
     "POSTHORN_RETENTION is not a setting of this version; it is ignored; did you mean POSTHORN_RETENTION_D?",
   ]);
 });

@@ -53,15 +53,19 @@ export function sumOf({ publishing, calls, loop, upkeep, watch }: Connections): 
   return publishing + calls + loop + upkeep + watch;
 }
 
-/** Logs how many there are of each part, and of so many processes together; `more` are those to another server. */
+/** Logs how many there are of each part, and of so many processes and cells together; `more` are those to another server. */
 export function tellConnections(
   log: Log,
   connections: Connections,
-  { processes, more }: { processes: number; more: object | null },
+  { processes, cells, more }: { processes: number; cells: number; more: object | null },
 ): void {
   const sum = sumOf(connections);
   const all = processes > 1 ? { processes, ofAllProcesses: sum * processes } : {};
-  log.info({ sum, ...connections, ...more, ...all }, "connections to the database, at most");
+  const ofCells = cells > 1 ? { cells, ofAllCells: sum * processes * cells } : {};
+  log.info(
+    { sum, ...connections, ...more, ...all, ...ofCells },
+    "connections to the database, at most",
+  );
 }
 
 /** Throws a StartError where the database will never let so many processes have so many each. */

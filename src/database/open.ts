@@ -50,7 +50,7 @@ export type DatabaseSettings = {
   POSTHORN_SECRETS_KEY: [Buffer, ...Buffer[]] | null;
 };
 
-type OpenOptions = Pick<PrepareOptions, "seed" | "daysAhead"> & {
+type OpenOptions = Pick<PrepareOptions, "seed" | "daysAhead" | "setting"> & {
   /** Joins a service that runs on the same folder. */
   share?: boolean;
   /** Runs in somebody else's process. */
@@ -74,9 +74,9 @@ export async function openDatabase(
     const { url: directUrl } = await prepareDatabase(reached.directUrl, {
       log,
       sealer,
+      setting: directSetting(reached),
       ...options,
       ...(settings && { settings }),
-      setting: directSetting(reached),
     });
     if (reached.embeddedUrl !== null) return { ...reached, sealer, endpoints: () => [] };
     const url = await findUrl(reached, directUrl);

@@ -26,3 +26,35 @@ export async function writePublishSettings(db: Db, settings: PublishSettings): P
     values ('installation', coalesce(${settings.installation}::text, current_database()::text))
     on conflict (name) do nothing`.execute(db);
 }
+
+/** Which cell a database is, and of which installation's home. */
+export type CellMark = { cell: string; home: string };
+
+/**
+ * Marks a database as a cell, for ever, and writes where tenants that are new live; answers the mark that it carries, which is another one where it was marked before. Without
+ * `home` it is the home itself, by the installation's name that it carries.
+ */
+export async function markCell(
+  db: Db,
+  { cell, home, first }: { cell: string; home: string | null; first: string },
+): Promise<CellMark> {
+  await sql`
+    insert into posthorn.settings (name, value)
+    select * from (
+      values ('cell', ${cell}::text),
+        ('cell_of', coalesce(${home}::text, (select value from posthorn.settings where name = 'installation')))
+    ) as mark (name, value)
+    where value is not null and not exists (select from posthorn.settings where name = 'cell' and value <> ${cell})
+    on conflict (name) do nothing`.execute(db);
+  const { rows } = await sql<{ name: string; value: string }>`
+    select name, value from posthorn.settings where name in ('cell', 'cell_of')`.execute(db);
+  const marks = new Map(rows.map(({ name, value }) => [name, value]));
+  const mark = { cell: marks.get("cell") ?? cell, home: marks.get("cell_of") ?? "" };
+  if (mark.cell === cell && mark.home === (home ?? mark.home))
+    await sql`
+      insert into posthorn.settings as s (name, value) values ('default_cell', ${first})
+      on conflict (name) do update set value = excluded.value where s.value <> excluded.value`.execute(
+      db,
+    );
+  return mark;
+}

@@ -10,6 +10,7 @@ import { createLanes } from "./lanes.ts";
 import { createRest } from "./rest.ts";
 import type { RollCall } from "./roll-call.ts";
 import { createSettler } from "./settler.ts";
+import type { Slots } from "./slots.ts";
 import { createStarter, type StarterOptions } from "./starter.ts";
 import { createWindow, type WindowOptions } from "./window.ts";
 
@@ -25,7 +26,9 @@ const UNSETTLED_MAX = 2_000; // outcomes in memory; above it nothing new is clai
 const SETTLE_WITHIN_MS = 5 * SECOND; // after the drain, for what is not written yet
 
 export type LoopOptions = StarterOptions &
-  WindowOptions & {
+  Omit<WindowOptions, "share"> & {
+    /** The slots of the process, where it has a loop for each of several databases. */
+    slots?: Slots | undefined;
     /** What others see this worker by; null where they don't. */
     roll: RollCall | null;
     /** Called with each claim and what it took, on its way to the database and back. */
@@ -54,7 +57,8 @@ export function startLoop(options: LoopOptions): Loop {
   const room = createAlarm();
   const most = Math.max(REFILL_AT_ONCE_MAX, Math.ceil(options.concurrency * REFILL_SHARE));
   const claimSize = createClaimSize(most);
-  const window = createWindow(options);
+  const share = options.slots?.share(left);
+  const window = createWindow({ ...options, share });
   const { installation } = options;
   const claiming = createClaiming(pool, monotonic, { holder: options.roll?.holder, installation });
   const rest = createRest(options.roll, monotonic);
@@ -142,9 +146,12 @@ export function startLoop(options: LoopOptions): Loop {
   // Claims into the free slots. Answers whether there may be more to claim at once.
   async function fill(): Promise<boolean> {
     const limits = window.limits();
+    if (limits.limit === 0) share?.wants();
     if (limits.limit === 0 || settler.isBehind || settler.pending > UNSETTLED_MAX) return false;
     const askedAt = monotonic();
-    const claim = await claiming.claim({ ...limits, limit: Math.min(limits.limit, claimSize.now) });
+    const limit = Math.min(limits.limit, claimSize.now);
+    const claim = await claiming.claim({ ...limits, limit });
+    if (claim.deliveries.length >= limit) share?.wants();
     claimedAt = monotonic();
     options.clock.set(claim.clock, askedAt);
     options.claimed(claim.deliveries, claimedAt - askedAt);

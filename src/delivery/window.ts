@@ -2,6 +2,7 @@
 // receiver has shown nothing yet or gives no answer.
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
+import type { Share } from "./slots.ts";
 
 const FIRST_SLOTS = 2; // of a proven webhook that this worker knows nothing of; each success that was waited for adds one
 const UNUSED = 1 / 8; // of a slot, taken back by each success while less than half of them were in use: some need many for a while
@@ -54,6 +55,8 @@ export type WindowOptions = {
   /** 0: no limit. */
   perHost: number;
   monotonic: MonotonicClock;
+  /** What of the process's slots may be used, where other loops have of them too. */
+  share?: Share | undefined;
 };
 
 type Known = {
@@ -66,11 +69,14 @@ type Known = {
   restsUntil: number;
 };
 
+const unprovenOf = (slots: number) => Math.max(1, Math.floor(slots * PROBATION_SHARE));
+
 export function createWindow(options: WindowOptions): Window {
-  const { concurrency, perWebhook, perHost, monotonic } = options;
-  const unprovenMax = Math.max(1, Math.floor(concurrency * PROBATION_SHARE));
+  const { perWebhook, perHost, monotonic, share } = options;
   const known = new Map<number, Known>(); // the one unused for longest first
   const byHost = new Map<string, number>();
+  let concurrency = options.concurrency;
+  let unprovenMax = unprovenOf(concurrency);
   let size = 0;
   let onProbation = 0; // slots of webhooks that are not proven
   let isContended = false;
@@ -133,6 +139,8 @@ export function createWindow(options: WindowOptions): Window {
     limits() {
       const now = monotonic();
       forget(now);
+      if (share) concurrency = share.most();
+      unprovenMax = unprovenOf(concurrency);
       const room = roomForMany();
       // So many have something to send that a round takes long: each begins with one, so that all have their first soon.
       const isCrowded = known.size >= REMEMBERED_MAX;
@@ -175,6 +183,7 @@ export function createWindow(options: WindowOptions): Window {
       known.delete(webhookId);
       known.set(webhookId, webhook);
       size += 1;
+      share?.uses(size);
       if (!webhook.isProven) onProbation += 1;
       return slot;
     },
@@ -192,6 +201,7 @@ export function createWindow(options: WindowOptions): Window {
       const wasFull = webhook.inFlight.size >= Math.min(perWebhook, Math.floor(webhook.allowed));
       webhook.inFlight.delete(slot);
       size -= 1;
+      share?.uses(size);
       webhook.isUsedUp ||= wasFull && webhook.isProven; // on probation one goes after the other, and the next poll does
       if (webhook.isUsedUp && webhook.inFlight.size === 0) {
         webhook.isUsedUp = false;

@@ -35,8 +35,10 @@ export type AppOptions = {
       /** Of its header Prefer. */
       prefer: string | undefined;
       waits: () => void;
+      /** Whether something may be written, which a tenant that is new is placed by. */
+      writes: boolean;
     },
-  ): Context;
+  ): Context | Promise<Context>;
   findKey: FindKey;
   /** Finds the keys of calls that publish, and may be judged with it. */
   findPublishersKey: FindKey;
@@ -76,13 +78,14 @@ export function createApp({
     admitStranger: createAdmitStranger(),
     createOpenContext: (address, response) =>
       createOpenContext(address, { requestId: idOfAnswer(response) }),
-    createContext: (caller, response, waits) => {
+    createContext: (caller, response, waits, writes) => {
       const { keyId: key, tenant } = caller;
       return createContext(caller, {
         requestId: idOfAnswer(response),
         traceparent: response.req.get("traceparent"),
         prefer: response.req.get("prefer"),
         waits,
+        writes,
         enlarge: enlarge({ tenant, key }, response),
       });
     },

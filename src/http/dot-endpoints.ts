@@ -23,7 +23,12 @@ export type Doors = {
   openAnswer: OpenAnswer;
   readJson: ReadJson;
   /** `waits` is called when the call begins to wait for the database. */
-  createContext(caller: Caller, response: Response, waits: () => void): Context;
+  createContext(
+    caller: Caller,
+    response: Response,
+    waits: () => void,
+    writes: boolean,
+  ): Context | Promise<Context>;
   admitStranger: AdmitStranger;
   createOpenContext(address: string, response: Response): OpenContext;
 };
@@ -48,7 +53,7 @@ export function dotEndpoints(doors: Doors): RequestHandler {
         router: appRouter,
         path: operation.name,
         getRawInput: () => Promise.resolve(body),
-        ctx: context(leave),
+        ctx: await context(leave),
         type: operation.type,
         signal: abortedWith(response),
         batchIndex: 0,
@@ -81,7 +86,8 @@ async function enter(doors: Doors, operation: Operation, request: Request, respo
   return {
     keyId,
     judgeAgain,
-    context: (waits: () => void) => doors.createContext(caller, response, waits),
+    context: (waits: () => void) =>
+      doors.createContext(caller, response, waits, operation.type === "mutation"),
   };
 }
 

@@ -109,10 +109,11 @@ export function trpcEndpoint(
   ): Promise<Judged> {
     const { keyId, judgeAgain } = caller;
     let leave = () => {};
-    const context = createContext(caller, response, () => leave());
     const reached = asked.names
       .map((name) => OPERATIONS.get(name))
       .filter((operation) => operation?.meta.scopes.includes(caller.scope));
+    const writes = reached.some((operation) => operation?.type === "mutation");
+    const context = await createContext(caller, response, () => leave(), writes);
     if (reached.length === 0) return { context, inputs: [] }; // each call is 403 or 404, which go before all below
     await admit(keyId, reached.length);
     const isRead = reached.some((operation) => operation?.type === "query");

@@ -12,19 +12,23 @@ import type { ApiKey, CreateInput, ListInput } from "./schema.ts";
 /** The store, and the tenant that a key gets where the request names none. */
 export type KeysContext = Pick<TenantStore, "db" | "sealer" | "cursors" | "room" | "tenant"> & {
   owner: Owner;
+  /** Set where there are several databases: all of them, and the store of the one that a tenant's keys are in. */
+  everywhere?: () => readonly TenantStore["db"][];
+  of?: (tenant: string | null) => Promise<KeysContext>;
 };
 
 /** Makes a key; the answer is the only place where it can be read. */
-export function create(
-  context: KeysContext,
+export async function create(
+  { of, ...from }: KeysContext,
   input: CreateInput,
 ): Promise<ApiKey & { key: string }> {
   const { name, scope, tenant, expires_at: expiresAt = null } = input;
+  const whyNone = WITHOUT_TENANT[scope];
+  if (whyNone !== undefined && tenant !== undefined) throw invalid("tenant", whyNone);
+  const owner = whyNone !== undefined ? null : (tenant ?? from.tenant);
+  const context = of ? await of(owner) : from;
   const asked = { store: context, owner: context.owner, operation: "keys.create", input };
   return answerOnce<ApiKey & { key: string }>(asked, async (transact) => {
-    const whyNone = WITHOUT_TENANT[scope];
-    if (whyNone !== undefined && tenant !== undefined) throw invalid("tenant", whyNone);
-    const owner = whyNone !== undefined ? null : (tenant ?? context.tenant);
     const { answer } = await transact(async (trx) => {
       const made = await createKey(trx, { name, scope, tenant: owner, expiresAt });
       if (!made) throw invalid("expires_at", "this is past; a time in the future is needed");
@@ -40,20 +44,34 @@ export function list(store: KeysContext, input: ListInput) {
     store,
     { tenant: "", list: "keys", filter },
     { cursor, page_size },
-    ({ after, limit }) => listKeys(store.db, { ...filter, before: after ?? undefined, limit }),
+    async ({ after, limit }) => {
+      const asked = { ...filter, before: after ?? undefined, limit };
+      const found = await Promise.all(databasesOf(store).map((db) => listKeys(db, asked)));
+      if (found.length === 1) return found.flat();
+      return found
+        .flat()
+        .sort((one, other) => (one.id < other.id ? 1 : -1))
+        .slice(0, limit);
+    },
     (row) => row.id,
     present,
   );
 }
 
 /** Ends a key: no process takes it from now on. Saying it twice is saying it once. */
-export async function revoke({ db }: KeysContext, id: string): Promise<ApiKey> {
-  const row = await revokeKey(db, id);
-  if (row) return present(row);
+export async function revoke(context: KeysContext, id: string): Promise<ApiKey> {
+  for (const db of databasesOf(context)) {
+    const row = await revokeKey(db, id);
+    if (row) return present(row);
+  }
   throw new PosthornError(
     "key_not_found",
     `no API key has the id ${formatId("key", id)}; keys.list shows those there are`,
   );
+}
+
+function databasesOf({ db, everywhere }: KeysContext): readonly TenantStore["db"][] {
+  return everywhere ? everywhere() : [db];
 }
 
 function present(row: KeyRow): ApiKey {

@@ -3,6 +3,7 @@ import { createHmac, randomBytes } from "node:crypto";
 
 import { invalid, PosthornError } from "../kernel/errors.ts";
 import { formatId } from "../kernel/ids.ts";
+import { keyText, linkText, tenantNamedBy } from "../store/keys.ts";
 import { insertLink, openLink } from "../store/portal-links.ts";
 import { wholeTenant } from "../store/reach.ts";
 import type { TenantStore } from "../store/tenant.ts";
@@ -13,19 +14,28 @@ import type { CreatedLink, CreateLinkInput, ExchangeInput, PortalSession } from 
 const TOKEN_BYTES = 24; // 192 bits, as a key has
 
 /** `publicUrl` is where a browser finds this service. */
-export type PortalContext = { db: TenantStore["db"]; publicUrl: () => string };
+export type PortalContext = {
+  db: TenantStore["db"];
+  publicUrl: () => string;
+  /** Set where there are several databases: the same, of the one where a tenant lives. */
+  of?: (tenant: string) => Promise<PortalContext>;
+};
 
-export type ExchangeContext = Pick<TenantStore, "db" | "sealer">;
+export type ExchangeContext = Pick<TenantStore, "db" | "sealer"> & {
+  /** Set where there are several databases: the same, of the one that a token names. */
+  of?: (token: string) => Promise<ExchangeContext>;
+};
 
 /** Makes a link that opens the portal once. Its token stands behind the #, which browsers send to nobody. */
 export async function createLink(
-  { db, publicUrl }: PortalContext,
+  context: PortalContext,
   input: CreateLinkInput,
 ): Promise<CreatedLink> {
+  const { db, publicUrl } = (await context.of?.(input.tenant)) ?? context;
   const { tenant, scope, webhook_ids: ids, path, return_url: returnUrl } = input;
   const page = new URL("dashboard/portal/", withSlash(publicUrl()));
   if (returnUrl !== undefined) checkReturn(returnUrl, page.origin);
-  const token = `phl_${randomBytes(TOKEN_BYTES).toString("base64url")}`;
+  const token = linkText(tenant, randomBytes(TOKEN_BYTES).toString("base64url"));
   const { keyId, until } = await insertLink(db, {
     token,
     tenant,
@@ -45,13 +55,14 @@ export async function createLink(
  * without being kept; by a secret of ours, so that nobody can make it who learns of both later.
  */
 export async function exchange(
-  { db, sealer }: ExchangeContext,
+  context: ExchangeContext,
   { token, nonce }: ExchangeInput,
 ): Promise<PortalSession> {
+  const { db, sealer } = (await context.of?.(token)) ?? context;
   const secret = createHmac("sha256", sealer.derive("portal sessions"))
     .update(JSON.stringify([token, nonce]))
     .digest("base64url");
-  const key = `phk_portal_${secret}`;
+  const key = keyText("portal", tenantNamedBy(token), secret);
   const opened = await openLink(db, { token, nonce, key });
   if (opened === "used")
     throw new PosthornError(

@@ -17,7 +17,7 @@ export const keysRouter = router({
     whenUnsure:
       "with the same idempotency_key send it again, and the answer shows the key; else keys.list shows whether there is one that nobody has seen: revoke it, and make another",
     request: { name, scope, tenant, expires_at },
-    response: { ...key, key: "phk_publish_Zm9yIHRoZSBleGFtcGxlIG9ubHku" },
+    response: { ...key, key: "phk_publish_ZGVmYXVsdA_Zm9yIHRoZSBleGFtcGxlIG9ubHku" },
   })
     .input(schema.createInput)
     .output(schema.createdKey)

@@ -34,7 +34,7 @@ export const portalRouter = router({
     whenUnsure: "send it again with the same nonce, within a minute",
     request: { token: linkToken, nonce: "Zm9yIHRoZSBleGFtcGxlIG9ubHku" },
     response: {
-      key: "phk_portal_Zm9yIHRoZSBleGFtcGxlIG9ubHku",
+      key: "phk_portal_ZGVmYXVsdA_Zm9yIHRoZSBleGFtcGxlIG9ubHku",
       key_id: key.id,
       scope: "manage",
       tenant: key.tenant,

@@ -136,7 +136,7 @@ const key = {
   is_portal: false,
 };
 
-const linkToken = "phl_Zm9yIHRoZSBleGFtcGxlIG9ubHku";
+const linkToken = "phl_ZGVmYXVsdA_Zm9yIHRoZSBleGFtcGxlIG9ubHku";
 
 const replay = {
   id: "rpl_019c13f8f3a07d5c80001b2c3d4e5f60",

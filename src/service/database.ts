@@ -8,7 +8,11 @@ import type { Log } from "../kernel/log.ts";
 export function openServiceDatabase(
   config: Config,
   log: Log,
-  { guest = false, embeddedUrl }: { guest?: boolean; embeddedUrl?: string | null },
+  {
+    guest = false,
+    embeddedUrl,
+    setting,
+  }: { guest?: boolean; embeddedUrl?: string | null; setting?: string },
 ): Promise<OpenDatabase> {
   const settings = {
     unknownTypes: config.POSTHORN_UNKNOWN_TYPES,
@@ -21,5 +25,6 @@ export function openServiceDatabase(
     settings,
     guest,
     embeddedUrl: embeddedUrl ?? null,
+    ...(setting !== undefined && { setting }),
   });
 }

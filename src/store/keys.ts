@@ -7,6 +7,7 @@ import type pg from "pg";
 import { plainArray } from "../database/array-literal.ts";
 import type { Db } from "../database/connect.ts";
 import { lock, LOCK } from "../database/locks.ts";
+import { TENANT_PATTERN } from "../kernel/fields.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import { dropAnswers } from "./kept-answers.ts";
 
@@ -41,7 +42,7 @@ export async function createKey(
   db: Db,
   { name, scope, tenant, expiresAt }: NewKey,
 ): Promise<{ row: KeyRow; key: string } | undefined> {
-  const key = `phk_${scope}_${randomBytes(RANDOM_BYTES).toString("base64url")}`;
+  const key = keyText(scope, tenant, randomBytes(RANDOM_BYTES).toString("base64url"));
   const { rows } = await sql<KeyRow>`
     insert into posthorn.keys (id, name, scope, tenant, hash, created_at, expires_at)
     select posthorn.uuid_v7(clock.at, 0), ${name}, ${scope}, ${tenant}, ${hashKey(key)}, clock.at, ${expiresAt}
@@ -49,6 +50,26 @@ export async function createKey(
     where coalesce(${expiresAt}::timestamptz > clock.at, true)
     returning ${COLUMNS}`.execute(db);
   return rows[0] && { row: rows[0], key };
+}
+
+/** A key's text. It names its tenant in letters and digits alone, since a tenant's name is ASCII without what would need more. */
+export function keyText(kind: string, tenant: string | null, secret: string): string {
+  return `phk_${kind}_${tenant === null ? "" : `${encoded(tenant)}_`}${secret}`;
+}
+
+/** A portal link's token, which names its tenant as a key does. */
+export const linkText = (tenant: string, secret: string) => `phl_${encoded(tenant)}_${secret}`;
+
+const encoded = (tenant: string) => Buffer.from(tenant).toString("base64url");
+
+const TENANT_NAMED =
+  /^(?:phk_portal_(?<session>[A-Za-z0-9]+)_[\w-]{43}|(?:phk_(?!portal)[a-z]+|phl)_(?<own>[A-Za-z0-9]+)_[\w-]{32})$/;
+
+/** The tenant that a key, or a link's token, names; null where it names none, as those of admins do not. */
+export function tenantNamedBy(key: string): string | null {
+  const { session, own } = TENANT_NAMED.exec(key)?.groups ?? {};
+  const tenant = Buffer.from(session ?? own ?? "", "base64url").toString();
+  return TENANT_PATTERN.test(tenant) ? tenant : null;
 }
 
 /** Keys of every tenant, newest first, those before the id `before` only. */

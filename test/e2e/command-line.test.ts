@@ -363,7 +363,7 @@ describe("posthorn keys create", () => {
     const command = await posthorn(args, env);
     expect(await command.exited).toEqual({ code: 0, signal: null });
     expect(command.stderr).toBe("");
-    expect(command.stdout).toMatch(/^phk_publish_[\w-]{32}\n$/);
+    expect(command.stdout).toMatch(/^phk_publish_[A-Za-z0-9]+_[\w-]{32}\n$/);
     const post = as(service.url, command.stdout.trim());
     const event = { type: "message.created", payload: 1 };
     await post("events.publish", event).expect(200);

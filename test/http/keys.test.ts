@@ -40,7 +40,7 @@ describe("keys.create", () => {
       created_at: expect.stringMatching(/Z$/),
       revoked_at: null,
       last_used_at: null,
-      key: expect.stringMatching(/^phk_publish_[\w-]{32}$/), // 192 random bits
+      key: expect.stringMatching(/^phk_publish_[A-Za-z0-9]+_[\w-]{32}$/), // 192 random bits
       is_portal: false,
     });
     const { rows } = await sql.query<{ hash: Buffer; row: string }>(

@@ -1,0 +1,167 @@
+// What a process makes for each of its databases: connections, publishing, keys, contexts, and the loop that delivers.
+import type { Pools } from "../database/pools.ts";
+import { openPools } from "../database/pools.ts";
+import type { OpenDatabase } from "../database/open.ts";
+import { createReplica, type Replica } from "../database/replica.ts";
+import { createDatabaseClock } from "../delivery/database-clock.ts";
+import { createHoldWatch } from "../delivery/hold-watch.ts";
+import { startLoop } from "../delivery/loop.ts";
+import { createPartitionKeeper } from "../delivery/partition-keeper.ts";
+import { callRoll } from "../delivery/roll-call.ts";
+import { sendSample } from "../delivery/sample.ts";
+import { startSweeper } from "../delivery/sweeper.ts";
+import { createTargets } from "../delivery/target.ts";
+import { createTotals } from "../delivery/totals.ts";
+import { drawWorker } from "../delivery/worker-name.ts";
+import { createPublishes } from "../events/publishes.ts";
+import type { AppOptions } from "../http/app.ts";
+import { monotonic } from "../kernel/clock.ts";
+import type { FindKey } from "../kernel/scopes.ts";
+import { keyFinder } from "../keys/finder.ts";
+import { noteUses } from "../keys/last-use.ts";
+import type { Metrics } from "../metrics/index.ts";
+import { readHold } from "../queue/sending.ts";
+import { createWaker } from "../queue/waking.ts";
+import { markUsed } from "../store/keys.ts";
+import { createContexts } from "./contexts.ts";
+import type { Process } from "./process.ts";
+import { watchLoop } from "./watching.ts";
+
+export type Cell = Pick<AppOptions, "createContext" | "createOpenContext"> & {
+  name: string;
+  database: OpenDatabase;
+  pools: Pools;
+  /** Null where no standby is read from. */
+  replica: Replica | null;
+  findKey: FindKey;
+  tellHold: () => Promise<boolean>;
+  /** Starts delivering; answers how to stop it. */
+  deliver(): () => Promise<void>;
+  /** Lets go of the connections; the database is whoever's who opened it. */
+  close(): Promise<void>;
+};
+
+/** Creates it; what it counts goes to the process's metrics, which may be made after it. */
+export function createCell(
+  name: string,
+  database: OpenDatabase,
+  process: Process,
+  metrics: () => Metrics,
+): Cell {
+  const { role, config, log, connections, sending, judging, room } = process;
+  const { directUrl, readUrl, sealer } = database;
+  const pools = openPools(database, connections, log);
+  process.databases.add(database);
+  const { publishing, calls, loop, upkeep, direct } = pools;
+  const publishes = createPublishes({ publishing, calls }, room, monotonic);
+  const findKey = keyFinder(
+    role === "worker" ? loop.pool : publishing.pool,
+    config.POSTHORN_ADMIN_KEY,
+    noteUses((ids) => markUsed(role === "api" ? calls.pool : upkeep.pool, ids), monotonic, log),
+  );
+  const installation = config.POSTHORN_INSTALLATION;
+  const askHold = () => readHold(role === "api" ? calls.pool : upkeep.pool, installation);
+  const tellHold = createHoldWatch(askHold, log);
+  const replica =
+    readUrl === null || role === "worker"
+      ? null
+      : createReplica({
+          url: readUrl,
+          directUrl,
+          primary: publishing.pool,
+          connections: connections.calls,
+          answered: (by) => metrics().read(by),
+          monotonic,
+          log,
+        });
+  let wake = createWaker(publishing.pool, monotonic); // of a loop elsewhere
+
+  const contexts = createContexts({
+    config,
+    log,
+    calls,
+    replica,
+    sealer,
+    addresses: process.addresses,
+    publicUrl: process.publicUrl,
+    readHold: askHold,
+    sendSample: (log, ...sample) => sendSample({ ...sending, sealer, log }, ...sample),
+    publishes,
+    waitMs: process.waitMs,
+    judging,
+    published: (count) => {
+      metrics().published(count);
+      wake();
+    },
+    wake: () => wake(),
+  });
+
+  return {
+    ...contexts,
+    name,
+    database,
+    pools,
+    replica,
+    findKey,
+    tellHold,
+    close: async () => {
+      await replica?.stop();
+      await pools.close();
+    },
+
+    deliver() {
+      const targets = createTargets(loop.db, sealer, log);
+      loop.pool.on("error", () => targets.forget());
+      const totals = createTotals(upkeep.pool, log);
+      const heard = { died: () => delivering.wake(), notified: () => delivering.notified() };
+      const roll =
+        connections.watch > 0
+          ? callRoll({ ...heard, url: directUrl, worker: drawWorker(), monotonic, log })
+          : null;
+      const delivering = startLoop({
+        roll,
+        ...sending,
+        installation,
+        pool: loop.pool,
+        db: loop.db,
+        judging,
+        log,
+        monotonic,
+        clock: createDatabaseClock(monotonic),
+        random: process.random,
+        targets,
+        concurrency: config.POSTHORN_CONCURRENCY,
+        slots: process.slots,
+        perWebhook: config.POSTHORN_MAX_IN_FLIGHT_PER_WEBHOOK,
+        perHost: config.POSTHORN_MAX_IN_FLIGHT_PER_HOST,
+        tracesReceivers: config.POSTHORN_TRACE_RECEIVERS === "on",
+        ...watchLoop(metrics(), { totals, working: () => sweeper.stir(), log }),
+      });
+      const sweeper = startSweeper({
+        loopPool: loop.pool,
+        pool: upkeep.pool,
+        idempotencyH: config.POSTHORN_IDEMPOTENCY_H,
+        holdH: config.POSTHORN_HOLD_H,
+        disableAfterH: config.POSTHORN_DISABLE_AFTER_H,
+        retentionD: config.POSTHORN_RETENTION_D,
+        keepPartitions: createPartitionKeeper({
+          pool: direct.pool,
+          retentionD: config.POSTHORN_RETENTION_D,
+          payloadRetentionD: config.POSTHORN_PAYLOAD_RETENTION_D,
+          postponed: (days) => metrics().postponed(days),
+          log,
+        }),
+        monotonic,
+        ready: () => delivering.wake(),
+        tellTotals: () => totals.tell(delivering.unwritten),
+        tellHold,
+        log,
+      });
+      wake = () => delivering.wake();
+      return async () => {
+        await Promise.all([delivering.stop(), sweeper.stop()]);
+        await roll?.stop();
+      };
+    },
+  };
+}

@@ -1,0 +1,50 @@
+// Which cell each tenant lives in. Every cell keeps a copy of all of it, so that any of them can be asked.
+import type pg from "pg";
+
+import { plainArray } from "../database/array-literal.ts";
+
+export type Placement = { tenant: string; cell: string };
+
+const COPIED_AT_ONCE = 1_000;
+
+/** The cell of a tenant; null where it has not written yet. */
+export async function findPlacement(pool: pg.Pool, tenant: string): Promise<string | null> {
+  const { rows } = await pool.query<{ cell: string }>({
+    name: "find placement",
+    text: "select cell from posthorn.placements where tenant = $1",
+    values: [tenant],
+  });
+  return rows[0]?.cell ?? null;
+}
+
+/** Places a tenant that is not placed yet; answers where it lives from now on, whoever has said so first. */
+export async function place(pool: pg.Pool, { tenant, cell }: Placement): Promise<string> {
+  await pool.query(
+    "insert into posthorn.placements (tenant, cell) values ($1, $2) on conflict (tenant) do nothing",
+    [tenant, cell],
+  );
+  return (await findPlacement(pool, tenant)) ?? cell;
+}
+
+/** Writes into one cell what another has; answers how many were new or other there. */
+export async function copyPlacements(from: pg.Pool, to: pg.Pool): Promise<number> {
+  let copied = 0;
+  let after = "";
+  for (;;) {
+    const { rows } = await from.query<Placement>(
+      `select tenant, cell from posthorn.placements where tenant > $1 order by tenant limit ${COPIED_AT_ONCE}`,
+      [after],
+    );
+    const last = rows.at(-1);
+    if (!last) return copied;
+    const columns = [rows.map(({ tenant }) => tenant), rows.map(({ cell }) => cell)];
+    const { rowCount } = await to.query(
+      `insert into posthorn.placements as p (tenant, cell)
+       select * from unnest($1::text[], $2::text[])
+       on conflict (tenant) do update set cell = excluded.cell where p.cell <> excluded.cell`,
+      columns.map((each) => plainArray(each)),
+    );
+    copied += rowCount ?? 0;
+    after = last.tenant;
+  }
+}
