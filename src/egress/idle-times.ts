@@ -5,7 +5,7 @@ import { HOUR, MINUTE, SECOND } from "../kernel/duration.ts";
 const UNKNOWN_MS = 4 * SECOND; // where nothing is known: node and Apache close after 5 s
 const IDLE_MS_MAX = MINUTE; // more would hold sockets that are hardly ever used again
 const MARGIN_MS = SECOND; // before a receiver closes, for the way there
-const ORIGINS_MAX = 10_000; // about 2 MB
+const ORIGINS_MAX = 50_000; // about 10 MB: several times as many as connections that are kept
 
 // A close is remembered for long, since finding out anew costs a request that meets it. Not one that came sooner than any
 // idle time does: that receiver was started anew, or broke, and all that it gets would need a new socket each.

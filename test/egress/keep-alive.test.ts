@@ -218,14 +218,18 @@ test("a receiver that thinks for longer than that is waited for", async () => {
   expect(exchange).toMatchObject({ kind: "answered", status: 200 });
 });
 
-test("as many idle connections are kept as half of the files allow that may be open, within a least and a most", () => {
+test("as many idle connections are kept as half of the files that may be open and a sixteenth of the memory allow, within a least and a most", () => {
   const limits = (files: string) =>
     `Limit  Soft Limit  Hard Limit  Units\nMax open files            ${files}               ${files}                files\n`;
-  const room = (files: string, concurrency = 256) => idleRoom(concurrency, limits(files));
+  const GB = 2 ** 30;
+  const room = (files: string, concurrency = 256, memory = 24 * GB) =>
+    idleRoom(concurrency, limits(files), memory);
   expect([room("1024"), room("4096"), room("20000"), room("unlimited")]).toEqual([
-    256, 1_792, 3_000, 3_000,
+    256, 1_792, 9_744, 10_000,
   ]);
   expect(room("4096", 2_000)).toBe(2_000);
+  expect([room("unlimited", 256, GB / 4), room("unlimited", 256, 2 * GB)]).toEqual([256, 1_956]);
+  expect(room("unlimited", 1_000, GB / 4)).toBe(1_000);
   expect(idleRoom(256, "")).toBe(256);
   expect(idleRoom(256)).toBeGreaterThanOrEqual(256);
 });
