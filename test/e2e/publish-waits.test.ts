@@ -44,7 +44,8 @@ const isAway = () =>
 beforeAll(async () => {
   postgres = await startPostgres();
   proxy = await startDatabaseProxy(postgres.url);
-  service = await startTestService({ DATABASE_URL: proxy.url }, { role: "api" });
+  // Longer than its ten seconds: on a busy machine a database takes its time to start.
+  service = await startTestService({ DATABASE_URL: proxy.url }, { role: "api", waitMs: 60_000 });
 });
 beforeEach(async () => {
   tenant = `tenant-${randomUUID()}`;
