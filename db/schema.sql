@@ -1048,6 +1048,18 @@ end
 $function$;
 revoke all on function posthorn.keep_change(bigint,uuid,text,boolean) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.keeps_keys()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+begin
+  return not exists (select from posthorn.settings as s where s.name = 'cell' and s.value <> 'home');
+end
+$function$;
+revoke all on function posthorn.keeps_keys() from public;
+
 CREATE OR REPLACE FUNCTION posthorn.lane(delivery_order text, channel text)
  RETURNS bigint
  LANGUAGE sql
@@ -1061,6 +1073,22 @@ BEGIN ATOMIC
          END AS "case";
 END;
 revoke all on function posthorn.lane(text,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.lives_here(tenant text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+begin
+  return coalesce(
+    (select p.cell from posthorn.placements as p where p.tenant = lives_here.tenant),
+    (select p.cell from posthorn.placements as p where p.tenant = '*'),
+    'home'
+  ) = coalesce((select s.value from posthorn.settings as s where s.name = 'cell'), 'home');
+end
+$function$;
+revoke all on function posthorn.lives_here(text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.lowest_of_millisecond(id uuid)
  RETURNS uuid
@@ -1203,7 +1231,11 @@ begin
   ) as known
   where posthorn.is_tenant(tenant)
     and not posthorn.is_own_type(type)
-    and posthorn.is_in_bounds(payload, channel, "timestamp", idempotency_key);
+    and posthorn.is_in_bounds(payload, channel, "timestamp", idempotency_key)
+    and (
+      not exists (select from posthorn.placements)
+      or posthorn.lives_here(tenant) and (idempotency_key is null or posthorn.keeps_keys())
+    );
   if cardinality(webhook_ids) > posthorn.fan_out_max() then
     webhook_ids := null;
   end if;
@@ -1219,6 +1251,10 @@ begin
     end if;
   end if;
   if webhook_ids is null then
+    if idempotency_key is not null and not posthorn.keeps_keys() then
+      raise exception using errcode = 'PH400', column = 'idempotency_key',
+        message = 'idempotency_key: keys are kept in the home cell, which this database is not; publish there, or without a key';
+    end if;
     perform posthorn.wake_workers();
     return (
       select case when s.duplicate or nextval('posthorn.published_by_sql') > 0 then posthorn.public_id('evt', s.event_id) end
@@ -1457,7 +1493,7 @@ end
 $function$;
 revoke all on function posthorn.requeue_rows(bigint,integer) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payloads text[], channels text[], timestamps timestamp with time zone[], idempotency_keys text[], schema_checked boolean, own boolean DEFAULT false, traceparents text[] DEFAULT NULL::text[], own_ids uuid[] DEFAULT NULL::uuid[], own_times timestamp with time zone[] DEFAULT NULL::timestamp with time zone[], again boolean DEFAULT false, api_keys uuid[] DEFAULT NULL::uuid[])
+CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payloads text[], channels text[], timestamps timestamp with time zone[], idempotency_keys text[], schema_checked boolean, own boolean DEFAULT false, traceparents text[] DEFAULT NULL::text[], own_ids uuid[] DEFAULT NULL::uuid[], own_times timestamp with time zone[] DEFAULT NULL::timestamp with time zone[], again boolean DEFAULT false, api_keys uuid[] DEFAULT NULL::uuid[], forwarded boolean[] DEFAULT NULL::boolean[])
  RETURNS TABLE(event_id uuid, matched integer, duplicate boolean, created_at timestamp with time zone)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
@@ -1476,13 +1512,14 @@ declare
   );
   enforced text[] := case when schema_checked then '{}' else posthorn.enforced_types(tenant, types) end;
   are_fine boolean := not own and posthorn.is_tenant(tenant);
+  is_here boolean := not exists (select from posthorn.placements) or posthorn.lives_here(tenant);
   ids uuid[];
   -- Filled, since an empty one would begin at the first item that is set, and unnest() beside the others is by place.
   counts integer[] := array_fill(null::integer, array[cardinality(types)]);
   has_keys boolean := false;
   kept record;
 begin
-  if again then
+  if again and is_here then
     -- One that is still running is waited for, by the payload that it inserts first.
     insert into posthorn.event_payloads (tenant, id, payload)
     select store_events.tenant, u.id, u.payload
@@ -1507,7 +1544,7 @@ begin
       return query select u.id, -2 - u.count, false, u.at from unnest(own_ids, counts, own_times) as u (id, count, at);
       return;
     end if;
-  elsif abs(extract(epoch from statement_timestamp() - own_times[1])) > 10 then
+  elsif not again and abs(extract(epoch from statement_timestamp() - own_times[1])) > 10 then
     raise exception using errcode = 'PH425', message = 'the ids are not of this time';
   end if;
   for i in 1 .. coalesce(cardinality(api_keys), 0) loop
@@ -1528,6 +1565,10 @@ begin
     ids[i] := coalesce(own_ids[i], posthorn.uuid_v7_of(head, i - 1, gen_random_uuid()));
     has_keys := has_keys or idempotency_keys[i] is not null;
   end loop;
+  if forwarded is not null then -- it was looked at, and its keys are kept, where it was published
+    are_fine := true;
+    has_keys := false;
+  end if;
   if not are_fine or not schema_checked then
     for i in 1 .. cardinality(types) loop
       if not are_fine then
@@ -1556,6 +1597,20 @@ begin
       delete from posthorn.event_payloads as p using unnest(own_ids, counts) as u (id, count)
       where u.count = -1 and p.bucket = 0 and p.tenant = store_events.tenant and p.id = u.id;
     end if;
+  end if;
+
+  if not is_here then
+    insert into posthorn.forwards
+      (tenant, id, type, channel, "timestamp", created_at, schema_checked, idempotency_key, traceparent, payload)
+    select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", u.own_time, at), coalesce(u.own_time, at),
+      coalesce(u.checked, u.type <> all (enforced)), u.idempotency_key, posthorn.trace_parent(u.traceparent), u.payload
+    from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents, own_times, payloads, forwarded)
+      as u (id, type, channel, "timestamp", count, idempotency_key, traceparent, own_time, payload, checked)
+    where u.count is null
+    on conflict do nothing;
+    return query
+      select u.id, 0, u.count is not null, coalesce(u.own_time, at) from unnest(ids, counts, own_times) as u (id, count, own_time);
+    return;
   end if;
 
   insert into posthorn.event_payloads (tenant, id, payload)
@@ -1626,9 +1681,9 @@ begin
   insert into posthorn.events
     (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key, traceparent)
   select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", u.own_time, at), coalesce(u.own_time, at), u.count,
-    u.type <> all (enforced), u.idempotency_key, posthorn.trace_parent(u.traceparent)
-  from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents, own_times)
-    as u (id, type, channel, "timestamp", count, idempotency_key, traceparent, own_time)
+    coalesce(u.checked, u.type <> all (enforced)), u.idempotency_key, posthorn.trace_parent(u.traceparent)
+  from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents, own_times, forwarded)
+    as u (id, type, channel, "timestamp", count, idempotency_key, traceparent, own_time, checked)
   where u.count >= 0;
 
   for i in 1 .. cardinality(types) loop
@@ -1640,7 +1695,36 @@ begin
   end loop;
 end
 $function$;
-revoke all on function posthorn.store_events(text,text[],text[],text[],timestamp with time zone[],text[],boolean,boolean,text[],uuid[],timestamp with time zone[],boolean,uuid[]) from public;
+revoke all on function posthorn.store_events(text,text[],text[],text[],timestamp with time zone[],text[],boolean,boolean,text[],uuid[],timestamp with time zone[],boolean,uuid[],boolean[]) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.store_forwarded(tenant text, batch json)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+declare
+  f record;
+begin
+  select array_agg(e.id order by e.id) as ids, array_agg(e.created_at order by e.id) as created_ats,
+    array_agg(e.type order by e.id) as types, array_agg(e.payload order by e.id) as payloads,
+    array_agg(e.channel order by e.id) as channels, array_agg(e."timestamp" order by e.id) as timestamps,
+    array_agg(e.idempotency_key order by e.id) as idempotency_keys, array_agg(e.traceparent order by e.id) as traceparents,
+    array_agg(e.schema_checked order by e.id) as schema_checked
+  into f
+  from json_populate_recordset(null::posthorn.forwards, batch) as e;
+  begin
+    perform posthorn.admit_types(tenant, f.types, clock_timestamp());
+  exception
+    when sqlstate 'PH404' then null;
+  end;
+  perform posthorn.store_events(
+    tenant, f.types, f.payloads, f.channels, f.timestamps, f.idempotency_keys, true, true, f.traceparents,
+    own_ids => f.ids, own_times => f.created_ats, again => true, forwarded => f.schema_checked
+  );
+  perform posthorn.wake_workers();
+end
+$function$;
+revoke all on function posthorn.store_forwarded(text,json) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.tallies()
  RETURNS TABLE(name text, count bigint)

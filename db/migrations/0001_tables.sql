@@ -14,11 +14,11 @@ create table posthorn.settings (
 );
 
 -- Which cell each tenant lives in, where there are several: a cell is a database like this one, and the setting `cell` is this one's
--- name (absent: home). Without a row a tenant lives where the setting `default_cell` says (absent: home). What a publish
+-- name (absent: home). Without a row a tenant lives where that of '*' says, without that in home. What a publish
 -- goes by is the row in the database that it writes to: so a cell that a tenant has left keeps its row for ever, and what commits
 -- there late is forwarded. `types_revision` is of the tenant's event types, as they were last copied from its cell.
 create table posthorn.placements (
-  tenant text collate "C" primary key,
+  tenant text collate "C" primary key, -- '*': of those that have no row
   cell text collate "C" not null,
   placed_at timestamptz not null default now(),
   types_revision text

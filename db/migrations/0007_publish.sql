@@ -98,6 +98,31 @@ begin
 end
 $$;
 
+-- Whether a tenant lives in this very database. Asked where there are placements at all, so that who has no cells
+-- pays for a look into what is empty alone.
+create function posthorn.lives_here(tenant text) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, posthorn, pg_temp
+as $$
+begin
+  return coalesce(
+    (select p.cell from posthorn.placements as p where p.tenant = lives_here.tenant),
+    (select p.cell from posthorn.placements as p where p.tenant = '*'),
+    'home'
+  ) = coalesce((select s.value from posthorn.settings as s where s.name = 'cell'), 'home');
+end
+$$;
+
+-- Whether idempotency keys are kept here: all of a tenant's go through one database, which is home, wherever it lives.
+create function posthorn.keeps_keys() returns boolean
+language plpgsql stable
+set search_path = pg_catalog, posthorn, pg_temp
+as $$
+begin
+  return not exists (select from posthorn.settings as s where s.name = 'cell' and s.value <> 'home');
+end
+$$;
+
 -- Stores events with their deliveries: all of them or, when anything is wrong, none. Answers in the order given.
 -- `schema_checked` says that the caller has judged the payloads: that they are JSON and fit their types' schemas; null,
 -- that they are JSON, and that there should be nothing to fit: else PH412 is raised, for the caller to judge them. `own`
@@ -109,12 +134,16 @@ $$;
 -- to be right by some seconds, else PH425 is raised. `api_keys` are those of the callers that were let in by what was known of them;
 -- where one is not valid, PH401 is raised.
 --
+-- Of a tenant that lives in another cell the events are kept to be forwarded, and match nothing here. `forwarded` says that
+-- another database took them in, and whether it had judged each by its schema: see store_forwarded.
+--
 -- Its statements are planned once a session: planned for each call, as PostgreSQL chose, that was most of their cost. Such a
 -- plan must suit whatever the tables hold later, so each table is reached by its key, in a lateral where it is joined.
 create function posthorn.store_events(
   tenant text, types text[], payloads text[], channels text[], timestamps timestamptz[],
   idempotency_keys text[], schema_checked boolean, own boolean default false, traceparents text[] default null,
-  own_ids uuid[] default null, own_times timestamptz[] default null, again boolean default false, api_keys uuid[] default null
+  own_ids uuid[] default null, own_times timestamptz[] default null, again boolean default false, api_keys uuid[] default null,
+  forwarded boolean[] default null
 ) returns table (event_id uuid, matched integer, duplicate boolean, created_at timestamptz)
 language plpgsql volatile
 set search_path = pg_catalog, posthorn, pg_temp
@@ -133,13 +162,14 @@ declare
   );
   enforced text[] := case when schema_checked then '{}' else posthorn.enforced_types(tenant, types) end;
   are_fine boolean := not own and posthorn.is_tenant(tenant);
+  is_here boolean := not exists (select from posthorn.placements) or posthorn.lives_here(tenant);
   ids uuid[];
   -- Filled, since an empty one would begin at the first item that is set, and unnest() beside the others is by place.
   counts integer[] := array_fill(null::integer, array[cardinality(types)]);
   has_keys boolean := false;
   kept record;
 begin
-  if again then
+  if again and is_here then
     -- One that is still running is waited for, by the payload that it inserts first.
     insert into posthorn.event_payloads (tenant, id, payload)
     select store_events.tenant, u.id, u.payload
@@ -164,7 +194,7 @@ begin
       return query select u.id, -2 - u.count, false, u.at from unnest(own_ids, counts, own_times) as u (id, count, at);
       return;
     end if;
-  elsif abs(extract(epoch from statement_timestamp() - own_times[1])) > 10 then
+  elsif not again and abs(extract(epoch from statement_timestamp() - own_times[1])) > 10 then
     raise exception using errcode = 'PH425', message = 'the ids are not of this time';
   end if;
   for i in 1 .. coalesce(cardinality(api_keys), 0) loop
@@ -185,6 +215,10 @@ begin
     ids[i] := coalesce(own_ids[i], posthorn.uuid_v7_of(head, i - 1, gen_random_uuid()));
     has_keys := has_keys or idempotency_keys[i] is not null;
   end loop;
+  if forwarded is not null then -- it was looked at, and its keys are kept, where it was published
+    are_fine := true;
+    has_keys := false;
+  end if;
   if not are_fine or not schema_checked then
     for i in 1 .. cardinality(types) loop
       if not are_fine then
@@ -213,6 +247,20 @@ begin
       delete from posthorn.event_payloads as p using unnest(own_ids, counts) as u (id, count)
       where u.count = -1 and p.bucket = 0 and p.tenant = store_events.tenant and p.id = u.id;
     end if;
+  end if;
+
+  if not is_here then
+    insert into posthorn.forwards
+      (tenant, id, type, channel, "timestamp", created_at, schema_checked, idempotency_key, traceparent, payload)
+    select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", u.own_time, at), coalesce(u.own_time, at),
+      coalesce(u.checked, u.type <> all (enforced)), u.idempotency_key, posthorn.trace_parent(u.traceparent), u.payload
+    from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents, own_times, payloads, forwarded)
+      as u (id, type, channel, "timestamp", count, idempotency_key, traceparent, own_time, payload, checked)
+    where u.count is null
+    on conflict do nothing;
+    return query
+      select u.id, 0, u.count is not null, coalesce(u.own_time, at) from unnest(ids, counts, own_times) as u (id, count, own_time);
+    return;
   end if;
 
   insert into posthorn.event_payloads (tenant, id, payload)
@@ -283,9 +331,9 @@ begin
   insert into posthorn.events
     (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked, idempotency_key, traceparent)
   select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", u.own_time, at), coalesce(u.own_time, at), u.count,
-    u.type <> all (enforced), u.idempotency_key, posthorn.trace_parent(u.traceparent)
-  from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents, own_times)
-    as u (id, type, channel, "timestamp", count, idempotency_key, traceparent, own_time)
+    coalesce(u.checked, u.type <> all (enforced)), u.idempotency_key, posthorn.trace_parent(u.traceparent)
+  from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents, own_times, forwarded)
+    as u (id, type, channel, "timestamp", count, idempotency_key, traceparent, own_time, checked)
   where u.count >= 0;
 
   for i in 1 .. cardinality(types) loop
@@ -295,6 +343,35 @@ begin
     created_at := coalesce(own_times[i], at);
     return next;
   end loop;
+end
+$$;
+
+-- Stores events that were published in another database, as its `forwards` have them, under the same ids and times; done again, it
+-- changes nothing. They match what is subscribed now. A type that was known there stays taken, also where it is not here.
+create function posthorn.store_forwarded(tenant text, batch json) returns void
+language plpgsql volatile
+set search_path = pg_catalog, posthorn, pg_temp
+as $$
+declare
+  f record;
+begin
+  select array_agg(e.id order by e.id) as ids, array_agg(e.created_at order by e.id) as created_ats,
+    array_agg(e.type order by e.id) as types, array_agg(e.payload order by e.id) as payloads,
+    array_agg(e.channel order by e.id) as channels, array_agg(e."timestamp" order by e.id) as timestamps,
+    array_agg(e.idempotency_key order by e.id) as idempotency_keys, array_agg(e.traceparent order by e.id) as traceparents,
+    array_agg(e.schema_checked order by e.id) as schema_checked
+  into f
+  from json_populate_recordset(null::posthorn.forwards, batch) as e;
+  begin
+    perform posthorn.admit_types(tenant, f.types, clock_timestamp());
+  exception
+    when sqlstate 'PH404' then null;
+  end;
+  perform posthorn.store_events(
+    tenant, f.types, f.payloads, f.channels, f.timestamps, f.idempotency_keys, true, true, f.traceparents,
+    own_ids => f.ids, own_times => f.created_ats, again => true, forwarded => f.schema_checked
+  );
+  perform posthorn.wake_workers();
 end
 $$;
 
@@ -381,7 +458,11 @@ begin
   ) as known
   where posthorn.is_tenant(tenant)
     and not posthorn.is_own_type(type)
-    and posthorn.is_in_bounds(payload, channel, "timestamp", idempotency_key);
+    and posthorn.is_in_bounds(payload, channel, "timestamp", idempotency_key)
+    and (
+      not exists (select from posthorn.placements)
+      or posthorn.lives_here(tenant) and (idempotency_key is null or posthorn.keeps_keys())
+    );
   if cardinality(webhook_ids) > posthorn.fan_out_max() then
     webhook_ids := null;
   end if;
@@ -397,6 +478,10 @@ begin
     end if;
   end if;
   if webhook_ids is null then
+    if idempotency_key is not null and not posthorn.keeps_keys() then
+      raise exception using errcode = 'PH400', column = 'idempotency_key',
+        message = 'idempotency_key: keys are kept in the home cell, which this database is not; publish there, or without a key';
+    end if;
     perform posthorn.wake_workers();
     return (
       select case when s.duplicate or nextval('posthorn.published_by_sql') > 0 then posthorn.public_id('evt', s.event_id) end
