@@ -31,7 +31,7 @@ create table posthorn.forwards (
   id uuid not null,
   type text collate "C" not null,
   channel text collate "C",
-  "timestamp" timestamptz not null,
+  "timestamp" timestamptz, -- null: when it was published
   created_at timestamptz not null,
   schema_checked boolean not null,
   idempotency_key text collate "C",

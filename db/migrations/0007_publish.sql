@@ -98,8 +98,8 @@ begin
 end
 $$;
 
--- Whether a tenant lives in this very database. Asked where there are placements at all, so that who has no cells
--- pays for a look into what is empty alone.
+-- Whether a tenant lives in this very database. Asked of a list where there are placements at all, and of a single event where
+-- nothing matches it: who has no cells pays next to nothing.
 create function posthorn.lives_here(tenant text) returns boolean
 language plpgsql stable
 set search_path = pg_catalog, posthorn, pg_temp
@@ -110,16 +110,6 @@ begin
     (select p.cell from posthorn.placements as p where p.tenant = '*'),
     'home'
   ) = coalesce((select s.value from posthorn.settings as s where s.name = 'cell'), 'home');
-end
-$$;
-
--- Whether idempotency keys are kept here: all of a tenant's go through one database, which is home, wherever it lives.
-create function posthorn.keeps_keys() returns boolean
-language plpgsql stable
-set search_path = pg_catalog, posthorn, pg_temp
-as $$
-begin
-  return not exists (select from posthorn.settings as s where s.name = 'cell' and s.value <> 'home');
 end
 $$;
 
@@ -215,9 +205,8 @@ begin
     ids[i] := coalesce(own_ids[i], posthorn.uuid_v7_of(head, i - 1, gen_random_uuid()));
     has_keys := has_keys or idempotency_keys[i] is not null;
   end loop;
-  if forwarded is not null then -- it was looked at, and its keys are kept, where it was published
+  if forwarded is not null then -- it was looked at where it was published
     are_fine := true;
-    has_keys := false;
   end if;
   if not are_fine or not schema_checked then
     for i in 1 .. cardinality(types) loop
@@ -252,7 +241,7 @@ begin
   if not is_here then
     insert into posthorn.forwards
       (tenant, id, type, channel, "timestamp", created_at, schema_checked, idempotency_key, traceparent, payload)
-    select store_events.tenant, u.id, u.type, u.channel, coalesce(u."timestamp", u.own_time, at), coalesce(u.own_time, at),
+    select store_events.tenant, u.id, u.type, u.channel, u."timestamp", coalesce(u.own_time, at),
       coalesce(u.checked, u.type <> all (enforced)), u.idempotency_key, posthorn.trace_parent(u.traceparent), u.payload
     from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents, own_times, payloads, forwarded)
       as u (id, type, channel, "timestamp", count, idempotency_key, traceparent, own_time, payload, checked)
@@ -458,11 +447,11 @@ begin
   ) as known
   where posthorn.is_tenant(tenant)
     and not posthorn.is_own_type(type)
-    and posthorn.is_in_bounds(payload, channel, "timestamp", idempotency_key)
-    and (
-      not exists (select from posthorn.placements)
-      or posthorn.lives_here(tenant) and (idempotency_key is null or posthorn.keeps_keys())
-    );
+    and posthorn.is_in_bounds(payload, channel, "timestamp", idempotency_key);
+  -- A tenant that lives in another cell has no routes here, so nobody else pays for the look.
+  if cardinality(webhook_ids) = 0 and not posthorn.lives_here(tenant) then
+    webhook_ids := null;
+  end if;
   if cardinality(webhook_ids) > posthorn.fan_out_max() then
     webhook_ids := null;
   end if;
@@ -478,10 +467,6 @@ begin
     end if;
   end if;
   if webhook_ids is null then
-    if idempotency_key is not null and not posthorn.keeps_keys() then
-      raise exception using errcode = 'PH400', column = 'idempotency_key',
-        message = 'idempotency_key: keys are kept in the home cell, which this database is not; publish there, or without a key';
-    end if;
     perform posthorn.wake_workers();
     return (
       select case when s.duplicate or nextval('posthorn.published_by_sql') > 0 then posthorn.public_id('evt', s.event_id) end

@@ -31,8 +31,9 @@ export async function writePublishSettings(db: Db, settings: PublishSettings): P
 export type CellMark = { cell: string; home: string };
 
 /**
- * Marks a database as a cell, for ever, and writes where tenants that are new live; answers the mark that it carries, which is another one where it was marked before. Without
- * `home` it is the home itself, by the installation's name that it carries.
+ * Marks a database as a cell, for ever, and writes where tenants that are new live; answers the mark that it carries, which is another
+ * one where it was marked before. Without `home` it is the home itself, by the installation's name that it carries: whoever has
+ * something there lives there from then on.
  */
 export async function markCell(
   db: Db,
@@ -50,11 +51,24 @@ export async function markCell(
     select name, value from posthorn.settings where name in ('cell', 'cell_of')`.execute(db);
   const marks = new Map(rows.map(({ name, value }) => [name, value]));
   const mark = { cell: marks.get("cell") ?? cell, home: marks.get("cell_of") ?? "" };
-  if (mark.cell === cell && mark.home === (home ?? mark.home))
-    await sql`
-      insert into posthorn.settings as s (name, value) values ('default_cell', ${first})
-      on conflict (name) do update set value = excluded.value where s.value <> excluded.value`.execute(
-      db,
-    );
+  if (mark.cell !== cell || mark.home !== (home ?? mark.home)) return mark;
+  if (home === null) await placeWhoIsThere(db, cell);
+  await sql`
+    insert into posthorn.placements as p (tenant, cell) values ('*', ${first})
+    on conflict (tenant) do update set cell = excluded.cell where p.cell <> excluded.cell`.execute(
+    db,
+  );
   return mark;
+}
+
+// Before another cell is everybody's who is new: who was there before there were cells is not.
+async function placeWhoIsThere(db: Db, cell: string): Promise<void> {
+  await sql`
+    insert into posthorn.placements (tenant, cell)
+    select tenant, ${cell} from (
+      select tenant from posthorn.webhooks where deleted_at is null
+      union select tenant from posthorn.keys where tenant is not null
+      union select tenant from posthorn.event_types where tenant <> '*'
+    ) as those
+    on conflict do nothing`.execute(db);
 }

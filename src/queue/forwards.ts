@@ -1,7 +1,7 @@
 // Events that were published here of tenants that live in another cell: whose they are, what goes next, and where it was stored.
 import type pg from "pg";
 
-import { isOwnFault } from "../kernel/faults.ts";
+import { databaseError, isOwnFault } from "../kernel/faults.ts";
 import { DAY } from "../kernel/duration.ts";
 import { makePartitionsNamed, partitionSuffix } from "../database/partitions.ts";
 import { inTransaction } from "../database/transaction.ts";
@@ -79,7 +79,7 @@ export async function forwardBatch(
       try {
         await store(to, tenant, batch, days, retentionD);
       } catch (error) {
-        if (!isOwnFault(error) && !(error instanceof TooOld)) throw error;
+        if (!isOwnFault(error) && !isConflict(error) && !(error instanceof TooOld)) throw error;
         const [id] = ids;
         // By ever smaller batches the one that can't be taken becomes the first.
         if (id !== undefined && ids.length === 1) return await setAside(client, tenant, id, error);
@@ -116,6 +116,9 @@ async function take(client: pg.ClientBase, tenant: string, limit: number): Promi
 }
 
 class TooOld extends Error {}
+
+// Its key has another event there by now.
+const isConflict = (error: unknown) => databaseError(error)?.code === "PH409";
 
 async function store(
   to: pg.Pool,

@@ -1,9 +1,11 @@
 // What a process makes for each of its databases: connections, publishing, keys, contexts, and the loop that delivers.
-import type { Pools } from "../database/pools.ts";
-import { openPools } from "../database/pools.ts";
+import { connect, type Connection } from "../database/connect.ts";
+import { openPools, type Pools } from "../database/pools.ts";
 import type { OpenDatabase } from "../database/open.ts";
 import { createReplica, type Replica } from "../database/replica.ts";
 import { createDatabaseClock } from "../delivery/database-clock.ts";
+import { createForwarder } from "../delivery/forwarder.ts";
+import { startForwarding } from "../delivery/forwarding.ts";
 import { createHoldWatch } from "../delivery/hold-watch.ts";
 import { startLoop } from "../delivery/loop.ts";
 import { createPartitionKeeper } from "../delivery/partition-keeper.ts";
@@ -35,8 +37,10 @@ export type Cell = Pick<AppOptions, "createContext" | "createOpenContext"> & {
   replica: Replica | null;
   findKey: FindKey;
   tellHold: () => Promise<boolean>;
-  /** Starts delivering; answers how to stop it. */
-  deliver(): () => Promise<void>;
+  /** What other cells' events are stored by: one at a time, and by nothing else, so that no two cells wait for each other. */
+  arrivals: Connection;
+  /** Starts delivering, and forwarding to the other cells where there are some; answers how to stop it. */
+  deliver(others: ((cell: string) => Cell | undefined) | null): () => Promise<void>;
   /** Lets go of the connections; the database is whoever's who opened it. */
   close(): Promise<void>;
 };
@@ -74,6 +78,7 @@ export function createCell(
           monotonic,
           log,
         });
+  const arrivals = connect(database.url, { name: "forwarding", max: 1, log });
   let wake = createWaker(publishing.pool, monotonic); // of a loop elsewhere
 
   const contexts = createContexts({
@@ -104,16 +109,36 @@ export function createCell(
     replica,
     findKey,
     tellHold,
+    arrivals,
     close: async () => {
       await replica?.stop();
+      await arrivals.close();
       await pools.close();
     },
 
-    deliver() {
+    deliver(others) {
       const targets = createTargets(loop.db, sealer, log);
       loop.pool.on("error", () => targets.forget());
       const totals = createTotals(upkeep.pool, log);
-      const heard = { died: () => delivering.wake(), notified: () => delivering.notified() };
+      const forwarding =
+        others &&
+        startForwarding(
+          createForwarder({
+            from: upkeep.pool,
+            to: (cell) => others(cell)?.arrivals.pool,
+            retentionD: config.POSTHORN_RETENTION_D,
+            clock: monotonic,
+            log,
+          }),
+          log,
+        );
+      const heard = {
+        died: () => delivering.wake(),
+        notified() {
+          forwarding?.wake();
+          delivering.notified();
+        },
+      };
       const roll =
         connections.watch > 0
           ? callRoll({ ...heard, url: directUrl, worker: drawWorker(), monotonic, log })
@@ -157,9 +182,12 @@ export function createCell(
         tellHold,
         log,
       });
-      wake = () => delivering.wake();
+      wake = () => {
+        forwarding?.wake();
+        delivering.wake();
+      };
       return async () => {
-        await Promise.all([delivering.stop(), sweeper.stop()]);
+        await Promise.all([delivering.stop(), sweeper.stop(), forwarding?.stop()]);
         await roll?.stop();
       };
     },

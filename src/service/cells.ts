@@ -82,7 +82,7 @@ export function createCells(
       if (mark.cell !== name || mark.home !== homeMark) throw refusal(setting, mark, homeMark);
       const cell = create(name, database);
       opened.set(name, cell);
-      if (isDelivering) stops.push(cell.deliver());
+      if (isDelivering) stops.push(cell.deliver(others));
       await copyPlacements(home.pools.publishing.pool, cell.pools.publishing.pool);
     } catch (error) {
       if (!opened.has(name)) await database.close();
@@ -99,7 +99,8 @@ export function createCells(
     }
   }
 
-  const others = () => [...opened.values()].filter((cell) => cell !== home);
+  const others = (name: string) => opened.get(name);
+  const besides = () => [...opened.values()].filter((cell) => cell !== home);
   const missing = () => wanted.filter(({ name }) => !opened.has(name));
 
   // What keeps a cell away later stops nobody else: the log says it, once for each reason.
@@ -118,7 +119,7 @@ export function createCells(
           },
         );
       }
-      for (const { pools } of others())
+      for (const { pools } of besides())
         await copyPlacements(home.pools.publishing.pool, pools.publishing.pool).catch(() => {});
     }
   }
@@ -186,7 +187,8 @@ export function createCells(
     },
     deliver() {
       isDelivering = true;
-      stops.push(...[...opened.values()].map((cell) => cell.deliver()));
+      const to = wanted.length > 0 ? others : null;
+      stops.push(...[...opened.values()].map((cell) => cell.deliver(to)));
       return async () => {
         isDelivering = false;
         await Promise.all(stops.map((stop) => stop()));
@@ -197,7 +199,7 @@ export function createCells(
       alarm.wake();
       await looking;
       await Promise.all([...opened.values()].map((cell) => cell.close()));
-      await Promise.all(others().map((cell) => cell.database.close()));
+      await Promise.all(besides().map((cell) => cell.database.close()));
     },
   };
 }

@@ -26,7 +26,10 @@ export async function place(pool: pg.Pool, { tenant, cell }: Placement): Promise
   return (await findPlacement(pool, tenant)) ?? cell;
 }
 
-/** Writes into one cell what another has; answers how many were new or other there. */
+/**
+ * Writes into one cell what another has; answers how many were new or other there. A tenant that lives elsewhere has no routes there: by
+ * that a publish knows to ask.
+ */
 export async function copyPlacements(from: pg.Pool, to: pg.Pool): Promise<number> {
   let copied = 0;
   let after = "";
@@ -39,9 +42,17 @@ export async function copyPlacements(from: pg.Pool, to: pg.Pool): Promise<number
     if (!last) return copied;
     const columns = [rows.map(({ tenant }) => tenant), rows.map(({ cell }) => cell)];
     const { rowCount } = await to.query(
-      `insert into posthorn.placements as p (tenant, cell)
-       select * from unnest($1::text[], $2::text[])
-       on conflict (tenant) do update set cell = excluded.cell where p.cell <> excluded.cell`,
+      `with written as (
+         insert into posthorn.placements as p (tenant, cell)
+         select * from unnest($1::text[], $2::text[])
+         on conflict (tenant) do update set cell = excluded.cell where p.cell <> excluded.cell
+         returning tenant, cell
+       ),
+       unrouted as (
+         delete from posthorn.routes as r using written, posthorn.settings as own
+         where own.name = 'cell' and written.cell <> own.value and r.tenant = written.tenant
+       )
+       select from written`,
       columns.map((each) => plainArray(each)),
     );
     copied += rowCount ?? 0;

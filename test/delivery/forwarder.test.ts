@@ -115,6 +115,7 @@ async function runAll(): Promise<number> {
 test("an event of a tenant that lives elsewhere is kept with no delivery, and stored in its cell under the same id and time", async () => {
   const [webhook] = await makeWebhooks(us, tenant, 1);
   await makeWebhooks(home, tenant, 1); // left over from when it lived here
+  await rows(home, "delete from posthorn.routes where tenant = $1", tenant); // gone with its placement
   const id = await publish(home, '{"n":  1}', "a key");
   const [{ matched }] = await rows(
     home,
@@ -125,7 +126,8 @@ test("an event of a tenant that lives elsewhere is kept with no delivery, and st
   expect(await payloads(home)).toEqual([]);
   const kept = await rows(
     home,
-    `select posthorn.public_id('evt', id) as id, type, channel, "timestamp", created_at, schema_checked, idempotency_key
+    `select posthorn.public_id('evt', id) as id, type, channel, coalesce("timestamp", created_at) as "timestamp", created_at,
+       schema_checked, idempotency_key
      from posthorn.forwards where tenant = $1 order by posthorn.forwards.id`,
     tenant,
   );
@@ -281,7 +283,7 @@ test("an event of a day that its cell has no table for has one made; an older on
   ).toEqual([{ payload: '"too old"', set_aside_as: "older than the 30 days that its cell keeps" }]);
 });
 
-test("an idempotency key makes one event of a tenant that lives elsewhere; a cell that is not home takes none by SQL", async () => {
+test("an idempotency key makes one event of a tenant that lives elsewhere, whichever databases it is published in", async () => {
   const id = await publish(home, "1", "once");
   expect(await publish(home, "1", "once")).toBe(id);
   expect(await runAll()).toBe(1);
@@ -289,12 +291,29 @@ test("an idempotency key makes one event of a tenant that lives elsewhere; a cel
   await expect(publish(home, "2", "once")).rejects.toMatchObject({ code: "PH409" });
   expect(await runAll()).toBe(0);
   expect(await payloads(us)).toEqual(["1"]);
-  await expect(publish(us, "1", "once")).rejects.toMatchObject({
-    code: "PH400",
-    column: "idempotency_key",
-  });
-  await publish(us, "3");
+  expect(await publish(us, "1", "once")).toBe(id);
+  await publish(us, "2", "there first");
+  await publish(home, "2", "there first");
+  expect(await runAll()).toBe(1);
+  expect(await payloads(us)).toEqual(["1", "2"]);
+  expect(await deliveries(us)).toEqual([]);
+});
+
+test("an event whose key another one has in its cell is set aside, and the next go on", async () => {
+  await publish(us, "1", "theirs");
+  await publish(home, "2", "theirs");
+  await publish(home, "3");
+  expect(await runAll()).toBe(1);
   expect(await payloads(us)).toEqual(["1", "3"]);
+  const [aside] = await rows(
+    home,
+    "select payload, set_aside_as from posthorn.forwards where tenant = $1 and set_aside_at is not null",
+    tenant,
+  );
+  expect(aside).toMatchObject({
+    payload: "2",
+    set_aside_as: expect.stringMatching(/^idempotency_key: already used/),
+  });
 });
 
 test("a tenant without a placement lives in the default cell, and another default does not move it", async () => {

@@ -73,6 +73,41 @@ test("each tenant's events are stored in its own cell alone, and delivered from 
   ]).toEqual([0, 2]);
 });
 
+test("what SQL publishes at home for a tenant of another cell is delivered from there, once, and read there alone", async () => {
+  const inbox = inboxes["over-there"] as Inbox;
+  const before = inbox.requests.length;
+  const [row] = await query(
+    homeDatabase.url,
+    `select posthorn.publish('${TYPE}', '{"n":"by SQL"}', tenant => 'over-there') as id`,
+  );
+  const arrived = await inbox.arrived(before + 1);
+  expect(arrived.slice(before).map(({ headers }) => headers["webhook-id"])).toEqual([row?.["id"]]);
+  const { body } = await as("over-there")("events.info", { id: row?.["id"] }).expect(200);
+  expect(body.payload).toEqual({ n: "by SQL" });
+  expect(await eventsIn(homeDatabase, "over-there")).toBe(0);
+});
+
+test("a tenant that was there before there were cells stays at home, whatever the default", async () => {
+  const old = await createTestDatabase();
+  const there = await createTestDatabase();
+  const alone = await startTestService({ DATABASE_URL: old.url });
+  const url = inboxes["here"]?.url;
+  const tenant = { "X-Tenant": "was-there" };
+  await caller(alone, tenant)("webhooks.subscribe", { url }).expect(200);
+  await alone.stop();
+  const both = await startTestService({
+    DATABASE_URL: old.url,
+    POSTHORN_CELLS: `us=${there.url}`,
+    POSTHORN_DEFAULT_CELL: "us",
+  });
+  const { body } = await caller(both, tenant)("webhooks.list").expect(200);
+  expect(body.data).toHaveLength(1);
+  await caller(both, { "X-Tenant": "is-new" })("events.publish", event(1)).expect(200);
+  expect(await eventsIn(there, "is-new")).toBe(1);
+  await both.stop();
+  await Promise.all([old.drop(), there.drop()]);
+});
+
 test("a tenant's first write stores its placement, and a read stores none", async () => {
   const placed = async (tenant: string) =>
     (
@@ -147,7 +182,7 @@ test("a cell that is cut off stops its own tenants alone, comes back by itself, 
   await as("over-there")("events.publish", event(6)).expect(200);
   await arrived(there, 6);
   const { body } = await as("over-there")("events.list").expect(200);
-  expect(body.data).toHaveLength(6);
+  expect(body.data).toHaveLength(7);
 });
 
 test("a cell that is away at the start stops it not, and is worked with when it comes", async () => {
