@@ -4,7 +4,7 @@ import type pg from "pg";
 import { until } from "./api.ts";
 
 /** How many sessions wait for a lock that `holder` has, or behind one that does: nobody else's waiting counts. */
-export async function waitingBehind(holder: pg.ClientBase): Promise<number> {
+async function waitingBehind(holder: pg.ClientBase): Promise<number> {
   // pg_locks, since pg_stat_activity knows no session that came after the transaction's first look at it.
   const { rows } = await holder.query<{ count: number }>(
     `with recursive behind(pid) as (
