@@ -83,7 +83,7 @@ test(
     await rm(folder, { recursive: true });
     expect(stdout).toBe("");
   },
-  2 * MINUTE,
+  5 * MINUTE,
 ); // the compiler's own time
 
 test("a schema that names a file is not followed: its payload is unknown, and that is told", async () => {

@@ -26,7 +26,7 @@ test(
     expect(lines[2]?.split(" ")[1]).toBe(lines[0]?.split(" ")[2]);
     expect(program.stderr).toBe("");
   },
-  2 * MINUTE, // a database is made for it
+  5 * MINUTE, // a database is made for it
 );
 
 test("the shop's receiver gets each order that was committed, verified, and none that was rolled back", async () => {

@@ -34,7 +34,7 @@ beforeAll(async () => {
   app = appOf("posthorn");
   await pack(join(folder, "source"));
   for (const name of NAMES) await install(name);
-}, 5 * MINUTE);
+}, 15 * MINUTE);
 afterAll(() => rm(folder, { recursive: true }));
 
 /** Runs a program to its end and answers its stdout; what it printed is in the error where it fails. */

@@ -123,7 +123,7 @@ describe.each(receivers)("the receiver $name", ({ testIf, command }) => {
         await post("webhooks.update", { id, signature_key: null });
         expect((await post("webhooks.test", { id })).body.status).toBe(400);
       },
-      2 * MINUTE,
+      5 * MINUTE,
     );
 
   testIf(
@@ -145,7 +145,7 @@ describe.each(receivers)("the receiver $name", ({ testIf, command }) => {
       });
       expect(replayed.status).toBe(400);
     },
-    2 * MINUTE,
+    5 * MINUTE,
   );
 
   testIf(
@@ -161,7 +161,7 @@ describe.each(receivers)("the receiver $name", ({ testIf, command }) => {
       const id = await subscribe(receiver.url, { signature_key: "secret" });
       expect((await post("webhooks.test", { id })).body.status).toBe(200);
     },
-    2 * MINUTE,
+    5 * MINUTE,
   );
 });
 
@@ -189,7 +189,7 @@ describe("a delivery in standard is genuine to", () => {
       const python = await pythonWith(join(JUDGES, "requirements.txt"), CACHE);
       expect(await judgedBy([python, join(JUDGES, "judge.py")])).toEqual(verdicts);
     },
-    5 * MINUTE,
+    15 * MINUTE,
   );
 
   testWithGo121(
@@ -197,6 +197,6 @@ describe("a delivery in standard is genuine to", () => {
     async () => {
       expect(await judgedBy([await goBuild(".", JUDGES)])).toEqual(verdicts);
     },
-    5 * MINUTE,
+    15 * MINUTE,
   );
 });

@@ -49,7 +49,7 @@ test(
     expect(rows).toEqual([{ id, channel: "shop", payload: { id: 1, text: `it's \\ "?" $1` } }]);
     expect((await client.query("select id from orders")).rows).toEqual([{ id: 1 }]);
   },
-  5 * MINUTE, // the first installs
+  15 * MINUTE, // the first installs
 );
 
 const run = (cwd: string, file: string, args: string[], env: Record<string, string> = {}) =>

@@ -37,5 +37,5 @@ testIf(
     await playStory((env) => workshop.run(app, [], env));
     await playStoryWithNextVersion((env) => workshop.run(app, [], env));
   },
-  5 * MINUTE,
+  15 * MINUTE,
 );

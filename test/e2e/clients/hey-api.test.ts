@@ -14,7 +14,7 @@ beforeAll(async () => {
   workshop = await openWorkshop();
   await workshop.npx("openapi-ts", commandArguments(HEADING, "npx openapi-ts"));
   await workshop.write("app.ts", snippet(HEADING, "ts"));
-}, 2 * MINUTE);
+}, 5 * MINUTE);
 
 afterAll(() => workshop.close());
 
@@ -25,7 +25,7 @@ test(
     await workshop.write("tsconfig.json", strictTsconfig(OPTIONS));
     await workshop.npx("tsc", ["-p", "."]);
   },
-  2 * MINUTE,
+  5 * MINUTE,
 );
 
 test(
@@ -33,7 +33,7 @@ test(
   async () => {
     await playStory((env) => workshop.tsx("app.ts", env));
   },
-  2 * MINUTE,
+  5 * MINUTE,
 );
 
 test(
@@ -41,7 +41,7 @@ test(
   async () => {
     await playStoryWithNextVersion((env) => workshop.tsx("app.ts", env));
   },
-  2 * MINUTE,
+  5 * MINUTE,
 );
 
 const MISUSE = `

@@ -38,7 +38,7 @@ testIf(
     await playStory((env) => workshop.run("java", java, env));
     await playStoryWithNextVersion((env) => workshop.run("java", java, env));
   },
-  5 * MINUTE,
+  15 * MINUTE,
 );
 
 // The one annotation that the jar lacks: a project has it from javax.annotation-api.

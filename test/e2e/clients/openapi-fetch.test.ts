@@ -12,7 +12,7 @@ beforeAll(async () => {
   workshop = await openWorkshop();
   await workshop.npx("openapi-typescript", commandArguments(HEADING, "npx openapi-typescript"));
   await workshop.write("app.ts", snippet(HEADING, "ts"));
-}, 2 * MINUTE);
+}, 5 * MINUTE);
 
 afterAll(() => workshop.close());
 
@@ -23,7 +23,7 @@ test(
     await workshop.write("tsconfig.json", strictTsconfig());
     await workshop.npx("tsc", ["-p", "."]);
   },
-  2 * MINUTE,
+  5 * MINUTE,
 );
 
 test(
@@ -31,7 +31,7 @@ test(
   async () => {
     await playStory((env) => workshop.tsx("app.ts", env));
   },
-  2 * MINUTE,
+  5 * MINUTE,
 );
 
 test(
@@ -39,7 +39,7 @@ test(
   async () => {
     await playStoryWithNextVersion((env) => workshop.tsx("app.ts", env));
   },
-  2 * MINUTE,
+  5 * MINUTE,
 );
 
 const MISUSE = `

@@ -27,5 +27,5 @@ testIf(
     await playStory((env) => workshop.run(python, ["app.py"], env));
     await playStoryWithNextVersion((env) => workshop.run(python, ["app.py"], env));
   },
-  5 * MINUTE,
+  15 * MINUTE,
 );

@@ -25,19 +25,19 @@ test(
     await workshop.write("misuse.ts", MISUSE);
     await workshop.npx("tsc", ["-p", "."]);
   },
-  2 * MINUTE,
+  5 * MINUTE,
 );
 
 test(
   "posthorn/client subscribes, publishes, lists, and reads a refusal",
   () => playStory((env) => workshop.tsx("app.ts", env)),
-  2 * MINUTE,
+  5 * MINUTE,
 );
 
 test(
   "posthorn/client gets along with answers of a later version",
   () => playStoryWithNextVersion((env) => workshop.tsx("app.ts", env)),
-  2 * MINUTE,
+  5 * MINUTE,
 );
 
 const MISUSE = `

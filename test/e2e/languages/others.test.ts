@@ -80,7 +80,7 @@ withGo(
       return run(join(folder, "app"), [database.url]);
     });
   },
-  4 * MINUTE, // the first downloads and compiles the driver
+  15 * MINUTE, // the first downloads and compiles the driver
 );
 
 withJava(
@@ -93,7 +93,7 @@ withJava(
       return run("java", ["-cp", JDBC, "App.java", url]);
     });
   },
-  2 * MINUTE,
+  5 * MINUTE,
 );
 
 withRuby(
@@ -104,7 +104,7 @@ withRuby(
         run("ruby", ["-r", "json", "-r", "pg", "-e", rubyProgram(code), database.url]),
       ),
     ),
-  2 * MINUTE,
+  5 * MINUTE,
 );
 
 withPhp(
@@ -116,7 +116,7 @@ withPhp(
       run("php", ["-d", "display_errors=stderr", "-r", phpProgram(code), dsn]),
     );
   },
-  2 * MINUTE,
+  5 * MINUTE,
 );
 
 const rubyProgram = (code: string) => `connection = PG.connect(ARGV[0])

@@ -78,7 +78,7 @@ for (const [n, name, setUp] of [
       const orders = await client.query("select id from orders where id % 10 = $1", [n]);
       expect(orders.rows).toEqual([{ id: n }]);
     },
-    2 * MINUTE, // the first installs
+    5 * MINUTE, // the first installs
   );
 
 testIf(
@@ -117,7 +117,7 @@ testIf(
       await rm(project, { recursive: true });
     }
   },
-  2 * MINUTE,
+  5 * MINUTE,
 );
 
 // Each sees its own event alone: what the other published was rolled back.
