@@ -64,7 +64,7 @@ export function createJudging({
     if (result.kind === "not begun") return { ...result, kind: "busy" };
     const { finding, tookMs } = result;
     if (finding.kind !== "slow" && finding.kind !== "rests") return judgement(finding, false);
-    budget.spend(tenant, tookMs);
+    budget.spend(tenant, Math.min(tookMs, QUICK_MS));
     const now = monotonic();
     for (const [version, until] of slowUntil) if (until <= now) slowUntil.delete(version);
     slowUntil.set(task.version, now + KNOWN_SLOW_MS);
@@ -78,7 +78,7 @@ export function createJudging({
     const result = await withSchema(slow, tenant, task, SLOW_MS);
     if (result.kind === "not begun") return { ...result, kind: "busy" };
     const { finding, tookMs } = result;
-    budget.spend(tenant, tookMs);
+    budget.spend(tenant, Math.min(tookMs, SLOW_MS)); // on a busy machine it may be longer: that is not the tenant's doing
     if (finding.kind === "slow") budget.ranOut(version, tookMs);
     if (finding.kind === "rests")
       return { kind: "busy", waitMs: Math.max(budget.waitMs(tenant, version), SECOND) };
@@ -95,7 +95,7 @@ export function createJudging({
     const result = await thread.run(tenant, { kind: "schema", schema, limitMs });
     if (result.kind === "not begun") return { ...result, kind: "busy" as const };
     const { finding, tookMs } = result;
-    budget.spend(tenant, tookMs);
+    budget.spend(tenant, Math.min(tookMs, limitMs));
     return finding.kind === "checked"
       ? finding
       : { kind: "checked" as const, wrong: TOO_LONG_TO_COMPILE };
