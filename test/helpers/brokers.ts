@@ -58,6 +58,15 @@ export async function startRabbitmq(): Promise<BrokerServer> {
   return {
     port: Number(port),
     ...server,
+    async kill() {
+      // It writes down which queues there are some seconds after it has said so.
+      const [code] = await once(
+        run("/usr/lib/rabbitmq/bin/rabbitmqctl", ["eval", "mnesia:sync_log()."], env),
+        "exit",
+      );
+      if (code !== 0) throw new Error(`rabbitmqctl ended with ${String(code)}`);
+      await server.kill();
+    },
     async remove() {
       await server.kill();
       await ended(epmd, "SIGKILL");

@@ -64,8 +64,12 @@ export async function natsBroker(): Promise<Broker> {
         await Promise.all(messages.slice(at, at + 500).map(send));
     },
     async left(name) {
-      const { num_pending, num_ack_pending } = await manager.consumers.info(name, "posthorn");
-      return num_pending + num_ack_pending;
+      // By what is acknowledged: a message that was handed back it counts twice, as waiting and as given.
+      const [{ ack_floor }, { state }] = await Promise.all([
+        manager.consumers.info(name, "posthorn"),
+        manager.streams.info(name),
+      ]);
+      return state.last_seq - ack_floor.stream_seq;
     },
     async dead(name, count) {
       const stream = await manager.streams.get(`${name}_DEAD`);

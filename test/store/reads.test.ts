@@ -134,7 +134,7 @@ test.each<[string, () => Promise<unknown>, unknown, number]>([
       (await whyNot({ store: store(), holdH: 72 }, input({ id: uuid(event), webhook_id: one.id })))
         .data,
     [],
-    20,
+    50,
   ],
   [
     "events.info, which counts the webhooks",
