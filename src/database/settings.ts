@@ -55,7 +55,7 @@ export async function markCell(
   if (home === null) await placeWhoIsThere(db, cell);
   await sql`
     insert into posthorn.placements as p (tenant, cell) values ('*', ${first})
-    on conflict (tenant) do update set cell = excluded.cell where p.cell <> excluded.cell`.execute(
+    on conflict (tenant) do update set cell = excluded.cell, placed_at = now() where p.cell <> excluded.cell`.execute(
     db,
   );
   return mark;

@@ -14,17 +14,24 @@ export type Forwarding = {
   stop(): Promise<void>;
 };
 
-/** Starts it. That the database is away is told by others; it goes on when it is back. */
+/** Starts it. That the database is away is told by others, and what else keeps it from its work once; it goes on when it can. */
 export function startForwarding(run: () => Promise<Forwarded>, log: Log): Forwarding {
   const alarm = createAlarm();
   let isStopping = false;
+  let told = "";
 
   async function goOn(): Promise<void> {
     while (!isStopping) {
       const isMore = await run().then(
-        (done) => done.isMore,
+        (done) => {
+          told = "";
+          return done.isMore;
+        },
         (err: unknown) => {
-          if (!isDatabaseAbsent(err)) log.error({ err }, "events can't be forwarded; trying on");
+          const text = String(err);
+          if (!isDatabaseAbsent(err) && text !== told)
+            log.error({ err }, "events can't be forwarded; trying on");
+          told = text;
           return false;
         },
       );

@@ -1,5 +1,7 @@
 // The databases of a process by their cells' names, and which of them a call goes to. Without POSTHORN_CELLS there is the home
 // alone, and nothing is asked.
+import type pg from "pg";
+
 import type { Config } from "../config.ts";
 import { HOME, type CellUrl } from "../config/cells.ts";
 import { connect } from "../database/connect.ts";
@@ -83,7 +85,7 @@ export function createCells(
       const cell = create(name, database);
       opened.set(name, cell);
       if (isDelivering) stops.push(cell.deliver(others));
-      await copyPlacements(home.pools.publishing.pool, cell.pools.publishing.pool);
+      await copyTo(cell);
     } catch (error) {
       if (!opened.has(name)) await database.close();
       throw error;
@@ -97,6 +99,13 @@ export function createCells(
     } finally {
       await connection.close();
     }
+  }
+
+  const copiedUntil = new Map<Cell, Date>(); // by home's clock
+  async function copyTo(cell: Cell): Promise<void> {
+    const [from, to] = [home, cell].map(({ pools }) => pools.publishing.pool) as [pg.Pool, pg.Pool];
+    const until = await copyPlacements(from, to, copiedUntil.get(cell));
+    if (until) copiedUntil.set(cell, until);
   }
 
   const others = (name: string) => opened.get(name);
@@ -119,8 +128,7 @@ export function createCells(
           },
         );
       }
-      for (const { pools } of besides())
-        await copyPlacements(home.pools.publishing.pool, pools.publishing.pool).catch(() => {});
+      for (const cell of besides()) await copyTo(cell).catch(() => {}); // who is away is told of by others
     }
   }
 

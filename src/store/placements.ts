@@ -27,35 +27,39 @@ export async function place(pool: pg.Pool, { tenant, cell }: Placement): Promise
 }
 
 /**
- * Writes into one cell what another has; answers how many were new or other there. A tenant that lives elsewhere has no routes there: by
- * that a publish knows to ask.
+ * Writes into one cell what another has: what is new there since a time that an earlier copy answered, or without one all of it. A
+ * tenant that lives elsewhere has no routes there: by that a publish knows to ask.
  */
-export async function copyPlacements(from: pg.Pool, to: pg.Pool): Promise<number> {
-  let copied = 0;
+export async function copyPlacements(
+  from: pg.Pool,
+  to: pg.Pool,
+  since: Date | undefined,
+): Promise<Date | undefined> {
+  let readAt: Date | undefined;
   let after = "";
   for (;;) {
-    const { rows } = await from.query<Placement>(
-      `select tenant, cell from posthorn.placements where tenant > $1 order by tenant limit ${COPIED_AT_ONCE}`,
-      [after],
+    // Some commit behind others that began after them.
+    const { rows } = await from.query<Placement & { now: Date }>(
+      `select tenant, cell, now() from posthorn.placements
+       where tenant > $1 and placed_at >= coalesce($2::timestamptz - interval '1 minute', '-infinity')
+       order by tenant limit ${COPIED_AT_ONCE}`,
+      [after, since ?? null],
     );
+    readAt ??= rows[0]?.now;
     const last = rows.at(-1);
-    if (!last) return copied;
+    if (!last) return readAt ?? since;
     const columns = [rows.map(({ tenant }) => tenant), rows.map(({ cell }) => cell)];
-    const { rowCount } = await to.query(
+    await to.query(
       `with written as (
          insert into posthorn.placements as p (tenant, cell)
          select * from unnest($1::text[], $2::text[])
-         on conflict (tenant) do update set cell = excluded.cell where p.cell <> excluded.cell
+         on conflict (tenant) do update set cell = excluded.cell, placed_at = now() where p.cell <> excluded.cell
          returning tenant, cell
-       ),
-       unrouted as (
-         delete from posthorn.routes as r using written, posthorn.settings as own
-         where own.name = 'cell' and written.cell <> own.value and r.tenant = written.tenant
        )
-       select from written`,
+       delete from posthorn.routes as r using written, posthorn.settings as own
+       where own.name = 'cell' and written.cell <> own.value and r.tenant = written.tenant`,
       columns.map((each) => plainArray(each)),
     );
-    copied += rowCount ?? 0;
     after = last.tenant;
   }
 }
