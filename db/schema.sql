@@ -511,6 +511,7 @@ create table posthorn.workers (
   session uuid not null,
   backend_start timestamp with time zone not null,
   server_start timestamp with time zone not null,
+  gone_at timestamp with time zone,
   constraint workers_pkey PRIMARY KEY (worker)
 ) with (
   fillfactor=50

@@ -82,14 +82,15 @@ create index deliveries_event on posthorn.deliveries (bucket, event_id, webhook_
 
 -- The roll of the workers that deliver: the session that each shows to live by, and is dead without, see src/delivery/roll-call.ts.
 -- `session` is drawn for each connection, since a number of a process may be given twice. `rests`: it has had nothing to do and
--- looks once a second, so that whoever publishes tells it by NOTIFY, see wake_workers.
+-- looks once a second, so that whoever publishes tells it by NOTIFY, see wake_workers. `gone_at`: when another first missed it.
 create table posthorn.workers (
   worker bigint primary key,
   rests boolean not null default false,
   pid integer not null,
   session uuid not null,
   backend_start timestamptz not null,
-  server_start timestamptz not null
+  server_start timestamptz not null,
+  gone_at timestamptz
 ) with (fillfactor = 50);
 create index workers_resting on posthorn.workers (worker) where rests;
 

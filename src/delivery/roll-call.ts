@@ -12,14 +12,17 @@ import {
   isOldest,
   leaveRoll,
   listGone,
+  markGone,
   setResting,
   strikeOut,
+  type GoneSession,
   type Holder,
 } from "../queue/roll.ts";
 
 const LOOK_MS = 1 * SECOND;
 const RETRY_MS = 0.5 * SECOND;
-// A connection that was cut is another within a second or two; a worker that has none for so long is dead to all.
+// A connection that was cut is another within a second or two; a worker that has none for so long is dead to all. Counted in
+// the roll, so that one that is killed again and again finds what those before it had counted.
 const DEAD_AFTER_MS = 5 * SECOND;
 // What is claimed under its number may start for 0.9 s more. With the answer of a look no older than this, that is over long
 // before anybody could take the worker for dead.
@@ -100,20 +103,18 @@ export function callRoll(options: RollCallOptions): RollCall {
     if (!held) return;
     const { client, lost } = held;
     const ended = AbortSignal.any([lost, stopping.signal]);
-    const gone = new Map<string, number>(); // since when
     while (!ended.aborted) {
-      const found = await listGone(client, worker);
+      const gone = await listGone(client, worker);
       answeredAt = monotonic();
-      const sessions = new Set(found.map(({ session }) => session));
-      for (const session of gone.keys()) if (!sessions.has(session)) gone.delete(session);
-      for (const session of sessions) if (!gone.has(session)) gone.set(session, answeredAt);
-      const forMs = (session: string) => answeredAt - (gone.get(session) ?? answeredAt);
+      const since = (ms: number) => gone.filter(({ goneMs }) => goneMs !== null && goneMs >= ms);
       const before = dead.length;
-      dead = found
-        .filter(({ session, isOfThisServer }) => isOfThisServer && forMs(session) >= DEAD_AFTER_MS)
-        .map(({ session }) => session);
+      dead = since(DEAD_AFTER_MS)
+        .filter(({ isOfThisServer }) => isOfThisServer)
+        .map(sessionOf);
       if (dead.length > before) died();
-      const past = [...sessions].filter((session) => forMs(session) >= STRUCK_OUT_AFTER_MS);
+      const unmarked = gone.filter(({ goneMs }) => goneMs === null).map(sessionOf);
+      if (unmarked.length > 0) await markGone(client, unmarked);
+      const past = since(STRUCK_OUT_AFTER_MS).map(sessionOf);
       if (past.length > 0) await strikeOut(client, past);
       await sleep(LOOK_MS, ended);
     }
@@ -146,6 +147,8 @@ export function callRoll(options: RollCallOptions): RollCall {
     },
   };
 }
+
+const sessionOf = ({ session }: GoneSession) => session;
 
 async function end(client: pg.Client): Promise<void> {
   await client.end().catch(() => {});

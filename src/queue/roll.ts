@@ -21,6 +21,8 @@ export type GoneSession = {
   session: string;
   /** Whether the server was the same then: a restart ends all sessions, and says nothing of those who had them. */
   isOfThisServer: boolean;
+  /** For how long it is known to be gone, whoever has seen it first; null where nobody has. */
+  goneMs: number | null;
 };
 
 /**
@@ -33,7 +35,7 @@ export async function enterRoll(client: pg.Client, worker: number): Promise<bool
     `insert into posthorn.workers as w (worker, session, pid, backend_start, server_start)
      select $1, gen_random_uuid(), own.pid, own.backend_start, pg_postmaster_start_time()
      from pg_catalog.pg_stat_activity as own where own.pid = pg_backend_pid()
-     on conflict (worker) do update set session = excluded.session, rests = false, pid = excluded.pid,
+     on conflict (worker) do update set session = excluded.session, rests = false, gone_at = null, pid = excluded.pid,
        backend_start = excluded.backend_start, server_start = excluded.server_start
      returning w.pid`,
     [worker],
@@ -76,7 +78,8 @@ export async function isOldest(client: pg.Client, xid: string): Promise<boolean>
 export async function listGone(client: pg.Client, worker: number): Promise<GoneSession[]> {
   const { rows } = await ask<GoneSession>(
     client,
-    `select w.session, w.server_start = pg_postmaster_start_time() as "isOfThisServer"
+    `select w.session, w.server_start = pg_postmaster_start_time() as "isOfThisServer",
+       extract(epoch from clock_timestamp() - w.gone_at)::float8 * 1000 as "goneMs"
      from posthorn.workers as w
      where w.worker <> $1 and not exists (
        select from pg_catalog.pg_stat_activity as a
@@ -85,6 +88,15 @@ export async function listGone(client: pg.Client, worker: number): Promise<GoneS
     [worker],
   );
   return rows;
+}
+
+/** Writes down that these are gone from now on, so that who looks next, or instead, need not begin to count. */
+export async function markGone(client: pg.Client, sessions: readonly string[]): Promise<void> {
+  await ask(
+    client,
+    "update posthorn.workers set gone_at = clock_timestamp() where session = any ($1::uuid[]) and gone_at is null",
+    [sessions],
+  );
 }
 
 /** Strikes out workers that have been gone for longer than any lease. */

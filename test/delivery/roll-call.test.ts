@@ -15,8 +15,6 @@ import { startDatabaseProxy } from "../helpers/database-proxy.ts";
 import { afterwards, readyPosthorn } from "../helpers/process.ts";
 import { SECRETS_KEY, startTestService, type TestService } from "../helpers/service.ts";
 
-const FAST = () => monotonic() * 8; // the observer waits for an eighth of its time
-
 let api: TestService;
 let post: Call;
 let pool: Connection["pool"];
@@ -42,26 +40,37 @@ beforeEach(async () => {
 });
 afterEach(() => observer.stop());
 
-const observe = (clock = FAST) =>
+const observe = (died = () => {}) =>
   callRoll({
     url: api.databaseUrl,
     worker: randomInt(1e9),
-    monotonic: clock,
-    died: () => deaths++,
+    monotonic,
+    died: () => {
+      deaths++;
+      died();
+    },
     notified: () => {},
     log: silentLog,
   });
 const publish = () => post("events.publish", { type: "message.created", payload: 1 }).expect(200);
 const claimed = async (holder: Holder) => (await claim(pool, {}, holder)).deliveries;
+/** Lets five seconds pass for all that are known to be gone. */
+const pass = () =>
+  pool.query(
+    "update posthorn.workers set gone_at = gone_at - interval '5 seconds' where gone_at > now() - interval '5 seconds'",
+  );
 const noticed = (count: number) =>
   until(
-    () => Promise.resolve(deaths),
+    async () => {
+      await pass();
+      return deaths;
+    },
     (found) => found >= count,
   );
 const roll = async () =>
   (
-    await pool.query<{ worker: number; session: string }>(
-      "select worker, session from posthorn.workers",
+    await pool.query<{ worker: number; session: string; gone_at: Date | null }>(
+      "select worker, session, gone_at from posthorn.workers",
     )
   ).rows;
 const sessionOf = async (worker: number) =>
@@ -122,7 +131,20 @@ test("a worker that is back within its lease keeps it, whoever has just seen it 
   const second = await openClient(api.databaseUrl, "back");
   await enterRoll(second, worker);
   expect(await claimed(seen)).toHaveLength(0);
+  expect((await roll()).find((row) => row.worker === worker)?.gone_at).toBeNull(); // else the next cut would count as long
   await second.end();
+});
+
+test("for how long a worker is gone is known to one that comes later, so that one killed again and again frees what it held", async () => {
+  await publish();
+  expect(await claimAndDie()).toBe(1);
+  await until(roll, (found) => found.some(({ gone_at }) => gone_at !== null));
+  expect(deaths).toBe(0); // it has not been gone for long
+  await observer.stop();
+  await pass();
+  const died = new Promise<void>((resolve) => (observer = observe(resolve)));
+  await died;
+  expect(await claimed(observer.holder())).toHaveLength(1);
 });
 
 test("a restart of the server ends all sessions and says of no worker that it is dead", async () => {
@@ -176,7 +198,9 @@ test("a worker whose session is ended by somebody shows another, and is not take
     () => Promise.resolve(alive.holder().worker),
     (found) => found === worker,
   );
-  expect(deaths).toBe(0);
+  await claimAndDie();
+  await noticed(1);
+  expect(observer.holder().dead).toHaveLength(1);
 });
 
 test("a worker whose connection has gone silent claims under no number until it has another", async () => {
