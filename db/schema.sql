@@ -141,6 +141,7 @@ create table posthorn.event_types (
   archived_at timestamp with time zone,
   constraint event_types_pkey PRIMARY KEY (tenant, name)
 );
+CREATE INDEX event_types_updated ON posthorn.event_types USING btree (updated_at);
 
 create table posthorn.events (
   bucket smallint default 0 not null,
@@ -290,7 +291,6 @@ create table posthorn.placements (
   tenant text collate "C" not null,
   cell text collate "C" not null,
   placed_at timestamp with time zone default now() not null,
-  types_revision text,
   constraint placements_pkey PRIMARY KEY (tenant)
 );
 
@@ -538,6 +538,8 @@ AS $function$
 #variable_conflict use_column
 declare
   unknown text[];
+  -- Which may have been made a moment ago where the tenant lives: what this database has is a copy, some seconds old at most.
+  hint text := '';
 begin
   select array_agg(distinct wanted.name order by wanted.name) into unknown
   from unnest(types) as wanted (name)
@@ -560,8 +562,11 @@ begin
     on conflict do nothing;
     return;
   end if;
+  if not posthorn.lives_here(tenant) then
+    hint := ', or, where that was done within the last seconds, publish again: the tenant lives in another cell, whose types are copied to this database';
+  end if;
   raise exception using errcode = 'PH404', column = 'type',
-    message = format('type: %s is not an event type of this tenant; create it with event_types.create', unknown[1]);
+    message = format('type: %s is not an event type of this tenant; create it with event_types.create%s', unknown[1], hint);
 end
 $function$;
 revoke all on function posthorn.admit_types(text,text[],timestamp with time zone) from public;
@@ -1587,7 +1592,7 @@ begin
     insert into posthorn.forwards
       (tenant, id, type, channel, "timestamp", created_at, schema_checked, idempotency_key, traceparent, payload)
     select store_events.tenant, u.id, u.type, u.channel, u."timestamp", coalesce(u.own_time, at),
-      coalesce(u.checked, u.type <> all (enforced)), u.idempotency_key, posthorn.trace_parent(u.traceparent), u.payload
+      coalesce(u.checked, store_events.schema_checked, false), u.idempotency_key, posthorn.trace_parent(u.traceparent), u.payload
     from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents, own_times, payloads, forwarded)
       as u (id, type, channel, "timestamp", count, idempotency_key, traceparent, own_time, payload, checked)
     where u.count is null
@@ -1688,6 +1693,7 @@ CREATE OR REPLACE FUNCTION posthorn.store_forwarded(tenant text, batch json)
 AS $function$
 declare
   f record;
+  enforced text[];
 begin
   select array_agg(e.id order by e.id) as ids, array_agg(e.created_at order by e.id) as created_ats,
     array_agg(e.type order by e.id) as types, array_agg(e.payload order by e.id) as payloads,
@@ -1701,9 +1707,13 @@ begin
   exception
     when sqlstate 'PH404' then null;
   end;
+  enforced := posthorn.enforced_types(tenant, f.types);
   perform posthorn.store_events(
     tenant, f.types, f.payloads, f.channels, f.timestamps, f.idempotency_keys, true, true, f.traceparents,
-    own_ids => f.ids, own_times => f.created_ats, again => true, forwarded => f.schema_checked
+    own_ids => f.ids, own_times => f.created_ats, again => true, forwarded => array(
+      select u.checked or u.type <> all (enforced)
+      from unnest(f.schema_checked, f.types) with ordinality as u (checked, type, item) order by u.item
+    )
   );
   perform posthorn.wake_workers();
 end

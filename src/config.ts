@@ -1,31 +1,19 @@
 // The configuration: every setting, its default and its meaning. The only reader of the environment.
 import { z } from "zod";
 
-import { cellName, cells, HOME, refuseCells } from "./config/cells.ts";
+import { CELL_SETTINGS, refuseCells } from "./config/cells.ts";
 import { databaseUrl } from "./config/database.ts";
 import { authorities, cidrs, proxy } from "./config/egress.ts";
 import { whole } from "./config/numbers.ts";
 import { processes } from "./config/processes.ts";
 import { adminKey, secretsKeys } from "./config/secrets.ts";
+import { setting, type Setting } from "./config/setting.ts";
 import { frameAncestors, publicUrl } from "./config/web.ts";
 import { StartError } from "./kernel/errors.ts";
 import { nearest } from "./kernel/near.ts";
 import { wordsFor } from "./kernel/words.ts";
 
 const RETENTION_D = 30;
-
-/** One setting: how its text is read, and what `.env.example` says of it. */
-type Setting<T extends z.ZodType = z.ZodType> = { read: T; fallback: string | null; about: string };
-
-const setting = <T extends z.ZodType>(
-  read: T,
-  fallback: string | null,
-  about: string,
-): Setting<T> => ({
-  read,
-  fallback,
-  about,
-});
 
 /** Every setting by its name in the environment. A fallback of null means: decided when the service starts. */
 export const SETTINGS = {
@@ -44,16 +32,7 @@ export const SETTINGS = {
     null,
     "A standby of the same database, which lists and statistics are read from. Left out, or where it is away or behind, DATABASE_URL.",
   ),
-  POSTHORN_CELLS: setting(
-    cells,
-    null,
-    "Databases beside DATABASE_URL's, which is the cell home, each with a name: eu=postgres://…,us=postgres://…. Each tenant lives whole in one. Needs DATABASE_URL.",
-  ),
-  POSTHORN_DEFAULT_CELL: setting(
-    cellName,
-    HOME,
-    "The cell where a tenant that is new lives from its first write on.",
-  ),
+  ...CELL_SETTINGS,
   POSTHORN_POOLER: setting(
     z.enum(["transaction", "transaction-named"]),
     null,
@@ -201,6 +180,8 @@ type Decided =
   | "DATABASE_DIRECT_URL"
   | "DATABASE_READ_URL"
   | "POSTHORN_CELLS"
+  | "POSTHORN_CELLS_DIRECT"
+  | "POSTHORN_CELLS_READ"
   | "POSTHORN_POOLER"
   | "POSTHORN_ADMIN_KEY"
   | "POSTHORN_SECRETS_KEY"
@@ -222,6 +203,8 @@ const NEEDS = [
   ["DATABASE_DIRECT_URL", "DATABASE_URL", "docs/pooler.md"],
   ["DATABASE_READ_URL", "DATABASE_URL", "docs/replica.md"],
   ["POSTHORN_CELLS", "DATABASE_URL", "docs/cells.md"],
+  ["POSTHORN_CELLS_DIRECT", "POSTHORN_CELLS", "docs/cells.md"],
+  ["POSTHORN_CELLS_READ", "POSTHORN_CELLS", "docs/cells.md"],
 ] as const satisfies [Decided, Decided, string][];
 
 /**

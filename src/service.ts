@@ -76,7 +76,8 @@ export async function startService(
     await home.tellHold();
     await home.replica?.start();
     await cells.open();
-    const standby = home.replica && { standby: connections.calls + 1 };
+    const hasStandby = config.DATABASE_READ_URL !== null || config.POSTHORN_CELLS_READ !== null;
+    const standby = role !== "worker" && hasStandby ? { standby: connections.calls + 1 } : null;
     tellConnections(log, connections, {
       processes: config.POSTHORN_PROCESSES,
       cells: 1 + (config.POSTHORN_CELLS?.length ?? 0),
@@ -123,11 +124,9 @@ function createParts(
   const create = (name: string, its: OpenDatabase) => createCell(name, its, process, () => metrics);
   const home = create(HOME, database);
   const cells = createCells(home, config, log, create);
-  const watching = createWatching(role, home.pools, {
-    findKey: cells.findKey,
+  const watching = createWatching(role, cells, {
     concurrency: config.POSTHORN_CONCURRENCY,
     installation: config.POSTHORN_INSTALLATION,
-    replica: home.replica,
     scrapeAll,
   });
   const { metrics, scraping } = watching;
@@ -135,7 +134,10 @@ function createParts(
 
   // Calls can wait here for as long as that: elsewhere, where the database is away too, they could not even be made.
   const fault = lasting(role === "worker" ? 0 : waitMs, monotonic, home.pools.fault);
-  const readiness = async () => (isStopping ? "stopping" : ((await fault())?.reason ?? null));
+  const readiness = async () => ({
+    reason: isStopping ? "stopping" : ((await fault())?.reason ?? null),
+    cells: cells.up(),
+  });
 
   return {
     home,

@@ -16,12 +16,11 @@ create table posthorn.settings (
 -- Which cell each tenant lives in, where there are several: a cell is a database like this one, and the setting `cell` is this one's
 -- name (absent: home). Without a row a tenant lives where that of '*' says, without that in home. What a publish
 -- goes by is the row in the database that it writes to: so a cell that a tenant has left keeps its row for ever, and what commits
--- there late is forwarded. `types_revision` is of the tenant's event types, as they were last copied from its cell.
+-- there late is forwarded.
 create table posthorn.placements (
   tenant text collate "C" primary key, -- '*': of those that have no row
   cell text collate "C" not null,
-  placed_at timestamptz not null default now(),
-  types_revision text
+  placed_at timestamptz not null default now()
 );
 
 -- Events published here of tenants that live in another cell, whole, until they are stored there under the same id, see
@@ -90,7 +89,8 @@ create table posthorn.publishers (
   primary key (role, tenant)
 );
 
--- Tenant '*' holds the types that every tenant has; a tenant's own row of the same name goes before it.
+-- Tenant '*' holds the types that every tenant has; a tenant's own row of the same name goes before it. Of tenants that live in another
+-- cell these are copies, for whoever publishes here: `updated_at` is their revision, see src/store/copied-types.ts.
 create table posthorn.event_types (
   tenant text collate "C" not null,
   name text collate "C" not null,
@@ -103,6 +103,7 @@ create table posthorn.event_types (
   archived_at timestamptz,
   primary key (tenant, name)
 );
+create index event_types_updated on posthorn.event_types (updated_at);
 
 -- What a type was made by each change of it, and by which key; the last of them, as it is. A type that a publish has added has none
 -- until it is changed.

@@ -153,6 +153,8 @@ as $$
 #variable_conflict use_column
 declare
   unknown text[];
+  -- Which may have been made a moment ago where the tenant lives: what this database has is a copy, some seconds old at most.
+  hint text := '';
 begin
   select array_agg(distinct wanted.name order by wanted.name) into unknown
   from unnest(types) as wanted (name)
@@ -175,8 +177,11 @@ begin
     on conflict do nothing;
     return;
   end if;
+  if not posthorn.lives_here(tenant) then
+    hint := ', or, where that was done within the last seconds, publish again: the tenant lives in another cell, whose types are copied to this database';
+  end if;
   raise exception using errcode = 'PH404', column = 'type',
-    message = format('type: %s is not an event type of this tenant; create it with event_types.create', unknown[1]);
+    message = format('type: %s is not an event type of this tenant; create it with event_types.create%s', unknown[1], hint);
 end
 $$;
 

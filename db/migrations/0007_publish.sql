@@ -124,7 +124,8 @@ $$;
 -- to be right by some seconds, else PH425 is raised. `api_keys` are those of the callers that were let in by what was known of them;
 -- where one is not valid, PH401 is raised.
 --
--- Of a tenant that lives in another cell the events are kept to be forwarded, and match nothing here. `forwarded` says that
+-- Of a tenant that lives in another cell the events are kept to be forwarded, and match nothing here; what nobody has judged yet is
+-- judged there, by the types as they are there: these here are copies of them. `forwarded` says that
 -- another database took them in, and whether it had judged each by its schema: see store_forwarded.
 --
 -- Its statements are planned once a session: planned for each call, as PostgreSQL chose, that was most of their cost. Such a
@@ -242,7 +243,7 @@ begin
     insert into posthorn.forwards
       (tenant, id, type, channel, "timestamp", created_at, schema_checked, idempotency_key, traceparent, payload)
     select store_events.tenant, u.id, u.type, u.channel, u."timestamp", coalesce(u.own_time, at),
-      coalesce(u.checked, u.type <> all (enforced)), u.idempotency_key, posthorn.trace_parent(u.traceparent), u.payload
+      coalesce(u.checked, store_events.schema_checked, false), u.idempotency_key, posthorn.trace_parent(u.traceparent), u.payload
     from unnest(ids, types, channels, timestamps, counts, idempotency_keys, traceparents, own_times, payloads, forwarded)
       as u (id, type, channel, "timestamp", count, idempotency_key, traceparent, own_time, payload, checked)
     where u.count is null
@@ -343,6 +344,7 @@ set search_path = pg_catalog, posthorn, pg_temp
 as $$
 declare
   f record;
+  enforced text[];
 begin
   select array_agg(e.id order by e.id) as ids, array_agg(e.created_at order by e.id) as created_ats,
     array_agg(e.type order by e.id) as types, array_agg(e.payload order by e.id) as payloads,
@@ -356,9 +358,13 @@ begin
   exception
     when sqlstate 'PH404' then null;
   end;
+  enforced := posthorn.enforced_types(tenant, f.types);
   perform posthorn.store_events(
     tenant, f.types, f.payloads, f.channels, f.timestamps, f.idempotency_keys, true, true, f.traceparents,
-    own_ids => f.ids, own_times => f.created_ats, again => true, forwarded => f.schema_checked
+    own_ids => f.ids, own_times => f.created_ats, again => true, forwarded => array(
+      select u.checked or u.type <> all (enforced)
+      from unnest(f.schema_checked, f.types) with ordinality as u (checked, type, item) order by u.item
+    )
   );
   perform posthorn.wake_workers();
 end

@@ -8,6 +8,7 @@ import { silentLog } from "../kernel/log.ts";
 import { printable } from "../kernel/printable.ts";
 import { WITHOUT_TENANT, type KeyScope } from "../kernel/scopes.ts";
 import { createKey, listKeys, revokeKey, type KeyRow } from "../store/keys.ts";
+import { cellOfTenant, cellsMeant, type CellMeant } from "./cells.ts";
 import { UsageError } from "./exit.ts";
 import { readConfig, say } from "./process.ts";
 
@@ -28,47 +29,50 @@ export async function createApiKey(options: {
   if (whyNone !== undefined && options.tenant !== undefined)
     throw new UsageError(`--tenant: ${whyNone}`);
   const tenant = whyNone !== undefined ? null : (options.tenant ?? "default");
-  await withDatabase(async (db) => {
+  const its = await cellOfTenant(readConfig(), tenant, { writes: true });
+  await withDatabase(its, async (db) => {
     const made = await createKey(db, { name, scope, tenant, expiresAt });
     if (!made) throw new UsageError("--expires-at: this is past; a time in the future is needed");
     process.stdout.write(`${made.key}\n`);
   });
 }
 
-/** Prints the API keys there are, newest first, a line each; never the keys themselves. */
+/** Prints the API keys there are, newest first, a line each, those of one cell after another's; never the keys themselves. */
 export async function listApiKeys(filter: { tenant?: string; scope?: KeyScope }): Promise<void> {
-  await withDatabase(async (db) => {
-    let rows: KeyRow[] = [];
-    let lines = [HEADING];
-    do {
-      rows = await listKeys(db, { ...filter, before: rows.at(-1)?.id, limit: PAGE_SIZE });
-      lines.push(...rows.map(cells));
-      process.stdout.write(aligned(lines));
-      lines = [];
-    } while (rows.length === PAGE_SIZE);
-  });
+  let lines = [HEADING];
+  for (const each of cellsMeant(readConfig(), {}))
+    await withDatabase(each, async (db) => {
+      let rows: KeyRow[] = [];
+      do {
+        rows = await listKeys(db, { ...filter, before: rows.at(-1)?.id, limit: PAGE_SIZE });
+        lines.push(...rows.map(cells));
+        process.stdout.write(aligned(lines));
+        lines = [];
+      } while (rows.length === PAGE_SIZE);
+    });
 }
 
 /** Ends an API key: no process takes it from now on. */
 export async function revokeApiKey(id: string): Promise<void> {
-  await withDatabase(async (db) => {
-    const row = await revokeKey(db, id);
-    if (!row)
-      throw new StartError(
-        `no API key has the id ${formatId("key", id)}; posthorn keys list shows those there are`,
-      );
-    say(`${formatId("key", id)} (${printable(row.name)}) is revoked.`);
-  });
+  for (const each of cellsMeant(readConfig(), {})) {
+    const row = await withDatabase(each, (db) => revokeKey(db, id));
+    if (row) return say(`${formatId("key", id)} (${printable(row.name)}) is revoked.`);
+  }
+  throw new StartError(
+    `no API key has the id ${formatId("key", id)}; posthorn keys list shows those there are`,
+  );
 }
 
-async function withDatabase(work: (db: Db) => Promise<void>): Promise<void> {
-  const database = await openDatabase(readConfig(), silentLog, {
-    share: true,
-    seed: writeCatalogue,
-  });
+async function withDatabase<T>(
+  { config, told }: CellMeant,
+  work: (db: Db) => Promise<T>,
+): Promise<T> {
+  const database = await told(
+    openDatabase(config, silentLog, { share: true, seed: writeCatalogue }),
+  );
   const connection = connect(database.url, { name: "keys", max: 1, log: silentLog });
   try {
-    await work(connection.db);
+    return await work(connection.db);
   } finally {
     await connection.close();
     await database.close();

@@ -7,9 +7,10 @@ import type { TakenLock } from "../database/migration-locks.ts";
 import { prepareDatabase } from "../database/prepare.ts";
 import { writeCatalogue } from "../event-types/catalogue/write.ts";
 import { createLog, silentLog } from "../kernel/log.ts";
+import { cellsMeant, type CellOption } from "./cells.ts";
 import { readConfig, say } from "./process.ts";
 
-export type MigrateCommand = {
+export type MigrateCommand = CellOption & {
   /** Only tells what would run. */
   plan?: true;
   /** For how many days from today partitions are made. */
@@ -17,10 +18,19 @@ export type MigrateCommand = {
   json?: true;
 };
 
-/** Migrates, and says so. */
-export async function migrateDatabase({ plan, days, json }: MigrateCommand): Promise<void> {
-  const config = readConfig();
-  if (plan) return showPlan(config, json);
+/** Migrates, home's first where there are cells, and says so. */
+export async function migrateDatabase(options: MigrateCommand): Promise<void> {
+  const { plan, days, json } = options;
+  const all = readConfig();
+  for (const { cell, config, told } of cellsMeant(all, options)) {
+    const isOne = all.POSTHORN_CELLS === null;
+    if (plan) await told(showPlan(config, json, isOne ? undefined : cell));
+    else await told(migrateOne(config, days));
+  }
+  if (!plan) say("The database is up to date.");
+}
+
+async function migrateOne(config: Config, days: number): Promise<void> {
   const log = createLog(config.LOG_LEVEL);
   const database = await reachDatabase(config, log, { share: true });
   try {
@@ -32,15 +42,19 @@ export async function migrateDatabase({ plan, days, json }: MigrateCommand): Pro
   } finally {
     await database.close();
   }
-  say("The database is up to date.");
 }
 
 // Reads and changes nothing, but an embedded database that is not there yet is made.
-async function showPlan(config: Config, json: true | undefined): Promise<void> {
+async function showPlan(
+  config: Config,
+  json: true | undefined,
+  cell: string | undefined,
+): Promise<void> {
   const database = await reachDatabase(config, silentLog, { share: true });
   try {
     const { version, pending } = await planMigrations(await knock(database.directUrl));
-    if (json) return void process.stdout.write(`${JSON.stringify({ version, pending })}\n`);
+    if (json) return void process.stdout.write(`${JSON.stringify({ cell, version, pending })}\n`);
+    if (cell !== undefined) process.stdout.write(`Cell ${cell}\n`);
     if (pending.length === 0)
       return void process.stdout.write(`Nothing would run: the schema is at version ${version}.\n`);
     const lines = pending.flatMap(({ name, locks }) => [

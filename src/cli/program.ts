@@ -17,6 +17,7 @@ import {
   presetSettings,
   tenantName,
 } from "./arguments.ts";
+import { cellOption, type CellOption } from "./cells.ts";
 import { addDatabase } from "./database/index.ts";
 import type { DoctorOptions } from "./doctor/index.ts";
 import { CommandError, EXIT } from "./exit.ts";
@@ -80,8 +81,9 @@ export function createProgram(terminal: Terminal): Command {
       integer(0, PARTITION_DAYS_AHEAD),
       PARTITION_DAYS_AHEAD,
     )
+    .addOption(cellOption("all"))
     .option("--plan", "change nothing: tell what would run, and which locks it takes")
-    .option("--json", "the plan as JSON")
+    .option("--json", "the plan as JSON, a line each cell")
     .addHelpText(
       "after",
       exampleLines(["posthorn migrate --plan", "posthorn migrate", "posthorn migrate --days 2"]),
@@ -94,10 +96,15 @@ export function createProgram(terminal: Terminal): Command {
       "say what is wrong beside the database, how bad it is and what to do: 1 for an error, 5 for a warning",
     )
     .option("--url <url>", "a receiver to reach, as deliveries do: it is sent an empty POST")
+    .addOption(cellOption("all"))
     .option("--json", "the findings as JSON")
     .addHelpText(
       "after",
-      exampleLines(["posthorn doctor", "posthorn doctor --url https://receiver.example/hooks"]),
+      exampleLines([
+        "posthorn doctor",
+        "posthorn doctor --url https://receiver.example/hooks",
+        "posthorn doctor --cell eu",
+      ]),
     )
     .action(async (options: DoctorOptions) => {
       const { examineAll } = await import("./doctor/index.ts");
@@ -109,9 +116,10 @@ export function createProgram(terminal: Terminal): Command {
     .description(
       "print the SQL that gives the role of DATABASE_URL what its sessions need behind a pooler; nothing where it has it",
     )
+    .addOption(cellOption("home"))
     .option("--worker", "for a role of workers alone: what makes their plans, too")
     .addHelpText("after", exampleLines(['posthorn pooler | psql "$DATABASE_DIRECT_URL"']))
-    .action(async (options: { worker?: true }) => {
+    .action(async (options: CellOption & { worker?: true }) => {
       const { printRoleSettings } = await import("./pooler.ts");
       await printRoleSettings(terminal, options);
     });

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type pg from "pg";
 
+import { HOME } from "../config/cells.ts";
 import { connect } from "../database/connect.ts";
 import { findWays, reachDatabase } from "../database/open.ts";
 import { StartError } from "../kernel/errors.ts";
@@ -9,6 +10,7 @@ import { databaseError, isDatabaseAway } from "../kernel/faults.ts";
 import { silentLog } from "../kernel/log.ts";
 import { countPending } from "../queue/pending.ts";
 import { pauseAll, readSending, resumeAll } from "../queue/sending.ts";
+import { cellOption, cellsMeant, type CellMeant, type CellOption } from "./cells.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { readConfig } from "./process.ts";
 import { exampleLines, printJson } from "./remote.ts";
@@ -16,7 +18,7 @@ import type { Terminal } from "./terminal.ts";
 
 const UNDEFINED_TABLE = "42P01";
 
-type Options = { adopt?: true; json?: true };
+type Options = CellOption & { adopt?: true; json?: true };
 
 export function addSending(program: Command, terminal: Terminal): void {
   program
@@ -24,8 +26,9 @@ export function addSending(program: Command, terminal: Terminal): void {
     .description(
       "stop all sending within a second, in every process: publishing goes on, and nothing is lost",
     )
-    .option("--json", "the outcome as JSON")
-    .addHelpText("after", exampleLines(["posthorn pause-all"]))
+    .addOption(cellOption("all"))
+    .option("--json", "the outcome as JSON, a line each cell")
+    .addHelpText("after", exampleLines(["posthorn pause-all", "posthorn pause-all --cell eu"]))
     .action((options: Options) => pause(terminal, options));
   program
     .command("resume-all")
@@ -34,55 +37,82 @@ export function addSending(program: Command, terminal: Terminal): void {
       "--adopt",
       "make the database this installation's (POSTHORN_INSTALLATION, else the database's name): what was copied, or has moved, sends from now on",
     )
-    .option("--json", "the outcome as JSON")
+    .addOption(cellOption("all"))
+    .option("--json", "the outcome as JSON, a line each cell")
     .addHelpText("after", exampleLines(["posthorn resume-all", "posthorn resume-all --adopt"]))
     .action((options: Options) => resume(terminal, options));
 }
 
-async function pause(terminal: Terminal, { json }: Options): Promise<void> {
-  await beside(terminal, async (pool, installation) => {
+async function pause(terminal: Terminal, options: Options): Promise<void> {
+  await besideEach(terminal, options, async (pool, installation, told) => {
     const isNew = await pauseAll(pool);
     const { since } = await readSending(pool, installation);
     const pending = await countPending(pool);
-    if (json) return printJson(terminal, { paused_since: since, pending });
-    terminal.out.write(
+    if (options.json) return told.json({ paused_since: since, pending });
+    told.line(
       `${isNew ? "All sending is paused" : `All sending has been paused since ${since?.toISOString()}`}. ` +
-        `${pending} deliveries are pending, and more are made and held; posthorn resume-all ends it.\n`,
+        `${pending} deliveries are pending, and more are made and held; posthorn resume-all ends it.`,
     );
   });
 }
 
-async function resume(terminal: Terminal, { adopt, json }: Options): Promise<void> {
-  await beside(terminal, async (pool, installation) => {
+async function resume(terminal: Terminal, options: Options): Promise<void> {
+  const { adopt, json } = options;
+  await besideEach(terminal, options, async (pool, installation, told) => {
     const { before, after } = await resumeAll(pool, { installation, adopt: adopt === true });
     if (after.reason !== null) terminal.exitCode = EXIT.found;
     const { remembered, here } = after;
     if (json)
-      return printJson(terminal, {
+      return told.json({
         held: after.reason,
         was: before.reason,
         installation: remembered,
         here,
       });
     if (after.reason !== null)
-      return void terminal.err.write(
+      return told.line(
         `posthorn: nothing was changed: this is the database of installation ${remembered}, and here is ${here}. ` +
-          "A copy that sends calls its original's customers; if this is to send, posthorn resume-all --adopt.\n",
+          "A copy that sends calls its original's customers; if this is to send, posthorn resume-all --adopt.",
+        terminal.err,
       );
     const adopted = adopt ? ` The database is ${remembered}'s.` : "";
-    terminal.out.write(
+    told.line(
       before.reason === null && before.since === null
-        ? `Nothing was paused.${adopted}\n`
-        : `Sending again: what was held goes out now.${adopted}\n`,
+        ? `Nothing was paused.${adopted}`
+        : `Sending again: what was held goes out now.${adopted}`,
     );
   });
 }
 
+/** Tells what became of one database: which one, where there are several. */
+type Told = { line(text: string, to?: Terminal["err"]): void; json(outcome: object): void };
+type Work = (pool: pg.Pool, installation: string | null, told: Told) => Promise<void>;
+
+// One that can't be reached keeps the others from nothing: it is told last, and by how the command ends.
+async function besideEach(terminal: Terminal, options: Options, work: Work): Promise<void> {
+  const config = readConfig(terminal.env);
+  const isOne = config.POSTHORN_CELLS === null;
+  const failures: StartError[] = [];
+  for (const each of cellsMeant(config, options)) {
+    const told: Told = {
+      line: (text, to = terminal.out) => void to.write(`${each.tell(text)}\n`),
+      json: (outcome) => printJson(terminal, isOne ? outcome : { cell: each.cell, ...outcome }),
+    };
+    const working = beside(each, (pool, installation) => work(pool, installation, told));
+    await each.told(working).catch((error: unknown) => {
+      if (!(error instanceof StartError)) throw error;
+      failures.push(error);
+    });
+  }
+  const last = failures.pop();
+  for (const { message } of failures) terminal.err.write(`posthorn: ${message}\n`);
+  if (last) throw last;
+}
+
 async function beside(
-  { env }: Terminal,
+  { cell, config }: CellMeant,
   work: (pool: pg.Pool, installation: string | null) => Promise<void>,
 ): Promise<void> {
-  const config = readConfig(env);
   const reached = await reachDatabase(config, silentLog, { share: true });
   try {
     const { url } = await findWays(reached);
@@ -94,9 +124,11 @@ async function beside(
     }
   } catch (error) {
     if (databaseError(error)?.code === UNDEFINED_TABLE)
-      throw new CommandError(EXIT.failed, "the database has no Posthorn yet: nothing is sent", {
-        cause: error,
-      });
+      throw new CommandError(
+        EXIT.failed,
+        `${cell === HOME ? "the database" : `the database of the cell ${cell}`} has no Posthorn yet: nothing is sent`,
+        { cause: error },
+      );
     if (error instanceof StartError && isAway(error))
       throw new CommandError(EXIT.unreached, error.message, { cause: error });
     throw error;

@@ -19,6 +19,21 @@ export async function inOneLine<T>(work: Promise<T>, setting = "DATABASE_URL"): 
   }
 }
 
+/** What is said of a database, said of a cell's: by the settings that lead to that. */
+export async function ofCell<T>(cell: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    error.message = error.message.replace(
+      /\bDATABASE_(DIRECT_|READ_)?URL\b/g,
+      (_, which: string | undefined) =>
+        `POSTHORN_CELLS${which ? `_${which.slice(0, -1)}` : ""}, ${cell}`,
+    );
+    throw error;
+  }
+}
+
 function lineOf(error: unknown): string | undefined {
   if (error instanceof StartError) return error.message;
   if (error instanceof SessionRefused) return `DATABASE_URL: ${error.message}`;

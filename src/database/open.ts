@@ -50,7 +50,7 @@ export type DatabaseSettings = {
   POSTHORN_SECRETS_KEY: [Buffer, ...Buffer[]] | null;
 };
 
-type OpenOptions = Pick<PrepareOptions, "seed" | "daysAhead" | "setting"> & {
+type OpenOptions = Pick<PrepareOptions, "seed" | "daysAhead"> & {
   /** Joins a service that runs on the same folder. */
   share?: boolean;
   /** Runs in somebody else's process. */

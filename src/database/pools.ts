@@ -11,7 +11,7 @@ import { connect, type Connection } from "./connect.ts";
 import type { OpenDatabase } from "./open.ts";
 import { poolerOf } from "./pooler.ts";
 import { PARTS, refuseTooFew, type Connections, type Role } from "./connections.ts";
-import { createPresence } from "./presence.ts";
+import { createPresence, type Presence } from "./presence.ts";
 import { lackingAt } from "./role-settings.ts";
 import { createReadiness, type Fault } from "./readiness.ts";
 
@@ -38,6 +38,8 @@ export type Pools = Record<"loop" | "upkeep", Connection> & {
   calls: SharedConnection;
   /** Whether a pooler is on the way, whose connections are not the server's. */
   isPooled: boolean;
+  /** What all connections to it are seen by. */
+  presence: Presence;
   /** The pools of the parts that the process has. */
   byPart: Partial<Record<keyof Connections, pg.Pool>>;
   /** What keeps the process from its work now; null where nothing does. */
@@ -50,8 +52,9 @@ export function openPools(
   { url, directUrl }: Pick<OpenDatabase, "url" | "directUrl">,
   connections: Connections,
   log: Log,
+  words?: Parameters<typeof createPresence>[2],
 ): Pools {
-  const presence = createPresence(log, monotonic);
+  const presence = createPresence(log, monotonic, words);
   const open = (
     part: keyof Connections,
     options: Omit<Parameters<typeof connect>[1], "max" | "log" | "presence">,
@@ -89,6 +92,7 @@ export function openPools(
     // One is left to the look at keys, which every call begins with and which takes a millisecond.
     publishing: { ...publishing, shares: { take: publish } },
     calls: { ...calls, shares: createShares(connections.calls, restAfter) },
+    presence,
     isPooled: poolerOf(url) !== undefined,
     byPart: Object.fromEntries(parts.map(({ name, pool }) => [name, pool])),
     fault: createReadiness(parts),

@@ -4,7 +4,7 @@ import type pg from "pg";
 
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
-import { isDatabaseAbsent } from "../kernel/faults.ts";
+import { isDatabaseAbsent, SessionRefused } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
 import { forwardBatch, listWaiting, type Waiting } from "../queue/forwards.ts";
 
@@ -36,21 +36,21 @@ export function createForwarder(options: {
     const waitMs = Math.min(WAIT_MS * 2 ** (failures - 1), WAIT_MS_MAX);
     troubles.set(cell, { failures, until: clock() + waitMs });
     if (failures === 1 || !isDatabaseAbsent(err))
-      log.warn({ err, cell, waitMs }, "events can't be forwarded to a cell: they wait for it");
+      log.warn({ err, to: cell, waitMs }, "events can't be forwarded to a cell: they wait for it");
   }
 
   async function forwardTo(cell: string, waiting: readonly Waiting[]): Promise<Forwarded> {
     const sum: Forwarded = { forwarded: 0, isMore: false };
     const pool = to(cell);
     try {
-      if (!pool) throw new Error(`there is no connection to the cell ${cell}`);
+      if (!pool) throw new SessionRefused(`there is no connection to the cell ${cell}`);
       for (const each of waiting) {
         const { forwarded, isMore, setAside } = await forwardBatch(from, pool, each, retentionD);
         sum.forwarded += forwarded;
         sum.isMore ||= isMore;
         if (setAside)
           log.error(
-            { err: setAside.error, tenant: each.tenant, cell, event: setAside.id },
+            { err: setAside.error, tenant: each.tenant, to: cell, event: setAside.id },
             "an event that its tenant's cell can't take was set aside: see posthorn.forwards where set_aside_at is not null",
           );
       }

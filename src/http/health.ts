@@ -3,10 +3,17 @@ import { Router } from "express";
 
 import { onlyRead } from "./methods.ts";
 
-/** Why the service is not ready, or null where it is. */
-export type Readiness = () => Promise<string | null>;
+export type Readiness = () => Promise<{
+  /** Why the service is not ready, or null where it is. */
+  reason: string | null;
+  /** Whether each cell can be worked with; empty where there is but one database. */
+  cells: Readonly<Record<string, boolean>>;
+}>;
 
-/** `/healthz` says that the process answers; `/readyz` that it can do its work: 200, or 503 with the reason. */
+/**
+ * `/healthz` says that the process answers; `/readyz` that it can do its work: 200, or 503 with the reason. Where there are cells it
+ * says of each whether it is up: one that is away stops its own tenants alone, so it does not make the process not ready.
+ */
 export function healthEndpoints(readiness: Readiness): Router {
   const router = Router();
   router.all(["/healthz", "/readyz"], onlyRead);
@@ -14,10 +21,15 @@ export function healthEndpoints(readiness: Readiness): Router {
     response.json({ status: "ok" });
   });
   router.get("/readyz", async (_request, response) => {
-    const reason = await readiness();
-    response
-      .status(reason === null ? 200 : 503)
-      .json(reason === null ? { status: "ready" } : { status: "not ready", reason });
+    const { reason, cells } = await readiness();
+    const names = Object.keys(cells);
+    const told = Object.fromEntries(
+      names.map((name) => [name, cells[name] ? "up" : "away"] as const),
+    );
+    response.status(reason === null ? 200 : 503).json({
+      ...(reason === null ? { status: "ready" } : { status: "not ready", reason }),
+      ...(names.length > 0 && { cells: told }),
+    });
   });
   return router;
 }

@@ -16,10 +16,18 @@ export type State = {
   /** Requests under way, and how many there may be; 0 of a process that delivers nothing. */
   inFlight(): number;
   slots: number;
+  /** The databases that are worked with, by their cells. */
+  cells(): readonly CellState[];
+  /** Whether each cell could be worked with lately; nothing where there is none beside the home. */
+  up(): Readonly<Record<string, boolean>>;
+};
+
+export type CellState = {
+  name: string;
   /** Connections by the part that has them, and who waits for one. */
   pools: Record<string, { totalCount: number; idleCount: number; waitingCount: number }>;
   /** Whether lists are read from a standby now. */
-  readsStandby(): boolean;
+  readsStandby: boolean;
 };
 
 export type ProcessSeries = {
@@ -27,8 +35,8 @@ export type ProcessSeries = {
   /** Takes an attempt as soon as it has ended. */
   attempted(settlement: Settlement, preset: string): void;
   /** Takes attempts that are written down. */
-  settled(settlements: readonly Settlement[], tookMs: number): void;
-  published(count: number): void;
+  settled(cell: string, settlements: readonly Settlement[], tookMs: number): void;
+  published(cell: string, count: number): void;
   postponed(days: number): void;
   /** Takes who has answered a read that a standby may answer; nothing where none is set. */
   read(from: "standby" | "primary"): void;
@@ -38,12 +46,12 @@ export type ProcessSeries = {
 export const FINISHED = {
   name: "posthorn_deliveries_finished_total",
   help: "Deliveries that have ended, by how and why.",
-  labelNames: ["status", "reason"] as const,
+  labelNames: ["cell", "status", "reason"] as const,
 };
 export const PUBLISHED = {
   name: "posthorn_events_published_total",
   help: "Events published, by door; of those by SQL, the ones that were rolled back too.",
-  labelNames: ["door"] as const,
+  labelNames: ["cell", "door"] as const,
 };
 
 /** Creates the series that a process counts itself. */
@@ -87,8 +95,7 @@ export function createProcessSeries(registry: Registry, state: State): ProcessSe
   );
   const settled = counter("posthorn_settled_attempts_total", "Attempts that are written down.");
   const events = new Counter({ ...PUBLISHED, registers: [registry] });
-  const published = events.labels("http");
-  published.inc(0);
+  for (const { name } of state.cells()) events.labels(name, "http").inc(0);
   const postponed = counter(
     "posthorn_retention_postponed_total",
     "Days past their retention that somebody's open transaction has kept, counted in each hour.",
@@ -114,19 +121,19 @@ export function createProcessSeries(registry: Registry, state: State): ProcessSe
       const waitedMs = attempt.at.getTime() - delivery.startable_at.getTime();
       startS.observe(Math.max(0, waitedMs) / SECOND);
     },
-    settled(settlements, tookMs) {
+    settled(cell, settlements, tookMs) {
       settleS.observe(tookMs / SECOND);
       settled.inc(settlements.length);
       for (const { verdict, attempt } of settlements)
-        if (verdict !== "retry") finished.labels(verdict, attempt.reason ?? "").inc();
+        if (verdict !== "retry") finished.labels(cell, verdict, attempt.reason ?? "").inc();
     },
-    published: (count) => published.inc(count),
+    published: (cell, count) => events.labels(cell, "http").inc(count),
     postponed: (days) => postponed.inc(days),
     read: (from) => reads.labels(from).inc(),
   };
 }
 
-function addGauges(registry: Registry, { inFlight, slots, pools, readsStandby }: State): void {
+function addGauges(registry: Registry, { inFlight, slots, cells, up }: State): void {
   const registers = [registry];
   const { node } = process.versions;
   new Gauge({
@@ -151,31 +158,53 @@ function addGauges(registry: Registry, { inFlight, slots, pools, readsStandby }:
   new Gauge({
     name: "posthorn_database_connections",
     help: "Connections to the database that are open, by what they are for.",
-    labelNames: ["part", "state"],
+    labelNames: ["cell", "part", "state"],
     registers,
     collect() {
-      for (const [part, { totalCount, idleCount }] of Object.entries(pools)) {
-        this.set({ part, state: "idle" }, idleCount);
-        this.set({ part, state: "busy" }, totalCount - idleCount);
+      for (const { cell, part, totalCount, idleCount } of poolsOf(cells())) {
+        this.set({ cell, part, state: "idle" }, idleCount);
+        this.set({ cell, part, state: "busy" }, totalCount - idleCount);
       }
     },
   });
   new Gauge({
     name: "posthorn_database_waiting",
     help: "Who waits for a connection to the database, by what it is for.",
-    labelNames: ["part"],
+    labelNames: ["cell", "part"],
     registers,
     collect() {
-      for (const [part, { waitingCount }] of Object.entries(pools))
-        this.set({ part }, waitingCount);
+      for (const { cell, part, waitingCount } of poolsOf(cells()))
+        this.set({ cell, part }, waitingCount);
     },
   });
   new Gauge({
     name: "posthorn_standby_in_use",
     help: "1 while lists and statistics are read from a standby; 0 where none is set, or it is away or behind.",
+    labelNames: ["cell"],
     registers,
     collect() {
-      this.set(readsStandby() ? 1 : 0);
+      for (const { name: cell, readsStandby } of cells()) this.set({ cell }, readsStandby ? 1 : 0);
     },
   });
+  new Gauge({
+    name: "posthorn_cell_up",
+    help: "1 while this process can work with the cell, which it asks every five seconds; absent without POSTHORN_CELLS.",
+    labelNames: ["cell"],
+    registers,
+    collect() {
+      for (const [cell, isUp] of Object.entries(up())) this.set({ cell }, isUp ? 1 : 0);
+    },
+  });
+}
+
+function poolsOf(cells: readonly CellState[]) {
+  return cells.flatMap(({ name: cell, pools }) =>
+    Object.entries(pools).map(([part, pool]) => ({
+      cell,
+      part,
+      totalCount: pool.totalCount,
+      idleCount: pool.idleCount,
+      waitingCount: pool.waitingCount,
+    })),
+  );
 }

@@ -20,6 +20,17 @@ export type Batch = {
   setAside?: { id: string; error: unknown };
 };
 
+const COUNTED_MAX = 10_000;
+
+/** Counts what waits here to be stored elsewhere, and what was set aside; to 10,000 each. */
+export async function countForwards(pool: pg.Pool): Promise<{ waiting: number; setAside: number }> {
+  const { rows } = await pool.query<{ waiting: number; set_aside: number }>(
+    `select (select count(*) from (select from posthorn.forwards where set_aside_at is null limit ${COUNTED_MAX}) as counted) as waiting,
+       (select count(*) from (select from posthorn.forwards where set_aside_at is not null limit ${COUNTED_MAX}) as counted) as set_aside`,
+  );
+  return { waiting: rows[0]?.waiting ?? 0, setAside: rows[0]?.set_aside ?? 0 };
+}
+
 type Taken = { ids: string[] | null; days: Date[] | null; batch: string };
 
 /**

@@ -9,6 +9,9 @@ const COUNTED_MAX = 10_000;
 // Looked at for what is due, in the order of their ids: ten thousand take 50 ms.
 const WEBHOOKS_MAX = 10_000;
 
+// Looked at for the oldest event that waits to be forwarded, each by its first one: as many as a forwarder takes up in one look.
+const TENANTS_MAX = 1_000;
+
 /** What the database counts itself, since no process sees all of it. */
 export type Tallies = { publishedBySql: number; cancelled: Record<CancelReason, number> };
 
@@ -22,6 +25,8 @@ export type Measured = {
   oldestDueS: number;
   webhooks: Record<"ok" | "failing" | "disabled", number>;
   paused: number;
+  /** Events that were published in this database, of tenants that live in another. */
+  forwards: { waiting: number; setAside: number; oldestS: number };
   /** How long the oldest transaction of this database has been open, of those whose beginning may be known. */
   oldestTransactionS: number;
   tallies: Tallies;
@@ -69,13 +74,32 @@ due as (
   (select due_at from posthorn.deliveries where bucket = 0 and state = 1 order by due_at, id limit 1)
 )`;
 
-const MEASURE = `${OLDEST_DUE}
+// Ids rise with time: a tenant's first is its oldest.
+const OLDEST_FORWARDS = `
+waiting as (
+  (
+    select f.tenant, f.created_at, 1 as turn from posthorn.forwards as f
+    where f.set_aside_at is null order by f.tenant, f.id limit 1
+  )
+  union all
+  select following.tenant, following.created_at, waiting.turn + 1
+  from waiting cross join lateral (
+    select f.tenant, f.created_at from posthorn.forwards as f
+    where f.set_aside_at is null and f.tenant > waiting.tenant order by f.tenant, f.id limit 1
+  ) as following
+  where waiting.turn < ${TENANTS_MAX}
+)`;
+
+const MEASURE = `${OLDEST_DUE},${OLDEST_FORWARDS}
 select ${INDEXES.map((index, state) => `${counted(`select from posthorn.deliveries where bucket = 0 and state = ${state}`, index)} as ${BACKLOG_STATES[state]}`).join(",\n  ")},
   greatest(0, extract(epoch from now() - (select min(due_at) from due)))::float8 as oldest_due_s,
   ${counted(`select from posthorn.webhooks where ${LIVE}`, "webhooks_list")} as webhooks,
   ${counted(`select from posthorn.webhooks where (health <> announced_health or health = 'failing') and health = 'failing' and ${LIVE}`, "webhooks_to_announce")} as failing,
   ${counted(`select from posthorn.webhooks where (paused or health = 'disabled') and health = 'disabled' and ${LIVE}`, "webhooks_resting")} as disabled,
   ${counted(`select from posthorn.webhooks where (paused or health = 'disabled') and paused and ${LIVE}`, "webhooks_resting")} as paused,
+  ${counted("select from posthorn.forwards where set_aside_at is null", "forwards_waiting")} as forwards_waiting,
+  ${counted("select from posthorn.forwards where set_aside_at is not null", "forwards_set_aside")} as forwards_set_aside,
+  greatest(0, extract(epoch from now() - (select min(created_at) from waiting)))::float8 as oldest_forward_s,
   greatest(0, extract(epoch from now() - (
     select min(since) from (
       select xact_start as since from pg_catalog.pg_stat_activity
@@ -91,6 +115,9 @@ type Row = Record<(typeof BACKLOG_STATES)[number], number> & {
   failing: number;
   disabled: number;
   paused: number;
+  forwards_waiting: number;
+  forwards_set_aside: number;
+  oldest_forward_s: number | null;
   oldest_transaction_s: number | null;
 };
 
@@ -113,6 +140,11 @@ export async function measure(client: pg.PoolClient): Promise<Measured> {
     oldestDueS: row.oldest_due_s ?? 0,
     webhooks: { ok: Math.max(0, webhooks - failing - disabled), failing, disabled },
     paused,
+    forwards: {
+      waiting: row.forwards_waiting,
+      setAside: row.forwards_set_aside,
+      oldestS: row.oldest_forward_s ?? 0,
+    },
     oldestTransactionS: row.oldest_transaction_s ?? 0,
     tallies: await readTallies(client),
   };

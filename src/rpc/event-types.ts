@@ -11,15 +11,19 @@ import { operation, router, type Context } from "./trpc.ts";
 const { eventType, eventTypeVersion, page } = samples;
 const { name, description, schema: jsonSchema, example } = eventType;
 
-// What all tenants share stands under the tenant `*`, which no key has.
-function contextOf(ctx: Context, { tenant }: { tenant?: "*" | undefined }): Context["events"] {
+// What all tenants share stands under the tenant `*`, which no key has, in the home where there are cells: these have a copy.
+async function contextOf(
+  ctx: Context,
+  { tenant }: { tenant?: "*" | undefined },
+): Promise<Context["events"]> {
   if (tenant === undefined) return ctx.events;
   if (ctx.caller.scope !== "admin")
     throw new PosthornError(
       "forbidden",
       "tenant: the event types of all tenants are an admin's; leave tenant out for those of your own",
     );
-  return { ...ctx.events, store: { ...ctx.events.store, tenant } };
+  const { events } = ctx.home ? await ctx.home() : ctx;
+  return { ...events, store: { ...events.store, tenant } };
 }
 
 export const eventTypesRouter = router({
@@ -35,7 +39,7 @@ export const eventTypesRouter = router({
   })
     .input(schema.createInput)
     .output(schema.eventType)
-    .mutation(({ ctx, input }) => eventTypes.create(contextOf(ctx, input), input)),
+    .mutation(async ({ ctx, input }) => eventTypes.create(await contextOf(ctx, input), input)),
 
   update: operation({
     summary: "Change an event type",
@@ -49,7 +53,7 @@ export const eventTypesRouter = router({
   })
     .input(schema.updateInput)
     .output(schema.eventType)
-    .mutation(({ ctx, input }) => eventTypes.update(contextOf(ctx, input), input)),
+    .mutation(async ({ ctx, input }) => eventTypes.update(await contextOf(ctx, input), input)),
 
   delete: operation({
     summary: "Archive an event type",
@@ -62,7 +66,9 @@ export const eventTypesRouter = router({
   })
     .input(schema.nameInput)
     .output(nothing)
-    .mutation(({ ctx, input }) => eventTypes.remove(contextOf(ctx, input).store, input.name)),
+    .mutation(async ({ ctx, input }) =>
+      eventTypes.remove((await contextOf(ctx, input)).store, input.name),
+    ),
 
   history: operation({
     summary: "Show what an event type was",
@@ -90,5 +96,5 @@ export const eventTypesRouter = router({
   })
     .input(schema.listInput.prefault({}))
     .output(schema.eventTypePage)
-    .query(({ ctx, input }) => eventTypes.list(contextOf(ctx, input).store, input)),
+    .query(async ({ ctx, input }) => eventTypes.list((await contextOf(ctx, input)).store, input)),
 });

@@ -40,6 +40,8 @@ export type Context = {
   share: <T>(work: () => Promise<T>, subject?: string) => Promise<T>;
   /** Does a read with a context over a standby where one can answer for the primary; else with this one. */
   read: <T>(work: (ctx: Context) => Promise<T>) => Promise<T>;
+  /** The same over the database that holds what all tenants share, where there are several. */
+  home?: (() => Promise<Context>) | undefined;
   webhooks: WebhooksContext & TestContext;
   events: PublishContext;
   deliveries: DeliveriesContext;

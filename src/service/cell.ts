@@ -1,4 +1,5 @@
 // What a process makes for each of its databases: connections, publishing, keys, contexts, and the loop that delivers.
+import { HOME } from "../config/cells.ts";
 import { connect, type Connection } from "../database/connect.ts";
 import { openPools, type Pools } from "../database/pools.ts";
 import type { OpenDatabase } from "../database/open.ts";
@@ -45,6 +46,11 @@ export type Cell = Pick<AppOptions, "createContext" | "createOpenContext"> & {
   close(): Promise<void>;
 };
 
+/** What the log says of a cell beside the home that can't be worked with. */
+export const CELL_AWAY =
+  "a cell is away: its tenants are answered 503 until it can be worked with; trying on";
+const WORDS = { gone: CELL_AWAY, back: "a cell is back" };
+
 /** Creates it; what it counts goes to the process's metrics, which may be made after it. */
 export function createCell(
   name: string,
@@ -52,9 +58,11 @@ export function createCell(
   process: Process,
   metrics: () => Metrics,
 ): Cell {
-  const { role, config, log, connections, sending, judging, room } = process;
+  const { role, config, connections, sending, judging, room } = process;
+  const isHome = name === HOME;
+  const log = isHome ? process.log : process.log.child({ cell: name });
   const { directUrl, readUrl, sealer } = database;
-  const pools = openPools(database, connections, log);
+  const pools = openPools(database, connections, log, isHome ? undefined : WORDS);
   process.databases.add(database);
   const { publishing, calls, loop, upkeep, direct } = pools;
   const publishes = createPublishes({ publishing, calls }, room, monotonic);
@@ -78,7 +86,8 @@ export function createCell(
           monotonic,
           log,
         });
-  const arrivals = connect(database.url, { name: "forwarding", max: 1, log });
+  const { presence } = pools;
+  const arrivals = connect(database.url, { name: "forwarding", max: 1, log, presence });
   let wake = createWaker(publishing.pool, monotonic); // of a loop elsewhere
 
   const contexts = createContexts({
@@ -95,7 +104,7 @@ export function createCell(
     waitMs: process.waitMs,
     judging,
     published: (count) => {
-      metrics().published(count);
+      metrics().published(name, count);
       wake();
     },
     wake: () => wake(),
@@ -111,6 +120,7 @@ export function createCell(
     tellHold,
     arrivals,
     close: async () => {
+      process.databases.delete(database);
       await replica?.stop();
       await arrivals.close();
       await pools.close();
@@ -160,7 +170,7 @@ export function createCell(
         perWebhook: config.POSTHORN_MAX_IN_FLIGHT_PER_WEBHOOK,
         perHost: config.POSTHORN_MAX_IN_FLIGHT_PER_HOST,
         tracesReceivers: config.POSTHORN_TRACE_RECEIVERS === "on",
-        ...watchLoop(metrics(), { totals, working: () => sweeper.stir(), log }),
+        ...watchLoop(metrics(), { cell: name, totals, working: () => sweeper.stir(), log }),
       });
       const sweeper = startSweeper({
         loopPool: loop.pool,

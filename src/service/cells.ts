@@ -1,30 +1,26 @@
 // The databases of a process by their cells' names, and which of them a call goes to. Without POSTHORN_CELLS there is the home
 // alone, and nothing is asked.
-import type pg from "pg";
-
 import type { Config } from "../config.ts";
-import { HOME, type CellUrl } from "../config/cells.ts";
+import { cellNames, HOME, settingsOfCell } from "../config/cells.ts";
 import { connect } from "../database/connect.ts";
 import type { OpenDatabase } from "../database/open.ts";
+import { inOneLine, ofCell } from "../database/one-line.ts";
 import { markCell } from "../database/settings.ts";
 import type { AppOptions } from "../http/app.ts";
-import { createAlarm } from "../delivery/alarm.ts";
 import { monotonic } from "../kernel/clock.ts";
-import { SECOND } from "../kernel/duration.ts";
 import { StartError } from "../kernel/errors.ts";
-import { isDatabaseAbsent, SessionRefused } from "../kernel/faults.ts";
+import { databaseError, isDatabaseAbsent, SessionRefused } from "../kernel/faults.ts";
 import { ALL_TENANTS } from "../kernel/fields.ts";
 import type { Log } from "../kernel/log.ts";
 import type { FindKey } from "../kernel/scopes.ts";
 import type { Context } from "../rpc/trpc.ts";
 import { publishersKeyFinder } from "../keys/finder.ts";
 import { tenantNamedBy } from "../store/keys.ts";
-import { copyPlacements } from "../store/placements.ts";
-import type { Cell } from "./cell.ts";
+import { CELL_AWAY, type Cell } from "./cell.ts";
+import { createCellWatch, keepDoing } from "./cell-watch.ts";
+import { createCopies } from "./copies.ts";
 import { openServiceDatabase } from "./database.ts";
 import { createPlacing } from "./placing.ts";
-
-const LOOK_EVERY_MS = 5 * SECOND; // for a cell that was away at the start, and for placements that a copy lacks
 
 export type Cells = Pick<AppOptions, "createContext" | "createOpenContext"> & {
   findKey: FindKey;
@@ -33,6 +29,11 @@ export type Cells = Pick<AppOptions, "createContext" | "createOpenContext"> & {
   open(): Promise<void>;
   /** Starts delivering, in those that are opened later too; answers how to stop it. */
   deliver(): () => Promise<void>;
+  /** All that there are to be, home first; `opened` answers one that there is. */
+  names: readonly string[];
+  opened(name: string): Cell | undefined;
+  /** Whether each can be worked with, as it was seen some seconds ago; nothing where there is none beside the home. */
+  up(): Readonly<Record<string, boolean>>;
   close(): Promise<void>;
 };
 
@@ -43,14 +44,13 @@ export function createCells(
   log: Log,
   create: (name: string, database: OpenDatabase) => Cell,
 ): Cells {
-  const wanted = config.POSTHORN_CELLS ?? [];
-  const wantedNames = [HOME, ...wanted.map(({ name }) => name)];
+  const names = cellNames(config);
+  const wanted = names.slice(1);
   const opened = new Map([[HOME, home]]);
   const stops: (() => Promise<void>)[] = [];
-  const alarm = createAlarm();
+  const watches: (() => Promise<void>)[] = [];
+  const watch = createCellWatch(names, (name) => opened.get(name));
   let isDelivering = false;
-  let isClosing = false;
-  let looking: Promise<void> | undefined;
   let homeMark = "";
 
   const placing = createPlacing(
@@ -69,25 +69,23 @@ export function createCells(
     return named(await placing.cellOf(tenant, writes));
   }
 
-  async function openOne({ name, url }: CellUrl): Promise<void> {
-    const setting = `POSTHORN_CELLS, ${name}`;
-    const own = {
-      ...config,
-      DATABASE_URL: url,
-      DATABASE_DIRECT_URL: null,
-      DATABASE_READ_URL: null,
-      POSTHORN_POOLER: null,
-    };
-    const database = await openServiceDatabase(own, log, { setting });
+  async function openOne(name: string): Promise<void> {
+    const own = settingsOfCell(config, name);
+    const database = await openServiceDatabase(own, log.child({ cell: name }), {});
+    let cell: Cell | undefined;
     try {
-      const mark = await markOf(database.url, { cell: name, home: homeMark });
-      if (mark.cell !== name || mark.home !== homeMark) throw refusal(setting, mark, homeMark);
-      const cell = create(name, database);
+      const mark = await markOf(database.directUrl, { cell: name, home: homeMark });
+      if (mark.cell !== name || mark.home !== homeMark) throw refusal(name, mark, homeMark);
+      cell = create(name, database);
+      await inOneLine(refuseSessions(cell));
+      await cell.replica?.start();
       opened.set(name, cell);
       if (isDelivering) stops.push(cell.deliver(others));
-      await copyTo(cell);
+      await bringUpToDate(cell);
     } catch (error) {
-      if (!opened.has(name)) await database.close();
+      if (opened.has(name)) throw error;
+      await cell?.close();
+      await database.close();
       throw error;
     }
   }
@@ -101,42 +99,32 @@ export function createCells(
     }
   }
 
-  const copiedUntil = new Map<Cell, Date>(); // by home's clock
-  async function copyTo(cell: Cell): Promise<void> {
-    const [from, to] = [home, cell].map(({ pools }) => pools.publishing.pool) as [pg.Pool, pg.Pool];
-    const until = await copyPlacements(from, to, copiedUntil.get(cell));
-    if (until) copiedUntil.set(cell, until);
-  }
-
+  const bringUpToDate = createCopies(home, () => [...opened.values()]);
   const others = (name: string) => opened.get(name);
   const besides = () => [...opened.values()].filter((cell) => cell !== home);
-  const missing = () => wanted.filter(({ name }) => !opened.has(name));
 
-  // What keeps a cell away later stops nobody else: the log says it, once for each reason.
-  async function lookAgain(): Promise<void> {
-    const said = new Map<string, string>();
-    for (;;) {
-      await alarm.wait(LOOK_EVERY_MS);
-      if (isClosing) return;
-      for (const each of missing()) {
-        await openOne(each).then(
-          () => log.info({ cell: each.name }, "a cell is there"),
-          (err: unknown) => {
-            const text = String(err);
-            if (said.get(each.name) !== text) log.warn({ cell: each.name, err }, AWAY);
-            said.set(each.name, text);
-          },
-        );
-      }
-      for (const cell of besides()) await copyTo(cell).catch(() => {}); // who is away is told of by others
-    }
+  // What keeps a cell away stops nobody else: the log says it, once for each reason.
+  const said = new Map<string, string>();
+  function tellAway(cell: string, err: unknown): void {
+    const reason = isDatabaseAbsent(rootOf(err)) ? "away" : String(err);
+    if (said.get(cell) !== reason) log.warn({ cell, err }, CELL_AWAY);
+    said.set(cell, reason);
+  }
+
+  async function attendTo(name: string): Promise<void> {
+    const cell = opened.get(name);
+    if (cell) return bringUpToDate(cell);
+    await ofCell(name, openOne(name)).then(
+      () => log.info({ cell: name }, "a cell is there"),
+      (err: unknown) => tellAway(name, err),
+    );
   }
 
   // What an admin asks of keys and tenants is of all cells.
   const contextOf: AppOptions["createContext"] = async (caller, request) => {
     const cell = await cellOf(caller.tenant, request.writes);
     const context = await cell.createContext(caller, request);
-    const everywhere = () => wantedNames.map((name) => named(name).pools.calls.db);
+    const everywhere = () => names.map((name) => named(name).pools.calls.db);
     const of = async (tenant: string | null): Promise<Context> => {
       const its = await cellOf(tenant, true);
       return its.createContext(caller, request);
@@ -144,6 +132,7 @@ export function createCells(
     const over = (its: Context): Context => ({
       ...its,
       read: (work) => its.read((read) => work(over(read))),
+      home: async () => home.createContext(caller, request),
       keys: { ...its.keys, everywhere, of: async (tenant) => (await of(tenant)).keys },
       portal: { ...its.portal, of: async (tenant) => (await of(tenant)).portal },
       tenants: { ...its.tenants, everywhere },
@@ -186,12 +175,18 @@ export function createCells(
           `DATABASE_URL: this database is the cell ${mark.cell} of installation ${mark.home}, not a home; ${ADOPT}`,
         );
       homeMark = mark.home;
-      for (const each of wanted)
-        await openOne(each).catch((err: unknown) => {
-          if (!isDatabaseAbsent(rootOf(err))) throw err;
-          log.warn({ cell: each.name, err }, AWAY);
+      for (const name of wanted)
+        await ofCell(name, openOne(name)).catch((err: unknown) => {
+          const root = rootOf(err);
+          if (isSet(root) || !isDatabaseAbsent(root)) throw err;
+          tellAway(name, err);
         });
-      looking = lookAgain();
+      await watch.look();
+      watches.push(
+        keepDoing(watch.look),
+        keepDoing(() => bringUpToDate(home)),
+        ...wanted.map((name) => keepDoing(() => attendTo(name))),
+      );
     },
     deliver() {
       isDelivering = true;
@@ -202,28 +197,41 @@ export function createCells(
         await Promise.all(stops.map((stop) => stop()));
       };
     },
+    names,
+    opened: others,
+    up: () => (wanted.length === 0 ? {} : watch.up()),
     async close() {
-      isClosing = true;
-      alarm.wake();
-      await looking;
+      await Promise.all(watches.map((stop) => stop()));
       await Promise.all([...opened.values()].map((cell) => cell.close()));
       await Promise.all(besides().map((cell) => cell.database.close()));
     },
   };
 }
 
+// Behind a pooler a session's settings are its role's: each part's are looked at before they are worked with.
+async function refuseSessions({ pools }: Cell): Promise<void> {
+  const root = rootOf((await pools.fault())?.cause);
+  if (root instanceof SessionRefused) throw root;
+}
+
+// By somebody who is there to set it otherwise: a role's settings, or a pooler that nobody has named.
+function isSet(error: unknown): boolean {
+  return error instanceof SessionRefused || databaseError(error)?.code === PROTOCOL_VIOLATION;
+}
+
+const PROTOCOL_VIOLATION = "08P01"; // so a pooler calls what a session is to be set to
+
 function rootOf(error: unknown): unknown {
   const { cause } = Object(error) as { cause?: unknown };
   return cause === undefined ? error : rootOf(cause);
 }
 
-const AWAY = "a cell is away: its tenants are answered 503 until it can be worked with; trying on";
 const ADOPT = "to adopt it: delete from posthorn.settings where name in ('cell', 'cell_of')";
 
-function refusal(setting: string, mark: { cell: string; home: string }, home: string): StartError {
+function refusal(cell: string, mark: { cell: string; home: string }, home: string): StartError {
   const whose =
     mark.home === home
       ? `it is this installation's cell ${mark.cell}`
       : `it is the cell ${mark.cell} of installation ${mark.home}, and here is ${home}`;
-  return new StartError(`${setting}: ${whose}; ${ADOPT}`);
+  return new StartError(`POSTHORN_CELLS, ${cell}: ${whose}; ${ADOPT}`);
 }

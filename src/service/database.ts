@@ -8,11 +8,7 @@ import type { Log } from "../kernel/log.ts";
 export function openServiceDatabase(
   config: Config,
   log: Log,
-  {
-    guest = false,
-    embeddedUrl,
-    setting,
-  }: { guest?: boolean; embeddedUrl?: string | null; setting?: string },
+  { guest = false, embeddedUrl }: { guest?: boolean; embeddedUrl?: string | null },
 ): Promise<OpenDatabase> {
   const settings = {
     unknownTypes: config.POSTHORN_UNKNOWN_TYPES,
@@ -25,6 +21,5 @@ export function openServiceDatabase(
     settings,
     guest,
     embeddedUrl: embeddedUrl ?? null,
-    ...(setting !== undefined && { setting }),
   });
 }

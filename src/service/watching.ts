@@ -10,58 +10,81 @@ import type { Totals } from "../delivery/totals.ts";
 import type { MetricsOptions } from "../http/metrics.ts";
 import { rememberScrapers } from "../keys/scrapers.ts";
 import { monotonic } from "../kernel/clock.ts";
+import { SessionRefused } from "../kernel/faults.ts";
 import type { Log } from "../kernel/log.ts";
 import type { FindKey } from "../kernel/scopes.ts";
 import { createMetrics, type Metrics } from "../metrics/index.ts";
-import { createLook } from "../metrics/look.ts";
+import { createLook, type Look } from "../metrics/look.ts";
 import { printSum, type Scrape } from "../metrics/sum.ts";
 import { traceClaim, traceSettle } from "../tracing/index.ts";
 
 const WHO_MAX = 2 ** 31; // a process's name among those that scrape: PostgreSQL's integer
 const SCRAPER = { tenant: "", key: "metrics" };
 
+/** The databases of a process, as far as they are watched. */
+type Watched = {
+  findKey: FindKey;
+  names: readonly string[];
+  opened(name: string): { pools: Pools; replica: Replica | null } | undefined;
+  up(): Readonly<Record<string, boolean>>;
+};
+
 export type Watching = {
   metrics: Metrics;
   scraping: MetricsOptions;
   /** Asks the loop from now on how many requests it has under way. */
   watch(loop: { readonly inFlight: number }): void;
-  /** Leaves the series of the database to another process. */
+  /** Leaves the series of the databases to other processes. */
   leave(): Promise<void>;
 };
 
 /** Creates the metrics of a process, and who may read them. */
 export function createWatching(
   role: Role,
-  { calls, upkeep, byPart }: Pools,
+  { names, opened, up, findKey }: Watched,
   {
-    findKey,
     concurrency,
     installation,
-    replica,
     scrapeAll,
   }: {
-    findKey: FindKey;
     concurrency: number;
     installation: string | null;
-    replica: Replica | null;
     /** Asks whoever adds up what several processes tell. */
     scrapeAll: (() => Promise<Scrape>) | undefined;
   },
 ): Watching {
   const who = randomInt(WHO_MAX);
-  const look =
-    role === "api"
-      ? createLook(calls.pool, { who, installation }, (work) => calls.shares.take(SCRAPER, work))
-      : createLook(upkeep.pool, { who, installation });
+  const looks = new Map(names.map((name) => [name, lookAt(name)]));
+  function lookAt(name: string): Look {
+    let look: Look | undefined;
+    function found(): Look {
+      const cell = opened(name);
+      if (!cell) throw new SessionRefused(`the cell ${name} is away`);
+      const { calls, upkeep } = cell.pools;
+      const as = { who, installation };
+      return role === "api"
+        ? createLook(calls.pool, as, (work) => calls.shares.take(SCRAPER, work))
+        : createLook(upkeep.pool, as);
+    }
+    return {
+      ask: async () => (look ??= found()).ask(),
+      leave: async () => look?.leave(),
+    };
+  }
   let loop = { inFlight: 0 };
   const slots = role === "api" ? 0 : concurrency;
   const state = {
     inFlight: () => loop.inFlight,
     slots,
-    pools: byPart,
-    readsStandby: () => replica?.isInUse ?? false,
+    cells: () =>
+      names.flatMap((name) => {
+        const cell = opened(name);
+        if (!cell) return [];
+        return [{ name, pools: cell.pools.byPart, readsStandby: cell.replica?.isInUse ?? false }];
+      }),
+    up,
   };
-  const metrics = createMetrics(state, look, monotonic);
+  const metrics = createMetrics(state, looks, monotonic);
   const scrapeThis = async () => printSum(Object.values(await metrics.report()));
   return {
     metrics,
@@ -70,14 +93,16 @@ export function createWatching(
       scrape: scrapeAll ?? scrapeThis,
     },
     watch: (started) => void (loop = started),
-    leave: () => look.leave(),
+    leave: async () => {
+      await Promise.all([...looks.values()].map((look) => look.leave()));
+    },
   };
 }
 
 /** What the loop tells of its work; `working` is called when there was some. */
 export function watchLoop(
   metrics: Metrics,
-  { totals, working, log }: { totals: Totals; working: () => void; log: Log },
+  { cell, totals, working, log }: { cell: string; totals: Totals; working: () => void; log: Log },
 ): Pick<LoopOptions, "claimed" | "attempted" | "settled"> {
   return {
     claimed(deliveries, tookMs) {
@@ -91,7 +116,7 @@ export function watchLoop(
       if (settlement.attempt.reason !== null) tellFailed(log, settlement, target);
     },
     settled(settlements, tookMs) {
-      metrics.settled(settlements, tookMs);
+      metrics.settled(cell, settlements, tookMs);
       traceSettle(settlements, monotonic(), tookMs);
       totals.settled(settlements);
     },

@@ -17,6 +17,14 @@ export async function findPlacement(pool: pg.Pool, tenant: string): Promise<stri
   return rows[0]?.cell ?? null;
 }
 
+/** Which cell a database was marked as; null where none has been yet. */
+export async function findCellMark(pool: pg.Pool): Promise<string | null> {
+  const { rows } = await pool.query<{ value: string }>(
+    "select value from posthorn.settings where name = 'cell'",
+  );
+  return rows[0]?.value ?? null;
+}
+
 /** Places a tenant that is not placed yet; answers where it lives from now on, whoever has said so first. */
 export async function place(pool: pg.Pool, { tenant, cell }: Placement): Promise<string> {
   await pool.query(

@@ -246,6 +246,37 @@ test("the pooler killed and started again: nothing is lost, and nothing is ready
 });
 
 // What a session keeps beyond its transaction is the next one's, or is looked for where it is not.
+test("a cell behind it is reached past it by POSTHORN_CELLS_DIRECT, and posthorn pooler --cell prints what its role lacks", async () => {
+  await query(testServerUrl(), `create database ${NAME}_us owner ${NAME}`);
+  const usDirect = databaseUrl(direct, `${NAME}_us`);
+  const settings = {
+    ...env,
+    POSTHORN_CELLS: `us=${pooler.url(usDirect)}`,
+    POSTHORN_CELLS_DIRECT: `us=${usDirect}`,
+    POSTHORN_DEFAULT_CELL: "us",
+  };
+  expect(await refusal(settings)).toMatch(
+    /^POSTHORN_CELLS, us: behind a pooler [^\n]* search_path is [^\n]*$/,
+  );
+  const printed = type(["pooler", "--cell", "us"], { env: settings });
+  expect(await printed.code).toBe(0);
+  await query(usDirect, printed.out);
+  await query(pooler.url(databaseUrl(direct, "pgbouncer")), "reconnect");
+  const { POSTHORN_CELLS_DIRECT: _, ...without } = settings;
+  expect(await refusal(without)).toMatch(
+    /^POSTHORN_CELLS, us: it leads to a pooler [^\n]*POSTHORN_CELLS_DIRECT, us[^\n]*$/,
+  );
+  const inbox = await startInbox();
+  const service = await startTestService(settings);
+  const post = caller(service, { "X-Tenant": "pooled" });
+  await post("webhooks.subscribe", { url: inbox.url }).expect(200);
+  await post("events.publish", { type: "message.created", payload: 1 }).expect(200);
+  await inbox.arrived(1);
+  expect(await query(usDirect, "select from posthorn.events")).toHaveLength(1);
+  await service.stop();
+  await inbox.close();
+});
+
 const OF_A_SESSION = [
   /pg_(try_)?advisory_lock/i,
   /^\s*(un)?listen\b/i,

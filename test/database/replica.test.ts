@@ -59,7 +59,8 @@ afterAll(async () => {
 const readsFrom = async (from: string) =>
   valueOf(await scrape(service, service.adminKey), "posthorn_reads_total", { from }) ?? 0;
 const isInUse = async () =>
-  valueOf(await scrape(service, service.adminKey), "posthorn_standby_in_use") === 1;
+  valueOf(await scrape(service, service.adminKey), "posthorn_standby_in_use", { cell: "home" }) ===
+  1;
 const untilInUse = (wanted: boolean) => until(isInUse, (is) => is === wanted);
 const publish = async (call: Call): Promise<string> =>
   (await call("events.publish", { type: "message.created", payload: 1 }).expect(200)).body.id;
@@ -224,6 +225,39 @@ test("webhooks are kept from the standby, as from the primary", async () => {
   expect(body.message).toMatch(/^url: /);
   await subscribe(postToOther).expect(200);
   await again.stop();
+});
+
+test("a cell's lists come from its own standby, by POSTHORN_CELLS_READ", async () => {
+  await query(primary.url, "create database us");
+  const home = await createTestDatabase();
+  const cells = await startTestService(
+    {
+      DATABASE_URL: home.url,
+      POSTHORN_CELLS: `us=${databaseUrl(primary.url, "us")}`,
+      POSTHORN_CELLS_READ: `us=${databaseUrl(standby.url, "us")}`,
+      POSTHORN_DEFAULT_CELL: "us",
+    },
+    { role: "api" },
+  );
+  const call = caller(cells, { "X-Tenant": "over-there" });
+  await publish(call);
+  const inUse = async () => {
+    const text = await scrape(cells, cells.adminKey);
+    return ["home", "us"].map((cell) => valueOf(text, "posthorn_standby_in_use", { cell }));
+  };
+  await until(inUse, ([, us]) => us === 1);
+  expect(await inUse()).toEqual([0, 1]);
+  const reads = async () =>
+    valueOf(await scrape(cells, cells.adminKey), "posthorn_reads_total", { from: "standby" }) ?? 0;
+  await until(
+    async () => {
+      expect((await call("events.list").expect(200)).body.data).toHaveLength(1);
+      return reads();
+    },
+    (count) => count > 0,
+  );
+  await cells.stop();
+  await home.drop();
 });
 
 // The last one: what was a standby takes writes from here on.

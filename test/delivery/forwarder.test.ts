@@ -127,7 +127,7 @@ test("an event of a tenant that lives elsewhere is kept with no delivery, and st
   const kept = await rows(
     home,
     `select posthorn.public_id('evt', id) as id, type, channel, coalesce("timestamp", created_at) as "timestamp", created_at,
-       schema_checked, idempotency_key
+       idempotency_key
      from posthorn.forwards where tenant = $1 order by posthorn.forwards.id`,
     tenant,
   );
@@ -138,7 +138,7 @@ test("an event of a tenant that lives elsewhere is kept with no delivery, and st
   expect(
     await rows(
       us,
-      `select posthorn.public_id('evt', id) as id, type, channel, "timestamp", created_at, schema_checked, idempotency_key
+      `select posthorn.public_id('evt', id) as id, type, channel, "timestamp", created_at, idempotency_key
        from posthorn.events where tenant = $1 order by posthorn.events.id`,
       tenant,
     ),
@@ -150,11 +150,42 @@ test("an event of a tenant that lives elsewhere is kept with no delivery, and st
   ]);
 });
 
+test("an event is judged by the schema that its type has in its tenant's cell, whatever the copy says where it was published", async () => {
+  const make = (pool: pg.Pool, name: string, schema: string | null) =>
+    pool.query(
+      `insert into posthorn.event_types (tenant, name, schema, enforce, created_at, updated_at)
+       values ($1, $2, $3::json, $3 is not null, now(), now())`,
+      [tenant, name, schema],
+    );
+  await make(us, "order.made", '{"type":"object"}');
+  await make(us, "order.sent", null);
+  await make(home, "order.made", null);
+  await make(home, "order.sent", '{"type":"string"}');
+  for (const type of ["order.made", "order.sent"])
+    await home.query("select posthorn.publish($1, '1', tenant => $2)", [type, tenant]);
+  await home.query(
+    `select posthorn.store_events($1, '{order.made}', array['{}'], '{null}', '{null}', '{null}', true)`,
+    [tenant],
+  );
+  expect(await runAll()).toBe(3);
+  expect(
+    await rows(
+      us,
+      "select type, schema_checked from posthorn.events where tenant = $1 order by id",
+      tenant,
+    ),
+  ).toEqual([
+    { type: "order.made", schema_checked: false },
+    { type: "order.sent", schema_checked: true },
+    { type: "order.made", schema_checked: true },
+  ]);
+});
+
 test("what is wrong with an event is told to whoever publishes it, wherever its tenant lives", async () => {
   await expect(publish(home, "{")).rejects.toMatchObject({ code: "PH400" });
   await expect(
     rows(home, "select posthorn.publish('no.such', '1', tenant => $1)", tenant),
-  ).rejects.toMatchObject({ code: "PH404" });
+  ).rejects.toMatchObject({ code: "PH404", message: expect.stringContaining("publish again") });
   expect(await forwards()).toEqual([]);
 });
 

@@ -72,7 +72,9 @@ test("a copy under another name sends nothing, and says so everywhere, until it 
   await lookedAgain(staging);
   const refused = (await staging.post("webhooks.test", { id }).expect(409)).body;
   expect(refused).toMatchObject({ code: "sending_held" });
-  expect(await scrape(staging)).toContain(`posthorn_sending_held{reason="other_installation"} 1`);
+  expect(await scrape(staging)).toContain(
+    `posthorn_sending_held{cell="home",reason="other_installation"} 1`,
+  );
   const { out: told } = await posthorn(copy.url, ["doctor", "--json"]);
   expect(JSON.parse(told).findings).toContainEqual(
     expect.objectContaining({ check: "sending", level: "warning" }),
@@ -157,7 +159,7 @@ test("pause-all stops every process within a second while publishing goes on, an
   expect([await held(one), await held(two)]).toEqual(["paused", "paused"]);
   await one.post("webhooks.test", { id }).expect(409);
   expect((await scrape(one)) + (await scrape(two))).toContain(
-    `posthorn_sending_held{reason="paused"} 1`,
+    `posthorn_sending_held{cell="home",reason="paused"} 1`,
   );
   expect(times.filter((time) => time > pausedAt + 1_000)).toEqual([]);
   expect(inbox.requests.length).toBeLessThan(ids.length);

@@ -13,6 +13,8 @@ import { parse, stringify } from "yaml";
 
 import { attachSql, countDaysAhead, PARTITION_DAYS_AHEAD } from "../../src/database/partitions.ts";
 import { caller, until } from "../helpers/api.ts";
+import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
+import { startDatabaseProxy, type DatabaseProxy } from "../helpers/database-proxy.ts";
 import { startInbox, type Inbox } from "../helpers/inbox.ts";
 import { samplesOf, scrape, valueOf } from "../helpers/metrics.ts";
 import { startPostgres, type Postgres } from "../helpers/postgres.ts";
@@ -29,6 +31,8 @@ const promtoolTest = testWith({ promtool: ["--version"] });
 let postgres: Postgres;
 let service: TestService;
 let inbox: Inbox;
+let usDatabase: TestDatabase;
+let us: DatabaseProxy;
 let stranger: pg.Client;
 let rules: Rule[];
 let healthy: string;
@@ -40,7 +44,13 @@ beforeAll(async () => {
   rules =
     (parse(await read("alerts.yml")) as { groups: { rules: Rule[] }[] }).groups[0]?.rules ?? [];
   postgres = await startPostgres();
-  const setting = { DATABASE_URL: postgres.url, POSTHORN_CONCURRENCY: "1" };
+  usDatabase = await createTestDatabase();
+  us = await startDatabaseProxy(usDatabase.url);
+  const setting = {
+    DATABASE_URL: postgres.url,
+    POSTHORN_CELLS: `us=${us.url}`,
+    POSTHORN_CONCURRENCY: "1",
+  };
   service = await startTestService(setting);
   let post = caller(service);
   const { body } = await post("keys.create", { name: "x", scope: "metrics" }).expect(200);
@@ -59,10 +69,14 @@ beforeAll(async () => {
   stranger = new pg.Client({ connectionString: postgres.url });
   stranger.on("error", () => {});
   await stranger.connect();
-  await until(
-    () => countDaysAhead(stranger),
-    (days) => days >= PARTITION_DAYS_AHEAD,
-  );
+  const ofUs = new pg.Client({ connectionString: usDatabase.url });
+  await ofUs.connect();
+  for (const each of [stranger, ofUs])
+    await until(
+      () => countDaysAhead(each),
+      (days) => days >= PARTITION_DAYS_AHEAD,
+    );
+  await ofUs.end();
   healthy = await until(
     () => scrape(service, body.key),
     (text) => valueOf(text, "posthorn_settled_attempts_total") === 1,
@@ -100,6 +114,14 @@ beforeAll(async () => {
   await sql.query(`do $$ declare name text; begin
     for name in select c.relname from pg_class as c where c.relkind = 'r' and c.relname ~ '^events_p' and right(c.relname, 8) > to_char(now() + interval '3 days', 'YYYYMMDD')
     loop execute 'drop table posthorn.' || name; end loop; end $$`);
+  // A cell that is away, an event that waits for it, and one that it would not take.
+  us.refuse(/./s);
+  await sql.query("insert into posthorn.placements (tenant, cell) values ('far', 'us')");
+  await sql.query(
+    `select posthorn.publish('message.created', '1', tenant => 'far') from generate_series(1, 2);
+     update posthorn.forwards set created_at = now() - interval '10 minutes';
+     update posthorn.forwards set set_aside_at = now() where id = (select max(id::text)::uuid from posthorn.forwards)`,
+  );
   // A worker that died: its lease is over.
   await subscribe("hangs", { timeout_ms: 30_000 });
   await sql.query(
@@ -107,14 +129,18 @@ beforeAll(async () => {
      update posthorn.deliveries set locked_until = now() - interval '1 minute' where locked_until is null and state = 0; commit`,
   );
   const total = (text: string, name: string, labels = {}) => valueOf(text, name, labels) ?? 0;
-  const cancelled = { status: "cancelled", reason: "held_too_long" };
+  const home = { cell: "home" };
+  const cancelled = { ...home, status: "cancelled", reason: "held_too_long" };
   const isThere = (text: string) =>
     total(text, "posthorn_deliveries_finished_total", cancelled) > 0 &&
-    total(text, "posthorn_webhooks", { health: "disabled" }) > 0 &&
+    total(text, "posthorn_webhooks", { ...home, health: "disabled" }) > 0 &&
     total(text, "posthorn_retention_postponed_total") > 0 &&
     total(text, "posthorn_leases_expired_total") > 0 &&
     total(text, "posthorn_requests_in_flight") > 0 &&
-    total(text, "posthorn_oldest_due_seconds") > 60;
+    total(text, "posthorn_oldest_due_seconds", home) > 60 &&
+    total(text, "posthorn_oldest_forward_seconds", home) > 60 &&
+    valueOf(text, "posthorn_cell_up", { cell: "us" }) === 0 &&
+    valueOf(text, "posthorn_reports_database", { cell: "us" }) === 0;
   await until(
     () => sql.query("select from posthorn.finished_deliveries where status = 'cancelled'"),
     ({ rowCount }) => rowCount === 1,
@@ -131,13 +157,15 @@ beforeAll(async () => {
   await postgres.stop("immediate");
   away = await until(
     () => scrape(service, body.key),
-    (text) => valueOf(text, "posthorn_reports_database") === 0,
+    (text) => valueOf(text, "posthorn_reports_database", home) === 0,
   );
 });
 afterAll(async () => {
   await stranger.end().catch(() => {});
   await inbox.close();
   await service.stop();
+  await us.close();
+  await usDatabase.drop();
   await postgres.remove();
 });
 
@@ -160,9 +188,25 @@ test("the page's table names each metric that there is, with its type, labels an
 test("the series of the database are absent while it is away, and the scrape goes on with a key that was valid", () => {
   const all = Object.entries(samplesOf(troubled));
   const left = Object.keys(samplesOf(away));
-  expect(all.filter(([, { ofDatabase }]) => ofDatabase)).toHaveLength(7);
+  expect(all.filter(([, { ofDatabase }]) => ofDatabase)).toHaveLength(10);
   expect(left).toEqual(all.filter(([, { ofDatabase }]) => !ofDatabase).map(([name]) => name));
   expect(away).not.toContain('door="sql"');
+});
+
+test("of a cell that is away the series of its database are absent, and the others' are told", () => {
+  const ofUs = [...seriesIn(troubled).keys()].filter((series) => series.includes('cell="us"'));
+  expect(ofUs.filter((series) => series.includes("_up") || series.includes("reports"))).toEqual([
+    'posthorn_cell_up{cell="us"}',
+    'posthorn_reports_database{cell="us"}',
+  ]);
+  const ofDatabase = Object.entries(samplesOf(troubled)).filter(([, sample]) => sample.ofDatabase);
+  for (const [name] of ofDatabase) {
+    expect(ofUs.filter((series) => series.startsWith(`${name}{`))).toEqual([]);
+    expect([...seriesIn(healthy).keys()]).toEqual(
+      expect.arrayContaining([expect.stringMatching(`^${name}\\{cell="us"`)]),
+    );
+  }
+  expect(ofUs.filter((series) => /door="sql"|cancelled/.test(series))).toEqual([]);
 });
 
 test("each alert has its entry in the runbook, which says what it means, how to look and what to do", async () => {
@@ -295,7 +339,7 @@ promtoolTest(
           goesOn(troubled),
         ),
         firing(
-          ["PosthornDatabaseAway"],
+          ["PosthornCellAway", "PosthornDatabaseAway"],
           "30m",
           series(away, away, 0).filter(({ series }) => !series.includes("in_flight")),
         ),

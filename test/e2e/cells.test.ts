@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 
 import { loadConfig } from "../../src/config.ts";
+import { createLog } from "../../src/kernel/log.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { startDatabaseProxy, type DatabaseProxy } from "../helpers/database-proxy.ts";
@@ -18,6 +19,7 @@ let us: DatabaseProxy;
 let settings: Record<string, string>;
 let service: TestService;
 let inboxes: Record<string, Inbox>;
+const logged: { msg: string; cell?: string }[] = [];
 
 const as = (tenant: string): Call => caller(service, { "X-Tenant": tenant });
 const withKey = (key: string): Call => caller({ url: service.url, adminKey: key });
@@ -40,10 +42,11 @@ beforeAll(async () => {
   us = await startDatabaseProxy(usDatabase.url);
   await query(
     homeDatabase.url,
-    "insert into posthorn.placements (tenant, cell) values ('over-there', 'us')",
+    "insert into posthorn.placements (tenant, cell) values ('over-there', 'us'), ('typed', 'us')",
   );
   settings = { DATABASE_URL: homeDatabase.url, POSTHORN_CELLS: `us=${us.url}` };
-  service = await startTestService(settings);
+  const log = createLog("info", { write: (line) => void logged.push(JSON.parse(line)) });
+  service = await startTestService(settings, { log });
   inboxes = { here: await startInbox(), "over-there": await startInbox() };
   for (const [tenant, { url }] of Object.entries(inboxes))
     await as(tenant)("webhooks.subscribe", { url }).expect(200);
@@ -85,6 +88,42 @@ test("what SQL publishes at home for a tenant of another cell is delivered from 
   const { body } = await as("over-there")("events.info", { id: row?.["id"] }).expect(200);
   expect(body.payload).toEqual({ n: "by SQL" });
   expect(await eventsIn(homeDatabase, "over-there")).toBe(0);
+});
+
+test("a type that its tenant's cell alone knows is published by SQL elsewhere within seconds, and an enforced schema judges as there", async () => {
+  const url = inboxes["over-there"]?.url;
+  await as("typed")("webhooks.subscribe", { url }).expect(200);
+  const schema = { type: "object", required: ["fits"] };
+  await as("typed")("event_types.create", { name: "order.made", schema }).expect(200);
+  await as("typed")("event_types.create", { name: "all.made", tenant: "*" }).expect(200);
+  const isCopied = (database: TestDatabase, tenant: string, name: string) =>
+    until(
+      () =>
+        query(
+          database.url,
+          `select from posthorn.event_types where tenant = '${tenant}' and name = '${name}'`,
+        ),
+      (found) => found.length === 1,
+    );
+  await isCopied(homeDatabase, "typed", "order.made");
+  await isCopied(usDatabase, "*", "all.made");
+  const published = await query(
+    homeDatabase.url,
+    `select posthorn.publish('order.made', payload, tenant => 'typed') as id
+     from unnest(array['{"lacks":1}', '{"fits":1}']) as payload`,
+  );
+  const [lacking, fitting] = await Promise.all(
+    published.map(({ id }) =>
+      until(
+        async () =>
+          (await as("typed")("deliveries.list", { event_id: id }).expect(200)).body.data[0],
+        (delivery) => delivery !== undefined && delivery.status !== "pending",
+      ),
+    ),
+  );
+  expect(lacking).toMatchObject({ status: "dead", reason: "schema" });
+  expect(fitting).toMatchObject({ status: "delivered" });
+  await as("typed")("events.publish", { type: "all.made", payload: 1 }).expect(200);
 });
 
 test("a tenant that was there before there were cells stays at home, whatever the default", async () => {
@@ -161,9 +200,13 @@ test("a portal's link and its session lead to their tenant's cell", async () => 
   expect(body.data).toHaveLength(1);
 });
 
-test("a cell that is cut off stops its own tenants alone, comes back by itself, and has lost nothing", async () => {
+test("a cell that is cut off stops its own tenants alone, leaves the process ready, comes back by itself, and has lost nothing", async () => {
   const { here, "over-there": there } = inboxes as Record<"here" | "over-there", Inbox>;
   const status = async () => (await as("over-there")("webhooks.list")).status;
+  const readyz = async () => {
+    const answer = await fetch(`${service.url}/readyz`);
+    return { code: answer.status, ...((await answer.json()) as { cells: Record<string, string> }) };
+  };
   const payloads = ({ requests }: Inbox) => requests.map(({ body }) => JSON.parse(body).payload);
   const arrived = (inbox: Inbox, n: number) =>
     until(
@@ -174,15 +217,27 @@ test("a cell that is cut off stops its own tenants alone, comes back by itself, 
   await arrived(there, 5); // what is claimed while the line is cut would wait for its lease to run out
   us.refuse(/./s);
   await until(status, (answered) => answered === 503);
+  await until(readyz, ({ cells }) => cells["us"] === "away");
+  expect(await readyz()).toEqual({ code: 200, status: "ready", cells: { home: "up", us: "away" } });
   await as("here")("webhooks.list").expect(200);
   await as("here")("events.publish", event(5)).expect(200);
   await arrived(here, 5);
   us.refuse(null);
   await until(status, (answered) => answered === 200);
+  await until(readyz, ({ cells }) => cells["us"] === "up");
   await as("over-there")("events.publish", event(6)).expect(200);
   await arrived(there, 6);
   const { body } = await as("over-there")("events.list").expect(200);
   expect(body.data).toHaveLength(7);
+  const lines = () => logged.filter(({ msg }) => /^(a cell|the database) is /.test(msg));
+  await until(
+    () => Promise.resolve(lines()),
+    (said) => said.at(-1)?.msg === "a cell is back",
+  );
+  // Once each, however many ask: on a machine that stands still for seconds a cell may go again.
+  expect(lines().map(({ cell, msg }) => [cell, msg.split(":")[0]])).toEqual(
+    lines().map((_, n) => ["us", n % 2 === 0 ? "a cell is away" : "a cell is back"]),
+  );
 });
 
 test("a cell that is away at the start stops it not, and is worked with when it comes", async () => {
@@ -214,6 +269,17 @@ test("a database that is another cell, or another installation's, is refused in 
   ).rejects.toThrow(/^POSTHORN_CELLS, eu: it is this installation's cell home; .*$/);
   const other = await createTestDatabase();
   try {
+    for (const [setting, line] of [
+      [
+        "POSTHORN_CELLS_DIRECT",
+        "POSTHORN_CELLS, us: it leads to another database than POSTHORN_CELLS_DIRECT, us;",
+      ],
+      [
+        "POSTHORN_CELLS_READ",
+        "POSTHORN_CELLS_READ, us: it leads to another database than POSTHORN_CELLS, us;",
+      ],
+    ] as const)
+      await expect(start({ [setting]: `us=${other.url}` })).rejects.toThrow(line);
     await expect(start({ DATABASE_URL: other.url })).rejects.toThrow(
       /^POSTHORN_CELLS, us: it is the cell us of installation test_\w+, and here is test_\w+; .*$/,
     );
@@ -228,6 +294,19 @@ test.each([
   [{ POSTHORN_CELLS: "eu" }, /^POSTHORN_CELLS: eu: an address like .* is needed$/],
   [{ POSTHORN_CELLS: `EU=${URLS.b}` }, /^POSTHORN_CELLS: cell 1 has no name of 1 to 30/],
   [{ POSTHORN_CELLS: `home=${URLS.b}` }, /^POSTHORN_CELLS: home is the cell of DATABASE_URL/],
+  [
+    { POSTHORN_CELLS: `eu=${URLS.b}`, POSTHORN_CELLS_DIRECT: `home=${URLS.a}` },
+    /^POSTHORN_CELLS_DIRECT: home is the cell of DATABASE_URL, and its address DATABASE_DIRECT_URL;/,
+  ],
+  [
+    { POSTHORN_CELLS: `eu=${URLS.b}`, POSTHORN_CELLS_DIRECT: `us=${URLS.b}` },
+    /^POSTHORN_CELLS_DIRECT: there is no cell us; POSTHORN_CELLS makes home, eu$/,
+  ],
+  [
+    { POSTHORN_CELLS: `eu=${URLS.b}`, POSTHORN_CELLS_READ: `us=${URLS.b}` },
+    /^POSTHORN_CELLS_READ: there is no cell us; POSTHORN_CELLS makes home, eu$/,
+  ],
+  [{ POSTHORN_CELLS_READ: `us=${URLS.b}` }, /^POSTHORN_CELLS_READ: needs POSTHORN_CELLS beside it/],
   [{ POSTHORN_CELLS: `eu=${URLS.b},eu=${URLS.b}x` }, /^POSTHORN_CELLS: the name eu is given twice/],
   [{ POSTHORN_CELLS: `eu=${URLS.b},us=${URLS.b}` }, /^POSTHORN_CELLS: eu and us lead to the same/],
   [{ POSTHORN_CELLS: `eu=${URLS.a}` }, /^POSTHORN_CELLS: eu leads to DATABASE_URL's own database/],

@@ -83,7 +83,7 @@ test("two processes serve under one supervisor: their metrics are one sum, one t
   for (let n = 0; n < 20; n++) await post("events.publish", event(n)).expect(200);
   await inbox.arrived(20);
   const published = (text: string) =>
-    valueOf(text, "posthorn_events_published_total", { door: "http" });
+    valueOf(text, "posthorn_events_published_total", { cell: "home", door: "http" });
   const before = await scrape(several, adminKey);
   expect(published(before)).toBe(20);
   expect(valueOf(before, "posthorn_processes")).toBe(2);

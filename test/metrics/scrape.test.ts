@@ -64,7 +64,7 @@ test("what was published, attempted, claimed and written down is counted, each w
   await post("events.publish", { type: "message.created", payload: 1 }).expect(200);
   await inbox.arrived(1);
   const ofApi = await scrape(service, key);
-  expect(valueOf(ofApi, "posthorn_events_published_total", { door: "http" })).toBe(1);
+  expect(valueOf(ofApi, "posthorn_events_published_total", { cell: "home", door: "http" })).toBe(1);
   const success = { outcome: "success", preset: "aimessage" };
   const ofWorker = await until(
     () => scrape(worker, key),
@@ -77,14 +77,15 @@ test("what was published, attempted, claimed and written down is counted, each w
   expect(valueOf(ofWorker, "posthorn_attempt_duration_seconds_count")).toBe(1);
   expect(valueOf(ofWorker, "posthorn_publish_to_first_request_seconds_count")).toBe(1);
   expect(valueOf(ofWorker, "posthorn_request_slots")).toBe(256);
-  const delivered = { status: "delivered", reason: "" };
+  const delivered = { cell: "home", status: "delivered", reason: "" };
   expect(valueOf(ofWorker, "posthorn_deliveries_finished_total", delivered)).toBe(1);
 });
 
 test("of all processes one tells the series of the database, so that they can be added up", async () => {
   const texts = [await scrape(service, key), await scrape(worker, key)];
-  const told = texts.map((text) => valueOf(text, "posthorn_reports_database"));
+  const home = { cell: "home" };
+  const told = texts.map((text) => valueOf(text, "posthorn_reports_database", home));
   expect(told.sort()).toEqual([0, 1]);
   for (const name of ["posthorn_oldest_due_seconds", "posthorn_partitions_ahead"])
-    expect(texts.filter((text) => valueOf(text, name) !== undefined)).toHaveLength(1);
+    expect(texts.filter((text) => valueOf(text, name, home) !== undefined)).toHaveLength(1);
 });

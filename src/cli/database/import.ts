@@ -7,24 +7,25 @@ import { monotonic } from "../../kernel/clock.ts";
 import { silentLog } from "../../kernel/log.ts";
 import { endLeases } from "../../queue/release.ts";
 import { pauseAll, resumeAll } from "../../queue/sending.ts";
+import { cellMeant, type CellOption } from "../cells.ts";
 import { readConfig } from "../process.ts";
 import { printJson } from "../remote.ts";
 import type { Terminal } from "../terminal.ts";
 import { sumOf, tellProgress } from "./progress.ts";
 
-export type ImportOptions = { adopt?: true; json?: true };
+export type ImportOptions = CellOption & { adopt?: true; json?: true };
 
 /** Imports, and says what comes next. */
 export async function importHere(
   terminal: Terminal,
   folder: string,
-  { adopt, json }: ImportOptions,
+  { adopt, json, ...options }: ImportOptions,
 ): Promise<void> {
-  const config = readConfig(terminal.env);
+  const { config, told } = cellMeant(readConfig(terminal.env), options);
   const sealer = createSealer(secretsKeys(config, { make: false }));
   const reached = await reachDatabase(config, silentLog, { share: true });
   try {
-    const { directUrl } = await findWays(reached);
+    const { directUrl } = await told(findWays(reached));
     const { tables, installation } = await importDatabase(directUrl, folder, {
       sealer,
       async hold(client) {

@@ -22,6 +22,7 @@ import {
   judgeTransactions,
   OPEN_S_MIN,
 } from "./judge.ts";
+import { judgeCell } from "./cell.ts";
 import { judgeSecrets } from "./secrets.ts";
 import { examineStandby } from "./standby.ts";
 
@@ -29,6 +30,7 @@ import { examineStandby } from "./standby.ts";
 export async function examineDatabase(
   { url, directUrl, readUrl }: Pick<ReachedDatabase, "url" | "directUrl" | "readUrl">,
   config: Config,
+  cell: string,
 ): Promise<Finding[]> {
   const connection = connect(url, { name: "doctor", max: 1, log: silentLog });
   try {
@@ -57,6 +59,7 @@ export async function examineDatabase(
       judgeRights(found),
       judgeSending(await readSending(connection.pool, config.POSTHORN_INSTALLATION)),
       judgePartitions(await countDaysAhead(connection.pool), found),
+      ...(config.POSTHORN_CELLS === null ? [] : await judgeCell(connection.pool, cell)),
       ...(await judgeSecrets(connection, config)),
     ];
   } finally {

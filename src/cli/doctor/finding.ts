@@ -3,6 +3,8 @@
 export type Level = "ok" | "note" | "warning" | "error";
 
 export type Finding = {
+  /** Whose database it is of, where there are several. */
+  cell?: string;
   check: string;
   level: Level;
   found: string;

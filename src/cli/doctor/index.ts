@@ -8,6 +8,7 @@ import { findWays, reachDatabase } from "../../database/open.ts";
 import { StartError } from "../../kernel/errors.ts";
 import { isDatabaseAway, SessionRefused } from "../../kernel/faults.ts";
 import { silentLog } from "../../kernel/log.ts";
+import { cellsMeant, type CellMeant, type CellOption } from "../cells.ts";
 import { EXIT } from "../exit.ts";
 import { printJson } from "../remote.ts";
 import { painter, type Terminal } from "../terminal.ts";
@@ -15,22 +16,32 @@ import { examineDatabase } from "./database.ts";
 import { tryEgress } from "./egress.ts";
 import { bad, ok, worstOf, type Finding, type Level } from "./finding.ts";
 
-export type DoctorOptions = { url?: string; json?: true };
+export type DoctorOptions = CellOption & { url?: string; json?: true };
 
 /** Examines, prints each finding, and ends by the worst: 1 an error, 5 a warning, 0 neither. */
-export async function examineAll(terminal: Terminal, { url, json }: DoctorOptions): Promise<void> {
+export async function examineAll(terminal: Terminal, options: DoctorOptions): Promise<void> {
+  const { url, json } = options;
   const findings: Finding[] = [];
   const config = readSettings(terminal, findings);
   if (config) {
-    const [ofDatabase, ofEgress] = await Promise.all([
-      lookAtDatabase(config),
+    const cells = cellsMeant(config, options);
+    const [ofDatabases, ofEgress] = await Promise.all([
+      Promise.all(cells.map(lookAtDatabase)),
       url === undefined ? null : tryEgress(url, config),
     ]);
-    findings.push(...ofDatabase, ...(ofEgress ? [ofEgress] : []));
+    for (const [n, { cell }] of cells.entries())
+      for (const finding of ofDatabases[n] ?? [])
+        findings.push(config.POSTHORN_CELLS === null ? finding : { cell, ...finding });
+    if (ofEgress) findings.push(ofEgress);
   }
   const worst = worstOf(findings);
   if (json) printJson(terminal, { worst, findings });
-  else for (const finding of findings) terminal.out.write(print(terminal, finding));
+  else
+    for (const [n, finding] of findings.entries()) {
+      if (finding.cell !== findings[n - 1]?.cell)
+        terminal.out.write(finding.cell === undefined ? "\n" : `\n${finding.cell}\n`);
+      terminal.out.write(print(terminal, finding));
+    }
   if (worst === "error") terminal.exitCode = EXIT.failed;
   if (worst === "warning") terminal.exitCode = EXIT.found;
 }
@@ -50,7 +61,7 @@ function readSettings({ env }: Terminal, findings: Finding[]): Config | undefine
   }
 }
 
-async function lookAtDatabase(config: Config): Promise<Finding[]> {
+async function lookAtDatabase({ cell, config, told }: CellMeant): Promise<Finding[]> {
   const { DATABASE_URL: url, POSTHORN_DATA_DIR: folder } = config;
   // To look is not to make one.
   if (url === null && !existsSync(clusterIn(resolve(folder))))
@@ -63,18 +74,22 @@ async function lookAtDatabase(config: Config): Promise<Finding[]> {
       ),
     ];
   try {
-    const database = await reachDatabase(config, silentLog, { share: true });
-    try {
-      const ways = await findWays(database);
-      return await examineDatabase({ ...ways, readUrl: database.readUrl }, config);
-    } finally {
-      await database.close();
-    }
+    return await told(lookBeside(config, cell));
   } catch (error) {
     const isTheirs = error instanceof StartError || error instanceof SessionRefused;
     if (!isTheirs && !isDatabaseAway(error)) throw error;
     const why = (error as Error).message;
     return [bad("connection", "error", why, "nothing is sent or published until it is reached")];
+  }
+}
+
+async function lookBeside(config: Config, cell: string): Promise<Finding[]> {
+  const database = await reachDatabase(config, silentLog, { share: true });
+  try {
+    const ways = await findWays(database);
+    return await examineDatabase({ ...ways, readUrl: database.readUrl }, config, cell);
+  } finally {
+    await database.close();
   }
 }
 

@@ -1,6 +1,7 @@
 // `posthorn sql`: a small client, for whoever has no psql, on the embedded database or on that of DATABASE_URL.
 import pg, { DatabaseError } from "pg";
 
+import type { Config } from "../../config.ts";
 import { openAsApplication } from "../../database/client.ts";
 import { knock } from "../../database/knock.ts";
 import { openDatabase, reachDatabase } from "../../database/open.ts";
@@ -8,6 +9,7 @@ import { writeCatalogue } from "../../event-types/catalogue/write.ts";
 import { isDatabaseAway } from "../../kernel/faults.ts";
 import { StartError } from "../../kernel/errors.ts";
 import { silentLog } from "../../kernel/log.ts";
+import { cellMeant, type CellOption } from "../cells.ts";
 import { CommandError, EXIT } from "../exit.ts";
 import { readConfig } from "../process.ts";
 import type { Terminal } from "../terminal.ts";
@@ -21,18 +23,19 @@ const INPUT_BYTES_MAX = 64 * 1024 * 1024; // a script is read whole; more than a
 export async function sql(
   terminal: Terminal,
   given: string[],
-  { json }: { json?: true },
+  options: CellOption & { json?: true },
 ): Promise<void> {
   const piped = given.length === 0 && terminal.converse === null;
   const script = piped ? await readScript(terminal) : given;
-  const database = await reach(terminal);
+  const { config, told: inWords } = cellMeant(readConfig(terminal.env), options);
+  const database = await inWords(reach(config));
   try {
     const client = await openAsApplication(database.url, "sql");
     client.on("notice", (notice) => {
       terminal.err.write(refusalText(notice as unknown as DatabaseError, ""));
     });
     try {
-      const run = (text: string) => runStatement(client, text, terminal, json === true);
+      const run = (text: string) => runStatement(client, text, terminal, options.json === true);
       const cancel = () => cancelStatement(database.url, client);
       if (script.length > 0 || piped) await runScript(terminal, client, script, { run, cancel });
       else await converse(terminal, client, { run, cancel });
@@ -51,8 +54,7 @@ async function readScript(terminal: Terminal): Promise<string[]> {
 }
 
 // The embedded database comes with the schema; one of the person's own is left as it is.
-async function reach({ env }: Terminal) {
-  const config = readConfig(env);
+async function reach(config: Config) {
   if (config.DATABASE_URL === null)
     return openDatabase(config, silentLog, { share: true, seed: writeCatalogue });
   const { url, close } = await reachDatabase(config, silentLog, { share: true });

@@ -5,6 +5,7 @@ import { writeCatalogue } from "../../event-types/catalogue/write.ts";
 import { silentLog } from "../../kernel/log.ts";
 import { openHeaders, openKey } from "../../store/webhook-secrets.ts";
 import { listSubscribed } from "../../store/webhooks.ts";
+import { cellOfTenant } from "../cells.ts";
 import { EXIT } from "../exit.ts";
 import { readConfig } from "../process.ts";
 import { printJson } from "../remote.ts";
@@ -12,10 +13,11 @@ import type { Terminal } from "../terminal.ts";
 
 /** Prints a tenant's webhooks with their keys; one whose secrets can't be opened is named, and ends it with 5. */
 export async function exportWithKeys(terminal: Terminal, tenant: string): Promise<void> {
-  const database = await openDatabase(readConfig(terminal.env), silentLog, {
-    share: true,
-    seed: writeCatalogue,
-  });
+  const all = readConfig(terminal.env);
+  const { config, told } = await cellOfTenant(all, tenant, { writes: false });
+  const database = await told(
+    openDatabase(config, silentLog, { share: true, seed: writeCatalogue }),
+  );
   const connection = connect(database.url, { name: "export", max: 1, log: silentLog });
   try {
     for await (const rows of listSubscribed(connection.db, tenant))
