@@ -158,7 +158,7 @@ function createParts(
           }),
     unready() {
       isStopping = true;
-      process.room.close();
+      process.rooms.close();
     },
     close: async () => {
       await Promise.all([process.close(), watching.leave()]);

@@ -46,10 +46,33 @@ type Waiting = Omit<Patience, "bytes"> & {
   isOver: boolean;
 };
 
-/** Creates the room of one process. */
-export function createWaitingRoom(): WaitingRoom {
+/** How much waits of each tenant; of "" is what waits of all of them. */
+type Taken = Map<string, { calls: number; bytes: number }>;
+
+/** The rooms of one process, which share how much may wait. */
+export type WaitingRooms = {
+  /** Opens one for a database: while that is away, calls of no other wait. */
+  open(): WaitingRoom;
+  /** Closes all of them. */
+  close(): void;
+};
+
+/** Creates the rooms of one process. */
+export function createWaitingRooms(): WaitingRooms {
+  const taken: Taken = new Map();
+  const rooms: WaitingRoom[] = [];
+  return {
+    open() {
+      const room = createWaitingRoom(taken);
+      rooms.push(room);
+      return room;
+    },
+    close: () => rooms.forEach((room) => room.close()),
+  };
+}
+
+function createWaitingRoom(taken: Taken): WaitingRoom {
   const line = new Set<Waiting>();
-  const taken = new Map<string, { calls: number; bytes: number }>(); // by tenant; "" is all of them
   let width = 1; // how many are tried at once
   let trying = 0;
   let isAway = false;

@@ -58,14 +58,14 @@ export function createCell(
   process: Process,
   metrics: () => Metrics,
 ): Cell {
-  const { role, config, connections, sending, judging, room } = process;
+  const { role, config, connections, sending, judging, rooms } = process;
   const isHome = name === HOME;
   const log = isHome ? process.log : process.log.child({ cell: name });
   const { directUrl, readUrl, sealer } = database;
   const pools = openPools(database, connections, log, isHome ? undefined : WORDS);
   process.databases.add(database);
   const { publishing, calls, loop, upkeep, direct } = pools;
-  const publishes = createPublishes({ publishing, calls }, room, monotonic);
+  const publishes = createPublishes({ publishing, calls }, rooms.open(), monotonic);
   const findKey = keyFinder(
     role === "worker" ? loop.pool : publishing.pool,
     config.POSTHORN_ADMIN_KEY,

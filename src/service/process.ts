@@ -12,7 +12,7 @@ import { createJudging, type Judging } from "../event-types/judging/index.ts";
 import { urlOf } from "../http/listen.ts";
 import { monotonic } from "../kernel/clock.ts";
 import type { Log } from "../kernel/log.ts";
-import { createWaitingRoom, type WaitingRoom } from "../kernel/waiting-room.ts";
+import { createWaitingRooms, type WaitingRooms } from "../kernel/waiting-room.ts";
 
 const LOOPBACK = "127.0.0.0/8,::1/128";
 
@@ -32,7 +32,7 @@ export type Process = {
   egress: Egress;
   sending: { egress: Egress; http: Config["POSTHORN_HTTP"]; worker: string };
   judging: Judging;
-  room: WaitingRoom;
+  rooms: WaitingRooms;
   slots: Slots;
   random: () => number;
   /** Where a browser finds this service. */
@@ -80,7 +80,7 @@ export function createProcess(
     egress,
     sending: { egress, http: config.POSTHORN_HTTP, worker: workerName() },
     judging,
-    room: createWaitingRoom(),
+    rooms: createWaitingRooms(),
     slots: createSlots(config.POSTHORN_CONCURRENCY, monotonic),
     random,
     publicUrl: () => config.POSTHORN_PUBLIC_URL ?? ownUrl(config, listeners),

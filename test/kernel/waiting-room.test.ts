@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 
 import { PosthornError } from "../../src/kernel/errors.ts";
 import { unsent } from "../../src/kernel/faults.ts";
-import { createWaitingRoom, type Patience } from "../../src/kernel/waiting-room.ts";
+import { createWaitingRooms, type Patience } from "../../src/kernel/waiting-room.ts";
 
 const refusedConnection = () =>
   unsent(Object.assign(new Error("connect ECONNREFUSED"), { syscall: "connect" })) as Error;
@@ -39,7 +39,7 @@ const codeOf = (promise: Promise<unknown>) =>
 
 describe("calls that wait while the database is away", () => {
   test("are done in the order in which they came when it is back, and nobody goes before them", async () => {
-    const room = createWaitingRoom();
+    const room = createWaitingRooms().open();
     const { asked, comesBack, done } = createDatabase();
     const names = Array.from({ length: 300 }, (_, n) => `call ${n}`);
     const answers = names.map((name) => room.enter(call(), asked(name)));
@@ -54,7 +54,7 @@ describe("calls that wait while the database is away", () => {
   });
 
   test("are told that nothing was stored where it is not back in time, and may be stored where something was sent", async () => {
-    const room = createWaitingRoom();
+    const room = createWaitingRooms().open();
     const [away, lost] = [createDatabase(), createDatabase(lostAnswer)];
     const hurried = call({ waitMs: 20 });
     expect(
@@ -69,7 +69,11 @@ describe("calls that wait while the database is away", () => {
 
   test("whose answer was lost stay unsure whatever they are told later, but for the database's own no", async () => {
     const failing = (...errors: Error[]) =>
-      codeOf(createWaitingRoom().enter(call(), () => Promise.reject(errors.shift() as Error)));
+      codeOf(
+        createWaitingRooms()
+          .open()
+          .enter(call(), () => Promise.reject(errors.shift() as Error)),
+      );
     const busy = new PosthornError("rate_limited", "");
     const refused = new PosthornError("invalid_request", "");
     expect(await failing(lostAnswer(), busy)).toBe("Connection terminated unexpectedly");
@@ -80,16 +84,18 @@ describe("calls that wait while the database is away", () => {
   test("know at each try whether an earlier one may have been done", async () => {
     const told: boolean[] = [];
     const errors = [refusedConnection(), refusedConnection(), lostAnswer(), refusedConnection()];
-    await createWaitingRoom().enter(call(), (mayBeDone) => {
-      told.push(mayBeDone);
-      const error = errors.shift();
-      return error ? Promise.reject(error) : Promise.resolve();
-    });
+    await createWaitingRooms()
+      .open()
+      .enter(call(), (mayBeDone) => {
+        told.push(mayBeDone);
+        const error = errors.shift();
+        return error ? Promise.reject(error) : Promise.resolve();
+      });
     expect(told).toEqual([false, false, false, true, true]);
   });
 
   test("are 4,000 of a process, half of them of one tenant, and 64 MiB of them; others are told at once", async () => {
-    const room = createWaitingRoom();
+    const room = createWaitingRooms().open();
     const { asked, comesBack } = createDatabase();
     const enter = (tenant: string, bytes = 1) =>
       codeOf(room.enter(call({ tenant, bytes: () => bytes }), asked(tenant)));
@@ -105,7 +111,7 @@ describe("calls that wait while the database is away", () => {
   });
 
   test("leave their place to others when their caller has gone", async () => {
-    const room = createWaitingRoom();
+    const room = createWaitingRooms().open();
     const { asked, comesBack, done } = createDatabase();
     const gone = new AbortController();
     const half = 32 * 1024 * 1024;
@@ -122,15 +128,32 @@ describe("calls that wait while the database is away", () => {
     expect(done).toEqual(["there"]);
   });
 
+  test("keep those of another database from nothing, and share with them how many may wait", async () => {
+    const rooms = createWaitingRooms();
+    const [home, us] = [rooms.open(), rooms.open()];
+    const [away, alsoAway] = [createDatabase(), createDatabase()];
+    const waiting = Array.from({ length: 2_000 }, () => home.enter(call(), away.asked("home's")));
+    await Promise.resolve();
+    expect(await us.enter(call({ tenant: "far" }), () => Promise.resolve("done"))).toBe("done");
+    expect(home.isInUse).toBe(true);
+    expect(us.isInUse).toBe(false);
+    expect(await codeOf(us.enter(call(), alsoAway.asked("of the same tenant")))).toBe(
+      "database_unavailable",
+    );
+    rooms.close();
+    expect(new Set(await Promise.all(waiting.map(codeOf)))).toEqual(new Set(["not_stored"]));
+  });
+
   test("are answered at once when the process stops", async () => {
-    const room = createWaitingRoom();
+    const rooms = createWaitingRooms();
+    const room = rooms.open();
     const { asked } = createDatabase();
     const waiting = [
       codeOf(room.enter(call(), asked("a"))),
       codeOf(room.enter(call(), asked("b"))),
     ];
     await Promise.resolve();
-    room.close();
+    rooms.close();
     expect(await Promise.all(waiting)).toEqual(["not_stored", "not_stored"]);
     expect(await codeOf(room.enter(call(), asked("c")))).toBe("database_unavailable");
   });
