@@ -15,7 +15,8 @@ import { createLateJudging } from "./judging.ts";
 import { loadSchemas, type SchemaOf } from "./schemas.ts";
 import { CRASHES_MAX, send, type SendContext } from "./send.ts";
 import type { Settler } from "./settler.ts";
-import type { Target, Targets } from "./target.ts";
+import type { Target } from "./target.ts";
+import type { Targets } from "./targets.ts";
 import { shownBy, type Slot, type Shown, type Window } from "./window.ts";
 
 // A second after an unsubscribe's answer nothing may start: what was seen of a webhook is good for so long.

@@ -1,10 +1,9 @@
 // A webhook as the loop sends to it: its settings with the secrets opened.
 import type { Log } from "../kernel/log.ts";
 import { findPreset, PRESETS, type Preset } from "../presets/index.ts";
-import type { Db } from "../database/connect.ts";
 import { MissingKeyError, type Sealer } from "../database/sealed.ts";
 import { openHeaders, openKey, openPreviousKey } from "../store/webhook-secrets.ts";
-import { loadWebhooks, type WebhookRow } from "../store/webhooks.ts";
+import type { WebhookToSend } from "../store/webhooks-to-send.ts";
 
 export type Target = {
   /** The number that it has in the database, and the id by which its tenant knows it. */
@@ -32,47 +31,8 @@ export type Secrets = {
   previousKey: { key: string; expiresAt: Date } | null;
 };
 
-const TARGETS_MAX = 10_000; // some kilobytes each; beyond it the one unused for longest is read again
-
-/** Remembers targets by version, so that an unchanged webhook is read and decrypted once. */
-export function createTargets(db: Db, sealer: Sealer, log: Log) {
-  const targets = new Map<number, Target>(); // the least recently used first
-
-  function remember(target: Target): void {
-    targets.delete(target.webhookId);
-    targets.set(target.webhookId, target);
-    const [oldest] = targets.keys();
-    if (targets.size > TARGETS_MAX && oldest !== undefined) targets.delete(oldest);
-  }
-
-  return {
-    /** The targets of claimed deliveries, each at least as new as the claim saw it. */
-    async load(
-      claimed: readonly { webhook_id: number; webhook_version: string }[],
-    ): Promise<ReadonlyMap<number, Target>> {
-      const found = new Map<number, Target>();
-      const missing = new Set<number>();
-      for (const { webhook_id: id, webhook_version: version } of claimed) {
-        const target = targets.get(id);
-        if (target?.version === version) found.set(id, target);
-        else missing.add(id);
-      }
-      const rows = missing.size === 0 ? [] : await loadWebhooks(db, [...missing]);
-      for (const row of rows) found.set(row.webhook_id, openTarget(row, sealer, log));
-      for (const target of found.values()) remember(target);
-      return found;
-    },
-    /** Reads all anew from here on: for when the database may be another, as after a failover. */
-    forget(): void {
-      targets.clear();
-    },
-  };
-}
-
-export type Targets = ReturnType<typeof createTargets>;
-
 /** A webhook's row as what is sent to; that its secrets can't be opened is logged. */
-export function openTarget(row: WebhookRow, sealer: Sealer, log: Log): Target {
+export function openTarget(row: WebhookToSend, sealer: Sealer, log: Log): Target {
   const preset = findPreset(row);
   const { retryScheduleS, timeoutMs } = preset ?? PRESETS.airy;
   if (!preset)
@@ -91,7 +51,7 @@ export function openTarget(row: WebhookRow, sealer: Sealer, log: Log): Target {
 }
 
 function openSecrets(
-  row: WebhookRow,
+  row: WebhookToSend,
   sealer: Sealer,
   log: Log,
 ): Pick<Target, "secrets" | "lacksKey"> {

@@ -13,7 +13,7 @@ import { createPartitionKeeper } from "../delivery/partition-keeper.ts";
 import { callRoll } from "../delivery/roll-call.ts";
 import { sendSample } from "../delivery/sample.ts";
 import { startSweeper } from "../delivery/sweeper.ts";
-import { createTargets } from "../delivery/target.ts";
+import { createTargets } from "../delivery/targets.ts";
 import { createTotals } from "../delivery/totals.ts";
 import { drawWorker } from "../delivery/worker-name.ts";
 import { createPublishes } from "../events/publishes.ts";
@@ -127,7 +127,7 @@ export function createCell(
     },
 
     deliver(others) {
-      const targets = createTargets(loop.db, sealer, log);
+      const targets = createTargets({ pool: loop.pool, sealer, random: process.random, log });
       loop.pool.on("error", () => targets.forget());
       const totals = createTotals(upkeep.pool, log);
       const forwarding =

@@ -90,15 +90,6 @@ export async function* listSubscribed(db: Db, tenant: string): AsyncGenerator<We
   }
 }
 
-/** The webhooks that claimed deliveries go to. */
-export function loadWebhooks(db: Db, webhookIds: readonly number[]): Promise<WebhookRow[]> {
-  return db
-    .selectFrom("posthorn.webhooks")
-    .selectAll()
-    .where(sql<boolean>`webhook_id = any (${webhookIds}::bigint[])`)
-    .execute();
-}
-
 /** The same as `findWebhook`, locked against other changes until the transaction ends. */
 export function lockWebhook(
   trx: Transaction<Schema>,

@@ -5,7 +5,7 @@ import pg from "pg";
 import { createDatabaseClock } from "../../src/delivery/database-clock.ts";
 import { createSettler } from "../../src/delivery/settler.ts";
 import { createStarter } from "../../src/delivery/starter.ts";
-import { createTargets } from "../../src/delivery/target.ts";
+import { createTargets } from "../../src/delivery/targets.ts";
 import { createWindow } from "../../src/delivery/window.ts";
 import { silentLog as log } from "../../src/kernel/log.ts";
 import { connect } from "../../src/database/connect.ts";
@@ -50,7 +50,12 @@ test("nothing starts when judging took so long that an unsubscribe may have been
       worker: "late",
       http: "preset",
       monotonic,
-      targets: createTargets(connection.db, createSealer([Buffer.alloc(32, 7)]), log),
+      targets: createTargets({
+        pool: connection.pool,
+        sealer: createSealer([Buffer.alloc(32, 7)]),
+        random: () => 0.5,
+        log,
+      }),
       attempted: () => {},
       tracesReceivers: false,
       log,
