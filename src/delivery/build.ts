@@ -1,10 +1,13 @@
-// From an event and a target to the request: pure, and its failures are values.
+// From an event and a target to the request: its failures are values.
+import { hash } from "node:crypto";
+
 import type { EgressRequest } from "../egress/exchange.ts";
 import { formatId } from "../kernel/ids.ts";
 import { userAgent, withOwnHeaders } from "../kernel/request-headers.ts";
 import { VERSION } from "../kernel/version.ts";
-import { buildRequest } from "../presets/build.ts";
+import { bodyOf, buildRequest } from "../presets/build.ts";
 import { UnusableKeyError } from "../presets/hmac.ts";
+import type { OutgoingEvent, Preset } from "../presets/index.ts";
 import { demandsHttps, type HttpRule } from "../presets/policy.ts";
 import type { EventToSend } from "../store/events-to-send.ts";
 import type { Secrets, Target } from "./target.ts";
@@ -15,6 +18,8 @@ export type Built =
   | {
       kind: "built";
       request: EgressRequest;
+      /** In hex. */
+      bodySha256: string;
       keyVersion: number | null;
       signature: string | null;
     }
@@ -39,20 +44,17 @@ export function build(
     return unbuildable("body", "this worker does not know the webhook's preset; upgrade it");
   if (event.payload === null) return unbuildable("body", "the event's payload is gone");
   try {
+    const made = contentOf(preset, event, event.payload);
     const { body, headers } = buildRequest(
       preset,
-      {
-        id: formatId("evt", event.id),
-        type: event.type,
-        timestamp: event.timestamp,
-        payload: event.payload,
-      },
+      made.event,
       {
         keys: keysAt(secrets, facts.sentAt),
         attempt: facts.attempt,
         sentAt: facts.sentAt,
         sequence: facts.sequence,
       },
+      made.body,
     );
     const ours = {
       "User-Agent": USER_AGENT,
@@ -67,11 +69,29 @@ export function build(
       httpsOnly: demandsHttps(preset, facts.http),
     };
     const signature = headers[preset.signatureHeader] ?? null;
-    return { kind: "built", request, keyVersion: secrets.keyVersion, signature };
+    const { keyVersion } = secrets;
+    return { kind: "built", request, bodySha256: made.sha256, keyVersion, signature };
   } catch (error) {
     if (error instanceof UnusableKeyError) return unbuildable("key", error.message);
     return unbuildable("body", "the preset could not build a body from this event");
   }
+}
+
+type Content = { preset: Preset; event: OutgoingEvent; body: Buffer; sha256: string };
+
+// Of the preset that it was made with last: a claim reads an event once, and most of an event's webhooks have one preset.
+const contents = new WeakMap<EventToSend, Content>();
+
+// What an event's deliveries to many webhooks share: all but the signature and a few headers.
+function contentOf(preset: Preset, stored: EventToSend, payload: string): Content {
+  const known = contents.get(stored);
+  if (known?.preset === preset) return known;
+  const { type, timestamp } = stored;
+  const event = { id: formatId("evt", stored.id), type, timestamp, payload };
+  const body = bodyOf(preset, event);
+  const content = { preset, event, body, sha256: hash("sha256", body, "hex") };
+  contents.set(stored, content);
+  return content;
 }
 
 // The newest first; the preset's header takes as many as it can carry.

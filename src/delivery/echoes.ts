@@ -18,7 +18,7 @@ const known = new WeakMap<Secrets, string[]>();
 
 /** Every text that would show something of the webhook's headers and keys, or of the signature made with them. */
 export function echoesOf(secrets: Secrets | undefined, signature: string | null): string[] {
-  const ofSignature = signature === null ? [] : withParts([signature]).flatMap(spellings);
+  const ofSignature = signature === null ? [] : spelled(withParts([signature]));
   if (!secrets) return ofSignature;
   const ofSecrets = known.get(secrets) ?? echoesOfSecrets(secrets);
   known.set(secrets, ofSecrets);
@@ -35,7 +35,7 @@ function echoesOfSecrets({ headers, key, previousKey }: Secrets): string[] {
     ...values.flatMap(credentials),
     ...keys.flatMap((each) => [each, each.replace(/^whsec_/, "")]),
   ].filter((text) => text.length >= CREDENTIAL_MIN);
-  return [...new Set(found.flatMap(spellings))];
+  return spelled(found);
 }
 
 function withParts(values: readonly string[]): string[] {
@@ -53,8 +53,15 @@ function credentials(value: string): string[] {
   return [text, text.slice(0, Math.max(colon, 0)), text.slice(colon + 1)];
 }
 
+function spelled(texts: readonly string[]): string[] {
+  return [...new Set(texts.flatMap(spellings))];
+}
+
+const SPELLED_ALIKE = /^[\w.~-]*$/; // everywhere, as most keys and signatures are
+
 // PHP writes / in JSON as \/, .NET + as \u002B; forms and addresses are percent-encoded.
 function spellings(text: string): string[] {
+  if (SPELLED_ALIKE.test(text)) return [text];
   const json = JSON.stringify(text).slice(1, -1);
   return [
     text,

@@ -1,8 +1,6 @@
 // From an attempt's outcome to its record: pure.
-import { hash } from "node:crypto";
-
 import { RESPONSE_BYTES_MAX } from "../egress/exchange.ts";
-import { masked, maskedAtCut } from "../kernel/mask.ts";
+import { createMask, maskedAtCut } from "../kernel/mask.ts";
 import type { AttemptRecord } from "../queue/settle.ts";
 import { PART_MIN } from "./echoes.ts";
 import type { Outcome } from "./outcome.ts";
@@ -15,7 +13,8 @@ export type RecordFacts = {
   startedAt: Date;
   worker: string;
   keyVersion: number | null;
-  body: Buffer | null;
+  /** In hex; null where no request could be built. */
+  bodySha256: string | null;
   traceparent: string | null;
   /** What must not be readable: receivers repeat what they were sent. */
   secrets: readonly string[];
@@ -27,6 +26,7 @@ export function recordOf(outcome: Outcome, facts: RecordFacts): AttemptRecord {
   const answer = exchange?.kind === "answered" ? exchange : null;
   const isFailed = outcome.kind === "failed";
   const { secrets } = facts;
+  const mask = createMask(secrets);
   return {
     number: facts.number,
     at: facts.startedAt,
@@ -38,10 +38,11 @@ export function recordOf(outcome: Outcome, facts: RecordFacts): AttemptRecord {
     address: exchange?.address ?? null,
     status: answer?.status ?? null,
     reason: isFailed ? outcome.reason : null,
-    error: isFailed ? outcome.error && storable(masked(outcome.error, secrets)) : null,
-    bodySha256: facts.body && hash("sha256", facts.body, "hex"),
-    responseHeaders: answer && headersWithout(answer.headers, secrets),
-    responseBody: answer && storable(kept(answer.body, isFailed, secrets).toString("utf8")),
+    error: isFailed ? outcome.error && storable(mask(outcome.error)) : null,
+    bodySha256: facts.bodySha256,
+    responseHeaders: answer && headersBehind(mask, answer.headers),
+    responseBody:
+      answer && storable(kept(answer.body, { isFailed, secrets, mask }).toString("utf8")),
   };
 }
 
@@ -49,26 +50,23 @@ function resentAt(startedAt: Date, resentMs: number | null): Date | null {
   return resentMs === null ? null : new Date(startedAt.getTime() + resentMs);
 }
 
+type Mask = ReturnType<typeof createMask>;
+type Shown = { isFailed: boolean; secrets: readonly string[]; mask: Mask };
+
 // Masked before it is cut, so that no half of a secret stays; what egress has cut may end with one.
-function kept(body: Buffer, isFailed: boolean, secrets: readonly string[]): Buffer {
-  const shown = secrets.length > 0 ? withoutSecrets(body, secrets) : body;
+function kept(body: Buffer, { isFailed, secrets, mask }: Shown): Buffer {
+  const shown = secrets.length > 0 ? withoutSecrets(body, secrets, mask) : body;
   return isFailed ? shown : shown.subarray(0, GOOD_BODY_BYTES_KEPT);
 }
 
-function withoutSecrets(body: Buffer, secrets: readonly string[]): Buffer {
-  const text = masked(body.toString("utf8"), secrets);
+function withoutSecrets(body: Buffer, secrets: readonly string[], mask: Mask): Buffer {
+  const text = mask(body.toString("utf8"));
   const isCut = body.length >= RESPONSE_BYTES_MAX;
   return Buffer.from(isCut ? maskedAtCut(text, secrets, PART_MIN) : text);
 }
 
-function headersWithout(
-  headers: Record<string, string>,
-  secrets: readonly string[],
-): Record<string, string> {
-  if (secrets.length === 0) return headers;
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, masked(value, secrets)]),
-  );
+function headersBehind(mask: Mask, headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, mask(value)]));
 }
 
 // PostgreSQL's text takes any character but NUL: a binary answer must not make the attempt's row fail.

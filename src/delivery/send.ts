@@ -97,7 +97,8 @@ export type Attempted = {
   outcome: Outcome;
   keyVersion: number | null;
   signature: string | null;
-  body: Buffer | null;
+  /** In hex. */
+  bodySha256: string | null;
   traceparent: string | null;
 };
 
@@ -124,8 +125,8 @@ export async function attempt(
     (status) => target.preset !== undefined && isSuccess(target.preset, status),
     now().getTime(),
   );
-  const { request, keyVersion, signature } = built;
-  return { outcome, keyVersion, signature, body: request.body, traceparent };
+  const { bodySha256, keyVersion, signature } = built;
+  return { outcome, keyVersion, signature, bodySha256, traceparent };
 }
 
 // Neither the URL nor anything that was sent or answered: a trace is read by more people than these.
@@ -144,5 +145,5 @@ function attributesOf({ delivery, attempt, verdict }: Settlement, target: Target
 
 function unsent(reason: FailureReason, error: string): Attempted {
   const outcome: Outcome = { kind: "failed", reason, error, exchange: null, retryAfterMs: null };
-  return { outcome, keyVersion: null, signature: null, body: null, traceparent: null };
+  return { outcome, keyVersion: null, signature: null, bodySha256: null, traceparent: null };
 }

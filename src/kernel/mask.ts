@@ -3,10 +3,10 @@
 /** What stands for a header's value where the reader may not see it. */
 export const MASK = "********";
 
-/** Replaces each occurrence of the values, those within others too. */
-export function masked(text: string, values: readonly string[]): string {
+/** Creates what replaces each occurrence of the values in a text, those within others too. */
+export function createMask(values: readonly string[]): (text: string) => string {
   const longestFirst = [...values].sort((a, b) => b.length - a.length);
-  return longestFirst.reduce((rest, value) => rest.replaceAll(value, MASK), text);
+  return (text) => longestFirst.reduce((rest, value) => rest.replaceAll(value, MASK), text);
 }
 
 /** Replaces, at the end of a text that was cut off there, the first `lengthMin` characters or more of a value. */

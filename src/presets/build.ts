@@ -15,9 +15,14 @@ export type AttemptFacts = {
 
 export type BuiltRequest = { body: Buffer; headers: Record<string, string> };
 
+/** The body of an event by a preset, the same for all of its webhooks and attempts. */
+export function bodyOf(preset: Preset, event: OutgoingEvent): Buffer {
+  return Buffer.from(preset.body(event));
+}
+
 /**
  * Builds what a receiver gets, but for the User-Agent and the webhook's own headers. The signature covers
- * exactly the bytes in `body`. Throws `UnusableKeyError` where a key is not one of this preset.
+ * exactly the bytes in `body`, which may be given where it was made before. Throws `UnusableKeyError` where a key is not one of this preset.
  *
  * @example
  * const { body, headers } = buildRequest(PRESETS.airy, event, { keys: ["secret"], attempt: 1, sentAt });
@@ -26,8 +31,8 @@ export function buildRequest(
   preset: Preset,
   event: OutgoingEvent,
   { keys, attempt, sentAt, sequence }: AttemptFacts,
+  body = bodyOf(preset, event),
 ): BuiltRequest {
-  const body = Buffer.from(preset.body(event));
   const timestamp = String(Math.floor(sentAt.getTime() / 1_000));
   const headers: Record<string, string> = {
     "Content-Type": "application/json",

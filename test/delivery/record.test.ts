@@ -26,7 +26,7 @@ const keptOf = (outcome: Outcome, secrets: readonly string[]) => {
     startedAt: new Date(0),
     worker: "w",
     keyVersion: null,
-    body: null,
+    bodySha256: null,
     traceparent: null,
   };
   const { responseBody, responseHeaders, error } = recordOf(outcome, { ...facts, secrets });
