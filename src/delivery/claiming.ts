@@ -17,9 +17,17 @@ const SLOW_CLAIMS = 3; // more than fast ones, since a busy machine makes one sl
 const PAUSE = 3; // times what a slow claim of all took, until the next: they find what is not known
 const PAUSE_MS_MAX = SECOND;
 
+/** Which webhooks a claim looks at: of all or of the known ones, those behind `after`; and since when it is their turn. */
+export type Turn = { isOfAll: boolean; after: number; at: number };
+
 export type Claiming = {
+  /** Whose turn it is now. */
+  turn(): Turn;
   /** Claims within limits. `goesOn`: webhooks are left that this round has not seen. */
-  claim(limits: Omit<ClaimLimits, "afterWebhook" | "since">): Promise<Claim & { goesOn: boolean }>;
+  claim(
+    limits: Omit<ClaimLimits, "afterWebhook" | "since">,
+    turn?: Turn,
+  ): Promise<Claim & { goesOn: boolean }>;
   /** Takes what was claimed and given back. */
   returned(deliveries: readonly ClaimedDelivery[]): void;
   /** How long the last claim took of those that come again at any time. */
@@ -57,21 +65,26 @@ export function createClaiming(
     allAgainAt = endedAt + Math.min((endedAt - startedAt) * PAUSE, PAUSE_MS_MAX);
   }
 
+  function turn(): Turn {
+    const at = monotonic();
+    const isOfAll = at >= allAgainAt;
+    return { isOfAll, after: (isOfAll ? ofAll : ofKnown).after, at };
+  }
+
   return {
+    turn,
     get tookMs() {
       return tookMs;
     },
     returned: (deliveries) => known.returned(deliveries),
-    async claim(limits) {
-      const startedAt = monotonic();
-      const isOfAll = startedAt >= allAgainAt;
+    async claim(limits, { isOfAll, after, at } = turn()) {
       const rotation = isOfAll ? ofAll : ofKnown;
       // Those on probation take turns over all of them: the known ones would leave nothing to a new one.
       const unprovenMax = isOfAll ? limits.unprovenMax : 0;
       const since = isOfAll ? undefined : known.since();
-      const ofRound = { ...limits, unprovenMax, afterWebhook: rotation.after, since };
+      const ofRound = { ...limits, unprovenMax, afterWebhook: after, since };
       const claim = await claimDue(pool, ofRound, holder(), installation);
-      if (isOfAll) judge(claim, startedAt);
+      if (isOfAll) judge(claim, at);
       if (!isOfAll || slowOnes < SLOW_CLAIMS) tookMs = claim.tookMs;
       known.claimed(claim.deliveries);
       return { ...claim, goesOn: rotation.claimed(claim.cutAfter, lastOf(claim, unprovenMax)) };

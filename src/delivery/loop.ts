@@ -145,12 +145,13 @@ export function startLoop(options: LoopOptions): Loop {
 
   // Claims into the free slots. Answers whether there may be more to claim at once.
   async function fill(): Promise<boolean> {
-    const limits = window.limits();
+    const turn = claiming.turn();
+    const limits = window.limits(turn.after);
     if (limits.limit === 0) share?.wants();
     if (limits.limit === 0 || settler.isBehind || settler.pending > UNSETTLED_MAX) return false;
     const askedAt = monotonic();
     const limit = Math.min(limits.limit, claimSize.now);
-    const claim = await claiming.claim({ ...limits, limit });
+    const claim = await claiming.claim({ ...limits, limit }, turn);
     if (claim.deliveries.length >= limit) share?.wants();
     claimedAt = monotonic();
     options.clock.set(claim.clock, askedAt);

@@ -33,8 +33,8 @@ export type Window = {
   readonly size: number;
   /** Whether a webhook has used up its slots, so that one that is left may be waited for. */
   readonly isContended: boolean;
-  /** What a claim may take now. */
-  limits(): {
+  /** What a claim may take now that looks at the webhooks behind `after`: it is told of those alone. */
+  limits(after?: number): {
     limit: number;
     /** Of the webhooks that have others than those not known: where they are proven, and where the database says that they are not. */
     slots: Record<string, [proven: number, unproven: number]>;
@@ -136,7 +136,7 @@ export function createWindow(options: WindowOptions): Window {
     get isContended() {
       return isContended;
     },
-    limits() {
+    limits(after = 0) {
       const now = monotonic();
       forget(now);
       if (share) concurrency = share.most();
@@ -155,7 +155,8 @@ export function createWindow(options: WindowOptions): Window {
         if (given === 0 && now >= webhook.restsUntil) isContended = true;
         // The second is not dealt out here: the claim keeps to what they share, and only among those with something to send.
         const isAlone = webhook.inFlight.size === 0 && free > 0 && unprovenMax > onProbation;
-        if (given !== otherSlots.proven || !isAlone) slots[id] = [given, isAlone ? 1 : 0];
+        if (id > after && (given !== otherSlots.proven || !isAlone))
+          slots[id] = [given, isAlone ? 1 : 0];
       }
       return {
         limit: Math.max(0, room ?? concurrency - size),

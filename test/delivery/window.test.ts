@@ -116,6 +116,12 @@ describe("a proven webhook", () => {
   });
 });
 
+test("a claim is told of the webhooks behind the one that it begins behind, and of no others", () => {
+  for (const id of [1, 2, 3]) fill(id, 1);
+  expect(Object.keys(window.limits(0).slots)).toEqual(["1", "2", "3"]);
+  expect(Object.keys(window.limits(2).slots)).toEqual(["3"]);
+});
+
 test("a webhook that is not known begins with one slot where a thousand others have had theirs of late", () => {
   for (let id = 1; id < 1_000; id++) window.leave(window.enter(id, true), "success");
   expect(window.limits()).toMatchObject({ otherSlots: { proven: 2 }, slots: {} });
