@@ -117,8 +117,8 @@ export function createProcessSeries(registry: Registry, state: State): ProcessSe
     attempted({ delivery, attempt }, preset) {
       attempts.labels(attempt.reason ?? "success", preset).inc();
       attemptS.observe(attempt.durationMs / SECOND);
-      if (delivery.startable_at === null) return;
-      const waitedMs = attempt.at.getTime() - delivery.startable_at.getTime();
+      if (delivery.startable_ms === null) return;
+      const waitedMs = attempt.at.getTime() - delivery.startable_ms;
       startS.observe(Math.max(0, waitedMs) / SECOND);
     },
     settled(cell, settlements, tookMs) {

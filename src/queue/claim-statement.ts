@@ -136,13 +136,16 @@ claimed as (
     d.attempts_made, d.crashes, d.sequence, d.lane, d.payload_bytes, p.rank,
     case when d.attempts_made = 0 and d.cause = 'publish' and d.lane is null
       and (p.rate is null or p.paced_until is null or p.paced_until <= greatest(d.created_at, d.due_at))
-      then greatest(d.created_at, d.due_at, ${RESUMED_AT}) end as startable_at
+      then date_part('epoch', greatest(d.created_at, d.due_at, ${RESUMED_AT})) * 1000 end as startable_ms
 )
-select claimed.*, case when row_number() over (order by claimed.rank) = 1 then whole.facts end as whole
+select claimed.id, claimed.fence, claimed.tenant, claimed.event_id, claimed.webhook_id, claimed.webhook_version, claimed.proven,
+  claimed.attempts_made, claimed.crashes, claimed.sequence, claimed.lane, claimed.startable_ms,
+  case when row_number() over (order by claimed.rank) = 1 then whole.facts end as whole
 from (
   select json_build_object(
     'clock', now(), 'took_ms', extract(epoch from clock_timestamp() - now()) * 1000, 'looked_at', count(*), 'last_webhook', max(webhook_id),
     'has_queued', exists (select from posthorn.deliveries where bucket = 0 and state = 3),
+    'payload_bytes', (select coalesce(sum(payload_bytes), 0) from claimed),
     'misplaced', coalesce(json_agg(distinct webhook_id) filter (where is_misplaced), '[]')
   ) as facts
   from visited

@@ -35,15 +35,18 @@ export type ClaimedDelivery = {
   sequence: number;
   /** Null where the webhook has no order; else it is its lane's one head. */
   lane: number | null;
-  /** From when on a first attempt could be made; null where it is none, or waited for an order, a rate or what is live. */
-  startable_at: Date | null;
+  /**
+   * From when on a first attempt could be made, in Unix milliseconds: the driver takes a microsecond to read a time of each row. Null where
+   * it is none, or waited for an order, a rate or what is live.
+   */
+  startable_ms: number | null;
 };
 
 /** How many deliveries a worker can take, in all and of each webhook. */
 export type ClaimLimits = {
   limit: number;
   /**
-   * Slots of the webhooks that have others than `otherSlots`, by id: if the database has it as proven, and if not, which may be news.
+   * Slots of the webhooks behind `afterWebhook` that have others than `otherSlots`, by id: if the database has it as proven, and if not, which may be news.
    * One with none is passed by at the price of a probe.
    */
   slots: Readonly<Record<string, readonly [proven: number, unproven: number]>>;
@@ -62,13 +65,13 @@ export type ClaimLimits = {
 
 type Row = Omit<ClaimedDelivery, "id"> & {
   id: string | null; // null in the one row of a claim that found nothing
-  payload_bytes: number;
   /** Of the claim as a whole; in the first row. */
   whole: {
     clock: string;
     took_ms: number;
     looked_at: number;
     last_webhook: number | null;
+    payload_bytes: number;
     has_queued: boolean;
     misplaced: number[];
   } | null;
@@ -124,8 +127,7 @@ export async function claimDue(
   const whole = rows[0]?.whole;
   if (!whole) throw new Error("an aggregate without a row");
   const deliveries = rows.filter((row): row is Row & ClaimedDelivery => row.id !== null);
-  const bytes = deliveries.reduce((sum, row) => sum + row.payload_bytes, 0);
-  const isFull = deliveries.length >= limit || bytes >= CLAIM_BYTES_MAX;
+  const isFull = deliveries.length >= limit || whole.payload_bytes >= CLAIM_BYTES_MAX;
   const reached = isFull ? deliveries.at(-1)?.webhook_id : whole.last_webhook;
   const isCut = isFull || whole.looked_at >= looksMax;
   return {

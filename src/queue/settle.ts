@@ -3,6 +3,7 @@ import type pg from "pg";
 
 import { attemptUuid } from "../kernel/ids.ts";
 import { plainArray } from "../database/array-literal.ts";
+import { binaryArray, type BinaryElement, type BinaryType } from "../database/binary-array.ts";
 import type { ClaimedDelivery } from "./claim.ts";
 import { latencySql } from "./latency.ts";
 
@@ -204,25 +205,27 @@ export async function settle(
   const column = <T>(pick: (settlement: Settlement) => T): T[] => settlements.map(pick);
   const plain = (pick: (settlement: Settlement) => Parameters<typeof plainArray>[0][number]) =>
     plainArray(settlements.map(pick));
+  const binary = (type: BinaryType, pick: (settlement: Settlement) => BinaryElement) =>
+    binaryArray(type, settlements.map(pick));
   const lessons = lessonsOf(settlements);
   const { rows } = await client.query<DeadDelivery>({
     name: recorded ? "settle" : "settle unrecorded",
     text: SETTLE + (recorded ? RECORD : LEAVE_UNRECORDED) + LEARN + ANSWER_DEAD,
     values: [
       plain((s) => s.delivery.id),
-      plain((s) => s.delivery.fence),
+      binary("int8", (s) => s.delivery.fence),
       plain((s) => s.verdict),
-      plain((s) => s.dueAt),
+      binary("timestamptz", (s) => s.dueAt),
       plain((s) => s.delivery.tenant),
-      plain((s) => s.delivery.webhook_id),
+      binary("int8", (s) => s.delivery.webhook_id),
       plain((s) => s.delivery.webhook_version),
-      plain((s) => s.attempt.number),
-      plain((s) => s.attempt.at),
-      plain((s) => s.attempt.durationMs),
+      binary("int2", (s) => s.attempt.number),
+      binary("timestamptz", (s) => s.attempt.at),
+      binary("int4", (s) => s.attempt.durationMs),
       column((s) => s.attempt.worker),
-      plain((s) => s.attempt.keyVersion),
+      binary("int4", (s) => s.attempt.keyVersion),
       plain((s) => s.attempt.address),
-      plain((s) => s.attempt.status),
+      binary("int2", (s) => s.attempt.status),
       plain((s) => s.attempt.reason),
       column((s) => s.attempt.error),
       plain((s) => s.attempt.bodySha256),
@@ -232,14 +235,18 @@ export async function settle(
       lessons.map(({ id }) => id),
       lessons.map(({ proven }) => proven),
       lessons.map(({ notBefore }) => notBefore),
-      plain((s) => isGone(s) && disabled.has(s.delivery.webhook_id)),
-      plain((s) => s.attempt.resentAt),
+      binary("bool", (s) => isGone(s) && disabled.has(s.delivery.webhook_id)),
+      binary("timestamptz", (s) => s.attempt.resentAt),
       lessons.map(({ version }) => version),
-      plain((s) => s.delivery.startable_at),
+      binary("timestamptz", (s) => dateOf(s.delivery.startable_ms)),
       plain((s) => s.attempt.traceparent),
     ],
   });
   return rows;
+}
+
+function dateOf(ms: number | null): Date | null {
+  return ms === null ? null : new Date(ms);
 }
 
 type Lesson = { id: number; version: string; proven: boolean | null; notBefore: Date | null };

@@ -168,7 +168,7 @@ test("what no receiver was asked for has no latency, and what waited by an order
   const [first, second] = (await claimAll()) as [ClaimedDelivery, ClaimedDelivery];
   await settle(worker.pool, [
     settlementOf(first, "dead", { reason: "schema", status: null, durationMs: 0 }),
-    settlementOf({ ...second, startable_at: null }, "delivered"),
+    settlementOf({ ...second, startable_ms: null }, "delivered"),
   ]);
   await foldDeltas(others.pool);
   const [row] = await read();
@@ -186,11 +186,11 @@ test("a first attempt could start when it was published or released; not one of 
     );
     await change("update posthorn.deliveries set state = 0");
     const [delivery] = await claimAll();
-    return delivery?.startable_at ?? null;
+    return delivery?.startable_ms ?? null;
   };
-  expect(await startable()).toBeInstanceOf(Date);
+  expect(await startable()).toEqual(expect.any(Number));
   await change("update posthorn.webhooks set rate_limit_per_s = 100");
-  expect(await startable()).toBeInstanceOf(Date);
+  expect(await startable()).toEqual(expect.any(Number));
   await change(
     "update posthorn.webhook_states set next_send_at = now() + interval '0.2 seconds' + interval '1 second'",
   );
