@@ -37,7 +37,7 @@ export const bodies: Group = {
       const [, few = 0, , many = 0] = WIDE.fans;
       const ratio = scene.median(nameOf(kb, many)) / scene.median(nameOf(kb, few));
       scene.note(`${kb} KB: fan-out of ${many.toLocaleString("en")} to ${few}`, ratio, "×", {
-        atMost: 1.5,
+        atMost: 1.25,
       });
     }
   },

@@ -2,6 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { startService } from "../children.ts";
 import { measureRate, type Rate } from "../rate.ts";
@@ -13,7 +14,7 @@ const GUESS = 8_000; // deliveries a second, for a backlog that lasts
 
 type Node = {
   id: number;
-  callFrame: { functionName: string; url: string };
+  callFrame: { functionName: string; url: string; lineNumber: number };
   children?: number[];
 };
 /** Times are µs, by the machine's clock. */
@@ -26,11 +27,11 @@ const OWNERS: [owner: string, file: RegExp][] = [
     "got, for its hand-over to undici",
     /node_modules\/(got|@sindresorhus|cacheable|keyv|responselike|http2-wrapper|type-fest)/,
   ],
-  ["egress: judging, sockets, the exchange", /dist\/egress\//],
-  ["build and sign", /dist\/(presets\/|delivery\/(build|send|record|settlement|outcome))/],
+  ["egress: judging, sockets, the exchange", /^src\/egress\//],
+  ["build and sign", /^src\/(presets\/|delivery\/(build|send|record|settlement|outcome|echoes))/],
   ["PostgreSQL's driver", /node_modules\/(pg|pg-[a-z-]+|postgres-[a-z]+)\//],
-  ["claim and settle", /dist\/(store|delivery|service)/],
-  ["the rest of the service", /dist\/|node_modules\//],
+  ["claim and settle", /^src\/(database|queue|store|delivery|service)/],
+  ["the rest of the service", /^src\/|dist\/|node_modules\//],
 ];
 
 export const profile: Group = {
@@ -76,7 +77,7 @@ function sharesOf(
   const ownerOf = new Map<number, string>();
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const own = (node: Node, inherited: string): void => {
-    const owner = special(node) ?? OWNERS.find(([, file]) => file.test(node.callFrame.url))?.[0];
+    const owner = special(node) ?? OWNERS.find(([, file]) => file.test(sourceOf(node)))?.[0];
     ownerOf.set(node.id, owner ?? inherited);
     for (const child of node.children ?? []) own(byId.get(child)!, owner ?? inherited);
   };
@@ -93,7 +94,7 @@ function sharesOf(
     if (!isInWindow || callFrame.functionName === "(idle)") return;
     busy += us;
     add(owners, ownerOf.get(id) ?? "?", us);
-    const file = callFrame.url.split("/").slice(-2).join("/");
+    const file = sourceOf(byId.get(id)!).split("/").slice(-2).join("/");
     add(functions, `${callFrame.functionName || "(anonymous)"} ${file}`.trim(), us);
   });
   const shares = (times: Map<string, number>): Shares =>
@@ -101,6 +102,25 @@ function sharesOf(
       .map(([name, us]): Shares[number] => [name, (us / busy) * 100])
       .sort((a, b) => b[1] - a[1]);
   return { owners: shares(owners), functions: shares(functions) };
+}
+
+const sources = new Map<string, string[]>(); // by the path of a bundle, the file that each of its lines is of
+
+// The command is one file of many; the bundler says in a comment where each begins.
+function sourceOf({ callFrame: { url, lineNumber } }: Node): string {
+  if (!/\/dist\/cli\/[^/]+\.js$/.test(url)) return url;
+  const path = fileURLToPath(url);
+  const ofLines = sources.get(path) ?? sourcesIn(readFileSync(path, "utf8"));
+  sources.set(path, ofLines);
+  return ofLines[lineNumber] || url;
+}
+
+function sourcesIn(bundle: string): string[] {
+  let file = "";
+  return bundle.split("\n").map((line) => {
+    file = /^\s*\/\/ ((?:src|node_modules)\/\S+)$/.exec(line)?.[1] ?? file;
+    return file;
+  });
 }
 
 function special({ callFrame }: Node): string | undefined {
