@@ -16,9 +16,10 @@ import { waitFor, type Lease, type World } from "./world.ts";
 /** Something that is done to a world under load, until it is healed. */
 export type Fault = (world: World) => Promise<void>;
 
-const BETWEEN_MS = 3 * SECOND; // under load, so that the next fault finds requests in flight
+export const BETWEEN_MS = 3 * SECOND; // under load, so that the next fault finds requests in flight
 const SETTLED_MS = 1.5 * SECOND; // a living worker has settled by then what it had in flight
-const AWAY_MS = 1 * SECOND;
+const SETTLED_MS_MAX = 4.5 * SECOND; // or on a crowded machine; after 5 s another takes up what a dead one has left
+export const AWAY_MS = 1 * SECOND;
 
 /** kill -9 of the only process of its role, and another started at once. */
 export const killAll =
@@ -62,7 +63,12 @@ export const terminate =
       victim.kill("SIGTERM");
       const code = await victim.exited;
       if (code !== 0) world.wrong.push(`SIGTERM ended a ${role} with ${code}`);
-      const left = (await leftBehind(world)).length;
+      const before = await world.leases();
+      let left = before.length;
+      await waitFor(
+        async () => (left = (await stillHeld(world, before)).length) === 0,
+        SETTLED_MS_MAX,
+      );
       if (left > 0) world.wrong.push(`a ${role} that was told to stop left ${left} leases behind`);
       world.healed();
     }
@@ -238,24 +244,31 @@ export const deliverAll =
     if (!(await waitFor(isThere, 15 * MINUTE))) world.wrong.push("not all arrived in 15 minutes");
   };
 
-function one(world: World, role: Role): Service {
+/** The first of its role. */
+export function one(world: World, role: Role): Service {
   const service = world.services.find((each) => each.role === role);
   if (!service) throw new Error(`no ${role} runs`);
   return service;
 }
 
-async function hasLeft(world: World): Promise<boolean> {
-  const [session] = await world.sql(
+/** Whether no worker's session is left in any database: what a killed one had asked for is done, or never will be. */
+export async function hasLeft(world: World): Promise<boolean> {
+  const sessions = await world.everywhere(
     "select from pg_stat_activity where application_name = 'posthorn worker' limit 1",
   );
-  return session === undefined;
+  return sessions.length === 0;
 }
 
 // Leases of a worker that is gone are those that nobody settles.
 async function leftBehind(world: World): Promise<Lease[]> {
-  const before = new Map((await world.leases()).map(({ id, fence }) => [id, fence]));
+  const before = await world.leases();
   await sleep(SETTLED_MS);
-  return (await world.leases()).filter(({ id, fence }) => before.get(id) === fence);
+  return stillHeld(world, before);
+}
+
+async function stillHeld(world: World, before: readonly Lease[]): Promise<Lease[]> {
+  const fences = new Map(before.map(({ id, fence }) => [id, fence]));
+  return (await world.leases()).filter(({ id, fence }) => fences.get(id) === fence);
 }
 
 // A fault that no publisher noticed has proved nothing.

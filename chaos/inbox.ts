@@ -12,6 +12,8 @@ export type Order = {
 /** What it answers to each order; `events` to a report. */
 export type Arrivals = {
   unique: number;
+  /** The greatest `n` that has come for each tenant, by the path. */
+  newest: Record<string, number>;
   port: number;
   /** Why requests were no genuine webhooks. */
   wrong: string[];

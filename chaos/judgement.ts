@@ -17,6 +17,10 @@ export const SEEN_DEAD_MS_MAX = 9 * SECOND;
 
 const ARRIVE_MS_MAX = 3 * RESUME_MS_MAX; // so that what is late is told from what is lost
 
+const LEFT = `
+  (select 1 from posthorn.forwards limit 1)
+  union all (select 1 from posthorn.deliveries where bucket = 0 limit 1)`;
+
 export type Verdict = {
   acknowledged: number;
   lost: number;
@@ -46,17 +50,17 @@ export type Verdict = {
 export async function judge(world: World): Promise<Verdict> {
   const { ledger, inbox } = world;
   await waitFor(async () => {
-    const [left] = await world.sql("select from posthorn.deliveries where bucket = 0 limit 1");
-    return left === undefined;
+    const left = await world.everywhere(LEFT); // the home first, whose forwards become the others' deliveries
+    return left.length === 0;
   }, ARRIVE_MS_MAX);
 
   const { events = [], wrong } = await inbox.tell("report");
   const arrivals = new Map(events.map(({ id, at }) => [id, at]));
   const stored = await idsOf(
-    world,
+    world.everywhere,
     "select posthorn.public_id('evt', id) as id from posthorn.events",
   );
-  const committed = await idsOf(world, "select event_id as id from public.orders");
+  const committed = await idsOf(world.sql, "select event_id as id from public.orders");
   const expected = new Set([...ledger.acknowledged.keys(), ...stored, ...committed]);
   const isGhost = (id: string) =>
     !stored.has(id) || ledger.rolledBack.has(id) || (ledger.unknown.has(id) && !committed.has(id));
@@ -104,9 +108,9 @@ export function failuresOf(verdict: Verdict, resumeMsMax = RESUME_MS_MAX): strin
 }
 
 // By the harness's clock. PostgreSQL's is the machine's own, even where a service's is not.
-async function finishesOf({ sql, strikes }: World): Promise<Map<string, number>> {
+async function finishesOf({ everywhere, strikes }: World): Promise<Map<string, number>> {
   const ids = strikes.flatMap(({ leases }) => leases.map(({ id }) => id));
-  const rows = await sql<{ id: string; ago: number }>(
+  const rows = await everywhere<{ id: string; ago: number }>(
     `select id, extract(epoch from clock_timestamp() - finished_at)::float * 1000 as ago
      from posthorn.finished_deliveries where bucket = 0 and id = any($1::uuid[])`,
     [ids],
@@ -119,6 +123,6 @@ function longest(times: readonly number[]): number | null {
   return times.length === 0 ? null : times.reduce((most, ms) => Math.max(most, ms), 0);
 }
 
-async function idsOf({ sql }: World, text: string): Promise<Set<string>> {
-  return new Set((await sql<{ id: string }>(text)).map(({ id }) => id));
+async function idsOf(ask: World["sql"] | World["everywhere"], text: string): Promise<Set<string>> {
+  return new Set((await ask<{ id: string }>(text)).map(({ id }) => id));
 }

@@ -15,6 +15,7 @@ export type Publishing = {
   apiUrl: () => string;
   adminKey: string;
   databaseUrl: () => string;
+  tenant: string;
   channels: number;
 };
 

@@ -8,10 +8,8 @@ const AGAIN_MS = 100;
 const ANSWERS = [200, 503]; // what a fault may show of itself: anything else is a wrong answer
 
 /** Publishes one event; tries on for as long as there is no 200, and gives up only when the load is stopped. */
-export async function publishOverHttp(
-  { ledger, apiUrl, adminKey, channels }: Publishing,
-  stopped: AbortSignal,
-): Promise<void> {
+export async function publishOverHttp(publishing: Publishing, stopped: AbortSignal): Promise<void> {
+  const { ledger, channels } = publishing;
   const n = ledger.next();
   const body = JSON.stringify({
     type: "message.created",
@@ -20,7 +18,7 @@ export async function publishOverHttp(
     idempotency_key: `chaos-${n}`,
   });
   do {
-    const answer = await post(apiUrl(), body, adminKey);
+    const answer = await post(publishing, body);
     if (answer?.status === 200) return ledger.acknowledge(answer.id);
     if (answer && !ANSWERS.includes(answer.status))
       ledger.complain(`events.publish: ${answer.status} ${answer.text}`);
@@ -31,14 +29,15 @@ export async function publishOverHttp(
 
 /** Publishes so many events, one each `everyMs` whatever becomes of those before, each once and without a key; answers how many were refused. */
 export async function publishSteadily(
-  { ledger, apiUrl, adminKey, channels }: Publishing,
+  publishing: Publishing,
   { count, everyMs }: { count: number; everyMs: number },
 ): Promise<number> {
+  const { ledger, channels } = publishing;
   let refused = 0;
   const publish = async () => {
     const n = ledger.next();
     const event = { type: "message.created", payload: { n }, channel: String(n % channels) };
-    const answer = await post(apiUrl(), JSON.stringify(event), adminKey);
+    const answer = await post(publishing, JSON.stringify(event));
     if (answer?.status === 200) return ledger.acknowledge(answer.id);
     if (answer && !ANSWERS.includes(answer.status))
       ledger.complain(`events.publish: ${answer.status} ${answer.text}`);
@@ -56,11 +55,15 @@ export async function publishSteadily(
   return refused;
 }
 
-async function post(url: string, body: string, adminKey: string) {
+async function post({ apiUrl, adminKey, tenant }: Publishing, body: string) {
   try {
-    const response = await fetch(`${url}/events.publish`, {
+    const response = await fetch(`${apiUrl()}/events.publish`, {
       method: "POST",
-      headers: { authorization: `Bearer ${adminKey}`, "content-type": "application/json" },
+      headers: {
+        authorization: `Bearer ${adminKey}`,
+        "content-type": "application/json",
+        "x-tenant": tenant,
+      },
       body,
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
     });

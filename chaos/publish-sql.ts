@@ -14,7 +14,7 @@ export const ORDERS = "create table public.orders (n integer primary key, event_
 
 /** Makes a publisher with a connection of its own, which is replaced when it is lost. */
 export function publishOverSql(
-  { ledger, databaseUrl, channels }: Publishing,
+  { ledger, databaseUrl, tenant, channels }: Publishing,
   holdMs: () => number,
   stopped: AbortSignal,
 ): { publish(): Promise<void>; end(): Promise<void> } {
@@ -28,8 +28,8 @@ export function publishOverSql(
       client ??= await connect(databaseUrl());
       await client.query("begin");
       const { rows } = await client.query<{ id: string }>(
-        "select posthorn.publish('message.created', $1::text, channel => $2) as id",
-        [JSON.stringify({ n }), String(n % channels)],
+        "select posthorn.publish('message.created', $1::text, channel => $2, tenant => $3) as id",
+        [JSON.stringify({ n }), String(n % channels), tenant],
       );
       event = rows[0]?.id ?? "";
       await client.query("insert into public.orders values ($1, $2)", [n, event]);

@@ -12,6 +12,7 @@ const [key = "", answerMs = "0"] = process.argv.slice(2);
 const BACKLOG = 4_096; // connections that wait to be accepted: several workers come at once
 
 const taken = new Map<string, Taken>();
+const newest: Record<string, number> = {}; // by tenant
 const wrong: string[] = [];
 let failsFirstOf = 0;
 
@@ -32,6 +33,8 @@ const server = http.createServer(async (request, response) => {
   const { n } = event.payload as { n: number };
   if (isFirst && failsFirstOf > 0 && n % failsFirstOf === 0) return answer(503);
   const { id } = event;
+  const [, tenant = ""] = request.url?.split("/") ?? [];
+  newest[tenant] = Math.max(n, newest[tenant] ?? 0);
   const before = taken.get(id);
   if (before) before.at.push(now());
   else taken.set(id, { id, path: request.url ?? "", at: [now()] });
@@ -56,6 +59,7 @@ process.on("message", async (order: Order) => {
   await ORDERS[order.order](order);
   const arrivals: Arrivals = {
     unique: taken.size,
+    newest,
     port: (server.address() as AddressInfo | null)?.port ?? 0,
     wrong,
     ...(order.order === "report" && { events: [...taken.values()] }),

@@ -17,26 +17,36 @@ const CONTRADICTIONS: Record<string, string> = {
   "second attempts came before their time": `
     select count(*) from posthorn.attempts as a join posthorn.attempts as b on b.delivery_id = a.delivery_id
     where a.number = 1 and b.number = 2 and b.at - a.at < interval '1.9 seconds'`,
-  "publishes were stored as two events":
-    "select count(*) - count(distinct payload::json ->> 'n') as count from posthorn.event_payloads",
-  "business rows are without their event": `
-    select count(*) from public.orders as o where not exists (
-      select from posthorn.v_events as e where e.payload::json ->> 'n' = o.n::text)`,
+  "events wait to be forwarded": "select count(*) from posthorn.forwards",
 };
 
-/** Answers, in words, what contradicts. */
-export async function findContradictions({ sql }: Pick<World, "sql">): Promise<string[]> {
+/** Answers, in words, what contradicts, in each database and between them. */
+export async function findContradictions(world: World): Promise<string[]> {
   const found: string[] = [];
-  for (const [what, text] of Object.entries(CONTRADICTIONS)) {
-    const [row] = await sql<{ count: string }>(text);
-    if (row?.count !== "0") found.push(`${row?.count} ${what}`);
-  }
+  for (const { name, sql } of world.cells)
+    for (const [what, text] of Object.entries(CONTRADICTIONS)) {
+      const [row] = await sql<{ count: string }>(text);
+      if (row?.count !== "0") found.push(`${row?.count} ${what} (${name})`);
+    }
+  const numbers = (
+    await world.everywhere<{ n: number }>(
+      "select (payload::json ->> 'n')::integer as n from posthorn.v_events",
+    )
+  ).map(({ n }) => n);
+  const stored = new Set(numbers);
+  const twice = numbers.length - stored.size;
+  if (twice > 0) found.push(`${twice} publishes were stored as two events`);
+  const orders = await world.sql<{ n: number }>("select n from public.orders");
+  const without = orders.filter(({ n }) => !stored.has(n)).length;
+  if (without > 0) found.push(`${without} business rows are without their event`);
   return found;
 }
 
 /** Says how attempts ended other than well, for whoever has to find out why. */
-export async function describeFailures({ sql }: Pick<World, "sql">): Promise<string[]> {
-  const rows = await sql<{ number: number; how: string; count: number }>(
+export async function describeFailures({
+  everywhere,
+}: Pick<World, "everywhere">): Promise<string[]> {
+  const rows = await everywhere<{ number: number; how: string; count: number }>(
     `select number, concat_ws(' ', status, reason, left(error, 100)) as how, count(*)::integer
      from posthorn.attempts where status is null or status not between 200 and 299
      group by 1, 2 order by 3 desc limit 10`,

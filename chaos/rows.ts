@@ -1,7 +1,8 @@
 // The rows of the table: what runs, and what is done to it.
 import { sleep } from "../src/kernel/clock.ts";
-import { SECOND } from "../src/kernel/duration.ts";
+import { MINUTE, SECOND } from "../src/kernel/duration.ts";
 import { mountDisk } from "./ballast.ts";
+import { crashCell, dieForwarding } from "./cell-faults.ts";
 import {
   closeReceiver,
   commitLate,
@@ -41,6 +42,7 @@ export type Row = {
 
 const SPLIT: Setup = { roles: ["api", "worker"] };
 const BUSY: Setup = { ...SPLIT, answerMs: 100 }; // some fifteen requests in flight at any moment
+const CELLS: Setup = { ...SPLIT, hasCells: true };
 const LIGHT = { env: { POSTHORN_CONCURRENCY: "64" } }; // of each of four workers: they share the bench's machine
 const SLOWNESS = "the database is too slow"; // the one warning that a crowded machine is the cause of
 const WARM_ARRIVALS = 100;
@@ -170,6 +172,50 @@ export function rowsAt(scale: number): Row[] {
       setup: SPLIT,
       faults: [closeReceiver(lasting(60), times(10_000))],
     },
+    {
+      name: "cell-crash",
+      title: "a cell's database stopped × 10, home's tenant goes on",
+      setup: CELLS,
+      faults: [crashCell("us", times(10))],
+    },
+    {
+      name: "home-crash",
+      title: "home's database stopped × 10, the cell's tenant goes on",
+      setup: CELLS,
+      faults: [crashCell("home", times(10))],
+    },
+    {
+      name: "forwarding",
+      title:
+        "100,000 forwarded to a cell: kill -9 of the worker, of the cell's database and of home's, each before and after the cell's commit",
+      resumeMsMax: 5 * MINUTE, // behind each stands a sixth of all
+      setup: { ...CELLS, answerMs: 0, webhooks: 50 },
+      load: { http: 1, sql: 1 },
+      faults: [
+        dieForwarding(
+          times(100_000),
+          ["worker", "us", "home"].flatMap((of) => [
+            { of, at: "before" },
+            { of, at: "after" },
+          ]),
+        ),
+      ],
+    },
+    {
+      name: "forwarding-order",
+      title:
+        "forwarded to webhooks with an order by channel: kill -9 of the worker and of the cell's database",
+      setup: { ...CELLS, order: "channel" },
+      load: { http: 0, sql: 1 }, // one door: what comes by HTTP is not behind what is still to be forwarded
+      faults: [
+        dieForwarding(times(2_000), [
+          { of: "us", at: "before" },
+          { of: "us", at: "after" },
+          { of: "worker", at: "before" },
+          { of: "worker", at: "after" },
+        ]),
+      ],
+    },
   ];
 }
 
@@ -184,6 +230,21 @@ export const SHORT: Row = {
     terminate("worker", 1), // before the cut: a claim whose answer is cut off leaves leases of its own behind
     cutConnections(1),
     crashDatabase(1),
+  ],
+};
+
+/** The same of several cells: a load in each, and deaths in the midst of forwarding, after which either database is behind the other. */
+export const SHORT_CELLS: Row = {
+  name: "short-cells",
+  title: "a worker, a cell and home, each dead in the midst of forwarding",
+  setup: CELLS,
+  load: { http: 2, sql: 2 },
+  faults: [
+    dieForwarding(900, [
+      { of: "worker", at: "after" },
+      { of: "us", at: "before" },
+      { of: "home", at: "after" },
+    ]),
   ],
 };
 

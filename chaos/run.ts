@@ -7,7 +7,7 @@ import { table } from "../bench/report.ts";
 import { SECOND } from "../src/kernel/duration.ts";
 import { now } from "./clock.ts";
 import { failuresOf, type Verdict } from "./judgement.ts";
-import { diskRow, rowsAt, runRow, SHORT, type Row } from "./rows.ts";
+import { diskRow, rowsAt, runRow, SHORT, SHORT_CELLS, type Row } from "./rows.ts";
 import { endWorlds } from "./world.ts";
 
 const LINES_MAX = 40; // of what explains a failed row
@@ -30,7 +30,7 @@ if (values.help) {
 
 const scale = Number(values.scale);
 const disk = values.short ? undefined : await diskRow(scale);
-const all = values.short ? [SHORT] : [...rowsAt(scale), ...(disk ? [disk.row] : [])];
+const all = values.short ? [SHORT, SHORT_CELLS] : [...rowsAt(scale), ...(disk ? [disk.row] : [])];
 const names = values.only?.split(",") ?? all.map(({ name }) => name);
 const unknown = names.filter((name) => !all.some((row) => row.name === name));
 if (unknown.length > 0)

@@ -1,20 +1,19 @@
-// The world of one row of the table: a database behind the proxy, a receiver, services, publishers, and what was seen.
+// The world of one row of the table: databases behind proxies, a receiver, services, publishers, and what was seen.
 import { randomBytes } from "node:crypto";
-import { dirname } from "node:path";
 
-import pg from "pg";
+import type pg from "pg";
 
 import { monotonic, sleep } from "../src/kernel/clock.ts";
 import { HOUR, MINUTE } from "../src/kernel/duration.ts";
-import { socketUrl } from "../src/database/embedded/session.ts";
+import { createCell, type Cell } from "./cell.ts";
 import { now } from "./clock.ts";
-import { embeddedDatabase, ownDatabase, proxied, type Database } from "./database.ts";
+import { embeddedDatabase, ownDatabase, proxied } from "./database.ts";
 import { startInbox, type Inbox } from "./inbox.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { startLoad, type Load, type Publishing } from "./load.ts";
-import { startProxy, type FaultProxy } from "./proxy.ts";
 import { ORDERS } from "./publish-sql.ts";
 import { startService, type Role, type Service } from "./service.ts";
+import { subscribe } from "./subscribe.ts";
 
 export type Setup = {
   /** What runs from the start; the first one has to have the API. */
@@ -23,6 +22,8 @@ export type Setup = {
   env?: Record<string, string>;
   /** By how many hours the clock of each is wrong. */
   clocksOffH?: number[];
+  /** Whether a second database is the cell us, with a tenant of its own. */
+  hasCells?: boolean;
   /** Whether the service brings its own database. */
   embedded?: boolean;
   dataDir?: string;
@@ -41,26 +42,25 @@ export type Lease = { id: string; fence: number; event: string };
 /** One fault: what was in flight when it struck, and when it was over; null while it lasts. */
 export type Strike = { at: number; healedAt: number | null; leases: readonly Lease[] };
 
-export type World = {
-  database: Database;
-  proxy: FaultProxy;
+/** Of its databases the first is the home; alone it is meant where none is named. */
+export type World = Omit<Cell, "name" | "tenant" | "close"> & {
+  cells: readonly Cell[];
+  /** Asks all of them, one after the other, and answers the rows of all. */
+  everywhere<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
   inbox: Inbox;
   ledger: Ledger;
   services: Service[];
-  /** A connection of the harness itself, past the proxy; a new one after the server was away. */
-  sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
-  /** The same address, for connections that are to be held. */
-  directUrl(): string;
-  /** How many webhooks there are, each with a channel of its own: 0, 1, 2, … */
+  /** How many webhooks each tenant has, each with a channel of its own: 0, 1, 2, … */
   channels: number;
   /** Whether they have an order, which the row is judged by. */
   isOrdered: boolean;
   start(role: Role, env?: Record<string, string>): Promise<Service>;
+  /** So many publishers for each tenant. */
   load(options?: Parameters<typeof startLoad>[1]): Load;
-  /** What a publisher of its own needs. */
+  /** What a publisher of its own needs, for the home's tenant. */
   publishing: Publishing;
-  /** The leases that run, but for those that a fault has struck. */
-  leases(): Promise<Lease[]>;
+  /** The leases that run, in all databases or some, but for those that a fault has struck. */
+  leases(of?: readonly Cell[]): Promise<Lease[]>;
   /** Notes that a fault strikes, and what is in flight at it: each of it may be repeated once. */
   struck(leases: readonly Lease[]): void;
   /** Notes that a fault is over; one of which nobody said that it struck had nothing in flight. */
@@ -78,6 +78,10 @@ const KEY = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
 const ADMIN_KEY = `chaos_${randomBytes(16).toString("hex")}`;
 const RETRY_SCHEDULE_S = [2, 5, 10, 10, 10, 10, 10, 10, 10, 10]; // a failed attempt must not look like a lost event
 const WEBHOOKS = 10;
+const CELLS = [
+  { name: "home", tenant: "default" },
+  { name: "us", tenant: "far" },
+];
 const ANSWER_MS = 20;
 
 const worlds = new Set<() => Promise<void>>();
@@ -96,21 +100,35 @@ export async function createWorld(setup: Setup): Promise<World> {
   };
   worlds.add(end);
   try {
-    const database = await (setup.embedded ? embeddedDatabase() : ownDatabase(setup));
-    undo.push(() => database.remove());
-    const proxy = await startProxy(database.socketFile);
-    undo.push(() => proxy.close());
+    const cells: Cell[] = [];
+    for (const { name, tenant } of setup.hasCells ? CELLS : CELLS.slice(0, 1)) {
+      const database = await (setup.embedded ? embeddedDatabase() : ownDatabase(setup));
+      undo.push(() => database.remove());
+      const cell = await createCell(name, tenant, database);
+      undo.push(() => cell.close());
+      cells.push(cell);
+    }
     const inbox = await startInbox(KEY, answerMs);
     undo.push(() => inbox.stop());
-    const world = createParts(database, proxy, inbox, setup.env ?? {}, webhooks);
-    undo.push(() => world.closeSql());
+    const world = createParts(cells, inbox, setup.env ?? {}, webhooks);
     undo.push(() => stopAll(world.services));
     for (const [index, role] of setup.roles.entries())
       await world.start(role, clockOff(setup.clocksOffH?.[index] ?? 0));
-    await database.look();
+    await world.database.look();
     await world.sql(ORDERS);
     const { order } = setup;
-    await subscribe(world.services[0]?.url ?? "", inbox.url, webhooks, { retryScheduleS, order });
+    for (const { name, tenant } of cells) {
+      if (name !== CELLS[0]?.name) await world.everywhere(PLACED, [tenant, name]);
+      await subscribe(inbox, {
+        apiUrl: world.services[0]?.url ?? "",
+        adminKey: ADMIN_KEY,
+        tenant,
+        signatureKey: KEY,
+        count: webhooks,
+        retryScheduleS,
+        order,
+      });
+    }
     return Object.assign(world, { isOrdered: order !== undefined, end });
   } catch (error) {
     await end();
@@ -118,64 +136,55 @@ export async function createWorld(setup: Setup): Promise<World> {
   }
 }
 
+const PLACED = "insert into posthorn.placements (tenant, cell) values ($1, $2)";
+
 function createParts(
-  database: Database,
-  proxy: FaultProxy,
+  cells: readonly Cell[],
   inbox: Inbox,
   settings: Record<string, string>,
   channels: number,
 ) {
+  const [home, ...others] = cells;
+  if (!home) throw new Error("a world without a database");
   const ledger = createLedger();
   const services: Service[] = [];
   const started: Service[] = [];
   const strikes: Strike[] = [];
   const struckLeases = new Set<string>();
-  let direct: Promise<pg.Client> | undefined;
 
-  const directUrl = () => socketUrl(dirname(database.socketFile()));
-
-  async function connect(): Promise<pg.Client> {
-    const client = new pg.Client({ connectionString: directUrl() });
-    client.on("error", () => (direct = undefined));
-    await client.connect();
-    return client;
-  }
-  async function sql<T extends pg.QueryResultRow>(text: string, values: unknown[] = []) {
-    direct ??= connect();
-    try {
-      return (await (await direct).query<T>(text, values)).rows;
-    } catch (error) {
-      direct = undefined;
-      throw error;
-    }
+  async function everywhere<T extends pg.QueryResultRow>(text: string, values: unknown[] = []) {
+    const rows: T[] = [];
+    for (const { sql } of cells) rows.push(...(await sql<T>(text, values)));
+    return rows;
   }
 
   const publishing = {
     ledger,
     apiUrl: () => services.findLast(({ role }) => role !== "worker")?.url ?? "http://127.0.0.1:1",
     adminKey: ADMIN_KEY,
-    databaseUrl: () => proxied(proxy.port),
+    databaseUrl: () => proxied(home.proxy.port),
+    tenant: home.tenant,
     channels,
   };
 
   const world = {
-    database,
-    proxy,
+    cells,
+    database: home.database,
+    proxy: home.proxy,
+    sql: home.sql,
+    directUrl: home.directUrl,
+    everywhere,
     inbox,
     ledger,
     services,
-    sql,
-    directUrl,
     channels,
-    closeSql: async () => {
-      await direct?.then((client) => client.end()).catch(() => undefined); // the server may be gone
-    },
     async start(role: Role, env: Record<string, string> = {}) {
       const service = await startService(role, {
         POSTHORN_ADMIN_KEY: ADMIN_KEY,
         POSTHORN_SECRETS_KEY: Buffer.alloc(32, 1).toString("base64"),
         POSTHORN_EGRESS_ALLOW: "127.0.0.0/8",
-        ...database.env(proxy.port),
+        ...home.database.env(home.proxy.port),
+        ...(others.length > 0 && { POSTHORN_CELLS: others.map(cellSetting).join(",") }),
         ...settings,
         ...env,
       });
@@ -185,14 +194,19 @@ function createParts(
       return service;
     },
     publishing,
-    load: (options: Parameters<typeof startLoad>[1] = {}) => startLoad(publishing, options),
-    leases: async () =>
-      (
-        await sql<Lease>(
-          `select id, fence::integer, posthorn.public_id('evt', event_id) as event
-           from posthorn.deliveries where bucket = 0 and locked_until > now()`,
-        )
-      ).filter((lease) => !struckLeases.has(nameOf(lease))),
+    load(options: Parameters<typeof startLoad>[1] = {}) {
+      const loads = cells.map(({ tenant }) => startLoad({ ...publishing, tenant }, options));
+      return {
+        async stop() {
+          await Promise.all(loads.map((load) => load.stop()));
+        },
+      };
+    },
+    async leases(of: readonly Cell[] = cells) {
+      const all: Lease[] = [];
+      for (const { sql } of of) all.push(...(await sql<Lease>(LEASES)));
+      return all.filter((lease) => !struckLeases.has(nameOf(lease)));
+    },
     strikes,
     struck(leases: readonly Lease[]) {
       strikes.push({ at: now(), healedAt: null, leases });
@@ -220,31 +234,13 @@ function clockOff(hours: number): Record<string, string> {
   };
 }
 
+const LEASES = `
+  select id, fence::integer, posthorn.public_id('evt', event_id) as event
+  from posthorn.deliveries where bucket = 0 and locked_until > now()`;
+
 const nameOf = ({ id, fence }: Lease) => `${id} ${fence}`;
 
-async function subscribe(
-  apiUrl: string,
-  url: string,
-  count: number,
-  { retryScheduleS, order }: Pick<Setup, "retryScheduleS" | "order">,
-): Promise<void> {
-  for (let n = 0; n < count; n++) {
-    const answer = await fetch(`${apiUrl}/webhooks.subscribe`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${ADMIN_KEY}`, "content-type": "application/json" },
-      body: JSON.stringify({
-        url: `${url}${n}`,
-        preset: "standard",
-        signature_key: KEY,
-        channels: [String(n)],
-        retry_schedule_s: retryScheduleS,
-        order,
-        timeout_ms: 30_000, // on a crowded machine the receiver is slow, too, and a timeout would look like our repeat
-      }),
-    });
-    if (!answer.ok) throw new Error(`webhooks.subscribe: ${await answer.text()}`);
-  }
-}
+const cellSetting = ({ name, proxy }: Cell) => `${name}=${proxied(proxy.port)}`;
 
 async function stopAll(services: readonly Service[]): Promise<void> {
   await Promise.all(
