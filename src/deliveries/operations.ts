@@ -31,8 +31,8 @@ const SIBLINGS_MAX = 100; // each is one retry or replay of the same event: some
 export type DeliveriesContext = ReplaysContext & { queued: () => void };
 
 export async function list({ store }: DeliveriesContext, input: ListDeliveriesInput) {
-  const { cursor, page_size, webhook_id, event_id, response_status, oldest_first, ...filter } =
-    input;
+  const { cursor, page_size, ...asked } = input;
+  const { webhook_id, event_id, response_status, oldest_first, ...filter } = asked;
   const webhookId = webhook_id === undefined ? undefined : await internalId(store, webhook_id);
   const wanted = {
     ...filter,
@@ -43,7 +43,7 @@ export async function list({ store }: DeliveriesContext, input: ListDeliveriesIn
   };
   const page = await readPage(
     store,
-    { tenant: store.tenant, list: "deliveries", filter: wanted },
+    { tenant: store.tenant, list: "deliveries", filter: asked, isRising: oldest_first },
     { cursor, page_size },
     (span) => searchDeliveries(store.db, store.reach, { ...wanted, ...span }, store.monotonic),
     (row) => row.id,

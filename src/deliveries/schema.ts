@@ -13,7 +13,7 @@ import {
   spanInput,
   webhookIdInput,
 } from "../kernel/fields.ts";
-import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { pageInput, pageOverCells } from "../kernel/lists.ts";
 import { CANCEL_REASONS, FAILURE_REASONS } from "../kernel/reasons.ts";
 import { request } from "../kernel/request.ts";
 
@@ -123,7 +123,7 @@ export const deliveryInfo = delivery
       .meta({ description: "Whether there are more; deliveries.list has them all." }),
   })
   .meta({ id: "DeliveryInfo" });
-export const deliveryPage = pageOutput(delivery).meta({ id: "DeliveryPage" });
+export const deliveryPage = pageOverCells(delivery).meta({ id: "DeliveryPage" });
 export const deliveryIdInput = request({ id: idInput("dlv") }).meta({ id: "DeliveryId" });
 
 const responseStatus = z

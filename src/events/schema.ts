@@ -17,7 +17,7 @@ import {
   spanInput,
   printedText,
 } from "../kernel/fields.ts";
-import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { pageInput, pageOverCells } from "../kernel/lists.ts";
 import { request } from "../kernel/request.ts";
 
 const PAYLOAD_TEXT_MAX = 200;
@@ -125,7 +125,7 @@ export const listEventsInput = request({
   .refine(hasSpan, NO_SPAN)
   .meta({ id: "ListEventsRequest" });
 
-export const eventPage = pageOutput(listedEvent).meta({ id: "EventPage" });
+export const eventPage = pageOverCells(listedEvent).meta({ id: "EventPage" });
 
 export type PublishInput = z.output<typeof publishInput>;
 export type Published = z.output<typeof published>;

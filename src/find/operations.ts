@@ -14,12 +14,12 @@ import { readNow } from "../store/stats.ts";
 import type { TenantStore } from "../store/tenant.ts";
 import { listWebhooks } from "../store/webhook-list.ts";
 import { findWebhook, type WebhookRow } from "../store/webhooks.ts";
+import { OF_A_KIND_MAX } from "./merge.ts";
 import type { FoundThing } from "./schema.ts";
 
 export type FindContext = { store: TenantStore; scope: KeyScope };
 type Find = (context: FindContext, q: string) => Promise<FoundThing[]>;
 
-const OF_A_KIND_MAX = 10; // webhooks and types that are called like it
 const BYTES_MAX = 256 * 1024; // of ten webhooks' rows
 
 /** What `q` is the id of, or else everything that it stands for, the surest first: keys, then names. */

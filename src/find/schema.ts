@@ -1,7 +1,7 @@
 // What finding takes and answers.
 import { z } from "zod";
 
-import { itsTenant, searchedText } from "../kernel/fields.ts";
+import { awayCells, itsTenant, searchedText } from "../kernel/fields.ts";
 import { request } from "../kernel/request.ts";
 
 export const findInput = request({
@@ -11,7 +11,8 @@ export const findInput = request({
   }),
 }).meta({ id: "FindRequest" });
 
-const KINDS = [
+/** What there is to be found; of what is called alike, the surest kind first. */
+export const KINDS = [
   "event",
   "delivery",
   "attempt",
@@ -35,7 +36,10 @@ const found = z
   .meta({ id: "FoundThing" });
 
 export const foundThings = z
-  .object({ data: z.array(found).meta({ description: "The best first; at most 30." }) })
+  .object({
+    data: z.array(found).meta({ description: "The best first; at most 30." }),
+    away: awayCells,
+  })
   .meta({ id: "FoundThings" });
 
 export type FoundThing = z.output<typeof found>;

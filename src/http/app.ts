@@ -2,7 +2,7 @@
 import express, { type Express, type RequestHandler } from "express";
 
 import type { Log } from "../kernel/log.ts";
-import type { Context, Caller, OpenContext } from "../rpc/trpc.ts";
+import type { Context, Caller, OpenContext, Unplaced } from "../rpc/trpc.ts";
 import type { Enlarge } from "../kernel/lists.ts";
 import type { FindKey } from "../kernel/scopes.ts";
 import { authenticate } from "./auth.ts";
@@ -38,7 +38,7 @@ export type AppOptions = {
       /** Whether something may be written, which a tenant that is new is placed by. */
       writes: boolean;
     },
-  ): Context | Promise<Context>;
+  ): Context | Unplaced;
   findKey: FindKey;
   /** Finds the keys of calls that publish, and may be judged with it. */
   findPublishersKey: FindKey;

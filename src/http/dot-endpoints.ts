@@ -3,7 +3,13 @@ import { callTRPCProcedure } from "@trpc/server";
 import type { Request, RequestHandler, Response } from "express";
 
 import { appRouter, OPERATIONS, type Operation } from "../rpc/router.ts";
-import { authorize, type Caller, type Context, type OpenContext } from "../rpc/trpc.ts";
+import {
+  authorize,
+  type Caller,
+  type Context,
+  type OpenContext,
+  type Unplaced,
+} from "../rpc/trpc.ts";
 import { unknownOperation } from "../rpc/unknown-operation.ts";
 import { abortedWith, answerJson } from "./answer.ts";
 import { before401 } from "./auth.ts";
@@ -28,7 +34,7 @@ export type Doors = {
     response: Response,
     waits: () => void,
     writes: boolean,
-  ): Context | Promise<Context>;
+  ): Context | Unplaced;
   admitStranger: AdmitStranger;
   createOpenContext(address: string, response: Response): OpenContext;
 };
@@ -53,7 +59,7 @@ export function dotEndpoints(doors: Doors): RequestHandler {
         router: appRouter,
         path: operation.name,
         getRawInput: () => Promise.resolve(body),
-        ctx: await context(leave),
+        ctx: context(leave),
         type: operation.type,
         signal: abortedWith(response),
         batchIndex: 0,

@@ -7,7 +7,7 @@ import type { PosthornError } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
 import { callerError } from "../rpc/errors.ts";
 import { appRouter, OPERATIONS, type Operation } from "../rpc/router.ts";
-import type { Caller, Context, OpenContext } from "../rpc/trpc.ts";
+import type { Caller, Context, OpenContext, Unplaced } from "../rpc/trpc.ts";
 import { unknownOperation } from "../rpc/unknown-operation.ts";
 import { abortedWith } from "./answer.ts";
 import { before401 } from "./auth.ts";
@@ -29,7 +29,7 @@ import {
 /** What a request as a whole comes to, or the error that each of its calls is answered with. */
 type Judged =
   | {
-      context: Context | OpenContext;
+      context: Context | Unplaced | OpenContext;
       inputs: readonly (() => Promise<unknown>)[];
       judgeAgain?: Caller["judgeAgain"];
     }
@@ -113,7 +113,7 @@ export function trpcEndpoint(
       .map((name) => OPERATIONS.get(name))
       .filter((operation) => operation?.meta.scopes.includes(caller.scope));
     const writes = reached.some((operation) => operation?.type === "mutation");
-    const context = await createContext(caller, response, () => leave(), writes);
+    const context = createContext(caller, response, () => leave(), writes);
     if (reached.length === 0) return { context, inputs: [] }; // each call is 403 or 404, which go before all below
     await admit(keyId, reached.length);
     const isRead = reached.some((operation) => operation?.type === "query");

@@ -130,6 +130,12 @@ export const itsTenant = z.string().optional().meta({
   description: "Whose it is: there only where `X-Tenant: *` asks over all tenants.",
 });
 
+/** The cells that an answer over all of them is without. */
+export const awayCells = z.array(z.string()).optional().meta({
+  description:
+    "The cells that did not answer, so that what their tenants have is not in here; left out where all did, and where there are none.",
+});
+
 /** A tenant's name in a request. */
 export const tenantInput = z
   .string()

@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 import type { Cursors } from "./cursor.ts";
-import { instant } from "./fields.ts";
+import { awayCells, instant } from "./fields.ts";
 import { bytesOf, printPieces } from "./raw-json.ts";
 import { sliced } from "./slices.ts";
 
@@ -16,12 +16,43 @@ const GROUP_BYTES = 256 * 1024;
 /** Does what makes an answer large, when that is its turn. */
 export type Enlarge = <T>(make: () => Promise<T>) => Promise<T>;
 
-/** The bytes that the answer to one request may still grow by: the calls of a batch share them. */
-export type Room = { bytes: number; enlarge: Enlarge };
+/**
+ * The bytes that the answer to one request may still grow by: the calls of a batch share them. `tell` is told where a page stands
+ * in its list, where pages of several databases become one.
+ */
+export type Room = { bytes: number; enlarge: Enlarge; tell?: (page: Places) => void };
+
+/** Where a page stands in its list. */
+export type Places = {
+  /** The position of each of its items; they fall along the list, or rise. */
+  places: string[];
+  isRising: boolean;
+  /** Where the page after it begins; null on the last. */
+  end: string | null;
+  size: number;
+  /** Makes the cursor of a position. */
+  seal: (position: string) => string;
+};
 
 /** The room of an answer of which nothing is made yet. */
 export function wholeRoom(enlarge: Enlarge): Room {
   return { bytes: ANSWER_BYTES_MAX, enlarge };
+}
+
+/** What each of several databases may fill of an answer's room; `tell` is told of the pages that are made in it. */
+export function partOf(whole: Room, parts: number, tell: (page: Places) => void): Room {
+  let bytes = Math.floor(whole.bytes / parts);
+  return {
+    enlarge: whole.enlarge,
+    tell,
+    get bytes() {
+      return bytes;
+    },
+    set bytes(left) {
+      whole.bytes = Math.max(0, whole.bytes - (bytes - left));
+      bytes = left;
+    },
+  };
 }
 
 /** How much of it may be read before it is known whether the answer is a large one. */
@@ -69,8 +100,16 @@ export function pageOutput<T extends z.ZodType>(item: T) {
   });
 }
 
-/** What is being paged: the cursor of one list, tenant or filter does not open another. */
-export type PageScope = { tenant: string; list: string; filter?: unknown };
+/** The same of a list that is read over all cells. */
+export function pageOverCells<T extends z.ZodType>(item: T) {
+  return pageOutput(item).extend({ away: awayCells });
+}
+
+/**
+ * What is being paged: the cursor of one list, tenant or filter does not open another. Positions fall along the list as texts are
+ * compared, so that pages of several databases can be merged by them; where `isRising` they rise.
+ */
+export type PageScope = { tenant: string; list: string; filter?: unknown; isRising?: boolean };
 
 /**
  * How much of a list is asked for: the rows after that position (null at the top), no more of them than `limit`, nor, past
@@ -126,6 +165,13 @@ export async function readPage<Row, Item>(
   const last = rows[data.length - 1];
   const isCut = rows.length > data.length || endsEarly(rows);
   const end = isCut && last ? position(last) : stoppedAt;
+  room.tell?.({
+    places: rows.slice(0, data.length).map(position),
+    isRising: scope.isRising ?? false,
+    end,
+    size: page.page_size,
+    seal: (place) => cursors.seal(key, place),
+  });
   return {
     data,
     pagination_data: {

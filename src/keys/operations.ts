@@ -12,8 +12,7 @@ import type { ApiKey, CreateInput, ListInput } from "./schema.ts";
 /** The store, and the tenant that a key gets where the request names none. */
 export type KeysContext = Pick<TenantStore, "db" | "sealer" | "cursors" | "room" | "tenant"> & {
   owner: Owner;
-  /** Set where there are several databases: all of them, and the store of the one that a tenant's keys are in. */
-  everywhere?: () => readonly TenantStore["db"][];
+  /** Set where there are several databases: the store of the one that a tenant's keys are in. */
   of?: (tenant: string | null) => Promise<KeysContext>;
 };
 
@@ -44,34 +43,20 @@ export function list(store: KeysContext, input: ListInput) {
     store,
     { tenant: "", list: "keys", filter },
     { cursor, page_size },
-    async ({ after, limit }) => {
-      const asked = { ...filter, before: after ?? undefined, limit };
-      const found = await Promise.all(databasesOf(store).map((db) => listKeys(db, asked)));
-      if (found.length === 1) return found.flat();
-      return found
-        .flat()
-        .sort((one, other) => (one.id < other.id ? 1 : -1))
-        .slice(0, limit);
-    },
+    ({ after, limit }) => listKeys(store.db, { ...filter, before: after ?? undefined, limit }),
     (row) => row.id,
     present,
   );
 }
 
 /** Ends a key: no process takes it from now on. Saying it twice is saying it once. */
-export async function revoke(context: KeysContext, id: string): Promise<ApiKey> {
-  for (const db of databasesOf(context)) {
-    const row = await revokeKey(db, id);
-    if (row) return present(row);
-  }
+export async function revoke({ db }: KeysContext, id: string): Promise<ApiKey> {
+  const row = await revokeKey(db, id);
+  if (row) return present(row);
   throw new PosthornError(
     "key_not_found",
     `no API key has the id ${formatId("key", id)}; keys.list shows those there are`,
   );
-}
-
-function databasesOf({ db, everywhere }: KeysContext): readonly TenantStore["db"][] {
-  return everywhere ? everywhere() : [db];
 }
 
 function present(row: KeyRow): ApiKey {

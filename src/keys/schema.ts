@@ -10,7 +10,7 @@ import {
   tenantInput,
   trimmed,
 } from "../kernel/fields.ts";
-import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { pageInput, pageOverCells } from "../kernel/lists.ts";
 import { request } from "../kernel/request.ts";
 import { KEY_SCOPES } from "../kernel/scopes.ts";
 
@@ -70,7 +70,7 @@ export const createdKey = apiKey
   .extend({ key: z.string().meta({ description: "The key itself. It is shown this once." }) })
   .meta({ id: "CreatedKey" });
 
-export const keyPage = pageOutput(apiKey).meta({ id: "KeyPage" });
+export const keyPage = pageOverCells(apiKey).meta({ id: "KeyPage" });
 
 export type CreateInput = z.output<typeof createInput>;
 export type ListInput = z.output<typeof listInput>;

@@ -19,6 +19,7 @@ import type { TestContext } from "../webhooks/send-test.ts";
 import { asTrpcError, callerError } from "./errors.ts";
 import { inputOf } from "./input.ts";
 import type { OperationMeta } from "./meta.ts";
+import { isOverCells, overCells, type AskedCell } from "./over-cells.ts";
 import { ofOneTenant, OVER_TENANTS } from "./over-tenants.ts";
 
 /** Who calls: the key, what it may do, and the tenant that it acts for; `*` is all of them. */
@@ -54,6 +55,14 @@ export type Context = {
   portal: PortalContext;
 };
 
+/** Where there are several databases: what a procedure works with comes of which of them is asked. */
+export type Unplaced = Pick<Context, "caller" | "requestId"> & {
+  /** Makes the context of the caller's tenant. Rejects where its database can't be worked with. */
+  placed: () => Promise<Context>;
+  /** Makes one for each database. */
+  cells: () => AskedCell<Context>[];
+};
+
 // The router's own type leaves the context open: a client's compiler reads that type, and is to learn of the operations
 // without reading the server's parts, and the types of its database driver, which a client has not installed.
 const t = initTRPC
@@ -87,7 +96,7 @@ export function operation(meta: OperationMeta) {
   const judged = t.procedure
     .meta(meta)
     .use(async ({ ctx: open, next, path, type, getRawInput }) => {
-      const given = open as Context;
+      const given = open as Context | Unplaced;
       const call = async (ctx: Context) => {
         const work = async () => {
           const result = await next({ ctx });
@@ -102,7 +111,11 @@ export function operation(meta: OperationMeta) {
       };
       try {
         authorize(meta, given.caller, path);
-        return await (meta.reads === "standby" ? given.read(call) : call(given));
+        const answer = (ctx: Context) => (meta.reads === "standby" ? ctx.read(call) : call(ctx));
+        if (!("cells" in given)) return await answer(given);
+        if (isOverCells(path, given.caller.tenant))
+          return await overCells({ name: path, type }, given.cells(), answer);
+        return await answer(await given.placed());
       } catch (error) {
         throw asTrpcError(error);
       }
@@ -157,7 +170,7 @@ export function openOperation(meta: Omit<OperationMeta, "scopes" | "isOpen">) {
   const open = t.procedure
     .meta({ ...meta, scopes: [], isOpen: true })
     .use(async ({ ctx: given, next, path }) => {
-      const ctx = given as OpenContext | (Context & { isOpen?: undefined });
+      const ctx = given as OpenContext | ((Context | Unplaced) & { isOpen?: undefined });
       if (!ctx.isOpen)
         throw asTrpcError(invalid("", `${path} needs no key, so it goes in no batch with others`));
       const result = await ctx

@@ -17,7 +17,6 @@ import { createTargets } from "../delivery/targets.ts";
 import { createTotals } from "../delivery/totals.ts";
 import { drawWorker } from "../delivery/worker-name.ts";
 import { createPublishes } from "../events/publishes.ts";
-import type { AppOptions } from "../http/app.ts";
 import { monotonic } from "../kernel/clock.ts";
 import type { FindKey } from "../kernel/scopes.ts";
 import { keyFinder } from "../keys/finder.ts";
@@ -26,11 +25,11 @@ import type { Metrics } from "../metrics/index.ts";
 import { readHold } from "../queue/sending.ts";
 import { createWaker } from "../queue/waking.ts";
 import { markUsed } from "../store/keys.ts";
-import { createContexts } from "./contexts.ts";
+import { createContexts, type Contexts } from "./contexts.ts";
 import type { Process } from "./process.ts";
 import { watchLoop } from "./watching.ts";
 
-export type Cell = Pick<AppOptions, "createContext" | "createOpenContext"> & {
+export type Cell = Contexts & {
   name: string;
   database: OpenDatabase;
   pools: Pools;

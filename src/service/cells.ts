@@ -11,9 +11,11 @@ import { monotonic } from "../kernel/clock.ts";
 import { StartError } from "../kernel/errors.ts";
 import { databaseError, isDatabaseAbsent, SessionRefused } from "../kernel/faults.ts";
 import { ALL_TENANTS } from "../kernel/fields.ts";
+import { partOf, wholeRoom, type Places } from "../kernel/lists.ts";
 import type { Log } from "../kernel/log.ts";
 import type { FindKey } from "../kernel/scopes.ts";
-import type { Context } from "../rpc/trpc.ts";
+import type { AskedCell } from "../rpc/over-cells.ts";
+import type { Context, Unplaced } from "../rpc/trpc.ts";
 import { publishersKeyFinder } from "../keys/finder.ts";
 import { tenantNamedBy } from "../store/keys.ts";
 import { CELL_AWAY, type Cell } from "./cell.ts";
@@ -120,24 +122,32 @@ export function createCells(
     );
   }
 
-  // What an admin asks of keys and tenants is of all cells.
-  const contextOf: AppOptions["createContext"] = async (caller, request) => {
-    const cell = await cellOf(caller.tenant, request.writes);
-    const context = await cell.createContext(caller, request);
-    const everywhere = () => names.map((name) => named(name).pools.calls.db);
-    const of = async (tenant: string | null): Promise<Context> => {
-      const its = await cellOf(tenant, true);
-      return its.createContext(caller, request);
+  const contextOf = (...[caller, request]: Parameters<AppOptions["createContext"]>): Unplaced => {
+    const room = wholeRoom(request.enlarge);
+    const of = async (tenant: string | null, writes = true): Promise<Context> => {
+      const its = await cellOf(tenant, writes);
+      return its.createContext(caller, request, room);
     };
+    const cells = () =>
+      names.map((name): AskedCell<Context> => {
+        let page: Places | undefined;
+        const part = partOf(room, names.length, (told) => (page = told));
+        const context = opened.get(name)?.createContext(caller, request, part) ?? null;
+        return { name, context, page: () => page };
+      });
     const over = (its: Context): Context => ({
       ...its,
       read: (work) => its.read((read) => work(over(read))),
-      home: async () => home.createContext(caller, request),
-      keys: { ...its.keys, everywhere, of: async (tenant) => (await of(tenant)).keys },
+      home: () => Promise.resolve(home.createContext(caller, request, room)),
+      keys: { ...its.keys, of: async (tenant) => (await of(tenant)).keys },
       portal: { ...its.portal, of: async (tenant) => (await of(tenant)).portal },
-      tenants: { ...its.tenants, everywhere },
     });
-    return over(context);
+    return {
+      caller,
+      requestId: request.requestId,
+      placed: async () => over(await of(caller.tenant, request.writes)),
+      cells,
+    };
   };
 
   const keyRoom = (find: (cell: Cell) => FindKey): FindKey => {

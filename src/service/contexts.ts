@@ -12,7 +12,7 @@ import { monotonic } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { createCursors } from "../kernel/cursor.ts";
 import { ALL_TENANTS } from "../kernel/fields.ts";
-import { wholeRoom } from "../kernel/lists.ts";
+import { wholeRoom, type Room } from "../kernel/lists.ts";
 import type { Log } from "../kernel/log.ts";
 import { createShares } from "../kernel/shares.ts";
 import type { Caller, Context } from "../rpc/trpc.ts";
@@ -44,7 +44,12 @@ export type Wiring = {
   wake: () => void;
 };
 
-/** Makes what makes the operations' contexts. */
+/** What makes the operations' contexts; `room` is that of an answer which others make too. */
+export type Contexts = Pick<AppOptions, "createOpenContext"> & {
+  createContext(...request: [...Parameters<AppOptions["createContext"]>, room?: Room]): Context;
+};
+
+/** Makes it. */
 export function createContexts({
   config,
   log,
@@ -60,7 +65,7 @@ export function createContexts({
   published,
   waitMs,
   wake,
-}: Wiring): Pick<AppOptions, "createContext" | "createOpenContext"> {
+}: Wiring): Contexts {
   const cursors = createCursors(sealer.derive("cursors"));
   const counts = createShares(COUNTS_MAX);
   return {
@@ -71,11 +76,14 @@ export function createContexts({
       portal: { db: calls.db, sealer },
     }),
 
-    createContext: (caller, { requestId, traceparent, enlarge, prefer, waits }) => {
+    createContext: (
+      caller,
+      { requestId, traceparent, enlarge, prefer, waits },
+      room = wholeRoom(enlarge),
+    ) => {
       const requestLog = log.child({ request_id: requestId });
       const { tenant, keyId } = caller;
       const owner = { tenant, key: keyId };
-      const room = wholeRoom(enlarge);
       // Over a standby `pool` is the primary's all the same: what is read goes by `db`.
       const over = ({ db, shares }: Standby): Context => {
         const share: Context["share"] = (work, subject) => shares.take({ ...owner, subject }, work);

@@ -27,7 +27,9 @@ export type WebhookFilter = {
 const WAITING_COUNT_MAX = 100;
 
 const RANK = 1_000; // of trouble, from one kind to the next
-const WELL = 4 * RANK;
+
+/** The trouble of a webhook that is in none; nothing is above it. */
+export const WELL = 4 * RANK;
 
 /** A page of the living webhooks that are seen, those behind `after` only. */
 export async function listWebhooks(

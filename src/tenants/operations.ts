@@ -4,41 +4,25 @@ import type { TenantStore } from "../store/tenant.ts";
 import { listTenants, type TenantRow } from "../store/tenants.ts";
 import type { ListInput, Tenant } from "./schema.ts";
 
-export type TenantsContext = Pick<TenantStore, "db" | "cursors" | "room"> & {
-  /** Set where there are several databases. */
-  everywhere?: () => readonly TenantStore["db"][];
-};
+export type TenantsContext = Pick<TenantStore, "db" | "cursors" | "room">;
 
 /** A page of tenants by name, each with what whoever is paged wants to know of it. */
 export function list(store: TenantsContext, page: ListInput) {
   return readPage(
     store,
-    { tenant: "", list: "tenants" },
+    { tenant: "", list: "tenants", isRising: true },
     page,
-    async (span) => {
-      const databases = store.everywhere ? store.everywhere() : [store.db];
-      const found = await Promise.all(databases.map((db) => listTenants(db, span)));
-      return found.length === 1 ? found.flat() : merged(found.flat()).slice(0, span.limit);
-    },
+    (span) => listTenants(store.db, span),
     (row) => row.name,
     present,
   );
 }
 
-// By name. What one tenant has in several databases, as where it has moved, is told together.
-function merged(rows: readonly TenantRow[]): TenantRow[] {
-  const byName = new Map<string, TenantRow>();
-  for (const row of rows) {
-    const known = byName.get(row.name);
-    byName.set(row.name, known ? together(known, row) : row);
-  }
-  return [...byName.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
-}
-
-function together(one: TenantRow, other: TenantRow): TenantRow {
+/** What one tenant has in two databases, as where it has moved. */
+export function together(one: Tenant, other: Tenant): Tenant {
   const [first = null] = [one.oldest_due_at, other.oldest_due_at]
     .filter((at) => at !== null)
-    .sort((a, b) => a.getTime() - b.getTime());
+    .sort();
   return {
     name: one.name,
     webhooks: one.webhooks + other.webhooks,

@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 import { instant } from "../kernel/fields.ts";
-import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { pageInput, pageOverCells } from "../kernel/lists.ts";
 import { request } from "../kernel/request.ts";
 import { COUNTED_MAX } from "../store/tenants.ts";
 
@@ -26,7 +26,7 @@ const tenant = z
   })
   .meta({ id: "Tenant" });
 
-export const tenantPage = pageOutput(tenant).meta({ id: "TenantPage" });
+export const tenantPage = pageOverCells(tenant).meta({ id: "TenantPage" });
 
 export type Tenant = z.output<typeof tenant>;
 export type ListInput = z.output<typeof listInput>;

@@ -2,13 +2,15 @@
 import { readPage } from "../kernel/lists.ts";
 import { tellTenant } from "../store/reach.ts";
 import { withResting } from "../store/webhook-states.ts";
-import { listWebhooks, type ListedWebhook } from "../store/webhook-list.ts";
+import { listWebhooks, WELL, type ListedWebhook } from "../store/webhook-list.ts";
 import { readRecent, type RecentCounts } from "../store/webhook-recent.ts";
 import { readCounters } from "../store/webhook-counters.ts";
 import { findWebhook } from "../store/webhooks.ts";
 import { notFound, type WebhooksContext } from "./operations.ts";
 import { presentWebhook } from "./present.ts";
 import type { ListInput, WebhookInfo } from "./schema.ts";
+
+const PLACE_DIGITS = String(Number.MAX_SAFE_INTEGER).length;
 
 type ReadContext = Pick<WebhooksContext, "store" | "scope">;
 
@@ -35,7 +37,7 @@ export function list(context: ReadContext, input: ListInput) {
         const counts = await readRecent(store.db, rows);
         return resting.map((row) => ({ ...row, counts: counts.get(row.webhook_id) }));
       }),
-    (row) => `${row.trouble} ${row.created_us} ${row.webhook_id}`,
+    placeOf,
     ({ counts, ...row }: ListedRow) => ({
       ...presentWebhook(store, scope, row),
       ...tellTenant(store.reach, row),
@@ -48,9 +50,16 @@ export function list(context: ReadContext, input: ListInput) {
 
 type ListedRow = ListedWebhook & { resting_until: Date | null; counts?: RecentCounts | undefined };
 
-function positionOf(cursor: string) {
-  const [trouble = 0, created_us = 0, webhook_id = 0] = cursor.split(" ").map(Number);
-  return { trouble, created_us, webhook_id };
+// Of one width, so that places fall as texts do: those in trouble first, then the newest.
+function placeOf({ trouble, created_us, webhook_id }: ListedRow): string {
+  return [WELL - trouble, created_us, webhook_id]
+    .map((number) => String(number).padStart(PLACE_DIGITS, "0"))
+    .join(" ");
+}
+
+function positionOf(place: string) {
+  const [fromWell = 0, created_us = 0, webhook_id = 0] = place.split(" ").map(Number);
+  return { trouble: WELL - fromWell, created_us, webhook_id };
 }
 
 /** The webhook with what has become of its deliveries. */

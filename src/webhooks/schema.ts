@@ -14,7 +14,7 @@ import {
   webhookIdInput as webhookIdField,
   itsTenant,
 } from "../kernel/fields.ts";
-import { pageInput, pageOutput } from "../kernel/lists.ts";
+import { pageInput, pageOutput, pageOverCells } from "../kernel/lists.ts";
 import { request } from "../kernel/request.ts";
 import { MASK } from "../kernel/mask.ts";
 import { PRESET_NAMES } from "../presets/index.ts";
@@ -266,7 +266,7 @@ const listedWebhook = webhook
   })
   .meta({ id: "ListedWebhook" });
 
-export const webhookPage = pageOutput(listedWebhook).meta({ id: "WebhookPage" });
+export const webhookPage = pageOverCells(listedWebhook).meta({ id: "WebhookPage" });
 
 export type SubscribeInput = z.output<typeof subscribeInput>;
 export type UpdateInput = z.output<typeof updateInput>;

@@ -63,6 +63,19 @@ describe("a service that goes away", () => {
   });
 });
 
+test("a cell that is away is named once on the overview, which says whose tenants are not counted", async () => {
+  const settings = { DATABASE_URL: database.url, POSTHORN_CELLS: "eu=postgres://u@127.0.0.1:1/eu" };
+  const service = await startTestService(settings, { role: "api" });
+  const page = await open("/", { key: service.adminKey, base: service.url });
+  await page
+    .getByText("The cell eu is away: what its tenants have is neither listed nor counted here.")
+    .waitFor();
+  await page
+    .getByText("No webhook is in trouble, of all tenants but those of the cells that are away")
+    .waitFor();
+  await service.stop();
+});
+
 describe("too many calls", () => {
   test("are told, and the page asks no more often for it", async () => {
     const limited = await startTestService(

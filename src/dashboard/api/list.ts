@@ -30,6 +30,8 @@ export type List<T> = {
   moreFailure: Failure | null;
   /** Where looking stopped for time: it goes on from there when asked. */
   searchedUntil: string | null;
+  /** The cells that did not answer the first page when it was asked last. */
+  away: readonly string[];
   /** How many rows are new above those shown, which stay where they are until `showNew`. */
   newCount: number;
   showNew(): void;
@@ -136,6 +138,7 @@ export function useList<N extends ListName>(
     isReadingMore: reading.isOn,
     moreFailure: reading.failure,
     searchedUntil: last ? last.searchedUntil : (head?.pagination_data.searched_until ?? null),
+    away: fresh?.away ?? NONE,
     newCount,
     showNew() {
       setLater([]);
@@ -159,6 +162,7 @@ export function listOf<T>(rows: T[]): List<T> {
     isReadingMore: false,
     moreFailure: null,
     searchedUntil: null,
+    away: NONE,
     newCount: 0,
     showNew: () => {},
     isLoading: false,
@@ -167,6 +171,7 @@ export function listOf<T>(rows: T[]): List<T> {
   };
 }
 
+const NONE: readonly string[] = [];
 const NOT_READING = { isOn: false, failure: null };
 
 /** What tells rows apart: an id, or of what has none its name. */

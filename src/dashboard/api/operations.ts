@@ -34,4 +34,5 @@ export type Row<N extends ListName> = Output<N> extends { data: (infer Each)[] }
 export type Page<T> = {
   data: T[];
   pagination_data: { next_cursor: string | null; searched_until?: string | undefined };
+  away?: string[] | undefined;
 };

@@ -5,6 +5,7 @@ import type { Filters } from "../address/filters.ts";
 import { now } from "../api/clock.ts";
 import type { List } from "../api/list.ts";
 import { useIsEverywhere, useSignedIn } from "../session/session.ts";
+import { Away } from "./away.tsx";
 import { Failed, Loading, NoMatch, TooOld } from "./states.tsx";
 import { Stale } from "./stale.tsx";
 import { Table, type Column, type TableProps } from "./table.tsx";
@@ -37,12 +38,23 @@ export function ListView<T>({ what, list, filters, empty, columns, ...table }: L
   if (list.isLoading) return <Loading what={`Reading ${what}`} />;
   if (list.failure && list.count === 0)
     return <Failed failure={list.failure} onRetry={list.retry} />;
-  if (list.count === 0 && !list.hasMore) {
-    if (isGone) return <TooOld days={days} onClear={filters.clear} />;
-    return filters.isSet ? <NoMatch what={what} onClear={filters.clear} /> : empty;
-  }
+  const away = <Away cells={list.away} />;
+  if (list.count === 0 && !list.hasMore)
+    return (
+      <>
+        {away}
+        {isGone ? (
+          <TooOld days={days} onClear={filters.clear} />
+        ) : filters.isSet ? (
+          <NoMatch what={what} onClear={filters.clear} />
+        ) : (
+          empty
+        )}
+      </>
+    );
   return (
     <>
+      {away}
       <Stale failure={list.failure} onRetry={list.retry} />
       <Table
         label={what}

@@ -7,6 +7,7 @@ import { addressOf, paths, type Query } from "../../address/links.ts";
 import { listOf } from "../../api/list.ts";
 import type { Output } from "../../api/operations.ts";
 import { useInfo } from "../../api/queries.ts";
+import { Away } from "../../parts/away.tsx";
 import { Empty, Failed, Loading } from "../../parts/states.tsx";
 import { Stranger } from "../../parts/stranger.tsx";
 import { Table, type Column } from "../../parts/table.tsx";
@@ -68,6 +69,7 @@ export default function Find() {
       {q === "" && <Empty title="Type into the box above what you look for" />}
       {isLoading && <Loading what="Looking" />}
       {failure && !data && <Failed failure={failure} onRetry={retry} />}
+      <Away cells={data?.away} />
       {data && found.length === 0 && (
         <Empty title="Nothing is called so">
           <p>

@@ -27,7 +27,8 @@ export function InTrouble() {
   );
   if (!data) return failure ? <Failed failure={failure} onRetry={retry} /> : null;
   const troubled = data.data.filter(needsSomebody);
-  const where = isEverywhere ? ", of all tenants" : "";
+  const but = data.away ? " but those of the cells that are away" : "";
+  const where = isEverywhere ? `, of all tenants${but}` : "";
   const title = troubled.length === 0 ? `No webhook is in trouble${where}` : `In trouble${where}`;
   return (
     <Section
