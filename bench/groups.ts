@@ -4,6 +4,7 @@ import { bodies } from "./figures/bodies.ts";
 import { callers } from "./figures/callers.ts";
 import { claim } from "./figures/claim.ts";
 import { footprint } from "./figures/footprint.ts";
+import { grown } from "./figures/grown.ts";
 import { idle } from "./figures/idle.ts";
 import { isolation } from "./figures/isolation.ts";
 import { latency } from "./figures/latency.ts";
@@ -49,5 +50,6 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   presets,
   stats,
   watching,
+  grown,
   retention, // the last, for it lets days of the history go
 };

@@ -9,10 +9,14 @@ import {
 } from "../src/database/partitions.ts";
 
 const DAYS = 10;
+const NEWEST_D = 2; // yesterday has its partitions from the start
+
+/** How many days ago the oldest day of the history ended. */
+export const HISTORY_D = NEWEST_D + DAYS - 2;
 
 /** Fills partitions of days past with `count` deliveries that were delivered at the first attempt. */
 export async function fillHistory(sql: pg.Client, count: number): Promise<void> {
-  for (let day = 2; day < 2 + DAYS; day++) {
+  for (let day = NEWEST_D; day < NEWEST_D + DAYS; day++) {
     await makeDay(sql, day);
     await sql.query(DELIVERED, [day, Math.round(count / DAYS)]);
   }

@@ -12,11 +12,11 @@ const LIST_MS_MAX = 50;
 const INFO_MS_MAX = 30;
 const COUNT_MS_MAX = 500;
 
-type Question = { name: string; operation: string; input: object; atMost: number };
-type Found = { webhook_id: string; delivery_id: string; event_id: string; since: string };
+export type Question = { name: string; operation: string; input: object; atMost: number };
+export type Found = { webhook_id: string; delivery_id: string; event_id: string; since: string };
 
 /** What is asked, of a webhook and a delivery that are there. */
-const questions = ({ webhook_id, delivery_id }: Found): Question[] => [
+export const questions = ({ webhook_id, delivery_id }: Found): Question[] => [
   list("deliveries.list", {}),
   list("deliveries.list, oldest first", { oldest_first: true }),
   list("deliveries.list, 5 dead", { status: "dead" }),
@@ -46,7 +46,7 @@ const questions = ({ webhook_id, delivery_id }: Found): Question[] => [
   },
 ];
 
-const ofEvents = ({ webhook_id, event_id, since }: Found): Question[] => [
+export const ofEvents = ({ webhook_id, event_id, since }: Found): Question[] => [
   list("events.list", {}),
   list("events.list, a type, 5", { type: "message.read" }),
   list("events.list, a channel, 5", { channel: "rare" }),
@@ -63,7 +63,7 @@ const ofEvents = ({ webhook_id, event_id, since }: Found): Question[] => [
   }),
 ];
 
-const ofWebhooks = ({ webhook_id, delivery_id, event_id }: Found): Question[] => [
+export const ofWebhooks = ({ webhook_id, delivery_id, event_id }: Found): Question[] => [
   list("webhooks.list", {}),
   list("webhooks.list, trouble first", { sort: "trouble" }),
   list("webhooks.list, 200 with counts", { page_size: 200, with_counts: true }),
@@ -116,7 +116,8 @@ async function ask(api: Service, { operation, input }: Question): Promise<string
   return text;
 }
 
-async function medianMs(api: Service, question: Question): Promise<number> {
+/** The median time of a question's answers, over HTTP, one after the other. */
+export async function medianMs(api: Service, question: Question): Promise<number> {
   const ms: number[] = [];
   let short = 0;
   for (let n = 0; n <= TIMES; n++) {
@@ -131,7 +132,7 @@ async function medianMs(api: Service, question: Question): Promise<number> {
 }
 
 // Five of each kind, of one webhook, in the midst of the history.
-async function makeRare({ database }: Scene): Promise<Found> {
+export async function makeRare({ database }: Scene): Promise<Found> {
   const { rows } = await database.sql.query<Found>(RARE, [WIDE.tenant]);
   await database.sql.query("vacuum (analyze) posthorn.finished_deliveries, posthorn.events");
   const [found] = rows;

@@ -7,7 +7,8 @@ import { silentLog } from "../../src/kernel/log.ts";
 import { makePartitions, PARTITION_DAYS_AHEAD } from "../../src/database/partitions.ts";
 import { retirePartitions } from "../../src/queue/retention.ts";
 import { message, start } from "../children.ts";
-import { makeDay } from "../history.ts";
+import { nowMs } from "../clock.ts";
+import { HISTORY_D, makeDay } from "../history.ts";
 import type { Percentiles } from "../report.ts";
 import { BENCH, type Group, type Scene } from "../stage.ts";
 
@@ -17,6 +18,7 @@ const DAYS = 3; // that are made, and as many that are let go
 const OLD_D = 40;
 const RETENTION_D = 30;
 const LONGEST_MS = 100;
+const GONE_MS = 1_000;
 
 export const retention: Group = {
   title: "Days that come and go",
@@ -24,7 +26,8 @@ export const retention: Group = {
     `${PER_SECOND} events a second by SQL, timed from when each was meant to go until it is committed: first alone, and ` +
     `then while ${DAYS} days are attached and ${DAYS} are detached and dropped, as the service does it, beside a ` +
     "transaction that has read the views and stays open, and one that reads all tables as a dump does. The days go once " +
-    "those have ended; until then letting go is tried in vain, which is what publishers could have to wait for.",
+    "those have ended; until then letting go is tried in vain, which is what publishers could have to wait for. At last a day " +
+    "without events and one of the history go, one after the other, from the asking until their tables are gone.",
   rounds: 3,
   async run(scene) {
     const { database, note, seconds } = scene;
@@ -39,6 +42,11 @@ export const retention: Group = {
     note("while days come and go: longest publish", during.max, "ms", { atMost: LONGEST_MS });
     note("publishes meanwhile", during.count, "");
     note("partitions that were dropped", dropped, "", { atLeast: 4 * DAYS });
+    await makeDay(database.sql, OLD_D);
+    note("a day without events: gone within", await letGo(scene, RETENTION_D), "ms");
+    note("a day of the history: deliveries", await oldestDay(scene), "");
+    const kept = HISTORY_D - scene.round; // in each round the oldest that is left
+    note("a day of the history: gone within", await letGo(scene, kept), "ms", { atMost: GONE_MS });
   },
 };
 
@@ -85,6 +93,29 @@ async function comeAndGo({ database, round, seconds }: Scene): Promise<number> {
   dropped += await retire();
   await pool.end();
   return dropped;
+}
+
+// Answers in how many ms all days are gone that are older than so many.
+async function letGo({ database }: Scene, retentionD: number): Promise<number> {
+  const pool = new pg.Pool({ connectionString: database.url, max: 1 });
+  const days = { retentionD, payloadRetentionD: retentionD };
+  const startedAt = nowMs();
+  const { dropped, postponed } = await retirePartitions({ pool, ...days, log: silentLog });
+  const tookMs = nowMs() - startedAt;
+  await pool.end();
+  if (dropped.length === 0 || postponed.length > 0) throw new Error("no day was let go");
+  return tookMs;
+}
+
+// How many finished deliveries the oldest day has.
+async function oldestDay({ database }: Scene): Promise<number> {
+  const days = await database.sql.query<{ name: string }>(
+    "select relname as name from pg_class where relname ~ '^finished_deliveries_p[0-9]{8}$' order by 1 limit 1",
+  );
+  const { rows } = await database.sql.query<{ count: number }>(
+    `select count(*)::integer as count from posthorn.${days.rows[0]?.name}`,
+  );
+  return rows[0]?.count ?? Number.NaN;
 }
 
 async function connect(url: string): Promise<pg.Client> {

@@ -85,4 +85,8 @@ test("a database whose tables Citus has distributed is refused, and one where it
   await expect(prepareDatabase(database.url, options)).rejects.toThrow(
     /^DATABASE_URL: posthorn\.idempotency_keys is distributed by Citus, and then idempotency keys don't hold: select undistribute_table\('posthorn\.idempotency_keys'\)[^\n]*$/,
   );
+  const asCell = { ...options, setting: "POSTHORN_CELLS, us" };
+  await expect(prepareDatabase(database.url, asCell)).rejects.toThrow(
+    /^POSTHORN_CELLS, us: posthorn\.idempotency_keys is distributed by Citus, [^\n]*$/,
+  );
 });
