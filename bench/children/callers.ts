@@ -29,7 +29,7 @@ const batchInput = JSON.stringify(
   Object.fromEntries(Array.from({ length: BATCH }, (_, n) => [n, page])),
 );
 const batchPath = `/trpc/${Array(BATCH).fill("events.list").join(",")}?batch=1&input=${encodeURIComponent(batchInput)}`;
-const largeBody = `{"events":[${"{},".repeat(LARGE_ITEMS)}{}]}`;
+const largeBody = Buffer.from(`{"events":[${"{},".repeat(LARGE_ITEMS)}{}]}`);
 const slow = { type: "slow.pattern", payload: { text: `${"a".repeat(32)}!` } };
 const searches: [path: string, body: unknown][] = [
   ["/deliveries.list", { status: "dead", page_size: 200 }],
@@ -81,9 +81,9 @@ process.send?.("begun");
 async function goOn({ kind, headers }: HostileCaller): Promise<never> {
   const http = new Pool(url, { connections: SOCKETS, headersTimeout: 0, bodyTimeout: 0 });
   const ask: Ask = async (path, body) => {
-    const text = body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body);
+    const sent = body === undefined ? null : Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const method = body === undefined ? "GET" : "POST";
-    const answer = await http.request({ method, path, headers, body: text });
+    const answer = await http.request({ method, path, headers, body: sent });
     for await (const _ of answer.body); // read, but kept by nobody
     count(`${kind} ${answer.statusCode}`);
     if (answer.statusCode >= 400) await sleep(REFUSED_MS);

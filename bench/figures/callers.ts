@@ -40,35 +40,59 @@ export const callers: Group = {
     "each a tenant of its own with its own key, of all these kinds: batches of ten large pages, answers that are never " +
     "read, payloads that a pattern takes exponential time for, bodies of 16 MiB of `{}`, pages of payloads of 80,000 empty lists, thirty searches at once " +
     "over a million deliveries, thirty updates at once of a webhook of 2,000 routes, and updates that change nothing. One that is refused tries again " +
-    `after 50 ms. The callers run on the same two cores, at the lowest priority; what they do in their first ${WARM_S} seconds counts for the memory alone. Times are from when an event was meant to be published to its answer; one that was refused counts as never.`,
+    `after 50 ms. The callers run on the same two cores, at the lowest priority; what they do in their first ${WARM_S} seconds counts for the memory alone. Times are from when an event was meant to be published to its answer; one that was refused counts as never. ` +
+    "The limit is a bare node:http server in the place of the service, under the same callers: it reads what it is sent, and answers.",
   rounds: 3,
   async run(scene) {
     const api = await startService("api", scene.env);
     const hostile = await prepare(scene, api.url);
-    await publishFor(scene, api.url, WARM_S);
-    const before = await publishFor(scene, api.url, WINDOW_S);
+    const before = await feel(scene, api.url);
     const memory = watchMemory(api.pid);
-    const options: CallersOptions = { url: api.url, callers: hostile, webhookId: WEBHOOK_ID };
-    const child = start(
-      new URL("../children/callers.ts", import.meta.url),
-      JSON.stringify(options),
-    );
-    await message(child);
-    await publishFor(scene, api.url, WARM_S);
-    const during = await publishFor(scene, api.url, WINDOW_S);
-    const answered = message<Answers>(child);
-    child.send("how many");
-    console.log(JSON.stringify(await answered, null, 1));
-    await stop(child);
-    scene.note("p50 alone", before.p50, "ms");
-    scene.note("p50 beside them", during.p50, "ms");
-    scene.note("p99 alone", before.p99, "ms");
-    scene.note("p99 beside them", during.p99, "ms");
-    scene.note("p99, beside them to alone", during.p99 / before.p99, "×", { atMost: 2 });
-    scene.note("memory of the api, more than before", memory.stop(), "MB", { atMost: 200 });
+    const during = await feelBeside(scene, { url: api.url, callers: hostile });
+    const moreMb = memory.stop();
     await api.stop();
+    note(scene, "", before, during);
+    scene.note("p99, beside them to alone", during.p99 / before.p99, "×", { atMost: 2 });
+    scene.note("memory of the api, more than before", moreMb, "MB", { atMost: 200 });
+    await noteLimit(scene, hostile);
   },
 };
+
+async function noteLimit(scene: Scene, callers: HostileCaller[]): Promise<void> {
+  const answering = start(new URL("../children/answering.ts", import.meta.url));
+  const { url } = await message<{ url: string }>(answering);
+  const before = await feel(scene, url);
+  const during = await feelBeside(scene, { url, callers });
+  await stop(answering);
+  note(scene, "limit, a server that only answers: ", before, during);
+}
+
+function note({ note }: Scene, whose: string, before: Percentiles, during: Percentiles): void {
+  note(`${whose}p50 alone`, before.p50, "ms");
+  note(`${whose}p50 beside them`, during.p50, "ms");
+  note(`${whose}p99 alone`, before.p99, "ms");
+  note(`${whose}p99 beside them`, during.p99, "ms");
+}
+
+async function feel(scene: Scene, url: string): Promise<Percentiles> {
+  await publishFor(scene, url, WARM_S);
+  return publishFor(scene, url, WINDOW_S);
+}
+
+async function feelBeside(
+  scene: Scene,
+  service: Pick<CallersOptions, "url" | "callers">,
+): Promise<Percentiles> {
+  const options: CallersOptions = { ...service, webhookId: WEBHOOK_ID };
+  const child = start(new URL("../children/callers.ts", import.meta.url), JSON.stringify(options));
+  await message(child);
+  const felt = await feel(scene, service.url);
+  const answered = message<Answers>(child);
+  child.send("how many");
+  console.log(JSON.stringify(await answered, null, 1));
+  await stop(child);
+  return felt;
+}
 
 async function publishFor(scene: Scene, url: string, seconds: number): Promise<Percentiles> {
   const { tenant, channels } = BENCH;

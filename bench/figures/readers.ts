@@ -1,5 +1,6 @@
 // What deliveries feel of those who read: ten who ask five times a second each, of an api beside the worker.
 import { startService, type Service } from "../children.ts";
+import { nowMs } from "../clock.ts";
 import { publishSteadily, warmUp } from "../load.ts";
 import { BENCH, type Scene } from "../stage.ts";
 
@@ -28,23 +29,26 @@ export async function noteReaders(
   const { p99: alone } = await publishSteadily(scene, load);
   const stop = startReaders(ask);
   const { p99: beside } = await publishSteadily(scene, load);
-  const answered = await stop();
+  const perSecond = await stop();
   await worker.stop();
   scene.note(`deliveries, ${PER_SECOND} a second: p99`, alone, "ms");
   scene.note(`the same beside ${READERS} readers: p99`, beside, "ms");
   scene.note("with readers to without", beside / alone, "×", { atMost: SLOWER_MAX });
-  scene.note("answers to readers", answered / scene.seconds(WINDOW_S), "/s");
+  scene.note("answers to readers", perSecond, "/s");
 }
 
-// Each asks when it is time, unless its last question is not answered yet. Stopped, it tells how many answers there were.
+// Each asks when it is time, unless its last question is not answered yet, and at a time of its own: all in the same millisecond
+// would be one who asks ten questions at once, five times a second. Stopped, it tells how many answers a second there were.
 function startReaders(ask: (n: number) => Promise<void>): () => Promise<number> {
+  const startedAt = nowMs();
   let asked = 0;
   let answered = 0;
   let failure: unknown;
   const open = new Set<Promise<void>>();
-  const timers = Array.from({ length: READERS }, () => {
+  const timers: NodeJS.Timeout[] = [];
+  for (let reader = 0; reader < READERS; reader++) {
     let isAsking = false;
-    return setInterval(() => {
+    const askAgain = () => {
       if (isAsking) return;
       isAsking = true;
       const answer = ask(asked++)
@@ -57,13 +61,15 @@ function startReaders(ask: (n: number) => Promise<void>): () => Promise<number> 
           open.delete(answer);
         }) as Promise<void>;
       open.add(answer);
-    }, EACH_MS);
-  });
+    };
+    const begin = () => timers.push(setInterval(askAgain, EACH_MS));
+    timers.push(setTimeout(begin, (reader * EACH_MS) / READERS));
+  }
   return async () => {
     timers.forEach((timer) => clearInterval(timer));
-    const count = answered;
+    const perSecond = (answered / (nowMs() - startedAt)) * 1_000;
     await Promise.all(open);
     if (failure !== undefined) throw failure as Error;
-    return count;
+    return perSecond;
   };
 }

@@ -88,7 +88,7 @@ export const reads: Group = {
   about:
     "Each is asked over HTTP, one after the other, beside 1,000,000 finished deliveries and 10,000 webhooks of one tenant; the number in " +
     "its name is how many there are of it. All are answered whole but text in payloads, which answers a short page in its time, and a cursor. " +
-    "At last ten readers ask these questions in turn, five times a second each, of an api beside a worker that delivers.",
+    "At last ten readers ask these questions in turn, five times a second each and each at a time of its own, of an api beside a worker that delivers.",
   rounds: 1,
   async run(scene) {
     const found = await makeRare(scene);
