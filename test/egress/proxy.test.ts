@@ -4,7 +4,7 @@ import { parseCidrs } from "../../src/egress/address.ts";
 import { createResolver } from "../../src/egress/resolver.ts";
 import { createAuthority, createCertificate } from "../helpers/certificates.ts";
 import { startDnsServer } from "../helpers/dns-server.ts";
-import { closing, startEgress, type Post } from "../helpers/egress.ts";
+import { closing, startEgress } from "../helpers/egress.ts";
 import { startProxy, type ProxyOptions } from "../helpers/proxy.ts";
 import { says, startReceiver, startRecorder } from "../helpers/receivers.ts";
 
@@ -14,10 +14,7 @@ const HOSTS = ["localhost", "127.0.0.1"];
 async function start(options: ProxyOptions = {}, credentials = "") {
   const proxy = closing(await startProxy(options));
   const url = new URL(proxy.url.href.replace("://", `://${credentials}`));
-  const { egress, post } = startEgress({ proxy: url, ca: () => authority.pem });
-  // Each request is a few round trips by the proxy, which a crowded machine takes its time for.
-  const patient: Post = (to, more) => post(to, { timeoutMs: 3_000, ...more });
-  return { proxy, egress, post: patient };
+  return { proxy, ...startEgress({ proxy: url, ca: () => authority.pem }) };
 }
 
 test("plain http goes through a tunnel of the proxy's, which a second request uses again", async () => {
@@ -37,7 +34,7 @@ test("https goes through a tunnel end to end, to a proxy of either scheme", asyn
   );
   for (const options of [{}, { certificate: createCertificate(authority, HOSTS) }]) {
     const { proxy, post } = await start(options);
-    const exchange = await post(`https://localhost:${receiver.port}/`, { timeoutMs: 2_000 });
+    const exchange = await post(`https://localhost:${receiver.port}/`);
     expect(exchange).toMatchObject({ status: 200 });
     expect(proxy.asked).toEqual([{ authority: `localhost:${receiver.port}` }]);
   }
@@ -47,11 +44,11 @@ test("certificates are checked through the tunnel, and the proxy's own is", asyn
   const unknown = createCertificate(createAuthority("unknown"), HOSTS);
   const receiver = closing(await startReceiver(says("200 OK"), unknown));
   const { post } = await start();
-  const exchange = await post(receiver.url, { timeoutMs: 2_000 });
+  const exchange = await post(receiver.url);
   expect(exchange).toMatchObject({ reason: "tls", error: expect.stringMatching(/unknown/) });
 
   const impostor = await start({ certificate: unknown });
-  expect(await impostor.post("http://localhost:1/", { timeoutMs: 2_000 })).toMatchObject({
+  expect(await impostor.post("http://localhost:1/")).toMatchObject({
     reason: "connect",
     error: expect.stringMatching(/the proxy can't be reached/),
   });
@@ -80,12 +77,13 @@ test("the proxy itself may stand at a private address that no webhook may lead t
 test.each([
   [407, "connect", /the proxy answered 407: check the user and password/],
   [502, "connect", /the proxy answered 502/],
-  ["silence", "timeout", /no connection within 3000 ms/],
+  ["silence", "timeout", /no connection within 3500 ms/],
 ] as const)(
   "a proxy that answers %s is a failed attempt that says so",
   async (status, reason, text) => {
     const { post } = await start({ status }, "canary:canary@");
-    const exchange = await post("http://localhost:1/");
+    const timing = status === "silence" ? { timeoutMs: 3_500 } : {};
+    const exchange = await post("http://localhost:1/", timing);
     expect(exchange).toMatchObject({ reason, error: expect.stringMatching(text) });
     expect(JSON.stringify(exchange)).not.toContain("canary");
   },

@@ -18,9 +18,12 @@ export function closing<T extends { close(): unknown }>(resource: T): T {
   return resource;
 }
 
+/** A deadline for what hangs: everything else is over long before, however busy the machine is. */
+export const HANG_MS = 60_000;
+
 export type Post = (url: string, more?: Partial<EgressRequest>) => Promise<Exchange>;
 
-/** An egress that may reach loopback, and its `post` with short defaults. */
+/** An egress that may reach loopback, and its `post` with defaults. */
 export function startEgress(options: Partial<EgressOptions> = {}): { egress: Egress; post: Post } {
   const allow = parseCidrs("127.0.0.0/8,::1/128");
   const egress = closing(
@@ -29,7 +32,7 @@ export function startEgress(options: Partial<EgressOptions> = {}): { egress: Egr
   const body = Buffer.from('{"type":"test"}');
   const post: Post = (url, more) =>
     egress.post({
-      ...{ url, headers: {}, body, timeoutMs: 300, mayResend: () => Promise.resolve(true) },
+      ...{ url, headers: {}, body, timeoutMs: HANG_MS, mayResend: () => Promise.resolve(true) },
       ...more,
     });
   return { egress, post };

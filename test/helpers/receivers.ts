@@ -38,6 +38,7 @@ export async function startRecorder(): Promise<Receiver & { requests: Received[]
     requests.push({ method, path, rawHeaders, body: Buffer.concat(chunks) });
     response.end("ok");
   });
+  server.keepAliveTimeout = 60_000; // no test here is about this one's patience
   return Object.assign(await listen(server, "http"), { requests });
 }
 
