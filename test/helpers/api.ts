@@ -18,12 +18,27 @@ export function caller(
   };
 }
 
-/** Asks until the answer is as wanted; fails with the last one after a minute. */
+/**
+ * Asks again for as long as the answer is a 503, as a caller does: on a busy machine one of many at once may wait for the lock
+ * of another for longer than a call may.
+ */
+export const insist = (ask: () => request.Test): Promise<request.Response> =>
+  until(
+    async () => ask(),
+    ({ status }) => status !== 503,
+  );
+
+const UNTIL_MS_MAX = 100_000; // below jest's own limit, so that a wait in vain shows what it saw last
+
+/**
+ * Asks until the answer is as wanted; fails with the last one where none is. So a measure is taken, too, that a busy machine may
+ * spoil: what is wrong spoils it each time.
+ */
 export async function until<T>(
   ask: () => Promise<T>,
   isWanted: (answer: T) => boolean,
 ): Promise<T> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + UNTIL_MS_MAX;
   for (;;) {
     const answer = await ask();
     if (isWanted(answer)) return answer;

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type pg from "pg";
 
-import { caller, type Call } from "../helpers/api.ts";
+import { caller, until, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 const MANY = 200_000;
@@ -96,13 +96,12 @@ test("one page takes some tens of milliseconds, whatever is looked for", async (
     { idempotency_key: "order-1" },
     { payload_contains: "nowhere", ...day() },
   ]) {
-    const took: number[] = [];
-    for (let n = 0; n < 9; n++) {
+    const tookMs = async () => {
       const began = performance.now();
       await post("events.list", filter).expect(200);
-      took.push(performance.now() - began);
-    }
-    expect(Math.min(...took)).toBeLessThan(500); // alone it is below 50; others work here too
+      return performance.now() - began;
+    };
+    await until(tookMs, (ms) => ms < 500); // alone it is below 50; others work here too
   }
 });
 

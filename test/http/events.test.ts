@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 
 import { CATALOGUE } from "../../src/event-types/catalogue/index.ts";
-import { caller, type Call } from "../helpers/api.ts";
+import { caller, insist, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 let service: TestService;
@@ -143,7 +143,7 @@ describe("idempotency", () => {
   test("the same key with the same event answers the first id, fifty times at once too", async () => {
     const event = { type: TYPE, payload: { order: 1 }, idempotency_key: "fifty" };
     const answers = await Promise.all(
-      Array.from({ length: 50 }, () => post("events.publish", event)),
+      Array.from({ length: 50 }, () => insist(() => post("events.publish", event))),
     );
     expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
     expect(answers.filter(({ body }) => !body.duplicate)).toHaveLength(1);
@@ -224,7 +224,7 @@ describe("events.publish_many", () => {
     }));
     const answers = await Promise.all(
       [events, [...events].reverse(), [...events, ...events]].map((list) =>
-        post("events.publish_many", { events: list }),
+        insist(() => post("events.publish_many", { events: list })),
       ),
     );
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
@@ -290,8 +290,8 @@ describe("event_types", () => {
     const names = ["message.read", "message.sent", "message.failed", "receipt.read"];
     for (const name of names) {
       const [first, second] = await Promise.all([
-        post("event_types.update", { name, description: "mine" }),
-        post("event_types.update", { name, example: { mine: true } }),
+        insist(() => post("event_types.update", { name, description: "mine" })),
+        insist(() => post("event_types.update", { name, example: { mine: true } })),
       ]);
       expect([first.body, second.body]).toContainEqual(
         expect.objectContaining({ description: "mine", example: { mine: true } }),

