@@ -83,6 +83,12 @@ describe("a lone event", () => {
     await post("webhooks.subscribe", { url: inbox.url }).expect(200);
     sql = new pg.Client({ connectionString: api.databaseUrl });
     await sql.connect();
+    await sql.query(
+      `create table public.said (rests boolean);
+       create function public.hear() returns trigger language plpgsql as $$
+       begin insert into public.said values (new.rests); return new; end $$;
+       create trigger hear after update on posthorn.workers for each row execute function public.hear()`,
+    );
     sql.on("notification", () => (notices += 1));
     await sql.query("listen posthorn");
   });
@@ -94,14 +100,20 @@ describe("a lone event", () => {
   });
   beforeEach(async () => {
     notices = 0;
-    await resting(true);
+    await resting();
+    await sql.query("truncate public.said");
   });
   afterEach(() => sql.query("update posthorn.settings set value = 'auto' where name = 'notify'"));
 
-  const resting = (wanted: boolean) =>
+  const resting = () =>
     until(
       async () => (await sql.query("select rests from posthorn.workers")).rows[0]?.rests,
-      (rests) => rests === wanted,
+      (rests) => rests === true,
+    );
+  const saidThatItRestsNoMore = () =>
+    until(
+      async () => (await sql.query("select from public.said where not rests")).rowCount,
+      (count) => count !== 0,
     );
   const bySql = () => sql.query("select posthorn.publish('message.created', '1')");
   const overHttp = () =>
@@ -114,15 +126,20 @@ describe("a lone event", () => {
     const before = inbox.requests.length;
     await publish();
     await inbox.arrived(before + 1);
-    await resting(false);
+    await saidThatItRestsNoMore();
     await until(
       () => sql.query("select").then(() => notices),
       (count) => count === 1,
     );
-    await publish(); // it is awake, and looks by itself
-    await inbox.arrived(before + 2);
-    await sql.query("select");
-    expect(notices).toBe(1);
+    // Awake, it looks by itself; on a busy machine it may rest again before the next is published.
+    const noticesOfAnother = async () => {
+      const [told, sent] = [notices, inbox.requests.length];
+      await publish();
+      await inbox.arrived(sent + 1);
+      await sql.query("select");
+      return notices - told;
+    };
+    await until(noticesOfAnother, (count) => count === 0);
   });
 
   test("notifies nobody where POSTHORN_NOTIFY is off, and is found by the worker's next look", async () => {

@@ -33,7 +33,11 @@ async function startForgetful(act: () => Promise<unknown> = () => Promise.resolv
 
 const header = (request: string | undefined, name: string) =>
   new RegExp(`^${name}: (.*)\r$`, "im").exec(request ?? "")?.[1];
-async function publishTwo(): Promise<{ id: string; last_status: number; attempts: object[] }> {
+async function publishTwo(): Promise<{
+  id: string;
+  last_status: number;
+  attempts: { resent_at: string | null }[];
+}> {
   const publish = async () =>
     (await post("events.publish", { type: "message.created", payload: 1 })).body.id;
   const deliveryOf = async (event: string) => {
@@ -53,9 +57,17 @@ async function publishTwo(): Promise<{ id: string; last_status: number; attempts
 }
 
 test("a second try is the same request once more, and is in the attempt's record", async () => {
-  const { url, requests } = await startForgetful();
-  const { id: webhook } = (await post("webhooks.subscribe", { url, signature_key: "k" })).body;
-  const { id, attempts } = await publishTwo();
+  const deliverTwo = async () => {
+    const { url, requests } = await startForgetful();
+    const { id: webhook } = (await post("webhooks.subscribe", { url, signature_key: "k" })).body;
+    const { id, attempts } = await publishTwo();
+    await post("webhooks.delete", { id: webhook }).expect(200);
+    return { id, attempts, requests };
+  };
+  // A busy machine may see the close too late for a second try: then once more, to another receiver.
+  const { id, attempts, requests } = await until(deliverTwo, ({ attempts: [first] }) =>
+    Boolean(first?.resent_at),
+  );
   expect(attempts).toMatchObject([
     { number: 1, status: 200, resent_at: expect.stringMatching(/^\d{4}-/) },
   ]);
@@ -67,7 +79,6 @@ test("a second try is the same request once more, and is in the attempt's record
     [id],
   );
   expect(rows).toEqual([{ in_order: true }]);
-  await post("webhooks.delete", { id: webhook }).expect(200);
 });
 
 test("nothing goes out a second time to a webhook that was paused meanwhile", async () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import pg from "pg";
 
 import { partitionSuffix } from "../../src/database/partitions.ts";
+import { DAY } from "../../src/kernel/duration.ts";
 import { createLog } from "../../src/kernel/log.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
@@ -11,7 +12,6 @@ import { startTestService, type TestService } from "../helpers/service.ts";
 
 const TYPE = "message.created";
 const WORKER = `worker_${process.pid}`;
-const today = partitionSuffix(new Date());
 
 let database: TestDatabase;
 let sql: pg.Client;
@@ -63,7 +63,13 @@ const failures = (count: number) =>
   );
 
 const FINISHED = "posthorn.finished_deliveries";
-const SPAN = `select pg_get_expr(relpartbound, oid) as bound from pg_class where oid = '${FINISHED}${today}'::regclass`;
+const spanOf = async (day: string): Promise<string> =>
+  (
+    await sql.query(
+      "select pg_get_expr(relpartbound, oid) as bound from pg_class where oid = $1::regclass",
+      [`${FINISHED}${day}`],
+    )
+  ).rows[0].bound;
 
 // What the database answers, whatever it does so for, and how it stops to.
 function refused(how: string): [string[], string[]] {
@@ -76,6 +82,12 @@ function refused(how: string): [string[], string[]] {
   ];
 }
 
+// No partition for what is written down today, nor from midnight on.
+const detached = (table: string): [string[], string[]] => [
+  [`alter table ${table} detach partition ${table}{day}`],
+  [`alter table ${table} attach partition ${table}{day} {span}`],
+];
+
 // What is in the way of a write and is no row's fault, and how it goes away. What a name names is put in its place.
 const OBSTACLES: Record<string, [string[], string[]]> = {
   "a full disk": refused("using errcode = 'disk_full'"),
@@ -85,14 +97,8 @@ const OBSTACLES: Record<string, [string[], string[]]> = {
     [`revoke insert on ${FINISHED} from ${WORKER}`],
     [`grant insert on ${FINISHED} to ${WORKER}`],
   ],
-  "a partition that is missing": [
-    [`alter table ${FINISHED} detach partition ${FINISHED}${today}`],
-    [`alter table ${FINISHED} attach partition ${FINISHED}${today} {span}`],
-  ],
-  "the attempts' partition that is missing": [
-    [`alter table posthorn.attempts detach partition posthorn.attempts${today}`],
-    [`alter table posthorn.attempts attach partition posthorn.attempts${today} {span}`],
-  ],
+  "a partition that is missing": detached(FINISHED),
+  "the attempts' partition that is missing": detached("posthorn.attempts"),
   "a column that a newer schema names otherwise": [
     [`alter table ${FINISHED} rename finished_at to ended_at`],
     [`alter table ${FINISHED} rename ended_at to finished_at`],
@@ -101,9 +107,17 @@ const OBSTACLES: Record<string, [string[], string[]]> = {
 
 describe("what is delivered but can't be written down yet is not sent again, though its lease runs out meanwhile", () => {
   test.each(Object.entries(OBSTACLES))("because of %s", async (_, [appears, goes]) => {
-    const span = (await sql.query(SPAN)).rows[0].bound;
+    const days = new Map<string, string>();
+    for (const ms of [0, DAY]) {
+      const day = partitionSuffix(new Date(Date.now() + ms));
+      days.set(day, await spanOf(day));
+    }
     const run = async (statements: string[]) => {
-      for (const statement of statements) await sql.query(statement.replace("{span}", span));
+      for (const statement of statements)
+        if (!statement.includes("{day}")) await sql.query(statement);
+        else
+          for (const [day, span] of days)
+            await sql.query(statement.replaceAll("{day}", day).replace("{span}", span));
     };
     let answer = () => {};
     const inTheWay = new Promise<void>((resolve) => (answer = resolve));

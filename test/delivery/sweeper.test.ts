@@ -1,11 +1,12 @@
 // The housekeeping's pace: on time also where nothing else happens.
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, test } from "@jest/globals";
 
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { startSweeper } from "../../src/delivery/sweeper.ts";
 import { monotonic } from "../../src/kernel/clock.ts";
 import { MINUTE } from "../../src/kernel/duration.ts";
 import { silentLog } from "../../src/kernel/log.ts";
+import { until } from "../helpers/api.ts";
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
 import { makeWebhooks } from "../helpers/webhooks.ts";
 
@@ -21,8 +22,9 @@ afterAll(async () => {
   await database.drop();
 });
 
-test("a wait ends within a second of its time in a service that has been quiet for a minute", async () => {
-  const [webhook] = await makeWebhooks(connection.pool, "quiet", 1);
+/** How late it is made ready, in milliseconds. */
+async function lateness(webhook: number): Promise<number> {
+  await connection.pool.query("delete from posthorn.deliveries");
   await connection.pool.query(
     `insert into posthorn.deliveries
        (state, attempts_made, payload_bytes, id, event_id, webhook_id, due_at, created_at, tenant, cause)
@@ -52,5 +54,14 @@ test("a wait ends within a second of its time in a service that has been quiet f
     "select extract(epoch from now() - due_at)::float8 * 1000 as late from posthorn.deliveries where state = 0",
   );
   await sweeper.stop();
-  expect(rows[0]?.late).toBeLessThan(1_500); // at the pace of quiet times it would be 1,900
+  return rows[0]?.late ?? Number.NaN;
+}
+
+test("a wait ends within a second of its time in a service that has been quiet for a minute", async () => {
+  const [webhook = 0] = await makeWebhooks(connection.pool, "quiet", 1);
+  // At the pace of quiet times it would be 1,900 each time; a busy machine may be late once.
+  await until(
+    () => lateness(webhook),
+    (ms) => ms < 1_500,
+  );
 });

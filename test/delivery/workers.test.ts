@@ -54,8 +54,13 @@ test("two workers on one database share 300 deliveries and send each exactly onc
     readyPosthorn(["worker"], env),
     readyPosthorn(["worker"], env),
   ]);
+  let open = () => {};
+  const both = new Promise<void>((resolve) => (open = resolve));
+  inbox.reply = () => ({ until: both });
   for (const path of ["a", "b", "c"]) await subscribe(path);
   const { body } = await publish(100);
+  await inbox.arrived(2 * 3); // one of each webhook that has shown nothing yet: from either worker
+  open();
   await until(
     () => query(api.databaseUrl, "select from posthorn.deliveries"),
     (pending) => pending.length === 0,
