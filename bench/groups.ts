@@ -2,6 +2,7 @@
 import { backlog } from "./figures/backlog.ts";
 import { bodies } from "./figures/bodies.ts";
 import { callers } from "./figures/callers.ts";
+import { cells } from "./figures/cells.ts";
 import { claim } from "./figures/claim.ts";
 import { footprint } from "./figures/footprint.ts";
 import { grown } from "./figures/grown.ts";
@@ -47,6 +48,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   origins,
   bodies,
   workers,
+  cells,
   presets,
   stats,
   watching,

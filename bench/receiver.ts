@@ -61,9 +61,14 @@ export async function startReceiver(): Promise<Receiver> {
     file("cert", pair.cert),
   );
   const { port, securePort } = await message<{ port: number; securePort: number }>(child);
+  let last: Promise<unknown> = Promise.resolve(); // one question at a time: an answer does not say of which it is
   const ask = (question: Question) => {
-    const answer = message<Answer>(child);
-    child.send(question);
+    const answer = last.then(() => {
+      const answered = message<Answer>(child);
+      child.send(question);
+      return answered;
+    });
+    last = answer.catch(() => {});
     return answer;
   };
   return {

@@ -71,6 +71,7 @@ function httpDoor(): Publish {
 
 function sqlDoor(): Publish {
   const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS_MAX });
+  pool.on("error", () => {}); // a server that crashes shows at the next publish
   return async (at) => {
     const { type, payload, channel } = eventAt(at);
     await pool.query({
