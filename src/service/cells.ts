@@ -135,10 +135,15 @@ export function createCells(
         const context = opened.get(name)?.createContext(caller, request, part) ?? null;
         return { name, context, page: () => page };
       });
+    const atHome = () => home.createContext(caller, request, room);
     const over = (its: Context): Context => ({
       ...its,
       read: (work) => its.read((read) => work(over(read))),
-      home: () => Promise.resolve(home.createContext(caller, request, room)),
+      home: () => Promise.resolve(atHome()),
+      session: {
+        ...its.session,
+        ...(caller.scope === "admin" && { keyStore: () => atHome().session.store }),
+      },
       keys: { ...its.keys, of: async (tenant) => (await of(tenant)).keys },
       portal: { ...its.portal, of: async (tenant) => (await of(tenant)).portal },
     });

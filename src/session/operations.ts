@@ -13,14 +13,22 @@ export type SessionContext = {
   store: TenantStore;
   scope: KeyScope;
   rules: Rules;
+  /** Where the key is kept, if elsewhere than what its tenant has. */
+  keyStore?: () => Pick<TenantStore, "db">;
   /** What keeps this process from sending as a whole. */
   readHold: () => Promise<{ reason: Session["sending_held"] } | null>;
 };
 
 /** Answers who asks, and what a page has to know of the service; no secret is part of it. */
-export async function info({ store, scope, rules, readHold }: SessionContext): Promise<Session> {
+export async function info({
+  store,
+  keyStore = () => store,
+  scope,
+  rules,
+  readHold,
+}: SessionContext): Promise<Session> {
   const { db, tenant, reach, keyId } = store;
-  const key = keyId === CONFIGURED_KEY.id ? undefined : await findKey(db, keyId);
+  const key = keyId === CONFIGURED_KEY.id ? undefined : await findKey(keyStore().db, keyId);
   const now = await readNow(db);
   return {
     scope,

@@ -180,12 +180,14 @@ test("a key names its tenant and lives in its tenant's cell; an admin lists, end
   await withKey(key)("webhooks.list").expect(401);
 });
 
-test("an admin's key that is kept in the home cell publishes for a tenant of another", async () => {
+test("an admin's key that is kept in the home cell publishes for a tenant of another, and is named there", async () => {
   const { body } = await as("default")("keys.create", { name: "a", scope: "admin" }).expect(200);
   const publish = caller({ url: service.url, adminKey: body.key }, { "X-Tenant": "over-there" });
   const before = inboxes["over-there"]?.requests.length ?? 0;
   for (const n of [3, 4]) await publish("events.publish", event(n)).expect(200);
   await inboxes["over-there"]?.arrived(before + 2);
+  const session = await publish("session.info").expect(200);
+  expect(session.body.key).toMatchObject({ id: body.id, name: "a" });
 });
 
 test("a portal's link and its session lead to their tenant's cell", async () => {
