@@ -291,8 +291,13 @@ create table posthorn.placements (
   tenant text collate "C" not null,
   cell text collate "C" not null,
   placed_at timestamp with time zone default now() not null,
+  moves integer default 0 not null,
+  moving_to text collate "C",
+  left_at timestamp with time zone,
+  cleared_at timestamp with time zone,
   constraint placements_pkey PRIMARY KEY (tenant)
 );
+CREATE INDEX placements_left ON posthorn.placements USING btree (tenant) WHERE (left_at IS NOT NULL);
 
 create table posthorn.portal_links (
   key_id uuid not null,
@@ -417,6 +422,7 @@ create table posthorn.webhook_states (
   bucket smallint default 0 not null,
   proven boolean default false not null,
   hastens boolean default false not null,
+  leaves boolean default false not null,
   webhook_id bigint not null,
   last_sequence bigint default 0 not null,
   not_before timestamp with time zone,
@@ -1076,7 +1082,7 @@ CREATE OR REPLACE FUNCTION posthorn.lives_here(tenant text)
 AS $function$
 begin
   return coalesce(
-    (select p.cell from posthorn.placements as p where p.tenant = lives_here.tenant),
+    (select case when p.moving_to is null then p.cell else '' end from posthorn.placements as p where p.tenant = lives_here.tenant),
     (select p.cell from posthorn.placements as p where p.tenant = '*'),
     'home'
   ) = coalesce((select s.value from posthorn.settings as s where s.name = 'cell'), 'home');
@@ -1483,6 +1489,20 @@ end
 $function$;
 revoke all on function posthorn.requeue_rows(bigint,integer) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.stay(tenant text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'posthorn', 'pg_temp'
+AS $function$
+begin
+  perform from posthorn.placements as p where p.tenant = stay.tenant for share;
+  if not posthorn.lives_here(tenant) then -- a statement of its own: it sees what the lock was waited for
+    raise exception using errcode = 'PH503', message = format('the tenant %s is being moved to another cell', tenant);
+  end if;
+end
+$function$;
+revoke all on function posthorn.stay(text) from public;
+
 CREATE OR REPLACE FUNCTION posthorn.store_events(tenant text, types text[], payloads text[], channels text[], timestamps timestamp with time zone[], idempotency_keys text[], schema_checked boolean, own boolean DEFAULT false, traceparents text[] DEFAULT NULL::text[], own_ids uuid[] DEFAULT NULL::uuid[], own_times timestamp with time zone[] DEFAULT NULL::timestamp with time zone[], again boolean DEFAULT false, api_keys uuid[] DEFAULT NULL::uuid[], forwarded boolean[] DEFAULT NULL::boolean[])
  RETURNS TABLE(event_id uuid, matched integer, duplicate boolean, created_at timestamp with time zone)
  LANGUAGE plpgsql
@@ -1541,7 +1561,7 @@ begin
     perform from posthorn.keys as k
     where k.id = api_keys[i] and k.revoked_at is null and (k.expires_at is null or k.expires_at > at);
     if not found then
-      raise exception using errcode = 'PH401', message = 'an API key is not valid';
+      raise exception using errcode = case when is_here then 'PH401' else 'PH503' end, message = 'an API key is not valid';
     end if;
   end loop;
   if schema_checked is null and enforced <> '{}' then

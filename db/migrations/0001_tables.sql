@@ -20,8 +20,13 @@ create table posthorn.settings (
 create table posthorn.placements (
   tenant text collate "C" primary key, -- '*': of those that have no row
   cell text collate "C" not null,
-  placed_at timestamptz not null default now()
+  placed_at timestamptz not null default now(),
+  moves integer not null default 0, -- how often it has moved: what says less is older
+  moving_to text collate "C", -- while it is being moved: nothing of it is written or sent here, and its events wait in `forwards`
+  left_at timestamptz, -- since then it lives elsewhere: what is committed here late is sent on
+  cleared_at timestamptz -- since then nothing is left here of what has moved
 );
+create index placements_left on posthorn.placements (tenant) where left_at is not null;
 
 -- Events published here of tenants that live in another cell, whole, until they are stored there under the same id, see
 -- src/delivery/forwarder.ts. Those that the cell can't take are set aside, for somebody to look at.
@@ -50,7 +55,7 @@ create table posthorn.locks (
   holder_pid integer,
   holder_start timestamptz
 );
-insert into posthorn.locks (slot) select generate_series(-5, 1023);
+insert into posthorn.locks (slot) select generate_series(-6, 1023);
 
 create table posthorn.keys (
   id uuid primary key,

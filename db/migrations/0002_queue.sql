@@ -10,11 +10,13 @@
 -- `version`: of the webhook; what an attempt by another one has shown is not learned. Null: it was never changed.
 -- `requeued_to`: after a change its rows are being requeued, see requeue_rows, and this is the last that was; null: all
 -- are. Those before `cancels_before` are to be cancelled, for the reason `cancels_as`. `hastens`: what waits is to be due now.
+-- `leaves`: its tenant is being moved to another cell, and nothing of it is claimed here any more.
 -- `tested_at`: when samples were sent to it by webhooks.test within the last minute: there is a limit to them.
 create table posthorn.webhook_states (
   bucket smallint not null default 0,
   proven boolean not null default false,
   hastens boolean not null default false,
+  leaves boolean not null default false,
   webhook_id bigint not null,
   last_sequence bigint not null default 0,
   not_before timestamptz,

@@ -106,12 +106,26 @@ set search_path = pg_catalog, posthorn, pg_temp
 as $$
 begin
   return coalesce(
-    (select p.cell from posthorn.placements as p where p.tenant = lives_here.tenant),
+    (select case when p.moving_to is null then p.cell else '' end from posthorn.placements as p where p.tenant = lives_here.tenant),
     (select p.cell from posthorn.placements as p where p.tenant = '*'),
     'home'
   ) = coalesce((select s.value from posthorn.settings as s where s.name = 'cell'), 'home');
 end
 $$;
+
+-- Keeps a tenant here until the transaction ends: a move waits for it. Raises PH503 where it lives elsewhere by now, or is being moved.
+create function posthorn.stay(tenant text) returns void
+language plpgsql
+set search_path = pg_catalog, posthorn, pg_temp
+as $$
+begin
+  perform from posthorn.placements as p where p.tenant = stay.tenant for share;
+  if not posthorn.lives_here(tenant) then -- a statement of its own: it sees what the lock was waited for
+    raise exception using errcode = 'PH503', message = format('the tenant %s is being moved to another cell', tenant);
+  end if;
+end
+$$;
+revoke all on function posthorn.stay(text) from public;
 
 -- Stores events with their deliveries: all of them or, when anything is wrong, none. Answers in the order given.
 -- `schema_checked` says that the caller has judged the payloads: that they are JSON and fit their types' schemas; null,
@@ -192,7 +206,7 @@ begin
     perform from posthorn.keys as k
     where k.id = api_keys[i] and k.revoked_at is null and (k.expires_at is null or k.expires_at > at);
     if not found then
-      raise exception using errcode = 'PH401', message = 'an API key is not valid';
+      raise exception using errcode = case when is_here then 'PH401' else 'PH503' end, message = 'an API key is not valid';
     end if;
   end loop;
   if schema_checked is null and enforced <> '{}' then

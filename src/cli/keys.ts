@@ -3,11 +3,13 @@ import { connect, type Db } from "../database/connect.ts";
 import { openDatabase } from "../database/open.ts";
 import { writeCatalogue } from "../event-types/catalogue/write.ts";
 import { StartError } from "../kernel/errors.ts";
+import { isBeingMoved } from "../kernel/faults.ts";
 import { formatId } from "../kernel/ids.ts";
 import { silentLog } from "../kernel/log.ts";
 import { printable } from "../kernel/printable.ts";
 import { WITHOUT_TENANT, type KeyScope } from "../kernel/scopes.ts";
 import { createKey, listKeys, revokeKey, type KeyRow } from "../store/keys.ts";
+import { stay } from "../store/stay.ts";
 import { cellOfTenant, cellsMeant, type CellMeant } from "./cells.ts";
 import { UsageError } from "./exit.ts";
 import { readConfig, say } from "./process.ts";
@@ -31,7 +33,10 @@ export async function createApiKey(options: {
   const tenant = whyNone !== undefined ? null : (options.tenant ?? "default");
   const its = await cellOfTenant(readConfig(), tenant, { writes: true });
   await withDatabase(its, async (db) => {
-    const made = await createKey(db, { name, scope, tenant, expiresAt });
+    const made = await db.transaction().execute(async (trx) => {
+      if (tenant !== null) await stay(trx, tenant);
+      return createKey(trx, { name, scope, tenant, expiresAt });
+    });
     if (!made) throw new UsageError("--expires-at: this is past; a time in the future is needed");
     process.stdout.write(`${made.key}\n`);
   });
@@ -54,10 +59,17 @@ export async function listApiKeys(filter: { tenant?: string; scope?: KeyScope })
 
 /** Ends an API key: no process takes it from now on. */
 export async function revokeApiKey(id: string): Promise<void> {
+  const moving: string[] = []; // where its tenant has left it may be still
   for (const each of cellsMeant(readConfig(), {})) {
-    const row = await withDatabase(each, (db) => revokeKey(db, id));
+    const row = await withDatabase(each, (db) => revokeKey(db, id)).catch((error: unknown) => {
+      if (!isBeingMoved(error)) throw error;
+      moving.push(each.cell);
+      return undefined;
+    });
     if (row) return say(`${formatId("key", id)} (${printable(row.name)}) is revoked.`);
   }
+  if (moving.length > 0)
+    throw new StartError("the key's tenant is being moved to another cell; try again after that");
   throw new StartError(
     `no API key has the id ${formatId("key", id)}; posthorn keys list shows those there are`,
   );

@@ -28,6 +28,7 @@ import { addReplay, addReplays } from "./replay.ts";
 import { addSql } from "./sql/command.ts";
 import { addSending } from "./sending.ts";
 import { addTail } from "./tail.ts";
+import { addTenants } from "./tenants/index.ts";
 import type { Terminal } from "./terminal.ts";
 import { addTypes } from "./types.ts";
 import { addWebhooks } from "./webhooks/index.ts";
@@ -235,6 +236,7 @@ export function createProgram(terminal: Terminal): Command {
   addSql(program, terminal);
   addSending(program, terminal);
   addDatabase(program, terminal);
+  addTenants(program, terminal);
   addPublish(program, terminal);
   addIngest(program, terminal);
   addTail(program, terminal);

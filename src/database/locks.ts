@@ -15,6 +15,7 @@ export const LOCK = {
   "first admin key": -3,
   fold: -4,
   metrics: -5,
+  move: -6,
 } as const;
 
 // Two names of one slot wait for each other, for the moment that a transaction takes: so there are many slots, and rows made

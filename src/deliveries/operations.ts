@@ -103,7 +103,7 @@ export async function retry(context: DeliveriesContext, id: string): Promise<Del
 /** Ends a pending delivery as cancelled: nothing more is sent of it. One that was cancelled so is answered as it is. */
 export async function cancel({ store }: DeliveriesContext, id: string): Promise<Delivery> {
   await find(store, id);
-  await cancelDelivery(store.db, store.tenant, id);
+  await store.db.transaction().execute((trx) => cancelDelivery(trx, store.tenant, id));
   const row = await afterCommit(find(store, id));
   if (row.status === "cancelled" && row.reason === "cancelled") return presentDelivery(row);
   throw new PosthornError(
@@ -115,7 +115,7 @@ export async function cancel({ store }: DeliveriesContext, id: string): Promise<
 async function retried({ store, queued }: DeliveriesContext, id: string): Promise<DeliveryRow> {
   const row = await find(store, id);
   if (row.status === "pending") {
-    await hastenDelivery(store.db, store.tenant, id);
+    await store.db.transaction().execute((trx) => hastenDelivery(trx, store.tenant, id));
     queued();
     return (await afterCommit(findDelivery(store.db, store.reach, id))) ?? row;
   }

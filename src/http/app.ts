@@ -24,7 +24,10 @@ import { trpcEndpoint } from "./trpc.ts";
 
 export type AppOptions = {
   /** For who calls without a key, from an address. */
-  createOpenContext(address: string, request: { requestId: string }): OpenContext;
+  createOpenContext(
+    address: string,
+    request: { requestId: string; writesOf?: string | undefined },
+  ): OpenContext;
   /** `requestId` names the request; `enlarge` is asked before an answer becomes a large one. */
   createContext(
     caller: Caller,
@@ -37,6 +40,8 @@ export type AppOptions = {
       waits: () => void;
       /** Whether something may be written, which a tenant that is new is placed by. */
       writes: boolean;
+      /** Where there are several cells: the tenant that is written of, which may be on its way to another. */
+      writesOf?: string | undefined;
     },
   ): Context | Unplaced;
   findKey: FindKey;

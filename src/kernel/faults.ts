@@ -12,6 +12,7 @@ const AWAY_CODES = [
   /^55P03$/, // locked by others for longer than we wait
   /^57014$/, // cancelled by its time limit
   /^40/, // serialization failure or deadlock: rolled back whole
+  /^PH503$/, // of a tenant that is being moved to another cell
   /^(26000|42P05)$/, // a pooler has led to a session where a statement of ours is not prepared, or is already
 ];
 
@@ -31,6 +32,11 @@ export function isStopping(error: unknown): boolean {
 /** A session that was had, and is not as our statements need it: as little use as none. */
 export class SessionRefused extends Error {
   override name = "SessionRefused";
+}
+
+/** True where a tenant is being moved to another cell, or lives there by now, and nothing was done of what was asked. */
+export function isBeingMoved(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && error.code === "PH503";
 }
 
 /** True where the database could not be reached or could not take writes now: answered 503, and tried again. */

@@ -72,7 +72,7 @@ visited as (
         and (s.not_before is null or s.not_before <= now())
         and (s.requeued_to is null or w.delivery_order = 'none' and s.cancels_before is null)
         and ($2::jsonb ->> scan.webhook_id::text) is distinct from '[0, 0]'
-        and (s.proven or $5::integer > 0)
+        and (s.proven or $5::integer > 0) and not s.leaves
       offset 0
       for update of s skip locked
     ) as webhook

@@ -54,7 +54,7 @@ export async function listWaiting(pool: pg.Pool, butCells: readonly string[]): P
      cross join lateral (
        select coalesce(p.cell, (select p.cell from posthorn.placements as p where p.tenant = '*'), 'home') as cell
      ) as living
-     where next.tenant is not null and living.cell <> all ($1)
+     where next.tenant is not null and living.cell <> all ($1) and p.moving_to is null
      limit $2`,
     [butCells, TENANTS_MAX],
   );
@@ -80,7 +80,7 @@ export async function forwardBatch(
 ): Promise<Batch> {
   return inTransaction(from, async (client) => {
     const held = await client.query(
-      "select from posthorn.placements where tenant = $1 and cell = $2 for update skip locked",
+      "select from posthorn.placements where tenant = $1 and cell = $2 and moving_to is null for update skip locked",
       [tenant, cell],
     );
     if (held.rows.length === 0) return { forwarded: 0, isMore: false };

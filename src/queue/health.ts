@@ -44,6 +44,11 @@ export async function listFailing(pool: pg.Pool, after: number): Promise<HealthF
   return rows;
 }
 
+// Of one that is leaving for another cell, that one tells.
+const STAYS = `not coalesce((
+  select s.leaves from posthorn.webhook_states as s where s.bucket = 0 and s.webhook_id = w.webhook_id
+), false)`;
+
 /** A webhook whose health has changed, by its public id. */
 export type ChangedWebhook = { tenant: string; id: string };
 
@@ -55,7 +60,7 @@ export function setHealth(
 ): Promise<ChangedWebhook | undefined> {
   return inTransaction(pool, async (client) => {
     const { rows } = await client.query<ChangedWebhook>(
-      `update posthorn.webhooks set health = $3, health_reason = $4 where webhook_id = $1 and health = $2
+      `update posthorn.webhooks as w set health = $3, health_reason = $4 where webhook_id = $1 and health = $2 and ${STAYS}
        returning tenant, id`,
       [webhookId, change.from, change.to, change.reason],
     );
@@ -137,7 +142,7 @@ export function announceHealth(pool: pg.Pool, disableAfterH: number): Promise<nu
            end as disables_at
          from posthorn.webhooks as w
          left join posthorn.counters as c on c.bucket = 0 and c.webhook_id = w.webhook_id
-         where w.deleted_at is null and (w.announced_at is null or w.announced_at < now() - interval '10 minutes')
+         where w.deleted_at is null and ${STAYS} and (w.announced_at is null or w.announced_at < now() - interval '10 minutes')
            and (w.health <> w.announced_health
              or w.health = 'failing' and $1 > 0 and w.disabling_announced_at is null
                and greatest(c.failing_since, w.released_at, ${RESUMED_AT}) < now() - ($1::integer - 24) * interval '1 hour')
@@ -180,7 +185,7 @@ export function announceDropping(pool: pg.Pool, holdH: number): Promise<number> 
            where bucket = 0 and state = 2 and webhook_id = w.webhook_id order by due_at, id limit 1
          ) as oldest
          where (w.paused or w.health = 'disabled') and w.status = 'Subscribed' and w.deleted_at is null
-           and w.dropping_announced_at is null and oldest.due_at < now() - ($1::integer - 24) * interval '1 hour'
+           and w.dropping_announced_at is null and ${STAYS} and oldest.due_at < now() - ($1::integer - 24) * interval '1 hour'
          order by w.webhook_id limit $2 for update of w skip locked
        )
        update posthorn.webhooks as w set dropping_announced_at = now()

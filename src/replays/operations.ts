@@ -98,7 +98,7 @@ export async function info({ store }: ReplaysContext, id: string): Promise<Repla
 export async function cancel(context: ReplaysContext, id: string): Promise<Replay> {
   const { store } = context;
   await info(context, id);
-  await stopReplay(store.db, store.tenant, id);
+  await store.db.transaction().execute((trx) => stopReplay(trx, store.tenant, id));
   for (let step = 0; step < CANCEL_STEPS_MAX; step++)
     await afterCommit(stepReplay(store.pool, store.tenant, id));
   return afterCommit(info(context, id));

@@ -2,7 +2,7 @@
 import { TRPCError, type TRPC_ERROR_CODE_KEY } from "@trpc/server";
 
 import { PosthornError, type ErrorCode } from "../kernel/errors.ts";
-import { isDatabaseAway, isStopping, mayBeDone } from "../kernel/faults.ts";
+import { isBeingMoved, isDatabaseAway, isStopping, mayBeDone } from "../kernel/faults.ts";
 
 /**
  * The error for the caller. What is not foreseen becomes `internal_error`, with the cause for the log alone. `whenUnsure` is
@@ -11,6 +11,12 @@ import { isDatabaseAway, isStopping, mayBeDone } from "../kernel/faults.ts";
 export function callerError(error: unknown, whenUnsure?: string): PosthornError {
   if (error instanceof PosthornError) return error;
   if (error instanceof TRPCError) return trpcError(error, whenUnsure);
+  if (isBeingMoved(error))
+    return new PosthornError(
+      "database_unavailable",
+      "this tenant is being moved to another cell; nothing was done, try again in a moment",
+      { retryAfterS: 1, cause: error },
+    );
   if (isDatabaseAway(error)) return awayError(error, whenUnsure);
   return new PosthornError(
     "internal_error",

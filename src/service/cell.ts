@@ -4,6 +4,7 @@ import { connect, type Connection } from "../database/connect.ts";
 import { openPools, type Pools } from "../database/pools.ts";
 import type { OpenDatabase } from "../database/open.ts";
 import { createReplica, type Replica } from "../database/replica.ts";
+import { createClearing } from "../delivery/clearing.ts";
 import { createDatabaseClock } from "../delivery/database-clock.ts";
 import { createForwarder } from "../delivery/forwarder.ts";
 import { startForwarding } from "../delivery/forwarding.ts";
@@ -109,6 +110,22 @@ export function createCell(
     wake: () => wake(),
   });
 
+  function forward(others: (cell: string) => Cell | undefined) {
+    const between = {
+      from: upkeep.pool,
+      to: (cell: string) => others(cell)?.arrivals.pool,
+      retentionD: config.POSTHORN_RETENTION_D,
+      clock: monotonic,
+      log,
+    };
+    const [clear, forwardWaiting] = [createClearing(between), createForwarder(between)];
+    return async () => {
+      const hasCleared = await clear();
+      const done = await forwardWaiting();
+      return { ...done, isMore: done.isMore || hasCleared };
+    };
+  }
+
   return {
     ...contexts,
     name,
@@ -129,18 +146,7 @@ export function createCell(
       const targets = createTargets({ pool: loop.pool, sealer, random: process.random, log });
       loop.pool.on("error", () => targets.forget());
       const totals = createTotals(upkeep.pool, log);
-      const forwarding =
-        others &&
-        startForwarding(
-          createForwarder({
-            from: upkeep.pool,
-            to: (cell) => others(cell)?.arrivals.pool,
-            retentionD: config.POSTHORN_RETENTION_D,
-            clock: monotonic,
-            log,
-          }),
-          log,
-        );
+      const forwarding = others && startForwarding(forward(others), log);
       const heard = {
         died: () => delivering.wake(),
         notified() {

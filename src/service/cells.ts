@@ -126,7 +126,8 @@ export function createCells(
     const room = wholeRoom(request.enlarge);
     const of = async (tenant: string | null, writes = true): Promise<Context> => {
       const its = await cellOf(tenant, writes);
-      return its.createContext(caller, request, room);
+      const writesOf = writes && tenant !== null && tenant !== ALL_TENANTS ? tenant : undefined;
+      return its.createContext(caller, { ...request, writesOf }, room);
     };
     const cells = () =>
       names.map((name): AskedCell<Context> => {
@@ -173,8 +174,9 @@ export function createCells(
       const context = home.createOpenContext(address, request);
       if (wanted.length === 0) return context;
       const of = async (token: string) => {
-        const its = await cellOf(tenantNamedBy(token), false);
-        return its.createOpenContext(address, request).portal;
+        const tenant = tenantNamedBy(token);
+        const its = await cellOf(tenant, false);
+        return its.createOpenContext(address, { ...request, writesOf: tenant ?? undefined }).portal;
       };
       return { ...context, portal: { ...context.portal, of } };
     },

@@ -18,6 +18,7 @@ import { createShares } from "../kernel/shares.ts";
 import type { Caller, Context } from "../rpc/trpc.ts";
 import { readRules } from "../session/rules.ts";
 import type { Reach } from "../store/reach.ts";
+import { staying } from "../store/stay.ts";
 import type { SendSample } from "../webhooks/send-test.ts";
 
 const COUNTS_MAX = 2; // of replays, some seconds each
@@ -68,17 +69,19 @@ export function createContexts({
 }: Wiring): Contexts {
   const cursors = createCursors(sealer.derive("cursors"));
   const counts = createShares(COUNTS_MAX);
+  const databaseOf = (writesOf: string | undefined) =>
+    writesOf === undefined ? calls.db : staying(calls.db, writesOf);
   return {
-    createOpenContext: (address, { requestId }) => ({
+    createOpenContext: (address, { requestId, writesOf }) => ({
       isOpen: true,
       requestId,
       share: (work) => calls.shares.take({ tenant: "", key: address }, work),
-      portal: { db: calls.db, sealer },
+      portal: { db: databaseOf(writesOf), sealer },
     }),
 
     createContext: (
       caller,
-      { requestId, traceparent, enlarge, prefer, waits },
+      { requestId, traceparent, enlarge, prefer, waits, writesOf },
       room = wholeRoom(enlarge),
     ) => {
       const requestLog = log.child({ request_id: requestId });
@@ -142,7 +145,7 @@ export function createContexts({
         };
         return context;
       };
-      return over(calls);
+      return over({ db: databaseOf(writesOf), shares: calls.shares });
     },
   };
 }

@@ -20,7 +20,8 @@ type Erased = { tenant: string; event_id: string; until: string };
 export async function eraseEvent(pool: pg.Pool, tenant: string, id: string): Promise<boolean> {
   const { rows } = await pool.query<{ until: string }>(
     `with event as (
-       select tenant, id from posthorn.events where bucket = 0 and tenant = $1 and id = $2
+       select e.tenant, e.id from posthorn.events as e, posthorn.stay($1) as here
+       where e.bucket = 0 and e.tenant = $1 and e.id = $2
      ),
      marked as (
        insert into posthorn.erasures as e (tenant, event_id, erased_at, look_at)

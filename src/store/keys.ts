@@ -10,6 +10,7 @@ import { lock, LOCK } from "../database/locks.ts";
 import { TENANT_PATTERN } from "../kernel/fields.ts";
 import type { KeyScope } from "../kernel/scopes.ts";
 import { dropAnswers } from "./kept-answers.ts";
+import { stay } from "./stay.ts";
 
 export type KeyRow = {
   id: string;
@@ -103,11 +104,15 @@ export async function findKey(db: Db, id: string): Promise<KeyRow | undefined> {
 
 /** Ends a key, and answers it; the first time that it was ended stays. Undefined where there is none. */
 export async function revokeKey(db: Db, id: string): Promise<KeyRow | undefined> {
-  await dropAnswers(db, id);
-  const { rows } = await sql<KeyRow>`
-    update posthorn.keys set revoked_at = coalesce(revoked_at, now()) where id = ${id}
-    returning ${COLUMNS}`.execute(db);
-  return rows[0];
+  return db.transaction().execute(async (trx) => {
+    await dropAnswers(trx, id);
+    const { rows } = await sql<KeyRow>`
+      update posthorn.keys set revoked_at = coalesce(revoked_at, now()) where id = ${id}
+      returning ${COLUMNS}`.execute(trx);
+    const [row] = rows;
+    if (row && row.tenant !== null) await stay(trx, row.tenant);
+    return row;
+  });
 }
 
 /** What a key opens. */

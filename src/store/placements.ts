@@ -1,7 +1,7 @@
 // Which cell each tenant lives in. Every cell keeps a copy of all of it, so that any of them can be asked.
 import type pg from "pg";
 
-import { plainArray } from "../database/array-literal.ts";
+import { writePlaces } from "../database/move/mark.ts";
 
 export type Placement = { tenant: string; cell: string };
 
@@ -35,8 +35,7 @@ export async function place(pool: pg.Pool, { tenant, cell }: Placement): Promise
 }
 
 /**
- * Writes into one cell what another has: what is new there since a time that an earlier copy answered, or without one all of it. A
- * tenant that lives elsewhere has no routes there: by that a publish knows to ask.
+ * Writes into one cell what another has: what is new there since a time that an earlier copy answered, or without one all of it.
  */
 export async function copyPlacements(
   from: pg.Pool,
@@ -47,8 +46,8 @@ export async function copyPlacements(
   let after = "";
   for (;;) {
     // Some commit behind others that began after them.
-    const { rows } = await from.query<Placement & { now: Date }>(
-      `select tenant, cell, now() from posthorn.placements
+    const { rows } = await from.query<Placement & { moves: number; now: Date }>(
+      `select tenant, cell, moves, now() from posthorn.placements
        where tenant > $1 and placed_at >= coalesce($2::timestamptz - interval '1 minute', '-infinity')
        order by tenant limit ${COPIED_AT_ONCE}`,
       [after, since ?? null],
@@ -56,18 +55,7 @@ export async function copyPlacements(
     readAt ??= rows[0]?.now;
     const last = rows.at(-1);
     if (!last) return readAt ?? since;
-    const columns = [rows.map(({ tenant }) => tenant), rows.map(({ cell }) => cell)];
-    await to.query(
-      `with written as (
-         insert into posthorn.placements as p (tenant, cell)
-         select * from unnest($1::text[], $2::text[])
-         on conflict (tenant) do update set cell = excluded.cell, placed_at = now() where p.cell <> excluded.cell
-         returning tenant, cell
-       )
-       delete from posthorn.routes as r using written, posthorn.settings as own
-       where own.name = 'cell' and written.cell <> own.value and r.tenant = written.tenant`,
-      columns.map((each) => plainArray(each)),
-    );
+    await writePlaces(to, rows);
     after = last.tenant;
   }
 }

@@ -75,6 +75,7 @@ export function queueMissing(
   missing: readonly SentDelivery[],
 ): Promise<Map<string, string>> {
   return inTransaction(pool, async (client) => {
+    await client.query("select posthorn.stay($1)", [tenant]);
     await lockOn(client, resendLock(webhookId));
     const pending = await client.query<{ event_id: string }>(
       `select event_id from posthorn.deliveries
