@@ -3,7 +3,7 @@ import { beforeAll, beforeEach, expect, test } from "@jest/globals";
 import pg from "pg";
 import type { Page } from "playwright-core";
 
-import { caller, type Call } from "../helpers/api.ts";
+import { caller, until, type Call } from "../helpers/api.ts";
 import { goTo } from "../helpers/browser.ts";
 import { useService } from "../helpers/dashboard.ts";
 
@@ -68,7 +68,10 @@ test("a key is made, shown once, works, and is revoked", async () => {
   await page.getByRole("dialog", { name: "The new key" }).waitFor();
   await caller({ ...stand.service, adminKey: key })("webhooks.list").expect(200);
   await button("I have stored it").click();
-  expect(await page.content()).not.toContain(key);
+  await until(
+    () => page.content(),
+    (html) => !html.includes(key),
+  );
   const row = page.getByRole("row").filter({ hasText: "back end" });
   await row.getByRole("button", { name: "Revoke" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();

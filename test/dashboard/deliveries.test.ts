@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import type { Page } from "playwright-core";
 
+import { until } from "../helpers/api.ts";
 import { goTo } from "../helpers/browser.ts";
 import { useDashboard } from "../helpers/dashboard.ts";
 
@@ -18,6 +19,11 @@ beforeAll(async () => {
   order = await scene.publish("order.created", { id: 1, total: "9007199254740993" });
   dead = (await scene.delivery(order, scene.webhooks.billing, "dead")).id;
   delivered = (await scene.delivery(order, scene.webhooks.crm, "delivered")).id;
+  await until(
+    async () =>
+      (await scene.post("deliveries.list", { webhook_id: scene.webhooks.warehouse })).body.data,
+    ([first]) => first.attempts_made === 1,
+  );
 });
 
 const rowOf = (page: Page, name: string) => page.getByRole("row").filter({ hasText: name });

@@ -111,7 +111,7 @@ describe("axe finds nothing, light and dark, at 1280 and 320 pixels, and nothing
     }
     expect(found).toEqual([]);
     expect(await page.title()).not.toBe("owned");
-  }, 180_000);
+  }, 600_000);
 
   test("with each dialog that a view's buttons open", async () => {
     const page = await open(ours("/"));
@@ -127,7 +127,7 @@ describe("axe finds nothing, light and dark, at 1280 and 320 pixels, and nothing
         await button.click();
         const dialog = page.getByRole("dialog");
         if (
-          !(await dialog.waitFor({ timeout: 500 }).then(
+          !(await dialog.waitFor({ timeout: 5_000 }).then(
             () => true,
             () => false,
           ))
@@ -148,7 +148,7 @@ describe("axe finds nothing, light and dark, at 1280 and 320 pixels, and nothing
     expect(opened).toEqual(
       expect.arrayContaining(["Make a key", "Erase", "Replay", "New portal link"]),
     );
-  }, 180_000);
+  }, 600_000);
 
   test("empty, failed, and the sign-in", async () => {
     const found: Trouble[] = [];
@@ -168,5 +168,5 @@ describe("axe finds nothing, light and dark, at 1280 and 320 pixels, and nothing
       found.push(...(await judge(page, `${view}, failed`)));
     }
     expect(found).toEqual([]);
-  }, 180_000);
+  }, 600_000);
 });

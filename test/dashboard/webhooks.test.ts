@@ -179,7 +179,10 @@ test("a rotation warns first, names until when the old key signs, and shows the 
   expect(key).toMatch(/^whsec_/);
   expect(key).not.toBe(old);
   await button("I have stored it").click();
-  expect(await page.content()).not.toContain(key);
+  await until(
+    () => page.content(),
+    (html) => !html.includes(key),
+  );
 });
 
 test("a preset that carries one signature warns that receivers with the old key refuse", async () => {

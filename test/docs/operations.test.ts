@@ -150,7 +150,7 @@ beforeAll(async () => {
     "update posthorn.deliveries set due_at = now() - interval '10 minutes' where state = 0",
   );
   await sql.end();
-  for (let tries = 0; tries < 20 && !isThere(troubled); tries++) {
+  for (let tries = 0; tries < 100 && !isThere(troubled); tries++) {
     await new Promise((resolve) => setTimeout(resolve, 1_000)); // the database is asked once in ten seconds
     troubled = await scrape(service, body.key);
   }
@@ -159,7 +159,7 @@ beforeAll(async () => {
     () => scrape(service, body.key),
     (text) => valueOf(text, "posthorn_reports_database", home) === 0,
   );
-});
+}, 400_000);
 afterAll(async () => {
   await stranger.end().catch(() => {});
   await inbox.close();

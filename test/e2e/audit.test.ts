@@ -24,8 +24,12 @@ let delivery: DeliveryInfo;
 beforeAll(async () => {
   service = await startTestService();
   const post = caller(service);
+  let answer = () => {};
+  const rotated = new Promise<void>((resolve) => (answer = resolve));
   inbox = await startInbox((_request, number) =>
-    number === 0 ? { status: 500, body: "not now", headers: { "X-Trace": "t-1" } } : {},
+    number === 0
+      ? { status: 500, body: "not now", headers: { "X-Trace": "t-1" }, until: rotated }
+      : {},
   );
   const settings = { headers: { "X-Token": "hidden" }, signature_key: "a", retry_schedule_s: [1] };
   webhook = (await post("webhooks.subscribe", { url: inbox.url, ...settings }).expect(200)).body.id;
@@ -33,6 +37,7 @@ beforeAll(async () => {
   event = (await post("events.publish", published).expect(200)).body.id;
   await inbox.arrived(1);
   await post("webhooks.rotate_key", { id: webhook, signature_key: "b" }).expect(200);
+  answer();
   const found = await until(
     async () => (await post("deliveries.list", { event_id: event })).body.data,
     ([first]) => first.status === "delivered",

@@ -84,9 +84,14 @@ test("two processes serve under one supervisor: their metrics are one sum, one t
   await inbox.arrived(20);
   const published = (text: string) =>
     valueOf(text, "posthorn_events_published_total", { cell: "home", door: "http" });
-  const before = await scrape(several, adminKey);
+  // One that is too busy to answer in time is not in the sum, which is then asked for again.
+  const scraped = () =>
+    until(
+      () => scrape(several, adminKey),
+      (text) => valueOf(text, "posthorn_processes") === 2,
+    );
+  const before = await scraped();
   expect(published(before)).toBe(20);
-  expect(valueOf(before, "posthorn_processes")).toBe(2);
   expect(valueOf(before, "posthorn_request_slots")).toBe(512);
 
   // One is killed while it publishes and delivers: who asked it asks again, as after any connection that broke.
@@ -108,9 +113,8 @@ test("two processes serve under one supervisor: their metrics are one sum, one t
     () => attempted(database),
     (rows) => rows.every(({ status }) => status === "delivered"),
   );
-  const after = await scrape(several, adminKey);
+  const after = await scraped();
   expect(published(after)).toBeGreaterThanOrEqual(20); // a sum never falls
-  expect(valueOf(after, "posthorn_processes")).toBe(2);
   expect(valueOf(after, "posthorn_process_restarts_total")).toBe(1);
 
   // What is in flight when they are told to end is finished.
@@ -127,7 +131,7 @@ test("two processes serve under one supervisor: their metrics are one sum, one t
   const rows = await attempted(database);
   expect(rows.filter(({ status }) => status !== "delivered")).toEqual([]);
   expect(rows.reduce((sum, { n }) => sum + n, 0)).toBe(61);
-});
+}, 400_000);
 
 test("processes whose supervisor is killed finish what they have in flight, and leave no orphan", async () => {
   const several = await startTwo();
@@ -153,8 +157,11 @@ test("where no process is left, all are started again and the service is ready a
   for (const pid of await serving(several, 2)) process.kill(pid, "SIGKILL");
   await serving(several, 4);
   // With PORT=0 it may be another port, since nobody had the old one.
-  const { url } = log(several).findLast(({ msg }) => msg === "ready") as { url: string };
-  expect((await ask(`${url}/readyz`)).status).toBe(200);
+  const readyz = async () => {
+    const { url } = log(several).findLast(({ msg }) => msg === "ready") as { url: string };
+    return (await ask(`${url}/readyz`).catch(() => undefined))?.status;
+  };
+  await until(readyz, (status) => status === 200);
   expect(await several.stop()).toEqual({ code: 0, signal: null });
 });
 

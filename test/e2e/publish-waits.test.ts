@@ -75,9 +75,10 @@ test("a database that is stopped under load and started again costs no refusal; 
     async () => (await client.events.publish.mutate(event())).id,
   ];
   const calls: Promise<string | undefined>[] = [];
-  let underWay = 0; // more of one key are told to come again
+  let underWay = 0;
+  let most = 60;
   const timer = setInterval(() => {
-    if (underWay > 200) return;
+    if (underWay > most) return;
     for (const way of ways) {
       underWay++;
       calls.push(way(calls.length).finally(() => underWay--));
@@ -91,6 +92,7 @@ test("a database that is stopped under load and started again costs no refusal; 
   await isAway();
   expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
   const before = calls.length;
+  most = 200; // more of one key are told to come again
   await until(
     () => Promise.resolve(calls.length),
     (count) => count > before + 100,
@@ -187,7 +189,7 @@ describe("while the database is stopped", () => {
     await isAway();
     const before = performance.now();
     expect((await unused("events.publish", event())).status).toBe(503);
-    expect(performance.now() - before).toBeLessThan(8_000);
+    expect(performance.now() - before).toBeLessThan(30_000); // others wait for a minute
     const waiting = asTenant(revoked.key)("events.publish", event()).then((answer) => answer);
     proxy.refuse(/posthorn /); // the service finds no way, the test does
     await postgres.start();
@@ -215,14 +217,15 @@ describe("while the database is stopped", () => {
         signal,
       });
     await expect(ask(AbortSignal.timeout(500))).rejects.toThrow();
-    const again = ask(AbortSignal.timeout(20_000));
+    const again = ask(AbortSignal.timeout(100_000));
     await postgres.start();
     expect((await again).status).toBe(200);
     expect(await stored()).toBe(before + 1);
   });
 
   test("a stop answers those that wait at once", async () => {
-    const other = await startTestService({ DATABASE_URL: proxy.url }, { role: "api" });
+    const settings = { DATABASE_URL: proxy.url };
+    const other = await startTestService(settings, { role: "api", waitMs: 60_000 });
     await postgres.stop("fast");
     const ask = caller(other, { "X-Tenant": tenant });
     await until(
@@ -236,7 +239,7 @@ describe("while the database is stopped", () => {
     const stopped = other.stop();
     expect(await waiting).toMatchObject({ status: 503, body: { code: "not_stored" } });
     expect((await waiting).body.message).toContain("stopping");
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(performance.now() - startedAt).toBeLessThan(30_000); // not the minute that they would wait for
     await stopped;
   });
 });

@@ -32,21 +32,27 @@ async function start(): Promise<{ post: (tenant: string) => Call; sql: pg.Client
 
 test("a tenant's publishes go on while another's schema takes for ever, and that one's are refused at once", async () => {
   const { post } = await start();
-  const [evil, good] = [post("evil"), post("good")];
-  await evil("event_types.create", { name: "t", schema: EVIL }).expect(200);
+  const good = post("good");
   await good("event_types.create", { name: "t", schema: { type: "number" } }).expect(200);
   await good("events.publish", { type: "t", payload: 0 }).expect(200);
 
-  const hostile = Promise.all(
-    Array.from({ length: 8 }, () => evil("events.publish", { type: "t", payload: ENDLESS })),
-  );
-  let isOver = false;
-  void hostile.then(() => (isOver = true));
-  for (let n = 1; n <= 10; n++) {
-    await good("events.publish", { type: "t", payload: n }).expect(200);
-    expect(isOver).toBe(false); // which takes a second and more
-  }
-  const answers = (await hostile).map(({ status, body }) => [status, body.code]);
+  let tries = 0;
+  const beside = async () => {
+    const evil = post(`evil-${++tries}`);
+    await evil("event_types.create", { name: "t", schema: EVIL }).expect(200);
+    const hostile = Promise.all(
+      Array.from({ length: 8 }, () => evil("events.publish", { type: "t", payload: ENDLESS })),
+    );
+    let isOver = false;
+    void hostile.then(() => (isOver = true));
+    for (let n = 1; n <= 10; n++)
+      await good("events.publish", { type: "t", payload: n }).expect(200);
+    const wentOn = !isOver;
+    const answers = (await hostile).map(({ status, body }) => [status, body.code]);
+    return { evil, answers, wentOn };
+  };
+  // It takes a second and more; a busy machine may take that long over ten publishes once.
+  const { evil, answers } = await until(beside, ({ wentOn }) => wentOn);
   expect(answers).toContainEqual([400, "payload_does_not_fit_schema"]);
   expect(answers).toContainEqual([429, "rate_limited"]);
   const next = await evil("events.publish", { type: "t", payload: "aaa" }).expect(429);
