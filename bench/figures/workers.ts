@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 
 import { barChart } from "../charts.ts";
-import { startService } from "../children.ts";
+import { start, startService, stop } from "../children.ts";
 import { measureRate } from "../rate.ts";
 import { payloadOf, publish } from "../service.ts";
 import { BENCH, clear, type Group, type Scene } from "../stage.ts";
@@ -15,24 +15,20 @@ const WINDOW = 100; // slots of each worker: with 50 ms a request that is 2,000 
 const SLOW_DELIVERIES = 90_000;
 const LOOK_MS = 50;
 
+const STARVED = 4; // workers
+const BUSY = 8; // processes beside them: on two processors each gets a seventh of one
+const STARVED_DELIVERIES = 30_000;
+
 export const workers: Group = {
   title: "Several workers",
   about:
     `${DELIVERIES.toLocaleString("en")} deliveries by one, two and four workers on the same two cores as all else; and ` +
-    `one and two with ${WINDOW} slots each and receivers that take ${DELAY_MS} ms. A claim that is given back and made again counts twice; lock waits are those of the loops' statements.`,
+    `one and two with ${WINDOW} slots each and receivers that take ${DELAY_MS} ms. A claim that is given back and made again counts twice; lock waits are those of the loops' statements. At last ` +
+    `${STARVED} workers have ${STARVED_DELIVERIES.toLocaleString("en")} deliveries beside ${BUSY} processes that take all they can get.`,
   rounds: 1,
   async run(scene) {
-    for (const count of [1, 2, 4]) {
-      const { perSecond, repeated, ...whole } = await measure(scene, count, DELIVERIES, {});
-      scene.note(nameOf(count), perSecond, "/s");
-      scene.note(`${nameOf(count)}: sent twice`, repeated, "", { atMost: 0 });
-      scene.note(`${nameOf(count)}: claims a delivery`, whole.claims, "", { atMost: 1.05 });
-      scene.note(`${nameOf(count)}: waits for locks`, whole.lockWaits * 100, "%", { atMost: 1 });
-      if (count > 1)
-        scene.note(`${nameOf(count)}: furthest from the mean`, whole.uneven * 100, "%", {
-          atMost: 15,
-        });
-    }
+    for (const count of [1, 2, 4])
+      note(scene, nameOf(count), await measure(scene, count, DELIVERIES, {}));
     for (const count of [2, 4])
       scene.note(`${count} to one`, scene.median(nameOf(count)) / scene.median(nameOf(1)), "×", {
         atLeast: 0.9,
@@ -46,6 +42,12 @@ export const workers: Group = {
     }
     const ratio = scene.median(slow(2)) / scene.median(slow(1));
     scene.note(`2 to one, receivers of ${DELAY_MS} ms`, ratio, "×", { atLeast: 1.7 });
+    const busy = Array.from({ length: BUSY }, () =>
+      start(new URL("../children/busy.ts", import.meta.url)),
+    );
+    const starved = await measure(scene, STARVED, STARVED_DELIVERIES, {});
+    await Promise.all(busy.map(stop));
+    note(scene, `${nameOf(STARVED)}, starved`, starved);
   },
   charts: (figures) => ({
     "workers.svg": barChart(
@@ -55,12 +57,22 @@ export const workers: Group = {
   }),
 };
 
+type Measured = Record<"perSecond" | "repeated" | "claims" | "lockWaits" | "uneven", number>;
+
+function note({ note }: Scene, name: string, measured: Measured): void {
+  note(name, measured.perSecond, "/s");
+  note(`${name}: sent twice`, measured.repeated, "", { atMost: 0 });
+  note(`${name}: claims a delivery`, measured.claims, "", { atMost: 1.05 });
+  note(`${name}: waits for locks`, measured.lockWaits * 100, "%", { atMost: 1 });
+  note(`${name}: furthest from the mean`, measured.uneven * 100, "%", { atMost: 15 });
+}
+
 async function measure(
   scene: Scene,
   count: number,
   deliveries: number,
   env: NodeJS.ProcessEnv,
-): Promise<Record<"perSecond" | "repeated" | "claims" | "lockWaits" | "uneven", number>> {
+): Promise<Measured> {
   await clear(scene);
   const total = scene.isQuick ? 15_000 : deliveries;
   const isSlow = Object.keys(env).length > 0;
