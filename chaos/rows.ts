@@ -205,6 +205,7 @@ export function rowsAt(scale: number): Row[] {
       name: "forwarding-order",
       title:
         "forwarded to webhooks with an order by channel: kill -9 of the worker and of the cell's database",
+      resumeMsMax: 5 * MINUTE, // behind a lane's head, whose lease has to run out, stand those that a later fault strikes again
       setup: { ...CELLS, order: "channel" },
       load: { http: 0, sql: 1 }, // one door: what comes by HTTP is not behind what is still to be forwarded
       faults: [
