@@ -21,6 +21,7 @@ import {
   terminate,
   type Fault,
 } from "./faults.ts";
+import { moveThereAndBack } from "./move-faults.ts";
 import { judge, SEEN_DEAD_MS_MAX, type Verdict } from "./judgement.ts";
 import { createWorld, waitFor, type Setup } from "./world.ts";
 
@@ -183,6 +184,12 @@ export function rowsAt(scale: number): Row[] {
       title: "home's database stopped × 10, the cell's tenant goes on",
       setup: CELLS,
       faults: [crashCell("home", times(10))],
+    },
+    {
+      name: "move",
+      title: "a tenant moved to another cell and back, kill -9 of who moves it × 10",
+      setup: CELLS,
+      faults: [moveThereAndBack(times(10))],
     },
     {
       name: "forwarding",

@@ -12,7 +12,7 @@ import { startInbox, type Inbox } from "./inbox.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { startLoad, type Load, type Publishing } from "./load.ts";
 import { ORDERS } from "./publish-sql.ts";
-import { startService, type Role, type Service } from "./service.ts";
+import { runCommand, startService, type Command, type Role, type Service } from "./service.ts";
 import { subscribe } from "./subscribe.ts";
 
 export type Setup = {
@@ -55,6 +55,8 @@ export type World = Omit<Cell, "name" | "tenant" | "close"> & {
   /** Whether they have an order, which the row is judged by. */
   isOrdered: boolean;
   start(role: Role, env?: Record<string, string>): Promise<Service>;
+  /** Runs a command with the settings of the services. */
+  run(...args: string[]): Command;
   /** So many publishers for each tenant. */
   load(options?: Parameters<typeof startLoad>[1]): Load;
   /** What a publisher of its own needs, for the home's tenant. */
@@ -167,6 +169,15 @@ function createParts(
     channels,
   };
 
+  const env = () => ({
+    POSTHORN_ADMIN_KEY: ADMIN_KEY,
+    POSTHORN_SECRETS_KEY: Buffer.alloc(32, 1).toString("base64"),
+    POSTHORN_EGRESS_ALLOW: "127.0.0.0/8",
+    ...home.database.env(home.proxy.port),
+    ...(others.length > 0 && { POSTHORN_CELLS: others.map(cellSetting).join(",") }),
+    ...settings,
+  });
+
   const world = {
     cells,
     database: home.database,
@@ -178,16 +189,9 @@ function createParts(
     ledger,
     services,
     channels,
-    async start(role: Role, env: Record<string, string> = {}) {
-      const service = await startService(role, {
-        POSTHORN_ADMIN_KEY: ADMIN_KEY,
-        POSTHORN_SECRETS_KEY: Buffer.alloc(32, 1).toString("base64"),
-        POSTHORN_EGRESS_ALLOW: "127.0.0.0/8",
-        ...home.database.env(home.proxy.port),
-        ...(others.length > 0 && { POSTHORN_CELLS: others.map(cellSetting).join(",") }),
-        ...settings,
-        ...env,
-      });
+    run: (...args: string[]) => runCommand(args, env()),
+    async start(role: Role, more: Record<string, string> = {}) {
+      const service = await startService(role, { ...env(), ...more });
       services.push(service);
       started.push(service);
       void service.exited.then(() => void services.splice(services.indexOf(service), 1));

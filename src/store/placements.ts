@@ -25,6 +25,19 @@ export async function findCellMark(pool: pg.Pool): Promise<string | null> {
   return rows[0]?.value ?? null;
 }
 
+/** Tenants of a cell that have left it and not arrived yet, ten at most, and where each is to arrive. */
+export async function listLeaving(
+  pool: pg.Pool,
+  cell: string,
+): Promise<{ tenant: string; to: string }[]> {
+  const { rows } = await pool.query<{ tenant: string; to: string }>(
+    `select tenant, moving_to as to from posthorn.placements
+     where moving_to is not null and cell = $1 order by tenant limit 10`,
+    [cell],
+  );
+  return rows;
+}
+
 /** Places a tenant that is not placed yet; answers where it lives from now on, whoever has said so first. */
 export async function place(pool: pg.Pool, { tenant, cell }: Placement): Promise<string> {
   await pool.query(

@@ -71,19 +71,32 @@ test("a cell that can't be reached is told by its setting, and keeps no other fr
   await run(["resume-all"]);
 });
 
-test("the doctor looks at each cell, whether it is the one that it is taken for, and what waits in it", async () => {
+test("the doctor looks at each cell, whether it is the one that it is taken for, and what and who waits in it", async () => {
   type Found = { cell?: string; check: string; level: string; found: string };
   const look = async (args: string[], more?: Record<string, string>) =>
     (JSON.parse((await run(["doctor", "--json", ...args], more)).out) as { findings: Found[] })
       .findings;
   const all = await look([]);
   expect([...new Set(all.map(({ cell }) => cell))]).toEqual([undefined, "home", "us"]);
-  expect(all.filter(({ check }) => check === "cell" || check === "forwards")).toMatchObject(
+  expect(all.filter(({ check }) => /^(cell|forwards|moves)$/.test(check))).toMatchObject(
     ["home", "us"].flatMap((cell) => [
       { cell, check: "cell", level: "ok" },
       { cell, check: "forwards", level: "ok" },
+      { cell, check: "moves", level: "ok" },
     ]),
   );
+  for (const { url } of [home, us])
+    await query(
+      url,
+      "insert into posthorn.placements (tenant, cell, moving_to) values ('leaving', 'us', 'home')",
+    );
+  const leaving = await look([]);
+  expect(leaving.filter(({ check }) => check === "moves")).toMatchObject([
+    { cell: "home", level: "ok" },
+    { cell: "us", level: "warning", found: expect.stringMatching(/: leaving \(to home\)$/) },
+  ]);
+  for (const { url } of [home, us])
+    await query(url, "delete from posthorn.placements where tenant = 'leaving'");
   const wrong = await look(["--cell", "eu"], { POSTHORN_CELLS: `eu=${us.url}` });
   expect(wrong.find(({ check }) => check === "cell")).toMatchObject({ cell: "eu", level: "error" });
   const away = await look([], { POSTHORN_CELLS: `us=${AWAY}` });

@@ -2,14 +2,15 @@
 import type pg from "pg";
 
 import { countForwards } from "../../queue/forwards.ts";
-import { findCellMark } from "../../store/placements.ts";
+import { findCellMark, listLeaving } from "../../store/placements.ts";
 import { bad, ok, type Finding } from "./finding.ts";
 
-/** Looks at both. */
+/** Looks at all of that. */
 export async function judgeCell(pool: pg.Pool, cell: string): Promise<Finding[]> {
   const mark = await findCellMark(pool);
   const { waiting, setAside } = await countForwards(pool);
-  return [judgeMark(mark, cell), judgeForwards(waiting, setAside)];
+  const leaving = await listLeaving(pool, cell);
+  return [judgeMark(mark, cell), judgeForwards(waiting, setAside), judgeMoves(leaving)];
 }
 
 function judgeMark(mark: string | null, cell: string): Finding {
@@ -32,5 +33,18 @@ function judgeForwards(waiting: number, setAside: number): Finding {
     "warning",
     `${found}, and ${setAside} were set aside, which their cells can't take`,
     "look at posthorn.forwards where set_aside_at is not null",
+  );
+}
+
+// Whether the command still runs can't be seen from here: it may be anywhere.
+function judgeMoves(leaving: { tenant: string; to: string }[]): Finding {
+  const [first] = leaving;
+  if (!first) return ok("moves", "no tenant waits to be moved");
+  const each = leaving.map(({ tenant, to }) => `${tenant} (to ${to})`).join(", ");
+  return bad(
+    "moves",
+    "warning",
+    `nothing is sent for tenants that are being moved: ${each}`,
+    `where no move runs, it was ended: posthorn tenants move ${first.tenant} --to ${first.to} goes on`,
   );
 }
