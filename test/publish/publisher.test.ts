@@ -79,19 +79,22 @@ test("an executor that answers no row is told, rather than an id invented", asyn
   await expect(publish(executor, { type: "a.b", payload: 1 })).rejects.toThrow("answered no row");
 });
 
-test("publishing costs at most 50 µs of its own a call", async () => {
+test("publishing costs at most 15 times what its payload costs to print and to read", async () => {
   const answer = Promise.resolve({ rows: [{ id: "evt_1" }] });
   const executor = { query: () => answer };
   const payload = { id: 1, text: "x".repeat(1_000), lines: [1, 2, 3] };
   const CALLS = 5_000; // its code is compiled by then
-  const µsPerCall = async () => {
+  const cpuOf = async (call: () => unknown) => {
     const from = process.cpuUsage();
-    for (let n = 0; n < CALLS; n++) await publish(executor, { type: "a.b", payload, channel: "c" });
+    for (let n = 0; n < CALLS; n++) await call();
     const { user, system } = process.cpuUsage(from);
-    return (user + system) / CALLS;
+    return user + system;
   };
-  // The best of some: what else the machine does is not this call's.
-  await until(µsPerCall, (µs) => µs < 50);
+  const publishing = () => publish(executor, { type: "a.b", payload, channel: "c" });
+  // Beside each other, since the same work takes a processor that others use, or that is slowed down, many times as long.
+  const timesMore = async () =>
+    (await cpuOf(publishing)) / (await cpuOf(() => JSON.parse(JSON.stringify(payload))));
+  await until(timesMore, (times) => times < 15);
 });
 
 // Compiled only: the compiler holds what these say.
