@@ -101,7 +101,7 @@ export function createCells(
     }
   }
 
-  const bringUpToDate = createCopies(home, () => [...opened.values()]);
+  const bringUpToDate = createCopies(home, () => [...opened.values()], log);
   const others = (name: string) => opened.get(name);
   const besides = () => [...opened.values()].filter((cell) => cell !== home);
 

@@ -126,6 +126,26 @@ test("a type that its tenant's cell alone knows is published by SQL elsewhere wi
   await as("typed")("events.publish", { type: "all.made", payload: 1 }).expect(200);
 });
 
+test("what keeps types from being copied is told once, and they are copied when it is over", async () => {
+  const type = { name: "late.type" };
+  await query(
+    homeDatabase.url,
+    "alter table posthorn.event_types add constraint none check (name <> 'late.type')",
+  );
+  await as("typed")("event_types.create", type).expect(200);
+  const told = () => logged.filter(({ msg }) => msg === "types can't be copied; trying on");
+  await until(
+    () => Promise.resolve(told()),
+    ({ length }) => length > 0,
+  );
+  await query(homeDatabase.url, "alter table posthorn.event_types drop constraint none");
+  await until(
+    () => query(homeDatabase.url, "select from posthorn.event_types where name = 'late.type'"),
+    ({ length }) => length === 1,
+  );
+  expect(told()).toMatchObject([{ cell: "home", from: "us" }]);
+});
+
 test("a tenant that was there before there were cells stays at home, whatever the default", async () => {
   const old = await createTestDatabase();
   const there = await createTestDatabase();
