@@ -298,6 +298,7 @@ create table posthorn.placements (
   constraint placements_pkey PRIMARY KEY (tenant)
 );
 CREATE INDEX placements_left ON posthorn.placements USING btree (tenant) WHERE (left_at IS NOT NULL);
+CREATE INDEX placements_placed ON posthorn.placements USING btree (placed_at);
 
 create table posthorn.portal_links (
   key_id uuid not null,

@@ -26,6 +26,7 @@ create table posthorn.placements (
   left_at timestamptz, -- since then it lives elsewhere: what is committed here late is sent on
   cleared_at timestamptz -- since then nothing is left here of what has moved
 );
+create index placements_placed on posthorn.placements (placed_at);
 create index placements_left on posthorn.placements (tenant) where left_at is not null;
 
 -- Events published here of tenants that live in another cell, whole, until they are stored there under the same id, see
