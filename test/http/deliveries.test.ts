@@ -244,6 +244,7 @@ test("an attempt shows the very text that was sent, and a delivery all others of
   const dead = await newestOf({ status: "dead" });
   await post("deliveries.retry", { id: dead.id }).expect(200);
   const delivered = await newestOf({ status: "delivered" });
+  await publish(); // of another event: no sibling
   const { body } = await post("deliveries.info", { id: dead.id }).expect(200);
   const sent = inbox.requests[0]?.body ?? "";
   expect(body.attempts).toMatchObject([
