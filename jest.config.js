@@ -13,5 +13,6 @@ export default {
   extensionsToTreatAsEsm: [".ts"],
   transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { target: "es2023" } }] },
   testTimeout: 120_000, // for what hangs: nothing is said of how quick it is, which differs from machine to machine
+  testSequencer: "<rootDir>/test/helpers/sequencer.mjs",
   maxWorkers: 3, // on two cores: much of the time a test waits for a delay, a receiver or the database
 };
