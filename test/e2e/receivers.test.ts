@@ -14,7 +14,7 @@ import { PRESETS } from "../../src/presets/index.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { startInbox } from "../helpers/inbox.ts";
 import { afterwards, ROOT, run, type Running } from "../helpers/process.ts";
-import { testWith } from "../helpers/programs.ts";
+import { testWith, WITHOUT_C } from "../helpers/programs.ts";
 import { pythonWith } from "../helpers/python.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
@@ -60,6 +60,7 @@ async function goBuild(source: string, cwd: string): Promise<string> {
   const program = join(folder, `program-${randomBytes(4).toString("hex")}`);
   const env = {
     ...process.env,
+    ...WITHOUT_C,
     GOTOOLCHAIN: "local",
     GOMODCACHE: join(CACHE, "go"),
     GOFLAGS: "-modcacherw",

@@ -8,6 +8,12 @@ export type Programs = Record<string, string[]>;
 
 type NeedyTest = (name: string, run: () => Promise<void>, timeoutMs?: number) => void;
 
+/** Options of a JVM that runs for seconds, in which its second compiler and its collector's threads don't earn what they cost. */
+export const BRIEFLY = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
+
+/** The environment of Go's compiler: without C, so that all that is built shares its standard library. */
+export const WITHOUT_C = { CGO_ENABLED: "0" };
+
 /**
  * Answers the `test` to use where these programs are needed.
  *

@@ -22,7 +22,8 @@ async function install(environment: string, requirements: string, cache: string)
   try {
     await mkdir(cache, { recursive: true });
     await run("python3", ["-m", "venv", making]);
-    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    // Python compiles what is imported, which is little of it.
+    const pip = ["-m", "pip", "install", "--no-compile", "--quiet", "--disable-pip-version-check"];
     await run(join(making, "bin/python"), [...pip, "--requirement", requirements]);
     await rename(making, environment).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error; // else the other was faster

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll } from "@jest/globals";
 
 import { MINUTE } from "../../../src/kernel/duration.ts";
-import { testWith } from "../../helpers/programs.ts";
+import { testWith, WITHOUT_C } from "../../helpers/programs.ts";
 import { generateClient } from "./openapi-generator.ts";
 import { commandArguments, snippet } from "./page.ts";
 import { playStory, playStoryWithNextVersion } from "./story.ts";
@@ -11,7 +11,7 @@ import { openWorkshop, type Workshop } from "./workshop.ts";
 
 const HEADING = "Go";
 const GO_MOD = "module example.com/app\n\ngo 1.19\n"; // the oldest that compiles it
-const OFFLINE = { GOTOOLCHAIN: "local", GOPROXY: "off", GOFLAGS: "-mod=mod" }; // it needs nothing but Go
+const OFFLINE = { ...WITHOUT_C, GOTOOLCHAIN: "local", GOPROXY: "off", GOFLAGS: "-mod=mod" }; // it needs nothing but Go
 const testIf = testWith({
   go: ["version"],
   java: ["-version"],

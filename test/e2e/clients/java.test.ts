@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll } from "@jest/globals";
 
 import { MINUTE } from "../../../src/kernel/duration.ts";
-import { testWith } from "../../helpers/programs.ts";
+import { BRIEFLY, testWith } from "../../helpers/programs.ts";
 import { generateClient, generatorJar } from "./openapi-generator.ts";
 import { commandArguments, snippet } from "./page.ts";
 import { playStory, playStoryWithNextVersion } from "./story.ts";
@@ -32,9 +32,18 @@ testIf(
     );
     const all = ["App.java", "Generated.java", ...files.map((name) => join(sources, name))];
     const jar = await generatorJar(); // has Jackson in it, of a version that its clients are made for
-    const javac = ["-proc:none", "-encoding", "UTF-8", "-d", "classes", "-cp", jar];
+    const javac = [
+      ...BRIEFLY.map((option) => `-J${option}`),
+      "-proc:none",
+      "-encoding",
+      "UTF-8",
+      "-d",
+      "classes",
+      "-cp",
+      jar,
+    ];
     await workshop.run("javac", [...javac, ...all]);
-    const java = ["-cp", `classes:${jar}`, "App"];
+    const java = [...BRIEFLY, "-cp", `classes:${jar}`, "App"];
     await playStory((env) => workshop.run("java", java, env));
     await playStoryWithNextVersion((env) => workshop.run("java", java, env));
   },

@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { BRIEFLY } from "../../helpers/programs.ts";
 import { pythonWith } from "../../helpers/python.ts";
 import { ROOT, type Workshop } from "./workshop.ts";
 
@@ -16,7 +17,7 @@ export function pythonWithRequirements(): Promise<string> {
 
 /** Generates a client with the arguments that docs/clients.md shows. */
 export async function generateClient(workshop: Workshop, args: string[]): Promise<void> {
-  await workshop.run("java", ["-jar", await generatorJar(), "generate", ...args]);
+  await workshop.run("java", [...BRIEFLY, "-jar", await generatorJar(), "generate", ...args]);
 }
 
 /** Where openapi-generator is. */

@@ -12,7 +12,7 @@ import { MINUTE } from "../../../src/kernel/duration.ts";
 import { createTestDatabase, type TestDatabase } from "../../helpers/database.ts";
 import { startDatabaseProxy, type DatabaseProxy } from "../../helpers/database-proxy.ts";
 import { ROOT } from "../../helpers/process.ts";
-import { testWith } from "../../helpers/programs.ts";
+import { BRIEFLY, testWith, WITHOUT_C } from "../../helpers/programs.ts";
 
 const JDBC = "/usr/share/java/postgresql.jar"; // of Debian's libpostgresql-jdbc-java
 const withGo = testWith({ go: ["version"] });
@@ -41,7 +41,10 @@ afterAll(async () => {
 });
 
 const run = (program: string, args: string[]) =>
-  promisify(execFile)(program, args, { cwd: folder, env: { ...process.env, GOFLAGS: "-mod=mod" } });
+  promisify(execFile)(program, args, {
+    cwd: folder,
+    env: { ...process.env, ...WITHOUT_C, GOFLAGS: "-mod=mod" },
+  });
 
 async function snippet(heading: string, language: string): Promise<string> {
   const page = await readFile(join(ROOT, "docs/publishing-by-language.md"), "utf8");
@@ -90,7 +93,7 @@ withJava(
     const url = `jdbc:postgresql://127.0.0.1:${port}/${name}?user=${user}&sslmode=disable`;
     await expectBothOrNeither(6, await snippet("Java (JDBC)", "java"), async (code) => {
       await writeFile(join(folder, "App.java"), javaProgram(code));
-      return run("java", ["-cp", JDBC, "App.java", url]);
+      return run("java", [...BRIEFLY, "-cp", JDBC, "App.java", url]);
     });
   },
   5 * MINUTE,
