@@ -18,11 +18,17 @@ const known = new WeakMap<Secrets, string[]>();
 
 /** Every text that would show something of the webhook's headers and keys, or of the signature made with them. */
 export function echoesOf(secrets: Secrets | undefined, signature: string | null): string[] {
-  const ofSignature = signature === null ? [] : spelled(withParts([signature]));
+  const ofSignature = signature === null ? [] : echoesOfSignature(signature);
   if (!secrets) return ofSignature;
   const ofSecrets = known.get(secrets) ?? echoesOfSecrets(secrets);
   known.set(secrets, ofSecrets);
   return [...ofSecrets, ...ofSignature];
+}
+
+// Mostly letters and digits alone, which have no parts.
+function echoesOfSignature(signature: string): string[] {
+  const isPlain = signature.length >= PART_MIN && SPELLED_ALIKE.test(signature);
+  return isPlain ? [signature] : spelled(withParts([signature]));
 }
 
 function echoesOfSecrets({ headers, key, previousKey }: Secrets): string[] {

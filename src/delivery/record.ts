@@ -1,6 +1,6 @@
 // From an attempt's outcome to its record: pure.
 import { RESPONSE_BYTES_MAX } from "../egress/exchange.ts";
-import { createMask, maskedAtCut } from "../kernel/mask.ts";
+import { createMask, holdAny, maskedAtCut } from "../kernel/mask.ts";
 import type { AttemptRecord } from "../queue/settle.ts";
 import { PART_MIN } from "./echoes.ts";
 import type { Outcome } from "./outcome.ts";
@@ -25,8 +25,15 @@ export function recordOf(outcome: Outcome, facts: RecordFacts): AttemptRecord {
   const { exchange } = outcome;
   const answer = exchange?.kind === "answered" ? exchange : null;
   const isFailed = outcome.kind === "failed";
-  const { secrets } = facts;
-  const mask = createMask(secrets);
+  const shown = withoutSecrets(
+    {
+      error: isFailed ? outcome.error : null,
+      headers: answer?.headers ?? null,
+      body: answer?.body.toString("utf8") ?? null,
+      isCut: (answer?.body.length ?? 0) >= RESPONSE_BYTES_MAX,
+    },
+    facts.secrets,
+  );
   return {
     number: facts.number,
     at: facts.startedAt,
@@ -38,11 +45,10 @@ export function recordOf(outcome: Outcome, facts: RecordFacts): AttemptRecord {
     address: exchange?.address ?? null,
     status: answer?.status ?? null,
     reason: isFailed ? outcome.reason : null,
-    error: isFailed ? outcome.error && storable(mask(outcome.error)) : null,
+    error: shown.error && storable(shown.error),
     bodySha256: facts.bodySha256,
-    responseHeaders: answer && headersBehind(mask, answer.headers),
-    responseBody:
-      answer && storable(kept(answer.body, { isFailed, secrets, mask }).toString("utf8")),
+    responseHeaders: shown.headers,
+    responseBody: shown.body === null ? null : storable(isFailed ? shown.body : begin(shown.body)),
   };
 }
 
@@ -50,20 +56,37 @@ function resentAt(startedAt: Date, resentMs: number | null): Date | null {
   return resentMs === null ? null : new Date(startedAt.getTime() + resentMs);
 }
 
+type Shown = {
+  error: string | null;
+  headers: Record<string, string> | null;
+  body: string | null;
+  /** Whether egress has cut the body, so that it may end with half of a secret. */
+  isCut: boolean;
+};
+
+function withoutSecrets(shown: Shown, secrets: readonly string[]): Shown {
+  const { error, headers, body, isCut } = shown;
+  if (!isCut && !holdAny([error ?? "", body ?? "", ...Object.values(headers ?? {})], secrets))
+    return shown;
+  const mask = createMask(secrets);
+  const masked = body && mask(body);
+  return {
+    error: error && mask(error),
+    headers: headers && headersBehind(mask, headers),
+    body: masked && isCut ? maskedAtCut(masked, secrets, PART_MIN) : masked,
+    isCut,
+  };
+}
+
+// Cut once it is masked, so that no half of a secret stays.
+function begin(text: string): string {
+  const bytes = Buffer.from(text);
+  return bytes.length <= GOOD_BODY_BYTES_KEPT
+    ? text
+    : bytes.toString("utf8", 0, GOOD_BODY_BYTES_KEPT);
+}
+
 type Mask = ReturnType<typeof createMask>;
-type Shown = { isFailed: boolean; secrets: readonly string[]; mask: Mask };
-
-// Masked before it is cut, so that no half of a secret stays; what egress has cut may end with one.
-function kept(body: Buffer, { isFailed, secrets, mask }: Shown): Buffer {
-  const shown = secrets.length > 0 ? withoutSecrets(body, secrets, mask) : body;
-  return isFailed ? shown : shown.subarray(0, GOOD_BODY_BYTES_KEPT);
-}
-
-function withoutSecrets(body: Buffer, secrets: readonly string[], mask: Mask): Buffer {
-  const text = mask(body.toString("utf8"));
-  const isCut = body.length >= RESPONSE_BYTES_MAX;
-  return Buffer.from(isCut ? maskedAtCut(text, secrets, PART_MIN) : text);
-}
 
 function headersBehind(mask: Mask, headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, mask(value)]));

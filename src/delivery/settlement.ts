@@ -24,23 +24,30 @@ export type AttemptFacts = Omit<RecordFacts, "number" | "secrets"> & {
 export function settlementOf(outcome: Outcome, facts: AttemptFacts): Settlement {
   const shown = shownBy(outcome.kind === "delivered" ? null : outcome.reason);
   const { delivery, target } = facts;
+  const { verdict, dueAt, webhookNotBefore } = decide(outcome, facts);
   return {
     delivery:
       delivery.webhook_version === target.version
         ? delivery
         : { ...delivery, webhook_version: target.version },
-    ...verdict(outcome, facts),
+    verdict,
+    dueAt,
+    webhookNotBefore,
     proves: shown === "success" ? true : shown === "silence" ? false : null,
     isOwnEvent: facts.isOwnEvent,
     attempt: recordOf(outcome, {
-      ...facts,
       number: delivery.attempts_made + 1,
+      startedAt: facts.startedAt,
+      worker: facts.worker,
+      keyVersion: facts.keyVersion,
+      bodySha256: facts.bodySha256,
+      traceparent: facts.traceparent,
       secrets: echoesOf(target.secrets, facts.signature),
     }),
   };
 }
 
-function verdict(
+function decide(
   outcome: Outcome,
   { delivery, target, endedAt, random }: AttemptFacts,
 ): Pick<Settlement, "verdict" | "dueAt" | "webhookNotBefore"> {

@@ -50,8 +50,7 @@ export function createEgress(options: EgressOptions): Egress {
 
   async function send(request: EgressRequest, elapsedMs: () => number): Promise<Attempt> {
     const { headers, body, timeoutMs, httpsOnly = false, mayResend } = request;
-    const url = judge(request.url, httpsOnly);
-    const sending = { url, headers, body };
+    const sending = { route: judge(request.url, httpsOnly), headers, body };
     const first = await transport.send(sending, { timeoutMs, isFresh: mayResend === undefined });
     if (!first.isStale || !mayResend) return first;
     // The deadline stays what it was.

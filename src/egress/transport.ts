@@ -1,5 +1,6 @@
-// How requests leave: got takes and normalises them, undici carries them, by the handlers that got documents for that.
-import got, { type Options } from "got";
+// How requests leave: got takes and normalises where they go, once for each URL, by the handlers that it documents; undici carries
+// them.
+import got from "got";
 
 import type { AddressOrder } from "./address-order.ts";
 import { makeAttempt, type Attempt, type Cut } from "./attempt.ts";
@@ -9,17 +10,44 @@ import type { Dial } from "./dialer.ts";
 import type { EgressRequest } from "./exchange.ts";
 import type { Failure } from "./failure.ts";
 
+/** Where requests to a URL go. */
+export type Route = { origin: string; hostname: string; path: string };
+
 export type Transport = {
-  /** Makes one attempt, over a fresh connection where that is asked for. Throws what got throws at bad options. */
-  send(request: Pick<EgressRequest, "url" | "headers" | "body">, how: How): Promise<Attempt>;
+  /** Makes one attempt, over a fresh connection where that is asked for. */
+  send(
+    request: Pick<EgressRequest, "headers" | "body"> & { route: Route },
+    how: { timeoutMs: number; isFresh: boolean },
+  ): Promise<Attempt>;
   /** Ends what is in flight as `failure`, and closes every socket. */
   close(failure: Failure): void;
 };
 
-type How = { timeoutMs: number; isFresh: boolean };
+// One instance. Its redirects, retries, decompression and timers are the stock transport's and don't exist in ours; they are off
+// for whoever reads the normalised options.
+const client = got.extend({
+  method: "POST",
+  decompress: false,
+  followRedirect: false,
+  retry: { limit: 0 },
+  throwHttpErrors: false,
+  headers: { "user-agent": undefined },
+  enableUnixSockets: false,
+  handlers: [({ url }) => routeOf(url as URL) as never],
+  mutableDefaults: false,
+});
 
-// In an object: on a promise, got would hang a second request of its own, with its streams and timers.
-type Sent = { attempt: Promise<Attempt> };
+/**
+ * The route of a URL; throws what got throws at a bad one. To be kept: what got makes of a URL, and of the headers with it, takes
+ * as long as all else that is done for a request before it is written.
+ */
+export function routeTo(url: string): Route {
+  return client(url) as unknown as Route;
+}
+
+function routeOf({ origin, hostname, href }: URL): Route {
+  return { origin, hostname, path: href.slice(origin.length) };
+}
 
 /** Creates the transport; its connections are shared by all that it sends. */
 export function createTransport(
@@ -30,27 +58,6 @@ export function createTransport(
   const connections = createConnections(dial, options);
   const inFlight = new Set<Cut>();
 
-  function carry({ url, headers, body, context }: Options): Sent {
-    const { origin, hostname, href } = url as URL;
-    const { timeoutMs, isFresh } = context as How;
-    const connection = connections.take(origin, isFresh);
-    const attempt = new Promise<Attempt>((resolve) => {
-      const request = { path: href.slice(origin.length), headers, body: body as Buffer };
-      makeAttempt(connection, request, {
-        clock,
-        timeoutMs,
-        inFlight,
-        ended(attempt, isReusable) {
-          if (isReusable) connections.keep(connection);
-          if (attempt.isStale) connections.wasStale(connection);
-          else learn(hostname, connection, attempt);
-          resolve(attempt);
-        },
-      });
-    });
-    return { attempt };
-  }
-
   function learn(host: string, connection: Connection, attempt: Attempt): void {
     const { address } = attempt;
     if (address === null) return; // nobody knows whose fault it is, or through a proxy
@@ -60,27 +67,34 @@ export function createTransport(
     connections.hasFailed(connection);
   }
 
-  // One instance: merging options is most of what got costs. Its redirects, retries, decompression and timers are the
-  // stock transport's and don't exist in ours; they are off for whoever reads the normalised options.
-  const client = got.extend({
-    method: "POST",
-    decompress: false,
-    followRedirect: false,
-    retry: { limit: 0 },
-    throwHttpErrors: false,
-    headers: { "user-agent": undefined },
-    enableUnixSockets: false,
-    handlers: [(options) => carry(options) as never],
-    mutableDefaults: false,
-  });
-
   return {
-    send({ url, headers, body }, context) {
-      return (client(url, { headers, body, context }) as unknown as Sent).attempt;
+    send({ route, headers, body }, { timeoutMs, isFresh }) {
+      const connection = connections.take(route.origin, isFresh);
+      const request = { path: route.path, headers: lowerCased(headers), body };
+      return new Promise((resolve) => {
+        makeAttempt(connection, request, {
+          clock,
+          timeoutMs,
+          inFlight,
+          ended(attempt, isReusable) {
+            if (isReusable) connections.keep(connection);
+            if (attempt.isStale) connections.wasStale(connection);
+            else learn(route.hostname, connection, attempt);
+            resolve(attempt);
+          },
+        });
+      });
     },
     close(failure) {
       for (const cut of inFlight) cut(failure);
       connections.close();
     },
   };
+}
+
+// As got writes them.
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const lower: Record<string, string> = {};
+  for (const name in headers) lower[name.toLowerCase()] = headers[name] as string;
+  return lower;
 }

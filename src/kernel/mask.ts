@@ -9,6 +9,12 @@ export function createMask(values: readonly string[]): (text: string) => string 
   return (text) => longestFirst.reduce((rest, value) => rest.replaceAll(value, MASK), text);
 }
 
+/** Whether any of the values stands in any of the texts: mostly none does, and looking is cheaper than replacing. */
+export function holdAny(texts: readonly string[], values: readonly string[]): boolean {
+  const all = texts.join("\n");
+  return values.some((value) => all.includes(value));
+}
+
 /** Replaces, at the end of a text that was cut off there, the first `lengthMin` characters or more of a value. */
 export function maskedAtCut(text: string, values: readonly string[], lengthMin: number): string {
   const begun = (value: string): number => {

@@ -7,12 +7,22 @@ export function userAgent(version: string): string {
 
 /** A webhook's own headers go before ours, whatever their case; those that may not were refused when they were set. */
 export function withOwnHeaders(
-  ours: Record<string, string>,
+  ours: Readonly<Record<string, string>>,
   own: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const names = Object.keys(own);
-  if (names.length === 0) return ours;
-  const replaced = new Set(names.map((name) => name.toLowerCase()));
-  const kept = Object.entries(ours).filter(([name]) => !replaced.has(name.toLowerCase()));
-  return { ...Object.fromEntries(kept), ...own };
+  const replaced = lowerNamesOf(own);
+  const all: Record<string, string> = {};
+  for (const name in ours) if (!replaced.has(name.toLowerCase())) all[name] = ours[name] as string;
+  return Object.assign(all, own);
+}
+
+// Of a webhook's headers once, and not with each attempt.
+const lowerNames = new WeakMap<object, ReadonlySet<string>>();
+
+function lowerNamesOf(own: object): ReadonlySet<string> {
+  const known = lowerNames.get(own);
+  if (known) return known;
+  const names = new Set(Object.keys(own).map((name) => name.toLowerCase()));
+  lowerNames.set(own, names);
+  return names;
 }
