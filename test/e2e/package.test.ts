@@ -12,11 +12,10 @@ import { VERSION } from "../../src/kernel/version.ts";
 import { PRESETS } from "../../src/presets/index.ts";
 import { sign } from "../../src/presets/hmac.ts";
 import { createTestDatabase } from "../helpers/database.ts";
-import { afterwards, ROOT, run as start } from "../helpers/process.ts";
+import { afterwards, IS_BUILT, ROOT, run as start } from "../helpers/process.ts";
 import { startTestService } from "../helpers/service.ts";
 
 const TSC = join(ROOT, "node_modules/.bin/tsc");
-const IS_BUILT = process.env["CI"] === "true";
 
 const NAMES = ["posthorn", "posthorn-verify", "posthorn-client"] as const;
 type Name = (typeof NAMES)[number];
