@@ -29,6 +29,7 @@ export const insist = (ask: () => request.Test): Promise<request.Response> =>
   );
 
 const UNTIL_MS_MAX = 100_000; // below jest's own limit, so that a wait in vain shows what it saw last
+const PAUSE_MS = { min: 20, max: 100 }; // between two looks: the longer it lasts, the rarer, for each costs who is waited for, too
 
 /**
  * Asks until the answer is as wanted; fails with the last one where none is. So a measure is taken, too, that a busy machine may
@@ -38,12 +39,14 @@ export async function until<T>(
   ask: () => Promise<T>,
   isWanted: (answer: T) => boolean,
 ): Promise<T> {
-  const deadline = performance.now() + UNTIL_MS_MAX;
+  const since = performance.now();
   for (;;) {
     const answer = await ask();
     if (isWanted(answer)) return answer;
-    if (performance.now() > deadline)
+    const waitedMs = performance.now() - since;
+    if (waitedMs > UNTIL_MS_MAX)
       throw new Error(`waited in vain; the last answer was ${JSON.stringify(answer)}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    const pauseMs = Math.min(Math.max(PAUSE_MS.min, waitedMs / 10), PAUSE_MS.max);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
