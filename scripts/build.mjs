@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const require = createRequire(import.meta.url);
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
-const tsc = join(dirname(require.resolve("typescript/package.json")), "bin/tsc");
+const tsc = join(dirname(require.resolve("typescript-native/package.json")), "bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], {
   stdio: "inherit",
 });

@@ -3,9 +3,10 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
+const TSC = "node node_modules/typescript-native/bin/tsc"; // a third of the time; the other is whose API the linter asks
 const STEPS = {
   "Lint is clean": "eslint .",
-  "Types hold": "tsc && tsc -p src/dashboard",
+  "Types hold": `${TSC} && ${TSC} -p src/dashboard`,
   "The package is well formed": "node scripts/check-package.mjs",
   Formatted: "prettier --check --log-level warn .",
   "Nothing is unused": "knip --no-progress",
@@ -21,6 +22,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const env = {
   ...process.env,
   PATH: `${root}node_modules/.bin:${process.env.PATH}`,
+  PRETTIER_EXPERIMENTAL_CLI: "1", // the same formatter, a quarter cheaper
   REDOCLY_TELEMETRY: "off",
   REDOCLY_SUPPRESS_UPDATE_NOTICE: "true",
 };

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
-const isBuildable = ["typescript", "swagger-ui-dist", "vite"].every((name) => {
+const isBuildable = ["typescript-native", "swagger-ui-dist", "vite"].every((name) => {
   try {
     return createRequire(import.meta.url).resolve(`${name}/package.json`);
   } catch {
