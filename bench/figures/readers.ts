@@ -1,6 +1,10 @@
 // What deliveries feel of those who read: ten who ask five times a second each, of an api beside the worker.
-import { startService, type Service } from "../children.ts";
+import { request } from "undici";
+
+import { message, start, startService, stop, type Service } from "../children.ts";
+import type { Spending } from "../children/spending.ts";
 import { nowMs } from "../clock.ts";
+import { cpuUs } from "../cpu.ts";
 import { publishSteadily, warmUp } from "../load.ts";
 import { BENCH, type Scene } from "../stage.ts";
 
@@ -10,12 +14,16 @@ const PER_SECOND = 200; // events
 const WINDOW_S = 20;
 const SLOWER_MAX = 1.2;
 
-/** Notes how late deliveries are without readers and with; `ask` asks the n-th question. */
+/**
+ * Notes how late deliveries are without readers and with; `ask` asks the n-th question. The limit is the same beside a server
+ * that only spends as much CPU time.
+ */
 export async function noteReaders(
   scene: Scene,
   api: Service,
   ask: (n: number) => Promise<void>,
 ): Promise<void> {
+  const { database } = scene;
   const worker = await startService("worker", scene.env);
   const load = {
     door: "http" as const,
@@ -25,21 +33,60 @@ export async function noteReaders(
     seconds: WINDOW_S,
     perSecond: PER_SECOND,
   };
+  const spent = () => ({ ownUs: cpuUs(api.pid), databaseUs: database.cpuUs() });
+  const measure = async () => {
+    const before = spent();
+    const { p99 } = await publishSteadily(scene, load);
+    return { p99, ...moreThan(before, spent()) };
+  };
   await warmUp(scene, load);
-  const { p99: alone } = await publishSteadily(scene, load);
+  const alone = await measure();
   const stop = startReaders(ask);
-  const { p99: beside } = await publishSteadily(scene, load);
-  const perSecond = await stop();
+  const beside = await measure();
+  const { answers, perSecond } = await stop();
+  const ofReaders = moreThan(alone, beside);
+  const ofAnswer = {
+    ownUs: ofReaders.ownUs / answers,
+    databaseUs: ofReaders.databaseUs / answers,
+  };
+  const besideLimit = await besideSpending(ofAnswer, async () => (await measure()).p99);
   await worker.stop();
-  scene.note(`deliveries, ${PER_SECOND} a second: p99`, alone, "ms");
-  scene.note(`the same beside ${READERS} readers: p99`, beside, "ms");
-  scene.note("with readers to without", beside / alone, "×", { atMost: SLOWER_MAX });
+  scene.note(`deliveries, ${PER_SECOND} a second: p99`, alone.p99, "ms");
+  scene.note(`the same beside ${READERS} readers: p99`, beside.p99, "ms");
+  scene.note("with readers to without", beside.p99 / alone.p99, "×", { atMost: SLOWER_MAX });
   scene.note("answers to readers", perSecond, "/s");
+  scene.note("CPU of the api, an answer", ofAnswer.ownUs / 1_000, "ms");
+  scene.note("CPU of the database, an answer", ofAnswer.databaseUs / 1_000, "ms");
+  scene.note("limit, a server that only spends as much: p99", besideLimit, "ms");
+  scene.note("limit, with readers to without", besideLimit / alone.p99, "×");
 }
 
+// Its readers ask as often.
+async function besideSpending(ofAnswer: Spending, measure: () => Promise<number>): Promise<number> {
+  const spending = start(
+    new URL("../children/spending.ts", import.meta.url),
+    JSON.stringify(ofAnswer),
+  );
+  const { url } = await message<{ url: string }>(spending);
+  const stopReaders = startReaders(async () => {
+    await (await request(url, { method: "POST" })).body.text();
+  });
+  const p99 = await measure();
+  await stopReaders();
+  await stop(spending);
+  return p99;
+}
+
+const moreThan = (less: Spending, more: Spending): Spending => ({
+  ownUs: more.ownUs - less.ownUs,
+  databaseUs: more.databaseUs - less.databaseUs,
+});
+
 // Each asks when it is time, unless its last question is not answered yet, and at a time of its own: all in the same millisecond
-// would be one who asks ten questions at once, five times a second. Stopped, it tells how many answers a second there were.
-function startReaders(ask: (n: number) => Promise<void>): () => Promise<number> {
+// would be one who asks ten questions at once, five times a second. Stopped, it tells how many answers there were.
+function startReaders(
+  ask: (n: number) => Promise<void>,
+): () => Promise<{ answers: number; perSecond: number }> {
   const startedAt = nowMs();
   let asked = 0;
   let answered = 0;
@@ -67,9 +114,10 @@ function startReaders(ask: (n: number) => Promise<void>): () => Promise<number> 
   }
   return async () => {
     timers.forEach((timer) => clearInterval(timer));
-    const perSecond = (answered / (nowMs() - startedAt)) * 1_000;
+    const answers = answered;
+    const perSecond = (answers / (nowMs() - startedAt)) * 1_000;
     await Promise.all(open);
     if (failure !== undefined) throw failure as Error;
-    return perSecond;
+    return { answers, perSecond };
   };
 }

@@ -87,8 +87,9 @@ export const reads: Group = {
   title: "Questions",
   about:
     "Each is asked over HTTP, one after the other, beside 1,000,000 finished deliveries and 10,000 webhooks of one tenant; the number in " +
-    "its name is how many there are of it. All are answered whole but text in payloads, which answers a short page in its time, and a cursor. " +
-    "At last ten readers ask these questions in turn, five times a second each and each at a time of its own, of an api beside a worker that delivers.",
+    "its name is how many there are of it. Where a page comes short in its time, the time is that of all pages until the search is through; but for text in payloads, where it is one page's. " +
+    "At last ten readers ask these questions in turn, five times a second each and each at a time of its own, of an api beside a worker that delivers. " +
+    "The limit is a server that spends as much CPU time on each question as the api and its database do, and does nothing else.",
   rounds: 1,
   async run(scene) {
     const found = await makeRare(scene);
@@ -116,20 +117,27 @@ async function ask(api: Service, { operation, input }: Question): Promise<string
   return text;
 }
 
-/** The median time of a question's answers, over HTTP, one after the other. */
+/**
+ * The median time of a question's answers, over HTTP, one after the other. Where a page came short in its time, those that go on from
+ * it are part of the answer, but for text in payloads.
+ */
 export async function medianMs(api: Service, question: Question): Promise<number> {
   const ms: number[] = [];
-  let short = 0;
   for (let n = 0; n <= TIMES; n++) {
     const startedAt = nowMs();
-    const text = await ask(api, question);
-    if (text.includes("searched_until")) short++;
+    let text = await ask(api, question);
+    while (text.includes("searched_until") && !("payload_contains" in question.input)) {
+      const { pagination_data } = JSON.parse(text) as Page;
+      if (pagination_data.next_cursor === null) break;
+      const input = { ...question.input, cursor: pagination_data.next_cursor };
+      text = await ask(api, { ...question, input });
+    }
     if (n > 0) ms.push(nowMs() - startedAt); // the first one plans, and fills caches
   }
-  if (short > TIMES / 2 && !("payload_contains" in question.input))
-    throw new Error(`${question.name} was not looked for to the end`);
   return ms.sort((a, b) => a - b)[Math.floor(ms.length / 2)] ?? Number.NaN;
 }
+
+type Page = { pagination_data: { next_cursor: string | null } };
 
 // Five of each kind, of one webhook, in the midst of the history.
 export async function makeRare({ database }: Scene): Promise<Found> {
