@@ -4,6 +4,7 @@ import { createInterface } from "node:readline/promises";
 
 import { loadConfig, type Config } from "../config.ts";
 import { EXIT } from "./exit.ts";
+import { whenNpmShellEnds } from "./npm-shell.ts";
 import type { Conversation, Terminal } from "./terminal.ts";
 
 const unread = new AbortController();
@@ -127,10 +128,11 @@ function readEnvFile(): void {
   if (existsSync(".env")) process.loadEnvFile(".env");
 }
 
-/** Aborts when the process is to end (SIGTERM, SIGINT). */
+/** Aborts when the process is to end: at SIGTERM or SIGINT, or with the shell in which npm runs it. */
 export function endSignal(): AbortSignal {
   const ended = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => ended.abort());
+  whenNpmShellEnds(() => ended.abort());
   return ended.signal;
 }
 

