@@ -20,6 +20,7 @@ import { publishersKeyFinder } from "../keys/finder.ts";
 import { tenantNamedBy } from "../store/keys.ts";
 import { CELL_AWAY, type Cell } from "./cell.ts";
 import { createCellWatch, keepDoing } from "./cell-watch.ts";
+import { tellClocksApart } from "./clocks.ts";
 import { createCopies } from "./copies.ts";
 import { openServiceDatabase } from "./database.ts";
 import { createPlacing } from "./placing.ts";
@@ -84,6 +85,7 @@ export function createCells(
       opened.set(name, cell);
       if (isDelivering) stops.push(cell.deliver(others));
       await bringUpToDate(cell);
+      await tellClocksApart(home, cell, log);
     } catch (error) {
       if (opened.has(name)) throw error;
       await cell?.close();

@@ -47,7 +47,7 @@ export type StoredEvent = { event_id: string; matched: number; duplicate: boolea
 export type Stored = { rows: StoredEvent[]; timeMs: number };
 
 /** The database's clock, in milliseconds with their fraction. */
-export async function readClock(client: pg.ClientBase): Promise<number> {
+export async function readClock(client: pg.ClientBase | pg.Pool): Promise<number> {
   const { rows } = await client.query<{ ms: number }>(`select ${TIME_MS} as ms`);
   return rows[0]?.ms ?? Number.NaN;
 }

@@ -1,5 +1,5 @@
 // What a team deploys with, judged without the machines that it is for: Kubernetes' manifests by its own schemas and types,
-// compose.yaml by what it sets. The Dockerfile's steps are run in package.test.ts.
+// compose.yaml by what it sets, systemd's units by what they leave a process. The Dockerfile's steps are run in package.test.ts.
 import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { parse, parseAllDocuments } from "yaml";
 
 import { SETTINGS } from "../../src/config.ts";
 import { ROOT } from "../helpers/process.ts";
+import { testWith } from "../helpers/programs.ts";
 
 type Manifest = { apiVersion: string; kind: string; metadata?: { name: string } };
 
@@ -62,6 +63,26 @@ test("kustomization.yaml names every file", async () => {
   };
   const files = (await readdir(FOLDER)).filter((name) => name !== "kustomization.yaml");
   expect(kustomization.resources.toSorted()).toEqual(files.toSorted());
+});
+
+const testConfined = testWith({
+  python3: ["-c", "import ctypes; ctypes.CDLL('libseccomp.so.2')"],
+});
+
+// What a process asks of the system beyond files and connections: by src/egress/endpoint.ts, of every database that is elsewhere.
+testConfined("under each unit a process learns its machine's addresses", async () => {
+  const units = join(ROOT, "deploy/systemd");
+  const texts = await Promise.all(
+    (await readdir(units)).map((name) => readFile(join(units, name), "utf8")),
+  );
+  const families = texts.map((text) => /^RestrictAddressFamilies=(.*)$/m.exec(text)?.[1] ?? "");
+  const [left = "", ...others] = new Set(families);
+  expect([left, others]).toEqual([expect.stringContaining("AF_INET"), []]);
+  const confine = (to: string) => [join(ROOT, "test/e2e/address-families.py"), to];
+  const ask = [process.execPath, "--eval", "console.log(os.networkInterfaces().lo !== undefined)"];
+  const asked = (to: string) => promisify(execFile)("python3", [...confine(to), ...ask]);
+  expect((await asked(left)).stdout).toBe("true\n");
+  await expect(asked("AF_INET AF_UNIX")).rejects.toThrow("uv_interface_addresses");
 });
 
 test("what is deployed with sets only settings that there are", async () => {
