@@ -13,8 +13,7 @@ import {
   queueRetry,
   type DeliveryRow,
 } from "../store/deliveries.ts";
-import type { DeliveryFilter } from "../store/delivery-scan.ts";
-import { searchDeliveries } from "../store/delivery-search.ts";
+import { listDeliveriesOf, searchDeliveries } from "../store/delivery-search.ts";
 import { findEvent } from "../store/seen-events.ts";
 import { tellTenant } from "../store/reach.ts";
 import type { TenantStore } from "../store/tenant.ts";
@@ -85,18 +84,14 @@ export async function info({ store }: DeliveriesContext, id: string): Promise<De
     ...presentDelivery(row),
     attempts: attempts.reverse(),
     attempts_left_out: rows.length > attempts.length || endsEarly(rows),
-    siblings: siblings.rows.slice(0, SIBLINGS_MAX).map(presentDelivery),
-    siblings_left_out: siblings.rows.length > SIBLINGS_MAX || siblings.stoppedAt !== null,
+    siblings: siblings.slice(0, SIBLINGS_MAX).map(presentDelivery),
+    siblings_left_out: siblings.length > SIBLINGS_MAX,
   };
 }
 
-function listSiblings({ db, reach, monotonic }: TenantStore, row: DeliveryRow) {
-  const filter: DeliveryFilter = {
-    eventIds: [row.event_id],
-    webhookId: row.webhook_internal_id,
-    limit: SIBLINGS_MAX + 1,
-  };
-  return searchDeliveries(db, reach, filter, monotonic);
+function listSiblings({ db, reach }: TenantStore, row: DeliveryRow): Promise<DeliveryRow[]> {
+  const { event_id: eventId, webhook_internal_id: webhookId } = row;
+  return listDeliveriesOf(db, reach, { eventId, webhookId, limit: SIBLINGS_MAX + 1 });
 }
 
 /** Sends again: a pending delivery becomes due now, a finished one gets a new one beside it. */

@@ -7,7 +7,7 @@ import { invalid, PosthornError } from "../kernel/errors.ts";
 import { formatId, timeOfUuid } from "../kernel/ids.ts";
 import { readPage } from "../kernel/lists.ts";
 import { rawJson, rawString } from "../kernel/raw-json.ts";
-import { searchDeliveries } from "../store/delivery-search.ts";
+import { listDeliveriesOf } from "../store/delivery-search.ts";
 import { countWithout } from "../store/event-webhooks.ts";
 import type { EventRow } from "../store/events.ts";
 import { findEvent, searchEvents } from "../store/seen-events.ts";
@@ -82,14 +82,13 @@ export async function find(store: TenantStore, id: string): Promise<Event> {
 
 /** The event with what has become of it. */
 export async function info(store: TenantStore, id: string): Promise<EventInfo> {
-  const { db, reach, monotonic } = store;
+  const { db, reach } = store;
   const row = await findRow(store, id);
-  const wanted = { eventIds: [id], limit: DELIVERIES_MAX + 1 };
-  const { rows, stoppedAt } = await searchDeliveries(db, reach, wanted, monotonic);
+  const rows = await listDeliveriesOf(db, reach, { eventId: id, limit: DELIVERIES_MAX + 1 });
   return {
     ...present(row),
     deliveries: rows.slice(0, DELIVERIES_MAX).map(presentDelivery),
-    deliveries_left_out: rows.length > DELIVERIES_MAX || stoppedAt !== null,
+    deliveries_left_out: rows.length > DELIVERIES_MAX,
     webhooks_without: await countWithout(db, reach, row),
   };
 }

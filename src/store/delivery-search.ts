@@ -42,6 +42,19 @@ export async function searchDeliveries(
   return { rows: await describeDeliveries(db, rows), stoppedAt };
 }
 
+/**
+ * The newest deliveries of an event, or those of them to one webhook, however long that takes: an index has them, so that a day costs
+ * next to nothing, and whoever asks for one thing can't go on with the next page.
+ */
+export async function listDeliveriesOf(
+  db: Db,
+  reach: Reach,
+  { eventId, webhookId, limit }: { eventId: string; webhookId?: number; limit: number },
+): Promise<DeliveryRow[]> {
+  const filter = { eventIds: [eventId], webhookId, limit };
+  return (await searchDeliveries(db, reach, filter, () => 0)).rows;
+}
+
 /** The same, without what their webhooks are called and what they wait for. */
 export async function searchStored(
   db: Db,

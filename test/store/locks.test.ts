@@ -13,7 +13,7 @@ import type { Schema } from "../../src/database/schema.ts";
 import { listAttempts } from "../../src/store/attempts.ts";
 import { findDelivery, queueRetry, type DeliveryRow } from "../../src/store/deliveries.ts";
 import type { DeliveryFilter } from "../../src/store/delivery-scan.ts";
-import { searchDeliveries } from "../../src/store/delivery-search.ts";
+import { listDeliveriesOf, searchDeliveries } from "../../src/store/delivery-search.ts";
 import { eraseEvent } from "../../src/store/erase.ts";
 import { createEventReader } from "../../src/store/events-to-send.ts";
 import { listEvents } from "../../src/store/events.ts";
@@ -208,7 +208,10 @@ test("an old delivery, its event, its attempts and a retry of it lock few things
   const size = { limit: 200, bytesMax: 1e6 };
   const attempts = await listAttempts(db, "default", row, size);
   expect(attempts).toMatchObject([{ number: 1, worker: "a worker" }]);
-  const ofEvent = await listDeliveries("default", { limit: 9, eventIds: [event_id] });
+  const ofEvent = await listDeliveriesOf(db, wholeTenant("default"), {
+    eventId: event_id,
+    limit: 9,
+  });
   expect(ofEvent.map(({ cause }) => cause)).toEqual(["retry", "publish"]);
   expect(row.sequence).toBeNull();
   const retried = await db.transaction().execute((trx) => queueRetry(trx, "default", row));
