@@ -31,9 +31,10 @@ export function wordsFor(issue: RawIssue): string {
     case "invalid_value":
       return ofChoice(issue.values, issue.input);
     case "invalid_union": {
-      // A text or a list of them: of a list, what is wrong is in it.
+      // A text or a list of them: of a list, what is wrong is in it, or how long it is.
       const tried = issue.errors.flatMap((issues) => issues.slice(0, 1));
-      return (tried.find(({ path }) => path.length > 0) ?? tried[0])?.message ?? NOT_SO;
+      const ofList = tried.find(({ path, code }) => path.length > 0 || code === "too_big");
+      return (ofList ?? tried[0])?.message ?? NOT_SO;
     }
     case "unrecognized_keys":
       return "has fields that are not known"; // each has an issue of its own, see asIssues

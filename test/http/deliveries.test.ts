@@ -152,6 +152,8 @@ test("filters are taken together, and one that can't be is named", async () => {
     const { body } = await post("deliveries.list", { [field]: value }).expect(400);
     expect(body.issues[0].path).toMatch(new RegExp(`^${field}`));
   }
+  const { body } = await post("deliveries.list", { status: Array(5).fill("dead") }).expect(400);
+  expect(body.message).toBe("status: must have at most 4 entries, found 5");
 });
 
 test("a cursor goes on under the filters that it was given out for, and under no others", async () => {
