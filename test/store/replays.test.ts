@@ -54,12 +54,19 @@ const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toI
 const uuidOf = (id: string) =>
   id.slice(4).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 
+const ROWS_AT_ONCE = 10_000; // a statement has a time limit, on a busy machine too
+
 /** Events of the last hours with a finished delivery each, a millisecond apart: written as they are, for they are many. */
-const makeHistory = (count: number, status = "delivered") =>
+async function makeHistory(count: number, status = "delivered"): Promise<void> {
+  for (let from = 1; from <= count; from += ROWS_AT_ONCE)
+    await makeFinished(from, Math.min(count, from + ROWS_AT_ONCE - 1), status);
+}
+
+const makeFinished = (from: number, to: number, status: string) =>
   rows(
     `with made as materialized (
        select at, posthorn.uuid_v7(at, 0) as event_id, posthorn.uuid_v7(at, 1) as id, n
-       from generate_series(1, $3::integer) as n
+       from generate_series($3::integer, $4::integer) as n
        cross join lateral (select now() - interval '1 hour' + n * interval '1 ms' as at) as clock
      ),
      event as (
@@ -69,9 +76,9 @@ const makeHistory = (count: number, status = "delivered") =>
      payload as (insert into posthorn.event_payloads (tenant, id, payload) select $1, event_id, '1' from made)
      insert into posthorn.finished_deliveries
        (attempts_made, tenant, id, event_id, webhook_id, sequence, created_at, finished_at, cause, status, reason)
-     select 1, $1, made.id, event_id, w.webhook_id, n, at, at, 'publish', $4, case when $4 <> 'delivered' then 'status' end
+     select 1, $1, made.id, event_id, w.webhook_id, n, at, at, 'publish', $5, case when $5 <> 'delivered' then 'status' end
      from made join posthorn.webhooks as w on w.id = $2`,
-    [tenant, webhookId, count, status],
+    [tenant, webhookId, from, to, status],
   );
 
 /** What a worker does with the first ready rows, but for the sending. */
