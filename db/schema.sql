@@ -503,7 +503,7 @@ CREATE INDEX webhooks_deleted ON posthorn.webhooks USING btree (deleted_at) WHER
 CREATE INDEX webhooks_ended ON posthorn.webhooks USING btree (webhook_id) WHERE ((status <> 'Subscribed'::text) OR (deleted_at IS NOT NULL));
 CREATE UNIQUE INDEX webhooks_external_id ON posthorn.webhooks USING btree (tenant, external_id) WHERE ((external_id IS NOT NULL) AND (deleted_at IS NULL));
 CREATE INDEX webhooks_gone ON posthorn.webhooks USING btree (tenant, created_at, webhook_id) WHERE (deleted_at IS NOT NULL);
-CREATE UNIQUE INDEX webhooks_id ON posthorn.webhooks USING btree (tenant, id) WHERE (deleted_at IS NULL);
+CREATE UNIQUE INDEX webhooks_id ON posthorn.webhooks USING btree (id, tenant) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_list ON posthorn.webhooks USING btree (tenant, created_at, webhook_id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhooks_old_keys ON posthorn.webhooks USING btree (previous_key_expires_at) WHERE (previous_key_expires_at IS NOT NULL);
 CREATE INDEX webhooks_ordered ON posthorn.webhooks USING btree (tenant, webhook_id) WHERE ((delivery_order <> 'none'::text) AND (status = 'Subscribed'::text) AND (deleted_at IS NULL));

@@ -169,7 +169,7 @@ create table posthorn.webhooks (
   deleted_at timestamptz,
   check ((preset = 'custom') = (preset_settings is not null))
 );
-create unique index webhooks_id on posthorn.webhooks (tenant, id) where deleted_at is null;
+create unique index webhooks_id on posthorn.webhooks (id, tenant) where deleted_at is null;
 create unique index webhooks_external_id on posthorn.webhooks (tenant, external_id)
   where external_id is not null and deleted_at is null;
 create index webhooks_ended on posthorn.webhooks (webhook_id) where status <> 'Subscribed' or deleted_at is not null;

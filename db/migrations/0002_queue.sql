@@ -198,8 +198,8 @@ create table posthorn.counter_deltas (
   primary key (bucket, webhook_id, id)
 );
 
--- Statistics: what ended within a minute and within an hour, of each webhook for which something did, and, under 0, of the
--- tenant as a whole. Of latencies each number is how many times 64, and which slot; those of one slot add up.
+-- Statistics: what ended within a minute and within an hour, of each webhook for which something did, under 0 of the tenant as a
+-- whole, and under 0 of the tenant * of all of them. Of latencies each number is how many times 64, and which slot; those of one slot add up.
 create table posthorn.stats_minutes (
   bucket smallint not null default 0,
   webhook_id bigint not null,

@@ -17,10 +17,18 @@ const GROUP_BYTES = 256 * 1024;
 export type Enlarge = <T>(make: () => Promise<T>) => Promise<T>;
 
 /**
- * The bytes that the answer to one request may still grow by: the calls of a batch share them. `tell` is told where a page stands
- * in its list, where pages of several databases become one.
+ * The bytes that the answer to one request may still grow by: the calls of a batch share them. Where it is made of the answers of
+ * several databases, these are its `whole`.
  */
-export type Room = { bytes: number; enlarge: Enlarge; tell?: (page: Places) => void };
+export type Room = { bytes: number; enlarge: Enlarge; whole?: Whole };
+
+/** What the answers of several databases have to do with each other. */
+export type Whole = {
+  /** Is told where a page stands in its list. */
+  tell(page: Places): void;
+  /** Answers what the time is for all of them: that of the first that asks. */
+  asOf(now: Date): Date;
+};
 
 /** Where a page stands in its list. */
 export type Places = {
@@ -39,17 +47,17 @@ export function wholeRoom(enlarge: Enlarge): Room {
   return { bytes: ANSWER_BYTES_MAX, enlarge };
 }
 
-/** What each of several databases may fill of an answer's room; `tell` is told of the pages that are made in it. */
-export function partOf(whole: Room, parts: number, tell: (page: Places) => void): Room {
-  let bytes = Math.floor(whole.bytes / parts);
+/** What each of several databases may fill of an answer's room. */
+export function partOf(room: Room, parts: number, whole: Whole): Room {
+  let bytes = Math.floor(room.bytes / parts);
   return {
-    enlarge: whole.enlarge,
-    tell,
+    enlarge: room.enlarge,
+    whole,
     get bytes() {
       return bytes;
     },
     set bytes(left) {
-      whole.bytes = Math.max(0, whole.bytes - (bytes - left));
+      room.bytes = Math.max(0, room.bytes - (bytes - left));
       bytes = left;
     },
   };
@@ -165,7 +173,7 @@ export async function readPage<Row, Item>(
   const last = rows[data.length - 1];
   const isCut = rows.length > data.length || endsEarly(rows);
   const end = isCut && last ? position(last) : stoppedAt;
-  room.tell?.({
+  room.whole?.tell({
     places: rows.slice(0, data.length).map(position),
     isRising: scope.isRising ?? false,
     end,

@@ -92,7 +92,7 @@ async function internalIds(
   const found = await findWebhookIds(db, wholeTenant(tenant), ids);
   const unknown = ids.find((id) => !found.has(id));
   if (unknown !== undefined) throw webhookNotFound(unknown);
-  return [...found.values()];
+  return [...found.values()].map(({ webhook_id }) => webhook_id);
 }
 
 function checkReturn(text: string, origin: string): void {

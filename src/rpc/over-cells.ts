@@ -2,16 +2,11 @@
 // away are named.
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { mergeFound } from "../find/merge.ts";
-import type { FoundThing } from "../find/schema.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { PosthornError, type ErrorCode } from "../kernel/errors.ts";
-import { ALL_TENANTS } from "../kernel/fields.ts";
 import type { Places } from "../kernel/lists.ts";
-import { mergePages, type Page, type Part } from "../kernel/merge-pages.ts";
-import { together } from "../tenants/operations.ts";
 import { callerError } from "./errors.ts";
-import { OVER_TENANTS } from "./over-tenants.ts";
+import { merge, type Answer, type AskedOfAll } from "./merges.ts";
 
 /** After the first answer: one that can be worked with needs milliseconds, and a dashboard asks every few seconds. */
 const LATE_MS = 3 * SECOND;
@@ -25,46 +20,30 @@ export type AskedCell<Context> = {
   page: () => Places | undefined;
 };
 
-type Answer = { data: unknown; page: Places | undefined };
-type Merge = (answers: [Answer, ...Answer[]], away: readonly string[]) => unknown;
-
-const MERGES: Readonly<Record<string, Merge>> = {
-  "webhooks.list": pages(),
-  "events.list": pages(),
-  "deliveries.list": pages(),
-  "tenants.list": pages(together),
-  "keys.list": pages(),
-  "keys.revoke": ([{ data }]) => data, // a key lives in one
-  find: (answers, away) => ({
-    data: mergeFound(answers.map(({ data }) => (data as { data: FoundThing[] }).data)),
-    ...named(away),
-  }),
-};
-
-/** Whether a call is answered over all cells: what names no tenant, and what is asked of all of them. */
-export function isOverCells(name: string, tenant: string): boolean {
-  return name in MERGES && (tenant === ALL_TENANTS || !OVER_TENANTS.includes(name));
-}
-
 /**
  * Asks each cell, and answers for all. That a thing is not found in one says nothing where another has it; where none that answers
  * has it, and one is away, nobody knows.
  */
 export async function overCells<Context, Result extends { data: unknown }>(
-  { name, type }: { name: string; type: string },
+  asked: AskedOfAll,
   cells: readonly AskedCell<Context>[],
   ask: (context: Context) => Promise<Result>,
 ): Promise<Result> {
-  const lost: ErrorCode = type === "mutation" ? "unsure" : "database_unavailable";
+  const lost: ErrorCode = asked.type === "mutation" ? "unsure" : "database_unavailable";
   const replies = await repliesOf(cells, ask, lost);
   const answered = replies.filter((reply) => reply.kind === "answered");
   const away = replies.filter((reply) => reply.kind === "away");
   const names = away.map(({ cell }) => cell.name);
   const [first, ...rest] = answered;
   if (first) {
-    const answerOf = ({ cell, result: { data } }: typeof first) => ({ data, page: cell.page() });
-    const answers: [Answer, ...Answer[]] = [answerOf(first), ...rest.map(answerOf)];
-    return { ...first.result, data: MERGES[name]?.(answers, names) };
+    const answerOf = ({ cell, result: { data } }: typeof first): Answer => ({
+      cell: cell.name,
+      data,
+      page: cell.page(),
+    });
+    const answers = [answerOf(first), ...rest.map(answerOf)] as const;
+    const ownCell = () => Promise.race([asked.ownCell(), sleep(LATE_MS, null, { ref: false })]);
+    return { ...first.result, data: await merge(answers, { ...asked, ownCell }, names) };
   }
   const lacking = replies.find((reply) => reply.kind === "lacks");
   const unsure = away.find(({ error }) => error.code === "unsure") ?? away[0];
@@ -129,16 +108,3 @@ async function replyOf<Context, Result>(
 
 const awayError = (name: string, code: ErrorCode) =>
   new PosthornError(code, `the cell ${name} is away or too slow; try again`);
-
-function pages<Item>(bothOf?: (one: Item, other: Item) => Item): Merge {
-  const partOf = ({ data, page }: Answer): Part<Item> => {
-    if (!page) throw new Error("a page that was not told of");
-    return { page: data as Page<Item>, at: page };
-  };
-  return ([first, ...rest], away) => ({
-    ...mergePages([partOf(first), ...rest.map(partOf)], bothOf),
-    ...named(away),
-  });
-}
-
-const named = (away: readonly string[]) => (away.length > 0 ? { away } : {});

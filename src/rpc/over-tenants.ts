@@ -8,6 +8,9 @@ export const OVER_TENANTS: readonly string[] = [
   "deliveries.list",
   "event_types.list",
   "find",
+  "stats.overview",
+  "stats.webhook",
+  "stats.webhooks",
 ];
 
 /** The 400 of all others. */

@@ -8,13 +8,16 @@ import { operation, router } from "./trpc.ts";
 const { webhook } = samples;
 const { frame, totals, bucket, point } = samples.stats;
 
+const OF_ONE =
+  "For an admin's `X-Tenant: *` it is looked for in all tenants; of an id that several have, it is the first one's by name.";
+
 const ANSWERS =
   "Counts and latencies by bucket of time, those alone in which something ended, some seconds behind.";
 
 export const statsRouter = router({
   overview: operation({
     summary: "Statistics of the tenant",
-    description: `${ANSWERS} Of all webhooks, those deleted since too.`,
+    description: `${ANSWERS} Of all webhooks, those deleted since too; of all tenants for an admin's \`X-Tenant: *\`.`,
     scopes: READERS,
     reads: "standby",
     inPortal: "any",
@@ -27,7 +30,7 @@ export const statsRouter = router({
 
   webhook: operation({
     summary: "Statistics of a webhook",
-    description: ANSWERS,
+    description: `${ANSWERS} ${OF_ONE}`,
     scopes: READERS,
     reads: "standby",
     inPortal: "any",
@@ -36,12 +39,12 @@ export const statsRouter = router({
     response: { ...frame, totals, buckets: [bucket] },
   })
     .input(schema.webhookInput)
-    .output(schema.stats)
+    .output(schema.webhookStats)
     .query(({ ctx, input }) => stats.webhook(ctx.stats, input)),
 
   webhooks: operation({
     summary: "Statistics of a page of webhooks",
-    description: `${ANSWERS} In one call for up to 200: with many, fewer buckets of each.`,
+    description: `${ANSWERS} In one call for up to 200: with many, fewer buckets of each. ${OF_ONE}`,
     scopes: READERS,
     reads: "standby",
     inPortal: "any",

@@ -19,7 +19,8 @@ import type { TestContext } from "../webhooks/send-test.ts";
 import { asTrpcError, callerError } from "./errors.ts";
 import { inputOf } from "./input.ts";
 import type { OperationMeta } from "./meta.ts";
-import { isOverCells, overCells, type AskedCell } from "./over-cells.ts";
+import { isOverCells } from "./merges.ts";
+import { overCells, type AskedCell } from "./over-cells.ts";
 import { ofOneTenant, OVER_TENANTS } from "./over-tenants.ts";
 
 /** Who calls: the key, what it may do, and the tenant that it acts for; `*` is all of them. */
@@ -61,6 +62,8 @@ export type Unplaced = Pick<Context, "caller" | "requestId"> & {
   placed: () => Promise<Context>;
   /** Makes one for each database. */
   cells: () => AskedCell<Context>[];
+  /** The name of the database of the caller's tenant; null where nobody can tell it now. */
+  ownCell: () => Promise<string | null>;
 };
 
 // The router's own type leaves the context open: a client's compiler reads that type, and is to learn of the operations
@@ -113,8 +116,11 @@ export function operation(meta: OperationMeta) {
         authorize(meta, given.caller, path);
         const answer = (ctx: Context) => (meta.reads === "standby" ? ctx.read(call) : call(ctx));
         if (!("cells" in given)) return await answer(given);
-        if (isOverCells(path, given.caller.tenant))
-          return await overCells({ name: path, type }, given.cells(), answer);
+        if (isOverCells(path, given.caller)) {
+          const { ownCell } = given;
+          const asked = { name: path, type, input: getRawInput, ownCell };
+          return await overCells(asked, given.cells(), answer);
+        }
         return await answer(await given.placed());
       } catch (error) {
         throw asTrpcError(error);

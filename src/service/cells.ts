@@ -131,22 +131,31 @@ export function createCells(
       const writesOf = writes && tenant !== null && tenant !== ALL_TENANTS ? tenant : undefined;
       return its.createContext(caller, { ...request, writesOf }, room);
     };
-    const cells = () =>
-      names.map((name): AskedCell<Context> => {
+    const cells = () => {
+      let agreed: Date | undefined;
+      const asOf = (now: Date) => (agreed ??= now);
+      return names.map((name): AskedCell<Context> => {
         let page: Places | undefined;
-        const part = partOf(room, names.length, (told) => (page = told));
-        const context = opened.get(name)?.createContext(caller, request, part) ?? null;
-        return { name, context, page: () => page };
+        const tell = (told: Places) => void (page = told);
+        const part = partOf(room, names.length, { tell, asOf });
+        const its = opened.get(name)?.createContext(caller, request, part);
+        return {
+          name,
+          context: its ? { ...its, session: sessionOf(its) } : null,
+          page: () => page,
+        };
       });
+    };
     const atHome = () => home.createContext(caller, request, room);
+    const sessionOf = ({ session }: Context) => ({
+      ...session,
+      ...(caller.scope === "admin" && { keyStore: () => atHome().session.store }),
+    });
     const over = (its: Context): Context => ({
       ...its,
       read: (work) => its.read((read) => work(over(read))),
       home: () => Promise.resolve(atHome()),
-      session: {
-        ...its.session,
-        ...(caller.scope === "admin" && { keyStore: () => atHome().session.store }),
-      },
+      session: sessionOf(its),
       keys: { ...its.keys, of: async (tenant) => (await of(tenant)).keys },
       portal: { ...its.portal, of: async (tenant) => (await of(tenant)).portal },
     });
@@ -155,6 +164,7 @@ export function createCells(
       requestId: request.requestId,
       placed: async () => over(await of(caller.tenant, request.writes)),
       cells,
+      ownCell: () => placing.cellOf(caller.tenant, false).catch(() => null),
     };
   };
 

@@ -80,9 +80,16 @@ export const session = z
     version: z.string(),
     sending_held: z.enum(["paused", "other_installation"]).nullable().meta({
       description:
-        "Why nothing is sent to anybody, though deliveries are made and held: `paused` by `posthorn pause-all`, or the database is of another installation, as a copy's is. Null: it is sent.",
+        "Why nothing is sent to anybody, though deliveries are made and held: `paused` by `posthorn pause-all`, or the database is of another installation, as a copy's is. Null: it is sent, or the tenant's cell is away.",
     }),
     settings,
+    cell: z.string().optional().meta({
+      description: "Told admins where there are several: the cell that the tenant lives in.",
+    }),
+    away: z.array(z.string()).optional().meta({
+      description:
+        "Told admins: the cells that did not answer, so that calls for their tenants are answered 503. Left out where all did.",
+    }),
   })
   .meta({ id: "Session" });
 

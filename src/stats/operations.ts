@@ -1,10 +1,5 @@
 // What can be asked of statistics: of the whole tenant, of a webhook, of a page of webhooks.
-import {
-  LATENCY_BOUNDS_MS,
-  LATENCY_ERROR,
-  percentiles,
-  type Histogram,
-} from "../kernel/latency.ts";
+import { LATENCY_BOUNDS_MS, LATENCY_ERROR, type Histogram } from "../kernel/latency.ts";
 import { rawList } from "../kernel/raw-json.ts";
 import { countLatencies, noLatencies } from "../queue/latency.ts";
 import {
@@ -15,10 +10,12 @@ import {
   type StatsRow,
   type StatsSpan,
 } from "../store/stats.ts";
+import { tellTenant } from "../store/reach.ts";
 import type { TenantStore } from "../store/tenant.ts";
-import { findWebhook, findWebhookIds } from "../store/webhooks.ts";
+import { findWebhookIds } from "../store/webhooks.ts";
 import { notFound as webhookNotFound } from "../webhooks/operations.ts";
 import { chooseBuckets } from "./buckets.ts";
+import { latencyOf, percentilesOf } from "./percentiles.ts";
 import type {
   OverviewInput,
   Stats,
@@ -26,24 +23,27 @@ import type {
   WebhookInput,
   WebhooksInput,
   WebhooksStats,
+  WebhookStats,
 } from "./schema.ts";
 
 export type StatsContext = { store: TenantStore };
 
-/** What became of all deliveries of the tenant, those to webhooks that are deleted since too. */
+/** What became of all deliveries of the tenant, or of all tenants; those to webhooks that are deleted since too. */
 export async function overview({ store }: StatsContext, input: OverviewInput): Promise<Stats> {
-  const span = chooseBuckets(input, await readNow(store.db));
+  const span = chooseBuckets(input, await timeOf(store));
   const { tenant, reach } = store;
-  return statsOf(span, await readSums(store.db, tenant, reach.webhooks ?? [WHOLE_TENANT], span));
+  const whose = (reach.webhooks ?? [WHOLE_TENANT]).map((webhook_id) => ({ tenant, webhook_id }));
+  return statsOf(span, await readSums(store.db, whose, span));
 }
 
 /** What became of one webhook's deliveries. */
-export async function webhook({ store }: StatsContext, input: WebhookInput): Promise<Stats> {
+export async function webhook({ store }: StatsContext, input: WebhookInput): Promise<WebhookStats> {
   const { id, ...wanted } = input;
-  const found = await findWebhook(store.db, store.reach, id);
+  const found = (await findWebhookIds(store.db, store.reach, [id])).get(id);
   if (!found) throw webhookNotFound(id);
-  const span = chooseBuckets(wanted, await readNow(store.db));
-  return statsOf(span, await readStats(store.db, store.tenant, [found.webhook_id], span));
+  const span = chooseBuckets(wanted, await timeOf(store));
+  const rows = await readStats(store.db, [found], span);
+  return { ...tellTenant(store.reach, found), ...statsOf(span, rows) };
 }
 
 /** The same of many webhooks, in the order of their ids as given; what is not there is left out. */
@@ -53,10 +53,10 @@ export async function webhooks(
 ): Promise<WebhooksStats> {
   const { ids, ...wanted } = input;
   const unique = [...new Set(ids)];
-  const span = chooseBuckets(wanted, await readNow(store.db), unique.length);
+  const span = chooseBuckets(wanted, await timeOf(store), unique.length);
   const found = await findWebhookIds(store.db, store.reach, unique);
   const rows = new Map<number, StatsRow[]>();
-  for (const row of await readStats(store.db, store.tenant, [...found.values()], span)) {
+  for (const row of await readStats(store.db, [...found.values()], span)) {
     const own = rows.get(row.webhook_id);
     if (own) own.push(row);
     else rows.set(row.webhook_id, [row]);
@@ -65,18 +65,24 @@ export async function webhooks(
   return {
     ...frameOf(span),
     data: unique.flatMap((id) => {
-      const webhookId = found.get(id);
-      if (webhookId === undefined) return [];
-      const own = rows.get(webhookId) ?? [];
+      const its = found.get(id);
+      if (!its) return [];
+      const own = rows.get(its.webhook_id) ?? [];
       return [
         {
           id,
+          ...tellTenant(store.reach, its),
           totals: totalsOf(own),
           buckets: rawList<StatsPoint>(own.map((row) => printPoint(row, times))),
         },
       ];
     }),
   };
+}
+
+async function timeOf({ db, room }: TenantStore): Promise<Date> {
+  const now = await readNow(db);
+  return room.whole?.asOf(now) ?? now;
 }
 
 function statsOf(span: StatsSpan, rows: readonly StatsRow[]): Stats {
@@ -113,10 +119,6 @@ function totalsOf(rows: readonly Sums[]) {
 
 function sumsOf({ attempts, delivered, retried, dead, latencies }: Sums) {
   const { attempt, start } = countLatencies(latencies);
-  const latencyOf = (counts: Histogram) => {
-    const percentiles = percentilesOf(counts);
-    return percentiles && { ...percentiles, counts };
-  };
   return {
     attempts,
     delivered,
@@ -144,10 +146,4 @@ function printPoint(row: StatsRow, times: Map<number, string>): string {
 function printPercentiles(histogram: Histogram): string {
   const of = percentilesOf(histogram);
   return of ? `{"p50_ms":${of.p50_ms},"p95_ms":${of.p95_ms},"p99_ms":${of.p99_ms}}` : "null";
-}
-
-function percentilesOf(histogram: Histogram) {
-  const [p50, p95, p99] = percentiles(histogram, [0.5, 0.95, 0.99]) ?? [];
-  if (p50 === undefined || p95 === undefined || p99 === undefined) return null;
-  return { p50_ms: p50, p95_ms: p95, p99_ms: p99 };
 }

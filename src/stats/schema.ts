@@ -1,7 +1,14 @@
 // What statistics are on the wire, and what asking for them takes.
 import { z } from "zod";
 
-import { instant, instantInput, printedAs, webhookIdInput } from "../kernel/fields.ts";
+import {
+  awayCells,
+  instant,
+  instantInput,
+  itsTenant,
+  printedAs,
+  webhookIdInput,
+} from "../kernel/fields.ts";
 import { request } from "../kernel/request.ts";
 import { BUCKETS_MAX, BUCKETS_S } from "./buckets.ts";
 
@@ -84,6 +91,7 @@ const frame = {
   latency_bounds_ms: z
     .array(z.number())
     .meta({ description: "Between which latencies are counted." }),
+  away: awayCells,
 };
 
 const SPARSE = "Those in which something ended, by time.";
@@ -92,6 +100,8 @@ export const stats = z
   .object({ ...frame, totals, buckets: z.array(bucket).meta({ description: SPARSE }) })
   .meta({ id: "Stats" });
 
+export const webhookStats = stats.extend({ tenant: itsTenant }).meta({ id: "WebhookStats" });
+
 export const webhooksStats = z
   .object({
     ...frame,
@@ -99,6 +109,7 @@ export const webhooksStats = z
       z
         .object({
           id: z.uuid(),
+          tenant: itsTenant,
           totals,
           buckets: printedAs(z.array(point).meta({ description: SPARSE })),
         })
@@ -111,5 +122,7 @@ export type OverviewInput = z.output<typeof overviewInput>;
 export type WebhookInput = z.output<typeof webhookInput>;
 export type WebhooksInput = z.output<typeof webhooksInput>;
 export type Stats = z.output<typeof stats>;
+export type StatsBucket = z.output<typeof bucket>;
+export type WebhookStats = z.output<typeof webhookStats>;
 export type StatsPoint = z.output<typeof point>;
 export type WebhooksStats = z.output<typeof webhooksStats>;

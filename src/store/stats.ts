@@ -7,8 +7,9 @@ import { DAY, HOUR, MINUTE, SECOND } from "../kernel/duration.ts";
 import { lowestUuidAt, timeOfUuid } from "../kernel/ids.ts";
 import { STATS_MINUTES_D } from "../queue/retention.ts";
 import { BUCKET } from "./tenant.ts";
+import type { OwnIds } from "./webhooks.ts";
 
-/** Under which the sum over all webhooks of a tenant is kept, those deleted too. */
+/** Under which the sum over all webhooks of a tenant is kept, those deleted too; that of all tenants is the tenant `*`'s. */
 export const WHOLE_TENANT = 0;
 
 /** For how long what is shorter than an hour can be told apart. */
@@ -45,13 +46,12 @@ export function startOfRecent(now: Date): Date {
 /** The buckets in which something ended, by webhook and time. */
 export async function readStats(
   db: Db,
-  tenant: string,
-  webhookIds: readonly number[],
+  webhooks: readonly OwnIds[],
   span: StatsSpan,
 ): Promise<StatsRow[]> {
   const rows: StatsRow[] = [];
   for (const part of daysOf(span)) {
-    const ofPart = await readPart(db, tenant, webhookIds, { ...part, bucketS: span.bucketS });
+    const ofPart = await readPart(db, webhooks, { ...part, bucketS: span.bucketS });
     rows.push(...ofPart);
   }
   return rows;
@@ -60,12 +60,11 @@ export async function readStats(
 /** The sums of these webhooks' buckets, by time. */
 export async function readSums(
   db: Db,
-  tenant: string,
-  webhookIds: readonly number[],
+  webhooks: readonly OwnIds[],
   span: StatsSpan,
 ): Promise<StatsRow[]> {
   const sums = new Map<number, StatsRow>();
-  for (const row of await readStats(db, tenant, webhookIds, span)) {
+  for (const row of await readStats(db, webhooks, span)) {
     const sum = sums.get(row.at_ms);
     sums.set(row.at_ms, sum ? added(sum, row) : row);
   }
@@ -86,15 +85,16 @@ function added(a: StatsRow, b: StatsRow): StatsRow {
 // A bucket is at most a day, and parts are whole days: none is in two parts.
 async function readPart(
   db: Db,
-  tenant: string,
-  webhookIds: readonly number[],
+  webhooks: readonly OwnIds[],
   { since, until, bucketS }: StatsSpan,
 ): Promise<StatsRow[]> {
   const isOfHours = bucketS * SECOND >= HOUR;
   const unitS = (isOfHours ? HOUR : MINUTE) / SECOND;
-  const rows = sql`from ${sql.table(`posthorn.stats_${isOfHours ? "hours" : "minutes"}`)}
-    where bucket = ${BUCKET} and tenant = ${tenant} and webhook_id = any (${webhookIds}::bigint[])
-      and at >= ${since} and at < ${until}`;
+  const tenants = webhooks.map(({ tenant }) => tenant);
+  const ids = webhooks.map(({ webhook_id }) => webhook_id);
+  const rows = sql`from unnest(${tenants}::text[], ${ids}::bigint[]) as asked (tenant, webhook_id)
+    join ${sql.table(`posthorn.stats_${isOfHours ? "hours" : "minutes"}`)} using (tenant, webhook_id)
+    where bucket = ${BUCKET} and at >= ${since} and at < ${until}`;
   const list = sql`array_to_string(latencies, ',')`;
   const seconds = sql`date_part('epoch', at)::bigint`;
   // A bucket of one row is not added up, which took as long as all the rest.

@@ -47,20 +47,25 @@ export function findWebhookById(db: Db, webhookId: number): Promise<WebhookRow |
     .executeTakeFirst();
 }
 
-/** The internal ids of those that live of the given webhooks, by their public ones. */
+/** What a webhook's rows are found by. */
+export type OwnIds = Pick<WebhookRow, "tenant" | "webhook_id">;
+
+/**
+ * What those that live of the given webhooks are found by, by their public ids. Of one that several tenants in reach have, it is
+ * the first tenant's by name.
+ */
 export async function findWebhookIds(
   db: Db,
   reach: Reach,
   ids: readonly string[],
-): Promise<Map<string, number>> {
-  const rows = await db
-    .selectFrom("posthorn.webhooks")
-    .select(["id", "webhook_id"])
-    .where(isSeenWebhook(reach))
-    .where("id", "in", ids)
-    .where("deleted_at", "is", null)
-    .execute();
-  return new Map(rows.map(({ id, webhook_id }) => [id, webhook_id]));
+): Promise<Map<string, OwnIds>> {
+  const { rows } = await sql<OwnIds & { id: string }>`
+    select w.* from unnest(${ids}::uuid[]) as asked (id)
+    cross join lateral (
+      select id, tenant, webhook_id from posthorn.webhooks
+      where id = asked.id and ${isSeenWebhook(reach)} and deleted_at is null order by tenant limit 1
+    ) as w`.execute(db);
+  return new Map(rows.map(({ id, ...own }) => [id, own]));
 }
 
 /** The public ids of the living webhooks that are seen, where those are named. */

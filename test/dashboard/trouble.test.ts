@@ -73,6 +73,22 @@ test("a cell that is away is named once on the overview, which says whose tenant
   await page
     .getByText("No webhook is in trouble, of all tenants but those of the cells that are away")
     .waitFor();
+  await goTo(page, "/@*/");
+  await page.getByText("Last 24 hours of all tenants").waitFor();
+  await page.getByText("The cell eu is away: ").waitFor();
+  await service.stop();
+});
+
+test("an admin signs in while the cell of the tenant that comes first is away, and reads which it is", async () => {
+  const settings = {
+    DATABASE_URL: database.url,
+    POSTHORN_CELLS: "eu=postgres://u@127.0.0.1:1/eu",
+    POSTHORN_DEFAULT_CELL: "eu",
+  };
+  const service = await startTestService(settings, { role: "api" });
+  const page = await open("/webhooks", { key: service.adminKey, base: service.url });
+  await page.getByText("The cell eu, where default lives, is away: ").waitFor();
+  await page.getByText("The database can't be reached").waitFor();
   await service.stop();
 });
 

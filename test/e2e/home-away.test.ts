@@ -59,6 +59,8 @@ test("while home is away the tenants of another cell publish, change their webho
   expect(arrived.slice(2).map(({ body }) => JSON.parse(body).payload.n)).toEqual([1, 2]);
   await there("webhooks.update", { id: ids["over-there"], name: "renamed" }).expect(200);
   expect((await there("webhooks.list").expect(200)).body.data).toMatchObject([{ name: "renamed" }]);
+  const signedIn = await as("here")("session.info").expect(200);
+  expect(signedIn.body).toMatchObject({ tenant: "here", sending_held: null, away: ["home"] });
 
   home.refuse(null);
   await until(

@@ -10,6 +10,8 @@ import { startTestService, type TestService } from "../helpers/service.ts";
 const TENANTS = ["acme", "initech", "globex", "umbrella"]; // every second one lives in the other cell
 const SILENCE_MS = 20_000; // the least after which a statement that is not answered is given up
 
+const HOURS = { bucket_s: 3_600 };
+
 type Item = { id: string; tenant?: string; name: string };
 
 let homeDatabase: TestDatabase;
@@ -143,6 +145,59 @@ test("the deliveries of one webhook are asked of the cell that has it", async ()
   await all("deliveries.list", { webhook_id: "5f0c1a50-3f4f-4a8e-9d27-1c9ad3a2a0b1" }).expect(404);
 });
 
+describe("statistics", () => {
+  // As the fold writes them: of each webhook, and of all tenants; of home's the attempts took 20 ms, of the other's a second.
+  beforeAll(async () => {
+    for (const [{ url }, slot, attempts] of [
+      [homeDatabase, 8, 3],
+      [usDatabase, 20, 1],
+    ] as const)
+      await query(
+        url,
+        `insert into posthorn.stats_hours (tenant, webhook_id, at, attempts, delivered, dead, retried, latencies)
+         select tenant, webhook_id, date_trunc('hour', now()), ${attempts}, ${attempts}, 0, 0, array[${attempts * 64 + slot}]
+         from (select tenant, webhook_id from posthorn.webhooks union all select '*', 0) as each`,
+      );
+  });
+
+  test("an overview is the sum of all cells, and its percentiles are those of all attempts", async () => {
+    const { totals, buckets, away } = await ask("stats.overview", HOURS);
+    expect(totals).toMatchObject({ attempts: 4, delivered: 4, retried: 0, dead: 0 });
+    const { p50_ms, p99_ms, counts } = totals.attempt_latency;
+    expect([p50_ms, p99_ms].map((ms) => Math.round(ms))).toEqual([19, 1218]);
+    expect([counts[8], counts[20]]).toEqual([3, 1]);
+    expect(buckets).toMatchObject([{ attempts: 4 }]);
+    expect(away).toBeUndefined();
+  });
+
+  test("webhooks are found in whichever cell they are, in the order in which they are asked for", async () => {
+    const ids = each("webhook", ["umbrella", "acme", "initech"]);
+    const { data } = await ask("stats.webhooks", { ids, ...HOURS });
+    expect(data.map((item: Item) => [item.id, item.tenant])).toEqual([
+      [ids[0], "umbrella"],
+      [ids[1], "acme"],
+      [ids[2], "initech"],
+    ]);
+    expect(await ask("stats.webhook", { id: ids[2], ...HOURS })).toMatchObject({
+      tenant: "initech",
+      totals: { attempts: 1 },
+    });
+    await all("stats.webhook", { id: "5f0c1a50-3f4f-4a8e-9d27-1c9ad3a2a0b1" }).expect(404);
+  });
+});
+
+test("an admin's session tells of its tenant's cell, and of no other whether sending is held", async () => {
+  await query(
+    usDatabase.url,
+    "insert into posthorn.settings (name, value) values ('paused_since', extract(epoch from now())::text)",
+  );
+  expect(await ask("session.info", {}, "acme")).toMatchObject({ sending_held: null, cell: "home" });
+  const there = await ask("session.info", {}, "initech");
+  expect(there).toMatchObject({ tenant: "initech", sending_held: "paused", cell: "us" });
+  expect(there.away).toBeUndefined();
+  await query(usDatabase.url, "delete from posthorn.settings where name = 'paused_since'");
+});
+
 test("what is asked wrongly is refused once, not by cell", async () => {
   const { body } = await all("events.list", { cursor: "nonsense" }).expect(400);
   expect(body.code).toBe("invalid_cursor");
@@ -199,6 +254,34 @@ describe("while a cell is away", () => {
     expect(await ask("keys.revoke", { id: own.id }, "initech")).toMatchObject({ tenant: "acme" });
   });
 
+  test("statistics are those of the others, and name it; a webhook that is in none of them may be there", async () => {
+    const { totals, away } = await ask("stats.overview", HOURS);
+    expect([totals.attempts, away]).toEqual([3, ["us"]]);
+    const ids = each("webhook", ["initech", "acme"]);
+    const some = await ask("stats.webhooks", { ids, ...HOURS });
+    expect([idsOf(some.data), some.away]).toEqual([[of("acme").webhook], ["us"]]);
+    await all("stats.webhook", { id: of("initech").webhook }).expect(503);
+  });
+
+  test("an admin signs in all the same, also for one of its tenants, and learns that it is away", async () => {
+    const { body: key } = await as("acme")("keys.create", { name: "on call", scope: "admin" });
+    for (const [tenant, cell] of [
+      ["acme", "home"],
+      ["initech", "us"],
+    ] as const) {
+      const call = caller({ ...service, adminKey: key.key }, { "X-Tenant": tenant });
+      const { body } = await call("session.info").expect(200);
+      expect(body).toMatchObject({
+        scope: "admin",
+        tenant,
+        key: { id: key.id, name: "on call" },
+        sending_held: null,
+        cell,
+        away: ["us"],
+      });
+    }
+  });
+
   test("its tenants alone are refused", async () => {
     await as("initech")("stats.overview").expect(503);
     await as("acme")("stats.overview").expect(200);
@@ -228,4 +311,7 @@ test("a cell that takes what is asked and says nothing is not waited for", async
     () => ask("events.list"),
     ({ away }) => away === undefined,
   );
+  us.goSilent();
+  expect(await ask("session.info", {}, "initech")).toMatchObject({ cell: "us", away: ["us"] });
+  us.cut();
 });

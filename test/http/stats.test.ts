@@ -70,6 +70,38 @@ test("a delivered, a retried and a dead delivery are counted, of the tenant and 
   );
 });
 
+test("an admin's X-Tenant: * is answered over all tenants: the sum of them, and webhooks with whose they are", async () => {
+  const all = caller(service, { "X-Tenant": "*" });
+  const overview = async () => (await all("stats.overview").expect(200)).body;
+  const { attempts, delivered: before } = (await overview()).totals as Record<string, number>;
+  const own = await subscribe();
+  await publish();
+  const tenant = `tenant-${tenants}`;
+  const after = `${tenant}-after`;
+  post = caller(service, { "X-Tenant": after });
+  const later = await subscribe({ id: own }); // the same id, in a tenant that comes after
+  const other = await subscribe();
+  await publish();
+  const { totals: sums, buckets } = await until(
+    overview,
+    ({ totals }) => totals.attempts === (attempts ?? 0) + 3,
+  );
+  expect(sums.delivered).toBe((before ?? 0) + 3);
+  expect(sums.attempt_latency.p50_ms).toBeGreaterThan(0);
+  const delivered = buckets.map((bucket: { delivered: number }) => bucket.delivered);
+  expect(delivered.reduce((sum: number, each: number) => sum + each, 0)).toBe(sums.delivered);
+
+  expect(later).toBe(own);
+  const ofOne = { tenant, totals: { delivered: 1 } };
+  const { body: one } = await all("stats.webhook", { id: own }).expect(200);
+  expect(one).toMatchObject(ofOne);
+  const { body: two } = await all("stats.webhooks", { ids: [other, own] }).expect(200);
+  expect(two.data).toMatchObject([
+    { id: other, tenant: after, totals: { delivered: 1 } },
+    { id: own, ...ofOne },
+  ]);
+});
+
 test("an answer tells its buckets, how long attempts took and how soon they began, and how exactly", async () => {
   inbox.reply = () => ({ until: new Promise((resolve) => setTimeout(resolve, 40)) });
   const id = await subscribe();

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { DAY, HOUR, MINUTE } from "../../src/kernel/duration.ts";
+import { ALL_TENANTS } from "../../src/kernel/fields.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import type { ClaimedDelivery } from "../../src/queue/claim.ts";
 import { foldDeltas } from "../../src/queue/fold.ts";
@@ -38,12 +39,16 @@ const publish = (count = 1) =>
     [count],
   );
 const claimAll = async () => (await claim(worker.pool)).deliveries;
-/** The sums of the webhook, and of the tenant: these have to be the same here. */
-const read = async (bucketS = 60, ids = [webhook]) => {
+/** The sums of the webhook, of the tenant, and of all tenants: these have to be the same here. */
+const read = async (bucketS = 60) => {
   const now = (await readNow(others.db)).getTime();
   const span = { since: new Date(now - 3 * DAY), until: new Date(now + HOUR), bucketS };
-  const [own, whole] = await Promise.all(
-    [ids, [WHOLE_TENANT]].map((of) => readStats(others.db, "default", of, span)),
+  const [own, whole, all] = await Promise.all(
+    [
+      { tenant: "default", webhook_id: webhook },
+      { tenant: "default", webhook_id: WHOLE_TENANT },
+      { tenant: ALL_TENANTS, webhook_id: WHOLE_TENANT },
+    ].map((of) => readStats(others.db, [of], span)),
   );
   const counted = (rows: StatsRow[] = []) =>
     rows.map(({ webhook_id: _, at_ms, latencies, ...row }) => ({
@@ -52,6 +57,7 @@ const read = async (bucketS = 60, ids = [webhook]) => {
       ...countLatencies(latencies),
     }));
   expect(counted(own)).toEqual(counted(whole));
+  expect(counted(all)).toEqual(counted(whole));
   return counted(own);
 };
 const total = (histogram: number[] = []) => histogram.reduce((sum, count) => sum + count, 0);
@@ -212,4 +218,28 @@ test("one worker folds at a time; another finds nothing to do, and waits for nob
   await first.query("rollback");
   first.release();
   expect((await foldDeltas(others.pool)).taken).toBe(1);
+});
+
+test("what ended of several tenants is counted of each, and of all of them together", async () => {
+  const client = await others.pool.connect();
+  await makeWebhooks(client, "acme", 1);
+  client.release();
+  await publish();
+  await others.pool.query(
+    "select posthorn.publish('message.created', '1', tenant => 'acme') from generate_series(1, 2)",
+  );
+  await settle(
+    worker.pool,
+    (await claimAll()).map((delivery) => settlementOf(delivery, "delivered")),
+  );
+  await foldDeltas(others.pool);
+  const { rows } = await others.pool.query(
+    `select tenant, attempts, delivered, cardinality(latencies) as slots
+     from posthorn.stats_hours where webhook_id = 0 order by tenant`,
+  );
+  expect(rows).toMatchObject([
+    { tenant: "*", attempts: 3, delivered: 3 },
+    { tenant: "acme", attempts: 2, delivered: 2 },
+    { tenant: "default", attempts: 1, delivered: 1 },
+  ]);
 });

@@ -1,5 +1,6 @@
-// The banner while nothing is sent as a whole: what is looked at below waits for it.
+// The banners while what is looked at below can't go on as a whole: its cell is away, or nothing is sent.
 import { useInfo } from "../api/queries.ts";
+import { useIsEverywhere, useSignedIn } from "../session/session.ts";
 
 const WORDS = {
   paused: "All sending is paused. Deliveries are made and held; posthorn resume-all ends it.",
@@ -8,12 +9,21 @@ const WORDS = {
 };
 
 export function HeldBanner() {
-  const { data } = useInfo("session.info", {}, { slowly: true });
+  const { tenant } = useSignedIn();
+  const isEverywhere = useIsEverywhere(); // where each list says what it is without
+  const { data } = useInfo(
+    "session.info",
+    {},
+    { slowly: true, tenant: isEverywhere ? tenant : undefined },
+  );
+  const isAway = !isEverywhere && data?.away?.includes(data.cell ?? "");
   const reason = data?.sending_held;
-  if (!reason) return null;
+  if (!isAway && !reason) return null;
   return (
     <p className="shell-held" role="status">
-      {WORDS[reason]}
+      {isAway
+        ? `The cell ${data?.cell}, where ${data?.tenant} lives, is away: what it has can neither be read nor changed until that is back. Other cells’ tenants go on.`
+        : reason && WORDS[reason]}
     </p>
   );
 }

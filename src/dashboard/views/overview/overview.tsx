@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import type { Output } from "../../api/operations.ts";
 import { useInfo } from "../../api/queries.ts";
 import { chunk } from "../../chunk.tsx";
+import { Away } from "../../parts/away.tsx";
 import { Stale } from "../../parts/stale.tsx";
 import { Failed, Loading } from "../../parts/states.tsx";
 import { StatsCharts } from "../../parts/stats.tsx";
@@ -21,12 +22,8 @@ const COUNTED_MAX = 1_000; // of one webhook's pending deliveries
 export default function Overview() {
   const may = useMay();
   const tenant = useTenant();
-  const isEverywhere = useIsEverywhere(); // where there are no figures: they are kept of each tenant
-  const { data, failure, isLoading, retry } = useInfo(
-    "stats.overview",
-    { bucket_s: HOUR_S },
-    { when: !isEverywhere },
-  );
+  const isEverywhere = useIsEverywhere();
+  const { data, failure, isLoading, retry } = useInfo("stats.overview", { bucket_s: HOUR_S });
   return (
     <View title="Overview">
       <Stale failure={failure && data ? failure : null} onRetry={retry} />
@@ -35,8 +32,9 @@ export default function Overview() {
       {isLoading && <Loading />}
       {data && (
         <>
+          <Away cells={data.away} />
           <Figures stats={data} />
-          <Section title={`Last 24 hours of ${tenant}`}>
+          <Section title={`Last 24 hours of ${isEverywhere ? "all tenants" : tenant}`}>
             <StatsCharts stats={data} />
           </Section>
         </>

@@ -10,6 +10,7 @@ import { number } from "../../parts/words.ts";
 import { standingOf, type ListedWebhook } from "./webhook.ts";
 
 type Stats = Output<"stats.webhooks">;
+type OfStats = { stats: Stats | undefined };
 
 const some = (value: number | undefined) => (value === undefined ? "" : number(value));
 
@@ -38,7 +39,7 @@ export function webhookColumns(stats: Stats | undefined): Column<ListedWebhook>[
     {
       title: "Success, 24 h",
       width: "116px",
-      cell: ({ id }) => <SuccessRate stats={stats} id={id} />,
+      cell: ({ id, tenant }) => <SuccessRate stats={stats} id={id} tenant={tenant} />,
     },
     {
       title: "Delivered",
@@ -72,8 +73,8 @@ export function webhookColumns(stats: Stats | undefined): Column<ListedWebhook>[
 }
 
 // The share of attempts that were delivered, hour by hour; where there was none, as before.
-function SuccessRate({ stats, id }: { stats: Stats | undefined; id: string }) {
-  const own = stats?.data.find((each) => each.id === id);
+function SuccessRate({ stats, id, tenant }: Pick<ListedWebhook, "id" | "tenant"> & OfStats) {
+  const own = stats?.data.find((each) => each.id === id && each.tenant === tenant);
   if (!stats || !own) return null;
   const { attempts, delivered } = own.totals;
   if (attempts === 0) return <span className="dim">no attempts</span>;

@@ -9,7 +9,7 @@ import { useInfo } from "../../api/queries.ts";
 import { ListView } from "../../parts/list-view.tsx";
 import { Empty } from "../../parts/states.tsx";
 import { View } from "../../parts/view.tsx";
-import { useIsEverywhere, useMay } from "../../session/session.ts";
+import { useMay } from "../../session/session.ts";
 import { webhookColumns } from "./columns.tsx";
 import { calledOf, type ListedWebhook } from "./webhook.ts";
 
@@ -18,7 +18,6 @@ const FILTERS = ["q", "health", "status", "channel", "sort"] as const;
 export default function Webhooks() {
   const filters = useFilters(FILTERS);
   const may = useMay();
-  const isEverywhere = useIsEverywhere();
   const [isHeld, setHeld] = useState(false);
   const list = useList(
     "webhooks.list",
@@ -32,11 +31,11 @@ export default function Webhooks() {
     },
     { isHeld },
   );
-  const ids = list.around.map(({ id }) => id);
+  const ids = [...new Set(list.around.map(({ id }) => id))];
   const { data: stats } = useInfo(
     "stats.webhooks",
     { ids, bucket_s: 3_600 },
-    { when: ids.length > 0 && !isEverywhere, slowly: true, keepsPrevious: true },
+    { when: ids.length > 0, slowly: true, keepsPrevious: true },
   );
   const create = may("whole") && (
     <Button component="a" size="xs" href={linkTo(paths.newWebhook)}>
