@@ -25,11 +25,13 @@ export async function ofCell<T>(cell: string, work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    error.message = error.message.replace(
+    const told = error.message.replace(
       /\bDATABASE_(DIRECT_|READ_)?URL\b/g,
       (_, which: string | undefined) =>
         `POSTHORN_CELLS${which ? `_${which.slice(0, -1)}` : ""}, ${cell}`,
     );
+    const isNamed = /\bPOSTHORN_CELLS(_\w+)?, /.test(told); // else it is of the schema, or of the secrets
+    error.message = isNamed ? told : `POSTHORN_CELLS, ${cell}: ${told}`;
     throw error;
   }
 }

@@ -104,18 +104,26 @@ export function list(store: TenantStore, input: ListInput) {
   );
 }
 
-/** Pages through what a type was, newest first; of one that all tenants share where the tenant has none of its own. */
-export async function history(store: TenantStore, { name, ...page }: HistoryInput) {
+/**
+ * Pages through what a type was, newest first; of one that all tenants share where the tenant has none of its own. What those were
+ * `shared` knows: other databases have copies of what they are.
+ */
+export async function history(
+  store: TenantStore,
+  { name, ...page }: HistoryInput,
+  shared: () => Promise<TenantStore>,
+) {
   const type = await findEventType(store.db, store.tenant, name);
   if (!type) throw notFound(name);
   const of = { tenant: type.tenant, name };
+  const { db, share } = type.tenant === ALL_TENANTS ? await shared() : store;
   return readPage(
     store,
     { tenant: store.tenant, list: "event_types.history", filter: of },
     page,
     ({ after, ...span }) =>
-      store.share(() =>
-        listTypeVersions(store.db, of, { ...span, before: after === null ? null : Number(after) }),
+      share(() =>
+        listTypeVersions(db, of, { ...span, before: after === null ? null : Number(after) }),
       ),
     (row) => String(row.version),
     presentVersion,

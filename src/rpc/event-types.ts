@@ -22,9 +22,11 @@ async function contextOf(
       "forbidden",
       "tenant: the event types of all tenants are an admin's; leave tenant out for those of your own",
     );
-  const { events } = ctx.home ? await ctx.home() : ctx;
+  const events = await sharedOf(ctx);
   return { ...events, store: { ...events.store, tenant } };
 }
+
+const sharedOf = async (ctx: Context) => (ctx.home ? await ctx.home() : ctx).events;
 
 export const eventTypesRouter = router({
   create: operation({
@@ -82,7 +84,9 @@ export const eventTypesRouter = router({
   })
     .input(schema.historyInput)
     .output(schema.eventTypeVersionPage)
-    .query(({ ctx, input }) => eventTypes.history(ctx.events.store, input)),
+    .query(({ ctx, input }) =>
+      eventTypes.history(ctx.events.store, input, async () => (await sharedOf(ctx)).store),
+    ),
 
   list: operation({
     summary: "List event types",

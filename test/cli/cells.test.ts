@@ -142,3 +142,44 @@ test("an API key is made in its tenant's cell, and found and ended wherever it i
   expect(await revoke.exited).toMatchObject({ code: 0 });
   await call("webhooks.list").expect(401);
 });
+
+test("migrate is of all cells, home first; its plan names each", async () => {
+  const lastDay = new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10);
+  const isThere = async ({ url }: TestDatabase) =>
+    (
+      await query(
+        url,
+        `select to_regclass('posthorn.events_p${lastDay.replaceAll("-", "")}') as it`,
+      )
+    )[0];
+  const plan = await posthorn(["migrate", "--plan"], env);
+  expect(await plan.exited).toMatchObject({ code: 0 });
+  expect(plan.stdout).toMatch(
+    /^Cell home\nNothing would run: [^\n]*\nCell us\nNothing would run: [^\n]*\n$/,
+  );
+  const migrate = await posthorn(["migrate", "--days", "10"], env);
+  expect(await migrate.exited).toMatchObject({ code: 0 });
+  for (const database of [home, us])
+    expect(await isThere(database)).toEqual({ it: expect.any(String) });
+});
+
+// The last: the service that the others share has the old key.
+test("the secrets key is rotated, and given up where it is lost, in all cells", async () => {
+  for (const tenant of ["here", "over-there"])
+    await caller(service, { "X-Tenant": tenant })("webhooks.subscribe", {
+      url: "http://127.0.0.1:9/",
+      generate_signature_key: true,
+    }).expect(200);
+  const [newer, newest] = [8, 9].map((byte) => Buffer.alloc(32, byte).toString("base64"));
+  const secrets = async (command: string, key: string) => {
+    const run = await posthorn(["secrets", command], { ...env, POSTHORN_SECRETS_KEY: key });
+    expect(await run.exited).toMatchObject({ code: 0 });
+    return run.stderr;
+  };
+  const rotated = await secrets("rotate", `${newer},${SECRETS_KEY}`);
+  expect(rotated).toMatch(/^home: Done: 1 values sealed anew, /m);
+  expect(rotated).toMatch(/^us: Done: 1 values sealed anew, /m);
+  const abandoned = await secrets("abandon", newest ?? "");
+  expect(abandoned).toMatch(/^home: /m);
+  expect(abandoned).toMatch(/^us: /m);
+});

@@ -1,4 +1,4 @@
-// Two cells whose loops share the slots of one worker.
+// Cells and their workers: which serve which, and how one's slots are shared.
 import { expect, test } from "@jest/globals";
 
 import { caller, until } from "../helpers/api.ts";
@@ -86,5 +86,30 @@ test("a cell that is flooded leaves half of a worker's slots to another that has
   for (const { release } of Object.values(receivers)) release();
   await service.stop();
   await Promise.all(Object.values(receivers).map(({ inbox }) => inbox.close()));
+  await Promise.all([home.drop(), us.drop()]);
+});
+
+test("a worker serves the cells that it is given, and leaves the others' deliveries to those that have them", async () => {
+  const [home, us] = [await createTestDatabase(), await createTestDatabase()];
+  await query(home.url, "insert into posthorn.placements (tenant, cell) values ('there', 'us')");
+  const both = { DATABASE_URL: home.url, POSTHORN_CELLS: `us=${us.url}` };
+  const api = await startTestService(both, { role: "api" });
+  const inbox = await startInbox();
+  const publish = async (tenant: string) => {
+    const as = caller(api, { "X-Tenant": tenant });
+    await as("webhooks.subscribe", { url: `${inbox.url}/${tenant}` }).expect(200);
+    await as("events.publish", { type: "message.created", payload: 1 }).expect(200);
+  };
+  await publish("there");
+  const ofHome = await startTestService({ DATABASE_URL: home.url }, { role: "worker" });
+  await publish("here");
+  await inbox.arrived(1);
+  await ofHome.stop();
+  expect(inbox.requests.map(({ path }) => path)).toEqual(["/hook/here"]);
+  const ofBoth = await startTestService(both, { role: "worker" });
+  await inbox.arrived(2);
+  expect(inbox.requests.map(({ path }) => path)).toEqual(["/hook/here", "/hook/there"]);
+  await Promise.all([ofBoth.stop(), api.stop()]);
+  await inbox.close();
   await Promise.all([home.drop(), us.drop()]);
 });

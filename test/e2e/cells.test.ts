@@ -124,6 +124,10 @@ test("a type that its tenant's cell alone knows is published by SQL elsewhere wi
   expect(lacking).toMatchObject({ status: "dead", reason: "schema" });
   expect(fitting).toMatchObject({ status: "delivered" });
   await as("typed")("events.publish", { type: "all.made", payload: 1 }).expect(200);
+  for (const name of ["all.made", "order.made"]) {
+    const { body } = await as("typed")("event_types.history", { name }).expect(200);
+    expect(body.data).toMatchObject([{ version: 1, by: { name: "POSTHORN_ADMIN_KEY" } }]);
+  }
 });
 
 test("what keeps types from being copied is told once, and they are copied when it is over", async () => {
@@ -280,9 +284,24 @@ test("a cell that is away at the start stops it not, and is worked with when it 
   }
 });
 
+const start = (overrides: Record<string, string>) =>
+  startTestService({ ...settings, ...overrides }, { role: "api" });
+
+test("a cell whose schema is newer than the program, or whose secrets are sealed with another key, is refused in one line that names it", async () => {
+  await query(usDatabase.url, "insert into posthorn.migrations values (9999, 'later', now())");
+  await expect(start({})).rejects.toThrow(
+    /^POSTHORN_CELLS, us: the database's schema is at version 9999, newer than this program's \d+: .*$/,
+  );
+  await query(usDatabase.url, "delete from posthorn.migrations where version = 9999");
+  const fresh = await createTestDatabase();
+  const others = Buffer.alloc(32, 8).toString("base64");
+  await expect(start({ DATABASE_URL: fresh.url, POSTHORN_SECRETS_KEY: others })).rejects.toThrow(
+    /^POSTHORN_CELLS, us: POSTHORN_SECRETS_KEY: not the key that this database's .*$/,
+  );
+  await fresh.drop();
+});
+
 test("a database that is another cell, or another installation's, is refused in one line", async () => {
-  const start = (overrides: Record<string, string>) =>
-    startTestService({ ...settings, ...overrides }, { role: "api" });
   await expect(start({ POSTHORN_CELLS: `eu=${usDatabase.url}` })).rejects.toThrow(
     /^POSTHORN_CELLS, eu: it is this installation's cell us; to adopt it: .*$/,
   );
