@@ -14,11 +14,11 @@ const NEWEST_D = 2; // yesterday has its partitions from the start
 /** How many days ago the oldest day of the history ended. */
 export const HISTORY_D = NEWEST_D + DAYS - 2;
 
-/** Fills partitions of days past with `count` deliveries that were delivered at the first attempt. */
-export async function fillHistory(sql: pg.Client, count: number): Promise<void> {
+/** Fills partitions of days past with `count` deliveries of a tenant that were delivered at the first attempt. */
+export async function fillHistory(sql: pg.Client, count: number, tenant = "wide"): Promise<void> {
   for (let day = NEWEST_D; day < NEWEST_D + DAYS; day++) {
     await makeDay(sql, day);
-    await sql.query(DELIVERED, [day, Math.round(count / DAYS)]);
+    await sql.query(DELIVERED, [day, Math.round(count / DAYS), tenant]);
   }
   await sql.query("vacuum (analyze)"); // by when a history is that old, autovacuum has been there
   await sql.query("checkpoint");
@@ -51,20 +51,20 @@ with old as materialized (
 ),
 event as (
   insert into posthorn.events (tenant, id, type, channel, "timestamp", created_at, matched, schema_checked)
-  select 'wide', event_id, 'message.created', null, at, at, 1, true from old
+  select $3, event_id, 'message.created', null, at, at, 1, true from old
 ),
 payload as (
   insert into posthorn.event_payloads (tenant, id, payload)
-  select 'wide', event_id, '{"text":"' || repeat('x', 100) || '"}' from old
+  select $3, event_id, '{"text":"' || repeat('x', 100) || '"}' from old
 ),
 finished as (
   insert into posthorn.finished_deliveries
     (tenant, id, event_id, webhook_id, sequence, created_at, cause, attempts_made, last_at, last_status, last_duration_ms, status,
      finished_at)
-  select 'wide', delivery_id, event_id, webhook_id, 1, at, 'publish', 1, at, 200, 5, 'delivered', at from old
+  select $3, delivery_id, event_id, webhook_id, 1, at, 'publish', 1, at, 200, 5, 'delivered', at from old
 )
 insert into posthorn.attempts
   (id, tenant, delivery_id, webhook_id, webhook_version, number, at, duration_ms, worker, key_version, address, status,
    body_sha256, response_headers, response_body)
-select attempt_id, 'wide', delivery_id, webhook_id, gen_random_uuid(), 1, at, 5, 'a worker', 1, '127.0.0.1', 200,
+select attempt_id, $3, delivery_id, webhook_id, gen_random_uuid(), 1, at, 5, 'a worker', 1, '127.0.0.1', 200,
   sha256(event_id::text::bytea), '{"content-length":"2","content-type":"text/plain"}', 'ok' from old`;

@@ -1,32 +1,32 @@
-// Two databases as two cells of one worker: what both deliver to what one does, and what one's tenant feels of the other's end.
+// Two databases as two cells of one worker: what both deliver to what one does, what forwarding costs, what one's tenant feels of the
+// other's end, and what a move takes.
 import { setTimeout as sleep } from "node:timers/promises";
 
-import pg from "pg";
-
-import { startPostgres, type Postgres } from "../../test/helpers/postgres.ts";
+import { startPostgres } from "../../test/helpers/postgres.ts";
+import { cellOf, envOf, withSql, type Cell } from "../cells/cell.ts";
+import { costForwarding } from "../cells/forwarding.ts";
+import { moveLarge } from "../cells/moving.ts";
 import { barChart } from "../charts.ts";
 import { startService } from "../children.ts";
 import { publishSteadily, runPublisher, warmUp, type Arrived } from "../load.ts";
 import { measureRate } from "../rate.ts";
-import { payloadOf, publish, settings, subscribe } from "../service.ts";
+import { payloadOf, publish, subscribe } from "../service.ts";
 import type { Group, Scene } from "../stage.ts";
 
 const DELIVERIES = 100_000;
 const QUICK_DELIVERIES = 30_000; // a rate is taken from three seconds on
-const CHANNELS = 100;
 const PER_SECOND = 200; // of each cell
 const WINDOW_S = 25;
 const CRASH_AFTER_S = 2; // of a window: by then both are busy
-
-/** A cell with a server of its own, and the tenant that lives in it. */
-type Cell = { name: string; server: Postgres; channels: string[] };
 
 export const cells: Group = {
   title: "Two cells",
   about:
     `${DELIVERIES.toLocaleString("en")} deliveries by one worker: all in one database, and half of them in each of two, which are PostgreSQLs ` +
     `of their own on the same machine. Then ${PER_SECOND} events a second by SQL in each cell, open loop, and one of the two crashes, while its ` +
-    "publishers try on: first the other, then home. Times are the living one's, from when an event was meant to be published until it arrived.",
+    "publishers try on: first the other, then home. Times are the living one's, from when an event was meant to be published until it arrived. " +
+    "Forwarding: events of 1 KB that match nothing, published by SQL at home for the other cell's tenant, from when they may be forwarded until all are stored there. " +
+    "A move: a tenant with a history and 100 webhooks, published for by each door meanwhile; its longest publish is from when it was meant to be made until it was answered.",
   rounds: 1,
   async run(scene) {
     const servers = [
@@ -46,7 +46,9 @@ export const cells: Group = {
           })),
         );
       await compareRates(scene, home, us);
+      await costForwarding(scene, home, us);
       await crashEach(scene, home, us);
+      await moveLarge(scene, home, us);
     } finally {
       for (const server of servers) await server.remove();
     }
@@ -58,15 +60,6 @@ export const cells: Group = {
     ),
   }),
 };
-
-function cellOf(name: string, server: Postgres): Cell {
-  return { name, server, channels: Array.from({ length: CHANNELS }, (_, n) => `${name}-${n}`) };
-}
-
-const envOf = (home: Cell, us?: Cell) => ({
-  ...settings(home.server.url),
-  ...(us && { POSTHORN_CELLS: `${us.name}=${us.server.url}` }),
-});
 
 async function compareRates(scene: Scene, home: Cell, us: Cell): Promise<void> {
   const total = scene.isQuick ? QUICK_DELIVERIES : DELIVERIES;
@@ -104,12 +97,8 @@ async function deliver(scene: Scene, env: NodeJS.ProcessEnv, loads: readonly Loa
 
 // As the home's first write of the other's tenant does; each cell has a copy.
 async function place(home: Cell, us: Cell): Promise<void> {
-  for (const { server } of [home, us]) {
-    const sql = new pg.Client({ connectionString: server.url });
-    await sql.connect();
-    await sql.query("insert into posthorn.placements (tenant, cell) values ($1, $1)", [us.name]);
-    await sql.end();
-  }
+  const text = "insert into posthorn.placements (tenant, cell) values ($1, $1)";
+  for (const cell of [home, us]) await withSql(cell, (sql) => sql.query(text, [us.name]));
 }
 
 async function crashEach(scene: Scene, home: Cell, us: Cell): Promise<void> {
