@@ -25,7 +25,7 @@ import { createTestDatabase } from "../helpers/database.ts";
 import { afterwards, IS_BUILT, makeDataDir, ROOT, run as start } from "../helpers/process.ts";
 import { startTestService } from "../helpers/service.ts";
 
-const TSC = join(ROOT, "node_modules/.bin/tsc");
+const compiler = (name: string) => join(ROOT, "node_modules", name, "bin/tsc");
 
 const NAMES = ["posthorn", "posthorn-verify", "posthorn-client"] as const;
 type Name = (typeof NAMES)[number];
@@ -82,7 +82,8 @@ async function pack(source: string): Promise<void> {
   ])
     await cp(join(ROOT, name), join(source, name), { recursive: true });
   if (!IS_BUILT) {
-    await run(TSC, ["-p", "tsconfig.build.json", "--outDir", join(source, "dist")], ROOT);
+    const tsc = compiler("typescript-native");
+    await run(tsc, ["-p", "tsconfig.build.json", "--outDir", join(source, "dist")], ROOT);
     await run(process.execPath, [join(ROOT, "scripts/bundle.mjs"), source], ROOT);
   }
   await run(process.execPath, [join(ROOT, "scripts/packages.mjs"), source], ROOT);
@@ -231,7 +232,11 @@ test("nothing else of the package can be imported", async () => {
   expect(await node(code)).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED");
 });
 
-describe.each(["nodenext", "bundler"])("for a strict compiler, resolving as %s,", (how) => {
+// By that in JavaScript, which is still the most used, and by the native one.
+describe.each([
+  ["nodenext", "typescript"],
+  ["bundler", "typescript-native"],
+])("for a strict compiler, resolving as %s by %s,", (how, tsc) => {
   /**
    * Compiles what a receiver or a client writes, and all declarations that it reaches: `skipLibCheck` stays off, but for
    * the compiler's own libraries, which would take most of the time.
@@ -243,7 +248,7 @@ describe.each(["nodenext", "bundler"])("for a strict compiler, resolving as %s,"
     const resolution = ["--module", module, "--moduleResolution", how, "--target", "es2022"];
     const strict = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"];
     strict.push("--skipDefaultLibCheck");
-    await run(TSC, ["--noEmit", ...resolution, ...strict, ...options, "app.ts"], cwd);
+    await run(compiler(tsc), ["--noEmit", ...resolution, ...strict, ...options, "app.ts"], cwd);
   }
 
   test.each<[Name, string]>([
