@@ -65,17 +65,26 @@ test("kustomization.yaml names every file", async () => {
   expect(kustomization.resources.toSorted()).toEqual(files.toSorted());
 });
 
+async function units(): Promise<string[]> {
+  const folder = join(ROOT, "deploy/systemd");
+  return Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name), "utf8")));
+}
+
+test("each unit tries on for as long as its database is not there", async () => {
+  for (const unit of await units())
+    for (const line of ["Restart=on-failure", "StartLimitIntervalSec=0"])
+      expect(unit.split("\n")).toContain(line);
+});
+
 const testConfined = testWith({
   python3: ["-c", "import ctypes; ctypes.CDLL('libseccomp.so.2')"],
 });
 
 // What a process asks of the system beyond files and connections: by src/egress/endpoint.ts, of every database that is elsewhere.
 testConfined("under each unit a process learns its machine's addresses", async () => {
-  const units = join(ROOT, "deploy/systemd");
-  const texts = await Promise.all(
-    (await readdir(units)).map((name) => readFile(join(units, name), "utf8")),
+  const families = (await units()).map(
+    (unit) => /^RestrictAddressFamilies=(.*)$/m.exec(unit)?.[1] ?? "",
   );
-  const families = texts.map((text) => /^RestrictAddressFamilies=(.*)$/m.exec(text)?.[1] ?? "");
   const [left = "", ...others] = new Set(families);
   expect([left, others]).toEqual([expect.stringContaining("AF_INET"), []]);
   const confine = (to: string) => [join(ROOT, "test/e2e/address-families.py"), to];
