@@ -119,7 +119,8 @@ test("an admin sees the webhooks, events, deliveries and types of all tenants at
   }
   await page.getByRole("button", { name: /^Tenant/ }).click();
   await button("All tenants").click();
-  await page.getByText(/ of all tenants$/i).waitFor();
+  for (const title of ["In trouble, of all tenants", "Last 24 hours of all tenants"])
+    await page.getByRole("heading", { name: title, exact: true }).waitFor();
   const rowOf = (tenant: string) => page.getByRole("row").filter({ hasText: tenant }).first();
   for (const view of ["Webhooks", "Events", "Deliveries"]) {
     await page.getByRole("navigation").getByRole("link", { name: view }).click();
