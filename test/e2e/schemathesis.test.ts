@@ -18,7 +18,7 @@ import { startTestService, type TestService } from "../helpers/service.ts";
 const JUDGE = join(ROOT, "test/e2e/schemathesis");
 // By chance, of each operation, and the same ones each time; before them its phase of coverage tries the bounds of each field,
 // which is most of what it takes.
-const EXAMPLES = process.env["SCHEMATHESIS_EXAMPLES"] ?? "20";
+const EXAMPLES = process.env["SCHEMATHESIS_EXAMPLES"] ?? "60";
 const NOWHERE = "http://127.0.0.1:9"; // what it has the service send must not leave this machine
 
 // The checks that can't hold here, each with its reason; all others are made.
