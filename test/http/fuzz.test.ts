@@ -12,8 +12,8 @@ import { createPoster, type Posted, type Poster } from "../helpers/poster.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 // Of a request with many places 2,000 by chance tried half of the edge values in them: so these are all tried, once, and
-// chance is left with what has no end: texts, numbers and JSON of any kind, several at a time.
-const RUNS = Number(process.env["FUZZ_RUNS"] ?? 300);
+// chance is left with what has no end: texts, numbers and JSON of any kind, several at a time. Most of it is for CI.
+const RUNS = Number(process.env["FUZZ_RUNS"] ?? (process.env["CI"] === "true" ? 2_000 : 500));
 const SEED = Number(process.env["FUZZ_SEED"] ?? 20_260_131);
 const AT_ONCE = 16;
 const TRIES_MAX = 10;
