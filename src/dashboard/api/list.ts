@@ -48,13 +48,7 @@ export function useList<N extends ListName>(
 ): List<Row<N>> {
   const client = useClient();
   const queries = useQueryClient();
-  const asked = (cursor?: string) =>
-    ({
-      ...input,
-      page_size: cursor ? LATER_PAGE_SIZE : FIRST_PAGE_SIZE,
-      ...(cursor && { cursor }),
-    }) as Input<N>;
-  const first = useInfo(name, asked());
+  const first = useInfo(name, { ...input, page_size: FIRST_PAGE_SIZE } as Input<N>);
   const fresh = first.data as Page<Row<N>> | undefined;
 
   const [shown, setShown] = useState(fresh);
@@ -90,13 +84,9 @@ export function useList<N extends ListName>(
     const start = starts[index] ?? 0;
     return start <= (sight[1] ?? 0) && start + length > (sight[0] ?? 0) ? [{ cursor, start }] : [];
   });
-  const pageOf = (cursor: string) => ({
-    queryKey: [client.id, name, asked(), cursor],
-    queryFn: () => client.read(name, asked(cursor)) as unknown as Promise<Page<Row<N>>>,
-    staleTime: Infinity,
-    gcTime: KEPT_MS,
+  const pages = useQueries({
+    queries: inSight.map(({ cursor }) => laterPage<N>(client, name, input, cursor)),
   });
-  const pages = useQueries({ queries: inSight.map(({ cursor }) => pageOf(cursor)) });
 
   const rowAt = (index: number) => {
     if (index < headRows.length) return headRows[index] ?? null;
@@ -126,7 +116,7 @@ export function useList<N extends ListName>(
     more() {
       if (next === null || reading.isOn) return;
       setReading({ isOn: true, failure: null });
-      queries.query(pageOf(next)).then(
+      queries.query(laterPage<N>(client, name, input, next)).then(
         ({ data, pagination_data: { next_cursor, searched_until } }) => {
           const page = { cursor: next, count: data.length, next: next_cursor };
           setLater((before) => [...before, { ...page, searchedUntil: searched_until ?? null }]);
@@ -147,6 +137,23 @@ export function useList<N extends ListName>(
     isLoading: first.isLoading,
     failure: first.failure,
     retry: first.retry,
+  };
+}
+
+// Out of the hook, whose scope holds the pages of its moment: a function made in there would keep them as long as itself, and each
+// of them the page before.
+function laterPage<N extends ListName>(
+  client: ReturnType<typeof useClient>,
+  name: N,
+  input: Omit<Input<N>, "cursor" | "page_size">,
+  cursor: string,
+) {
+  const asked = { ...input, page_size: LATER_PAGE_SIZE, cursor } as Input<N>;
+  return {
+    queryKey: [client.id, name, asked],
+    queryFn: () => client.read(name, asked) as unknown as Promise<Page<Row<N>>>,
+    staleTime: Infinity,
+    gcTime: KEPT_MS,
   };
 }
 
