@@ -12,6 +12,7 @@ import { latency } from "./figures/latency.ts";
 import { many } from "./figures/many.ts";
 import { oldTransaction } from "./figures/old-transaction.ts";
 import { origins } from "./figures/origins.ts";
+import { pooler } from "./figures/pooler.ts";
 import { presets } from "./figures/presets.ts";
 import { profile } from "./figures/profile.ts";
 import { publishing } from "./figures/publish.ts";
@@ -48,6 +49,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   origins,
   bodies,
   workers,
+  pooler,
   cells,
   presets,
   stats,

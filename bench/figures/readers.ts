@@ -15,8 +15,8 @@ const WINDOW_S = 20;
 const SLOWER_MAX = 1.2;
 
 /**
- * Notes how late deliveries are without readers and with; `ask` asks the n-th question. The limit is the same beside a server
- * that only spends as much CPU time.
+ * Notes how late deliveries are without readers and with, of what is published by SQL, and by HTTP through the api that the readers
+ * ask, too; `ask` asks the n-th question. The limit is the same beside a server that only spends as much CPU time.
  */
 export async function noteReaders(
   scene: Scene,
@@ -25,40 +25,43 @@ export async function noteReaders(
 ): Promise<void> {
   const { database } = scene;
   const worker = await startService("worker", scene.env);
-  const load = {
-    door: "http" as const,
-    url: api.url,
-    tenant: BENCH.tenant,
-    channels: BENCH.channels,
-    seconds: WINDOW_S,
-    perSecond: PER_SECOND,
-  };
+  const common = { ...BENCH, seconds: WINDOW_S, perSecond: PER_SECOND };
+  const bySql = { ...common, door: "sql" as const, url: database.url };
+  const byHttp = { ...common, door: "http" as const, url: api.url };
   const spent = () => ({ ownUs: cpuUs(api.pid), databaseUs: database.cpuUs() });
-  const measure = async () => {
+  const measure = async (load: typeof bySql | typeof byHttp) => {
     const before = spent();
     const { p99 } = await publishSteadily(scene, load);
     return { p99, ...moreThan(before, spent()) };
   };
-  await warmUp(scene, load);
-  const alone = await measure();
+  for (const load of [bySql, byHttp]) await warmUp(scene, load);
+  const alone = { sql: await measure(bySql), http: await measure(byHttp) };
   const stop = startReaders(ask);
-  const beside = await measure();
+  const sql = await measure(bySql);
   const { answers, perSecond } = await stop();
-  const ofReaders = moreThan(alone, beside);
+  const stopAgain = startReaders(ask);
+  const http = await measure(byHttp);
+  await stopAgain();
+  const ofReaders = moreThan(alone.sql, sql);
   const ofAnswer = {
     ownUs: ofReaders.ownUs / answers,
     databaseUs: ofReaders.databaseUs / answers,
   };
-  const besideLimit = await besideSpending(ofAnswer, async () => (await measure()).p99);
+  const besideLimit = await besideSpending(ofAnswer, async () => (await measure(bySql)).p99);
   await worker.stop();
-  scene.note(`deliveries, ${PER_SECOND} a second: p99`, alone.p99, "ms");
-  scene.note(`the same beside ${READERS} readers: p99`, beside.p99, "ms");
-  scene.note("with readers to without", beside.p99 / alone.p99, "×", { atMost: SLOWER_MAX });
+  const note = (how: string, { p99 }: { p99: number }, beside: { p99: number }) => {
+    const what = `deliveries of ${PER_SECOND} events a second ${how}`;
+    scene.note(`${what}: p99`, p99, "ms");
+    scene.note(`${what}, beside ${READERS} readers: p99`, beside.p99, "ms");
+    scene.note(`${what}, with readers to without`, beside.p99 / p99, "×", { atMost: SLOWER_MAX });
+  };
+  note("by SQL", alone.sql, sql);
+  note("by HTTP, through the readers' api", alone.http, http);
   scene.note("answers to readers", perSecond, "/s");
   scene.note("CPU of the api, an answer", ofAnswer.ownUs / 1_000, "ms");
   scene.note("CPU of the database, an answer", ofAnswer.databaseUs / 1_000, "ms");
-  scene.note("limit, a server that only spends as much: p99", besideLimit, "ms");
-  scene.note("limit, with readers to without", besideLimit / alone.p99, "×");
+  scene.note("limit, a server that only spends as much, by SQL: p99", besideLimit, "ms");
+  scene.note("limit, with readers to without", besideLimit / alone.sql.p99, "×");
 }
 
 // Its readers ask as often.
