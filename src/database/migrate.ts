@@ -14,6 +14,7 @@ import { describeInTheWay } from "./in-the-way.ts";
 import { refuseSharedSchema } from "./own-schema.ts";
 import { locksOf, type TakenLock } from "./migration-locks.ts";
 import { makePartitions, START_DAYS_AHEAD } from "./partitions.ts";
+import { schemaState, whyOutgrown, type SchemaState } from "./schema-state.ts";
 
 const MIGRATIONS = new URL("../../db/migrations/", import.meta.url);
 const WAIT_MAX_MS = 2 * MINUTE; // what takes longer is looked at by a person
@@ -33,9 +34,6 @@ const MADE_ALREADY = ["42P06", "42P07", "42710", "23505"]; // by another process
 const WORKS_FROM = /^-- works with programs from version (\d+) on$/m;
 
 type Migration = { version: number; name: string; sql: string; worksFrom: number | null };
-
-/** How far a database has come, and from which version on a program works with it: the one before, unless a migration says more. */
-type SchemaState = { version: number; works_from: number };
 
 export type MigrateOptions = {
   log?: Log;
@@ -125,25 +123,11 @@ function readMigrations(folder: URL): Migration[] {
 }
 
 // A program that is older than the schema starts where that works with it: while the others are replaced, one may have to start anew.
-function missing(migrations: Migration[], { version, works_from }: SchemaState): Migration[] {
-  const newest = migrations.at(-1)?.version ?? 0;
-  if (works_from > newest)
-    throw new StartError(
-      `the database's schema is at version ${version}, newer than this program's ${newest}: start the newer posthorn (it works with programs from version ${works_from} on), or restore the database's older backup`,
-    );
-  return migrations.filter((migration) => migration.version > version);
-}
-
-async function schemaState(client: pg.Client): Promise<SchemaState> {
-  const { rows: found } = await client.query<{ exists: boolean }>(
-    "select to_regclass('posthorn.migrations') is not null as exists",
-  );
-  if (found[0]?.exists !== true) return { version: 0, works_from: 0 };
-  const { rows } = await client.query<SchemaState>(
-    `select coalesce(max(version), 0) as version, coalesce(max(coalesce(works_from, version - 1)), 0) as works_from
-     from posthorn.migrations`,
-  );
-  return rows[0] ?? { version: 0, works_from: 0 };
+function missing(migrations: Migration[], state: SchemaState): Migration[] {
+  const outgrown = whyOutgrown(state, migrations.at(-1)?.version ?? 0);
+  if (outgrown !== null)
+    throw new StartError(`${outgrown}, or restore the database's older backup`);
+  return migrations.filter((migration) => migration.version > state.version);
 }
 
 // Looked for first: "if not exists" asks for the right to make one all the same. Two processes at once may both find none,

@@ -3,6 +3,8 @@ import type pg from "pg";
 
 import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
+import { newestVersion } from "./migrate.ts";
+import { schemaState, whyOutgrown } from "./schema-state.ts";
 
 /** A pool of a process. One that is `patient` may be busy for seconds with what is asked for: that is no failure. */
 export type Part = { name: string; pool: pg.Pool; max: number; isPatient: boolean };
@@ -13,13 +15,14 @@ export type Fault = { part: string; reason: string; cause?: unknown };
 const ANSWER_WITHIN_MS = 2 * SECOND; // a probe's patience: a database that is silent for longer is not ready
 
 /**
- * Creates the look at all parts. However many look at once, each part is asked once. A part whose connections are all at
- * work is connected; who asks does not wait behind that work.
+ * Creates the look at all parts, and whether the schema has been migrated past what this program works with. However many look at once,
+ * each part is asked once. A part whose connections are all at work is connected; who asks does not wait behind that work.
  */
 export function createReadiness(parts: readonly Part[]): () => Promise<Fault | null> {
+  const newest = newestVersion();
   let looking: Promise<Fault | null> | undefined;
   const look = async () => {
-    const faults = await Promise.all(parts.map(faultOf));
+    const faults = await Promise.all(parts.map((part) => faultOf(part, newest)));
     return faults.find((fault) => fault !== null) ?? null;
   };
   return () =>
@@ -42,13 +45,17 @@ export function lasting(
   };
 }
 
-async function faultOf({ name, pool, max, isPatient }: Part): Promise<Fault | null> {
+async function faultOf(
+  { name, pool, max, isPatient }: Part,
+  newest: number,
+): Promise<Fault | null> {
   const isBusy = pool.totalCount >= max && pool.idleCount === 0;
   if (isPatient && isBusy) return null;
   try {
     if (await within(ANSWER_WITHIN_MS, isReadOnly(pool)))
       return { part: name, reason: "the database takes no writes now: it is read-only" };
-    return null;
+    const outgrown = whyOutgrown(await within(ANSWER_WITHIN_MS, schemaState(pool)), newest);
+    return outgrown === null ? null : { part: name, reason: outgrown };
   } catch (cause) {
     return { part: name, reason: "the database can't be reached", cause };
   }

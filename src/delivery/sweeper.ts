@@ -28,6 +28,7 @@ import { createAlarm, type Alarm } from "./alarm.ts";
 import { judgeHealth } from "./health.ts";
 import { tellHealth } from "./tell-health.ts";
 import { createTransactionWatch } from "./old-transactions.ts";
+import { createSchemaWatch } from "./schema-watch.ts";
 
 const STAGE_MS = 250; // a wait may end this much late; an empty run costs 0.25 ms
 const EXPAND_MS = 250; // a wide fan-out may start this much late
@@ -179,6 +180,7 @@ export function startSweeper(options: {
       everyMs: MINUTE,
       run: createTransactionWatch({ pool, monotonic, log }),
     },
+    { name: "schema", everyMs: MINUTE, run: createSchemaWatch(pool, log) },
     { name: "forget", everyMs: FORGET_MS, run: () => forgetKeys(pool, idempotencyH) },
     { name: "forget answers", everyMs: FORGET_MS, run: () => forgetAnswers(pool) },
     { name: "hold", everyMs: SWEEP_MS, run: lookAtHold },
