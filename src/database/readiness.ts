@@ -12,6 +12,7 @@ export type Part = { name: string; pool: pg.Pool; max: number; isPatient: boolea
 /** What keeps a part from its work. */
 export type Fault = { part: string; reason: string; cause?: unknown };
 
+const UNREACHABLE = "the database can't be reached";
 const ANSWER_WITHIN_MS = 2 * SECOND; // a probe's patience: a database that is silent for longer is not ready
 
 /**
@@ -22,8 +23,9 @@ export function createReadiness(parts: readonly Part[]): () => Promise<Fault | n
   const newest = newestVersion();
   let looking: Promise<Fault | null> | undefined;
   const look = async () => {
-    const faults = await Promise.all(parts.map((part) => faultOf(part, newest)));
-    return faults.find((fault) => fault !== null) ?? null;
+    const faults = await Promise.all(parts.map(faultOf));
+    const [first] = parts;
+    return faults.find((fault) => fault !== null) ?? (first ? outgrown(first, newest) : null);
   };
   return () =>
     (looking ??= look().finally(() => {
@@ -45,19 +47,24 @@ export function lasting(
   };
 }
 
-async function faultOf(
-  { name, pool, max, isPatient }: Part,
-  newest: number,
-): Promise<Fault | null> {
+async function faultOf({ name, pool, max, isPatient }: Part): Promise<Fault | null> {
   const isBusy = pool.totalCount >= max && pool.idleCount === 0;
   if (isPatient && isBusy) return null;
   try {
     if (await within(ANSWER_WITHIN_MS, isReadOnly(pool)))
       return { part: name, reason: "the database takes no writes now: it is read-only" };
-    const outgrown = whyOutgrown(await within(ANSWER_WITHIN_MS, schemaState(pool)), newest);
-    return outgrown === null ? null : { part: name, reason: outgrown };
+    return null;
   } catch (cause) {
-    return { part: name, reason: "the database can't be reached", cause };
+    return { part: name, reason: UNREACHABLE, cause };
+  }
+}
+
+async function outgrown({ name, pool }: Part, newest: number): Promise<Fault | null> {
+  try {
+    const reason = whyOutgrown(await within(ANSWER_WITHIN_MS, schemaState(pool)), newest);
+    return reason === null ? null : { part: name, reason };
+  } catch (cause) {
+    return { part: name, reason: UNREACHABLE, cause };
   }
 }
 
