@@ -30,8 +30,11 @@ export async function fillHistory(sql: pg.Client, count: number, tenant = "wide"
       await makeDay(session, day, (suffix) => session.query(delivered(suffix), values));
     }
   };
-  await Promise.all([sql, other].map(fill));
-  await other.end();
+  try {
+    await Promise.all([sql, other].map(fill));
+  } finally {
+    await other.end();
+  }
   await sql.query("reset maintenance_work_mem");
   await sql.query("vacuum (analyze)"); // by when a history is that old, autovacuum has been there
   await sql.query("checkpoint");

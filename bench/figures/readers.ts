@@ -5,7 +5,7 @@ import { message, start, startService, stop, type Service } from "../children.ts
 import type { Spending } from "../children/spending.ts";
 import { nowMs } from "../clock.ts";
 import { cpuUs } from "../cpu.ts";
-import { publishSteadily, warmUp } from "../load.ts";
+import { publishSteadily, warmUp, type SteadyLoad } from "../load.ts";
 import { BENCH, type Scene } from "../stage.ts";
 
 const READERS = 10;
@@ -29,7 +29,7 @@ export async function noteReaders(
   const bySql = { ...common, door: "sql" as const, url: database.url };
   const byHttp = { ...common, door: "http" as const, url: api.url };
   const spent = () => ({ ownUs: cpuUs(api.pid), databaseUs: database.cpuUs() });
-  const measure = async (load: typeof bySql | typeof byHttp) => {
+  const measure = async (load: SteadyLoad) => {
     const before = spent();
     const { p99 } = await publishSteadily(scene, load);
     return { p99, ...moreThan(before, spent()) };

@@ -21,11 +21,20 @@ export type PgBouncer = {
   remove(): Promise<void>;
 };
 
+const ENV = { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` }; // where Debian has it
+
+/** Whether there is one to start. */
+export const isInstalled = (): boolean => version() !== undefined;
+
 /** Whether the PgBouncer that is installed keeps the prepared statements of its clients apart: since 1.21. */
 export function keepsNames(): boolean {
-  const { stdout } = spawnSync("pgbouncer", ["--version"], { encoding: "utf8" });
-  const [, major = "", minor = ""] = /PgBouncer (\d+)\.(\d+)/.exec(stdout) ?? [];
-  return Number(major) > 1 || Number(minor) >= 21;
+  const [major = 0, minor = 0] = version() ?? [];
+  return major > 1 || minor >= 21;
+}
+
+function version(): number[] | undefined {
+  const { stdout } = spawnSync("pgbouncer", ["--version"], { encoding: "utf8", env: ENV });
+  return /PgBouncer (\d+)\.(\d+)/.exec(stdout)?.slice(1).map(Number);
 }
 
 /** Starts it in front of the server of `server`, whose roles it trusts; `settings` are its own, by name. */
@@ -59,10 +68,9 @@ export async function startPgBouncer(
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    const { PATH = "" } = process.env;
     const started = spawn("pgbouncer", [file], {
       cwd: "/",
-      env: { PATH: `${PATH}:/usr/sbin` },
+      env: ENV,
       stdio: "ignore",
       ...(process.getuid?.() === 0 && { uid, gid }),
     });
