@@ -20,6 +20,7 @@ export type Sender = (
 ) => Promise<Reply>;
 
 const TIMEOUT_MS = 10_000; // as of the preset whose requests are sent
+const mayResend = () => Promise.resolve(true); // else each would have a socket of its own
 
 /** Creates the client of that name, to send to one origin. */
 export function createSender(client: Client, origin: string): Sender {
@@ -36,15 +37,11 @@ function ours(origin: string): Sender {
     concurrency: CONCURRENCY,
   });
   return async (path, headers, body) => {
-    const exchange = await egress.post({
-      url: origin + path,
-      headers,
-      body,
-      timeoutMs: TIMEOUT_MS,
-      mayResend: () => Promise.resolve(true), // else each would have a socket of its own
-    });
+    const request = { url: origin + path, headers, body, timeoutMs: TIMEOUT_MS };
+    const exchange = await egress.post(request, mayResend);
     if (exchange.kind === "failed") throw new Error(exchange.error);
-    return { ...exchange, body: exchange.body.toString() };
+    const { status, headers: answered } = exchange;
+    return { status, headers: answered, body: exchange.body.toString() };
   };
 }
 

@@ -56,11 +56,8 @@ export function build(
       },
       made.body,
     );
-    const ours = {
-      "User-Agent": USER_AGENT,
-      ...headers,
-      ...(facts.traceparent !== null && { traceparent: facts.traceparent }),
-    };
+    const ours: Record<string, string> = Object.assign({ "User-Agent": USER_AGENT }, headers);
+    if (facts.traceparent !== null) ours["traceparent"] = facts.traceparent;
     const request: EgressRequest = {
       url: target.url,
       headers: withOwnHeaders(ours, secrets.headers),

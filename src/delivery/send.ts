@@ -51,9 +51,8 @@ export async function send(
   const { clock, random, worker } = context;
   const startedAt = clock.now();
   const span = traceAttempt(event.traceparent);
-  const settle = ({ outcome, ...made }: Attempted) => {
-    const settlement = settlementOf(outcome, {
-      ...made,
+  const settle = (attempted: Attempted) => {
+    const settlement = settlementOf(attempted, {
       delivery,
       target,
       startedAt,
@@ -74,16 +73,13 @@ export async function send(
       ),
     );
   if (unfit !== null) return settle(unsent("schema", unfit));
-  const facts = {
-    number: delivery.attempts_made + 1,
-    sequence: delivery.sequence,
-    sentAt: startedAt,
-    now: () => clock.now(),
-    traceparent: context.tracesReceivers ? span.traceparent() : null,
-  };
   return settle(
     await attempt(context, target, event, {
-      ...facts,
+      number: delivery.attempts_made + 1,
+      sequence: delivery.sequence,
+      sentAt: startedAt,
+      now: () => clock.now(),
+      traceparent: context.tracesReceivers ? span.traceparent() : null,
       mayResend: async () => {
         const again = [{ ...delivery, version: target.version }];
         return (await whichMayBeSent(context, again)).has(delivery.id);
@@ -119,7 +115,7 @@ export async function attempt(
   const { number, sequence, sentAt, now, traceparent = null, mayResend } = facts;
   const built = build(target, event, { attempt: number, sequence, sentAt, http, traceparent });
   if (built.kind === "unbuildable") return unsent(built.reason, built.error);
-  const exchange = await egress.post({ ...built.request, ...(mayResend && { mayResend }) });
+  const exchange = await egress.post(built.request, mayResend);
   const outcome = judgeExchange(
     exchange,
     (status) => target.preset !== undefined && isSuccess(target.preset, status),

@@ -4,24 +4,26 @@ import type { ClaimedDelivery } from "../queue/claim.ts";
 import type { Settlement } from "../queue/settle.ts";
 import { echoesOf } from "./echoes.ts";
 import type { Outcome } from "./outcome.ts";
-import { recordOf, type RecordFacts } from "./record.ts";
+import { recordOf } from "./record.ts";
 import { nextAttempt } from "./retry.ts";
+import type { Attempted } from "./send.ts";
 import type { Target } from "./target.ts";
 import { shownBy } from "./window.ts";
 
-/** What is known of a delivery's attempt beside its outcome. */
-export type AttemptFacts = Omit<RecordFacts, "number" | "secrets"> & {
-  /** What the request was signed with, as its header said it. */
-  signature: string | null;
+/** What is known of a delivery's attempt beside what came of it. */
+export type AttemptFacts = {
   delivery: ClaimedDelivery;
   target: Pick<Target, "version" | "scheduleS" | "secrets">;
+  startedAt: Date;
   endedAt: Date;
+  worker: string;
   isOwnEvent: boolean;
   random: Random;
 };
 
 /** Decides what becomes of the delivery, and records the attempt. */
-export function settlementOf(outcome: Outcome, facts: AttemptFacts): Settlement {
+export function settlementOf(attempted: Attempted, facts: AttemptFacts): Settlement {
+  const { outcome } = attempted;
   const shown = shownBy(outcome.kind === "delivered" ? null : outcome.reason);
   const { delivery, target } = facts;
   const { verdict, dueAt, webhookNotBefore } = decide(outcome, facts);
@@ -39,10 +41,10 @@ export function settlementOf(outcome: Outcome, facts: AttemptFacts): Settlement 
       number: delivery.attempts_made + 1,
       startedAt: facts.startedAt,
       worker: facts.worker,
-      keyVersion: facts.keyVersion,
-      bodySha256: facts.bodySha256,
-      traceparent: facts.traceparent,
-      secrets: echoesOf(target.secrets, facts.signature),
+      keyVersion: attempted.keyVersion,
+      bodySha256: attempted.bodySha256,
+      traceparent: attempted.traceparent,
+      secrets: echoesOf(target.secrets, attempted.signature),
     }),
   };
 }

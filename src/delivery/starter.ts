@@ -118,12 +118,12 @@ export function createStarter(
     const loaded: Loaded[] = [];
     const gone: Claimed[] = [];
     for (const each of claimed) {
-      const { delivery } = each;
+      const { delivery, slot } = each;
       const target = webhooks.get(delivery.webhook_id);
       const event =
         events.get(delivery.event_id) ??
         (delivery.crashes >= CRASHES_MAX ? goneEvent(delivery) : undefined);
-      if (target && event) loaded.push({ ...each, target, event });
+      if (target && event) loaded.push({ delivery, slot, target, event });
       else gone.push(each);
     }
     if (gone.length > 0) waitFor(gone);

@@ -5,7 +5,7 @@ import type { MonotonicClock } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import type { Connection, Outgoing } from "./connection.ts";
 import { announcedMs } from "./idle-times.ts";
-import { RESPONSE_BYTES_MAX, type Answered, type Failed } from "./exchange.ts";
+import { RESPONSE_BYTES_MAX, type Answered, type Exchange } from "./exchange.ts";
 import { addressOf, deadlineFailure, failureOf, isClosedByPeer, type Failure } from "./failure.ts";
 
 // The status decides and the body only helps to debug, so a slow body must not hold a slot until the deadline.
@@ -15,7 +15,7 @@ const BODY_GRACE_MS = SECOND;
 // may well have been read, and be at work.
 const STALE_WITHIN_MS = 250;
 
-export type Attempt = (Omit<Answered, "durationMs"> | Omit<Failed, "durationMs">) & {
+export type Attempt = Exchange & {
   /** Whether the receiver closed a kept socket, at once and without a byte of an answer: it may be sent again over a new one. */
   isStale: boolean;
 };
@@ -23,9 +23,16 @@ export type Attempt = (Omit<Answered, "durationMs"> | Omit<Failed, "durationMs">
 /** Ends an attempt before its time, as a failure where no status is in. */
 export type Cut = (failure: Failure) => void;
 
-export type AttemptOptions = {
-  clock: MonotonicClock;
+export type AttemptTimes = {
   timeoutMs: number;
+  /** Since the request was asked for: an earlier attempt is in it. */
+  elapsedMs: () => number;
+  /** What it was when this one began, where it is the second. */
+  resentMs: number | null;
+};
+
+export type AttemptOptions = AttemptTimes & {
+  clock: MonotonicClock;
   /** Holds the attempt's `Cut` for as long as it is in flight. */
   inFlight: Set<Cut>;
   /** Called once, whatever happens: the connection may be used again, or has been destroyed. */
@@ -36,7 +43,7 @@ export type AttemptOptions = {
 export function makeAttempt(
   connection: Connection,
   request: Outgoing,
-  { clock, timeoutMs, inFlight, ended }: AttemptOptions,
+  { clock, timeoutMs, elapsedMs, resentMs, inFlight, ended }: AttemptOptions,
 ): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -57,10 +64,17 @@ export function makeAttempt(
   }
   function settleAs(failure: Failure, { isReusable = false, isStale = false } = {}): void {
     const { address } = connection;
-    if (answer === undefined)
-      return settle({ kind: "failed", ...failure, address, resentMs: null, isStale });
+    const durationMs = elapsedMs();
+    if (answer === undefined) {
+      const { reason, error } = failure;
+      return settle({ kind: "failed", reason, error, address, durationMs, resentMs, isStale });
+    }
+    const { status, headers } = answer;
     const body = Buffer.concat(chunks, Math.min(bytes, RESPONSE_BYTES_MAX));
-    settle({ kind: "answered", ...answer, body, address, resentMs: null, isStale }, isReusable);
+    settle(
+      { kind: "answered", status, headers, body, address, durationMs, resentMs, isStale },
+      isReusable,
+    );
   }
   function cut(failure: Failure): void {
     if (!isSettled) settleAs(failure);
@@ -105,6 +119,8 @@ const CUT: Failure = { reason: "connect", error: "the connection was cut" };
 type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2];
 
 function flatten(headers: Headers): Record<string, string> {
+  if (Object.values(headers).every((value) => typeof value === "string"))
+    return headers as Record<string, string>;
   // As its own members, whatever they are called: `__proto__` assigned would be lost.
   return Object.fromEntries(
     Object.entries(headers).map(([name, value = ""]) => [

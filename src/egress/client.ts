@@ -6,7 +6,8 @@ import type { AddressRules } from "./address.ts";
 import { createAddressOrder } from "./address-order.ts";
 import type { Attempt } from "./attempt.ts";
 import { createDialer } from "./dialer.ts";
-import type { EgressRequest, Exchange, Failed } from "./exchange.ts";
+import type { EgressRequest, Exchange, MayResend } from "./exchange.ts";
+import type { Failure } from "./failure.ts";
 import { idleRoom } from "./idle-room.ts";
 import { createJudgedUrls } from "./judged-urls.ts";
 import { createResolver, type Resolver } from "./resolver.ts";
@@ -29,8 +30,11 @@ export type EgressOptions = AddressRules & {
 };
 
 export type Egress = {
-  /** Sends one POST and never throws: whatever goes wrong is in the exchange. */
-  post(request: EgressRequest): Promise<Exchange>;
+  /**
+   * Sends one POST and never throws: whatever goes wrong is in the exchange. Without `mayResend` it goes over a new socket, and
+   * out once.
+   */
+  post(request: EgressRequest, mayResend?: MayResend): Promise<Exchange>;
   /** Ends what is in flight and closes every socket. */
   close(): Promise<void>;
 };
@@ -48,26 +52,34 @@ export function createEgress(options: EgressOptions): Egress {
   const judge = createJudgedUrls(options);
   let isClosing = false;
 
-  async function send(request: EgressRequest, elapsedMs: () => number): Promise<Attempt> {
-    const { headers, body, timeoutMs, httpsOnly = false, mayResend } = request;
+  async function send(
+    request: EgressRequest,
+    elapsedMs: () => number,
+    mayResend: MayResend | undefined,
+  ): Promise<Attempt> {
+    const { headers, body, timeoutMs, httpsOnly = false } = request;
     const sending = { route: judge(request.url, httpsOnly), headers, body };
-    const first = await transport.send(sending, { timeoutMs, isFresh: mayResend === undefined });
+    const isFresh = mayResend === undefined;
+    const first = await transport.send(sending, { timeoutMs, isFresh, elapsedMs, resentMs: null });
     if (!first.isStale || !mayResend) return first;
     // The deadline stays what it was.
     const leftMs = () => Math.max(1, timeoutMs - elapsedMs());
     const isAllowed = await inTime(mayResend, Math.min(leftMs(), LOOK_MS_MAX));
     if (!isAllowed || isClosing) return first;
     const resentMs = elapsedMs();
-    const second = await transport.send(sending, { timeoutMs: leftMs(), isFresh: true });
-    return { ...second, resentMs };
+    return transport.send(sending, { timeoutMs: leftMs(), isFresh: true, elapsedMs, resentMs });
   }
 
   return {
-    async post(request) {
+    async post(request, mayResend) {
       const startedAt = clock();
       const elapsedMs = () => Math.round(clock() - startedAt);
-      const sent = isClosing ? STOPPING : await send(request, elapsedMs).catch(unsendable);
-      return { ...sent, durationMs: elapsedMs() };
+      if (isClosing) return unsent(STOPPING, elapsedMs());
+      try {
+        return await send(request, elapsedMs, mayResend);
+      } catch (error) {
+        return unsent(unsendable(error), elapsedMs());
+      }
     },
     async close() {
       isClosing = true;
@@ -78,24 +90,21 @@ export function createEgress(options: EgressOptions): Egress {
   };
 }
 
-function unsendable(error: unknown): Attempt {
+function unsendable(error: unknown): Failure {
   const issue = error instanceof PosthornError ? error.issues?.[0] : undefined;
-  if (issue) return failed("policy", `the URL ${issue.message}`);
-  return failed("connect", "the request could not be made");
+  if (issue) return { reason: "policy", error: `the URL ${issue.message}` };
+  return { reason: "connect", error: "the request could not be made" };
 }
 
 // Whether it was allowed, and within so long.
-function inTime(mayResend: () => Promise<boolean>, withinMs: number): Promise<boolean> {
+function inTime(mayResend: MayResend, withinMs: number): Promise<boolean> {
   const over = new AbortController();
   const late = sleep(withinMs, over.signal).then(() => false);
   return Promise.race([mayResend().catch(() => false), late]).finally(() => over.abort());
 }
 
-function failed(
-  reason: Failed["reason"],
-  error: string,
-): Attempt & Pick<Failed, "reason" | "error"> {
-  return { kind: "failed", reason, error, address: null, isStale: false, resentMs: null };
+function unsent({ reason, error }: Failure, durationMs: number): Exchange {
+  return { kind: "failed", reason, error, address: null, durationMs, resentMs: null };
 }
 
-const STOPPING = failed("connect", "the service is stopping");
+const STOPPING: Failure = { reason: "connect", error: "the service is stopping" };

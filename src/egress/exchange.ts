@@ -8,12 +8,12 @@ export type EgressRequest = {
   timeoutMs: number;
   /** Refuses http, for a webhook whose preset or operator demands https. */
   httpsOnly?: boolean;
-  /**
-   * Asked before it goes out a second time, where a kept socket has closed without an answer: whether it may still be sent.
-   * Without it the request goes over a new socket, and out once.
-   */
-  mayResend?: () => Promise<boolean>;
 };
+
+/**
+ * Asked before a request goes out a second time, where a kept socket has closed without an answer: whether it may still be sent.
+ */
+export type MayResend = () => Promise<boolean>;
 
 /** A status line was seen: the receiver has answered, whatever became of the rest. */
 export type Answered = {

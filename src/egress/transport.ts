@@ -3,7 +3,7 @@
 import got from "got";
 
 import type { AddressOrder } from "./address-order.ts";
-import { makeAttempt, type Attempt, type Cut } from "./attempt.ts";
+import { makeAttempt, type Attempt, type AttemptTimes, type Cut } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
 import { createConnections, type ConnectionsOptions } from "./connections.ts";
 import type { Dial } from "./dialer.ts";
@@ -17,7 +17,7 @@ export type Transport = {
   /** Makes one attempt, over a fresh connection where that is asked for. */
   send(
     request: Pick<EgressRequest, "headers" | "body"> & { route: Route },
-    how: { timeoutMs: number; isFresh: boolean },
+    how: AttemptTimes & { isFresh: boolean },
   ): Promise<Attempt>;
   /** Ends what is in flight as `failure`, and closes every socket. */
   close(failure: Failure): void;
@@ -68,13 +68,15 @@ export function createTransport(
   }
 
   return {
-    send({ route, headers, body }, { timeoutMs, isFresh }) {
+    send({ route, headers, body }, { timeoutMs, isFresh, elapsedMs, resentMs }) {
       const connection = connections.take(route.origin, isFresh);
       const request = { path: route.path, headers: lowerCased(headers), body };
       return new Promise((resolve) => {
         makeAttempt(connection, request, {
           clock,
           timeoutMs,
+          elapsedMs,
+          resentMs,
           inFlight,
           ended(attempt, isReusable) {
             if (isReusable) connections.keep(connection);

@@ -34,10 +34,10 @@ export function buildRequest(
   body = bodyOf(preset, event),
 ): BuiltRequest {
   const timestamp = String(Math.floor(sentAt.getTime() / 1_000));
-  const headers: Record<string, string> = {
-    "Content-Type": "application/json",
-    ...namingHeaders(preset, { id: event.id, timestamp, attempt, sequence }),
-  };
+  const headers: Record<string, string> = Object.assign(
+    { "Content-Type": "application/json" },
+    namingHeaders(preset, { id: event.id, timestamp, attempt, sequence }),
+  );
   if (keys.length > 0) {
     headers[preset.signatureHeader] = sign(preset, keys, { id: event.id, timestamp, body });
   }

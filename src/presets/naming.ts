@@ -12,12 +12,13 @@ export function namingHeaders(
   },
 ): Record<string, string> {
   const { id, timestamp, sequence } = attempt;
-  return {
+  const headers: Record<string, string> = {
     "Webhook-Id": id,
     "Webhook-Timestamp": timestamp,
     "Webhook-Attempt": String(attempt.attempt),
-    ...(sequence !== undefined && { "Webhook-Sequence": String(sequence) }),
-    ...(idHeader && { [idHeader]: id }),
-    ...(timestampHeader && { [timestampHeader]: timestamp }),
   };
+  if (sequence !== undefined) headers["Webhook-Sequence"] = String(sequence);
+  if (idHeader) headers[idHeader] = id;
+  if (timestampHeader) headers[timestampHeader] = timestamp;
+  return headers;
 }

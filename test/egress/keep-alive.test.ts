@@ -83,7 +83,7 @@ test("nothing goes out a second time unless another look allows it, and in time"
     const receiver = closing(await startReceiver(secondTime(end)));
     const { post } = startEgress({ clock: () => 0 });
     await post(receiver.url);
-    const exchange = await post(receiver.url, { mayResend });
+    const exchange = await post(receiver.url, {}, mayResend);
     expect(exchange).toMatchObject({ kind: "failed", reason: "connect", resentMs: null });
     expect(receiver.accepted).toBe(1);
   }

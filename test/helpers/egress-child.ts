@@ -13,7 +13,7 @@ const allow = parseCidrs("127.0.0.0/8");
 const egress = createEgress({ allow, forbidden: () => [], clock: monotonic });
 const body = Buffer.from('{"type":"test"}');
 const post = (url: string, timeoutMs: number) =>
-  egress.post({ url, headers: {}, body, timeoutMs, mayResend: () => Promise.resolve(true) });
+  egress.post({ url, headers: {}, body, timeoutMs }, () => Promise.resolve(true));
 
 for (let i = 0; i < 200; i++) await post(healthy, HANG_MS); // so that what is loaded and compiled is not counted
 const rssBefore = process.memoryUsage.rss();

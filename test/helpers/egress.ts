@@ -3,7 +3,7 @@ import { afterEach } from "@jest/globals";
 
 import { parseCidrs } from "../../src/egress/address.ts";
 import { createEgress, type Egress, type EgressOptions } from "../../src/egress/client.ts";
-import type { EgressRequest, Exchange } from "../../src/egress/exchange.ts";
+import type { EgressRequest, Exchange, MayResend } from "../../src/egress/exchange.ts";
 import { monotonic } from "../../src/kernel/clock.ts";
 
 const opened: { close(): unknown }[] = [];
@@ -21,7 +21,11 @@ export function closing<T extends { close(): unknown }>(resource: T): T {
 /** A deadline for what hangs: everything else is over long before, however busy the machine is. */
 export const HANG_MS = 60_000;
 
-export type Post = (url: string, more?: Partial<EgressRequest>) => Promise<Exchange>;
+export type Post = (
+  url: string,
+  more?: Partial<EgressRequest>,
+  mayResend?: MayResend,
+) => Promise<Exchange>;
 
 /** An egress that may reach loopback, and its `post` with defaults. */
 export function startEgress(options: Partial<EgressOptions> = {}): { egress: Egress; post: Post } {
@@ -30,10 +34,7 @@ export function startEgress(options: Partial<EgressOptions> = {}): { egress: Egr
     createEgress({ allow, forbidden: () => [], clock: monotonic, ...options }),
   );
   const body = Buffer.from('{"type":"test"}');
-  const post: Post = (url, more) =>
-    egress.post({
-      ...{ url, headers: {}, body, timeoutMs: HANG_MS, mayResend: () => Promise.resolve(true) },
-      ...more,
-    });
+  const post: Post = (url, more, mayResend = () => Promise.resolve(true)) =>
+    egress.post({ url, headers: {}, body, timeoutMs: HANG_MS, ...more }, mayResend);
   return { egress, post };
 }
