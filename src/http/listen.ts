@@ -5,6 +5,7 @@ import net, { type AddressInfo } from "node:net";
 import { answerBelowExpress, demandingHost } from "./below-express.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { StartError } from "../kernel/errors.ts";
+import { messagesOf } from "./own-messages.ts";
 import { cuttingUnread } from "./unread.ts";
 import { readingUnwantedSlowly } from "./unwanted.ts";
 
@@ -47,6 +48,7 @@ export function listen(
 ): Promise<Server> {
   const server = createServer(
     {
+      ...messagesOf(app),
       requestTimeout: REQUEST_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requireHostHeader: false, // judged by demandingHost, in words
