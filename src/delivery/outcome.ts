@@ -13,6 +13,16 @@ export type Outcome =
       retryAfterMs: number | null;
     };
 
+/** What came of a request, and what it was made with; nulls where none could be built. */
+export type Attempted = {
+  outcome: Outcome;
+  keyVersion: number | null;
+  signature: string | null;
+  /** In hex. */
+  bodySha256: string | null;
+  traceparent: string | null;
+};
+
 const RETRY_AFTER_MS_MAX = DAY;
 
 /**

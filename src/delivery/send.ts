@@ -14,7 +14,7 @@ import type { Settlement } from "../queue/settle.ts";
 import { traceAttempt } from "../tracing/index.ts";
 import { build } from "./build.ts";
 import type { DatabaseClock } from "./database-clock.ts";
-import { judgeExchange, type Outcome } from "./outcome.ts";
+import { judgeExchange, type Attempted, type Outcome } from "./outcome.ts";
 import { settlementOf } from "./settlement.ts";
 import type { Target } from "./target.ts";
 
@@ -87,16 +87,6 @@ export async function send(
     }),
   );
 }
-
-/** What came of a request, and what it was made with; nulls where none could be built. */
-export type Attempted = {
-  outcome: Outcome;
-  keyVersion: number | null;
-  signature: string | null;
-  /** In hex. */
-  bodySha256: string | null;
-  traceparent: string | null;
-};
 
 /** Builds the request, sends it, and judges what came back. Never throws. */
 export async function attempt(

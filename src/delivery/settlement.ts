@@ -3,10 +3,9 @@ import type { Random } from "../kernel/clock.ts";
 import type { ClaimedDelivery } from "../queue/claim.ts";
 import type { Settlement } from "../queue/settle.ts";
 import { echoesOf } from "./echoes.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Attempted, Outcome } from "./outcome.ts";
 import { recordOf } from "./record.ts";
 import { nextAttempt } from "./retry.ts";
-import type { Attempted } from "./send.ts";
 import type { Target } from "./target.ts";
 import { shownBy } from "./window.ts";
 
