@@ -27,11 +27,17 @@ export function testServerUrl(): string {
   return url;
 }
 
-async function runOnServer(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: testServerUrl() });
+const runOnServer = (statement: string) => fill(testServerUrl(), statement);
+
+/**
+ * Runs a statement in a session of its own, which may take what the machine needs: many rows put in place are no statement of the
+ * service, whose sessions give up on one after a while.
+ */
+export async function fill(url: string, statement: string, values: unknown[] = []): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(statement);
+    await client.query(statement, values);
   } finally {
     await client.end();
   }

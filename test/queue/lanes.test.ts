@@ -9,6 +9,7 @@ import { park, unpark, unparkAfterBackoff } from "../../src/queue/hold.ts";
 import { advanceFreed, advanceSome, FIRST_LANE, type LaneCursor } from "../../src/queue/lanes.ts";
 import { caller, until, type Call } from "../helpers/api.ts";
 import { claim as claimWith } from "../helpers/claims.ts";
+import { fill } from "../helpers/database.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 let service: TestService; // an api alone: nothing moves but by the tests
@@ -32,10 +33,11 @@ afterAll(async () => {
 beforeEach(() => {
   post = caller(service, { "X-Tenant": `tenant-${++tenants}` });
 });
-afterEach(() => rows("delete from posthorn.deliveries"));
+afterEach(() => clear());
 
 const rows = async (statement: string, values: unknown[] = []) =>
   (await connection.pool.query(statement, values)).rows;
+const clear = () => fill(service.databaseUrl, "delete from posthorn.deliveries");
 const subscribe = async (settings: object = {}): Promise<string> =>
   (await post("webhooks.subscribe", { url: "https://example.com/", ...settings }).expect(200)).body
     .id;
@@ -273,7 +275,7 @@ describe("a sequence", () => {
 
   async function retryMeanwhile(): Promise<boolean> {
     post = caller(service, { "X-Tenant": `tenant-${++tenants}` });
-    await rows("delete from posthorn.deliveries");
+    await clear();
     await subscribe();
     await subscribe();
     await publish("a");
@@ -286,7 +288,8 @@ describe("a sequence", () => {
        returning posthorn.public_id('dlv', id) as id`,
     );
     // The claim comes by these first, and all are somebody else's.
-    await rows(
+    await fill(
+      service.databaseUrl,
       `insert into posthorn.deliveries
          (state, payload_bytes, id, event_id, webhook_id, due_at, locked_until, created_at, tenant, cause)
        select 0, 1, gen_random_uuid(), gen_random_uuid(), $2, now(), now() + interval '1 hour', now(), $1, 'publish'

@@ -12,7 +12,7 @@ import { prepareDatabase } from "../../src/database/prepare.ts";
 import { writeCatalogue } from "../../src/event-types/catalogue/write.ts";
 import { claim } from "../helpers/claims.ts";
 import { rowsRead } from "../helpers/rows-read.ts";
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
+import { createTestDatabase, fill, type TestDatabase } from "../helpers/database.ts";
 
 const ROWS = 20_000;
 const WEBHOOKS = 100;
@@ -85,7 +85,8 @@ test.each(["pinned", "pinned once"] as const)(
       from generate_series(1, ${WEBHOOKS}) as n returning webhook_id
     ), state as (insert into posthorn.webhook_states (webhook_id, proven) select webhook_id, true from made)
     insert into posthorn.routes select 'plans', '*', webhook_id::text, webhook_id from made`);
-    await worker.pool.query(
+    await fill(
+      database.url,
       `select posthorn.publish('message.created', '1', tenant => 'plans', channel => r.channel)
      from posthorn.routes as r, generate_series(1, ${ROWS / WEBHOOKS}) where r.tenant = 'plans'`,
     );

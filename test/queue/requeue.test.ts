@@ -12,6 +12,7 @@ import { createRequeue, requeueAll } from "../../src/queue/requeue.ts";
 import { stageDue } from "../../src/queue/sweep.ts";
 import { caller, type Call } from "../helpers/api.ts";
 import { claim as claimWith } from "../helpers/claims.ts";
+import { fill } from "../helpers/database.ts";
 import { startTestService, type TestService } from "../helpers/service.ts";
 
 let service: TestService; // an api alone: nothing moves but by the tests
@@ -51,7 +52,8 @@ const publish = async (...channels: string[]): Promise<string[]> => {
 };
 /** By SQL, many at once. */
 const publishMany = (count: number) =>
-  rows(
+  fill(
+    service.databaseUrl,
     "select posthorn.publish('message.created', '1', tenant => $1, channel => (n % 7)::text) from generate_series(1, $2) as n",
     [`tenant-${tenants}`, count],
   );

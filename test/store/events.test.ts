@@ -5,7 +5,7 @@ import { silentLog } from "../../src/kernel/log.ts";
 import { connect, type Connection } from "../../src/database/connect.ts";
 import { createEventReader } from "../../src/store/events-to-send.ts";
 import { until } from "../helpers/api.ts";
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts";
+import { createTestDatabase, fill, type TestDatabase } from "../helpers/database.ts";
 
 let database: TestDatabase;
 let connection: Connection;
@@ -36,14 +36,16 @@ async function pagesRead(): Promise<number> {
 }
 
 test("events of a claim are found by a few pages each, beside 30,000 of other tenants that day", async () => {
-  await rows(`
-    with stored as (
+  await fill(
+    database.url,
+    `with stored as (
       insert into posthorn.events (tenant, id, type, "timestamp", created_at, matched, schema_checked)
       select 'tenant-' || n, posthorn.uuid_v7(now(), n % 4096), 'message.created', now(), now(), 0, true
       from generate_series(1, 30000) as n
       returning tenant, id
     )
-    insert into posthorn.event_payloads (tenant, id, payload) select tenant, id, '1' from stored`);
+    insert into posthorn.event_payloads (tenant, id, payload) select tenant, id, '1' from stored`,
+  );
   const wanted = await rows(
     "(select tenant, id as event_id from posthorn.events order by id limit 5) union all (select tenant, id from posthorn.events order by id desc limit 5)",
   );
