@@ -34,6 +34,7 @@ function ours(origin: string): Sender {
     allow: parseCidrs("127.0.0.0/8"),
     forbidden: () => [],
     clock: monotonic,
+    random: Math.random,
     concurrency: CONCURRENCY,
   });
   return async (path, headers, body) => {

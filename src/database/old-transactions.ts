@@ -32,7 +32,7 @@ export async function findOpenTransactions(
           application_name as application, state, xact_start as since
         from pg_catalog.pg_stat_activity
         where (datname = current_database() or datname is null) and (backend_xid is not null or backend_xmin is not null)
-          and pid <> pg_backend_pid() and coalesce(backend_type, '') not like 'autovacuum %'
+          and pid <> pg_backend_pid() and usename is not null -- of no role are the server's own, as autovacuum
         union all
         select null, gid, transaction::text, owner::text, null, 'prepared', prepared
         from pg_catalog.pg_prepared_xacts where database = current_database()

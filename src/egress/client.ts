@@ -1,5 +1,5 @@
 // The one client that reaches receivers. Whatever they do, each exchange ends in time and in bounded memory.
-import { sleep, type MonotonicClock } from "../kernel/clock.ts";
+import { sleep, type MonotonicClock, type Random } from "../kernel/clock.ts";
 import { SECOND } from "../kernel/duration.ts";
 import { PosthornError } from "../kernel/errors.ts";
 import type { AddressRules } from "./address.ts";
@@ -18,6 +18,7 @@ const LOOK_MS_MAX = 0.9 * SECOND;
 
 export type EgressOptions = AddressRules & {
   clock: MonotonicClock;
+  random: Random;
   resolver?: Resolver;
   /** Answers the PEM certificates of authorities that are trusted beside the well-known ones, asked at each connection. */
   ca?: (() => string) | undefined;
@@ -41,11 +42,12 @@ export type Egress = {
 
 /** Creates the client; its sockets and its name cache are shared by all that it sends. */
 export function createEgress(options: EgressOptions): Egress {
-  const { clock, concurrency = 0, idleMax = idleRoom(concurrency) } = options;
+  const { clock, random, concurrency = 0, idleMax = idleRoom(concurrency) } = options;
   const resolver = options.resolver ?? createResolver({ clock });
   const order = createAddressOrder(clock);
   const transport = createTransport(createDialer({ ...options, resolver, order }), {
     clock,
+    random,
     idleMax,
     order,
   });

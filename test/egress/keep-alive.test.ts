@@ -270,3 +270,20 @@ test("no more idle connections are kept over all receivers than are allowed", as
   expect(performance.now() - idleSince).toBeLessThan(30_000);
   expect(open).toBeGreaterThan(200);
 });
+
+test("with one receiver in six more than there is room for, most requests go over a kept connection", async () => {
+  const receiver = closing(await startRecorder());
+  let seed = 1; // the minimal standard generator
+  const random = () => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647;
+  const { post } = startEgress({ idleMax: 50, random });
+  const round = async () => {
+    for (let name = 0; name < 60; name++) {
+      const { kind } = await post(`http://n${name}.localhost:${receiver.port}/`);
+      expect(kind).toBe("answered");
+    }
+  };
+  await round();
+  expect(receiver.accepted).toBe(60);
+  for (let n = 0; n < 4; n++) await round();
+  expect(receiver.accepted).toBeLessThan(60 + 4 * 30);
+});

@@ -126,7 +126,7 @@ test("node's environment switch does not turn checking off", async () => {
     import { createEgress } from "./src/egress/client.ts";
     import { parseCidrs } from "./src/egress/address.ts";
     const allow = parseCidrs("127.0.0.1");
-    const egress = createEgress({ allow, forbidden: () => [], clock: () => performance.now() });
+    const egress = createEgress({ allow, forbidden: () => [], clock: () => performance.now(), random: Math.random });
     const request = { headers: {}, body: Buffer.from("{}"), timeoutMs: 60_000 };
     console.log((await egress.post({ url: ${JSON.stringify(receiver.url)}, ...request })).reason);
     await egress.close();`;

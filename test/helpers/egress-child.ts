@@ -10,7 +10,7 @@ const PAUSE_MS = 10; // leaves the hostile ones the processor that they are to b
 const [healthy = "", ...hostile] = process.argv.slice(2);
 
 const allow = parseCidrs("127.0.0.0/8");
-const egress = createEgress({ allow, forbidden: () => [], clock: monotonic });
+const egress = createEgress({ allow, forbidden: () => [], clock: monotonic, random: Math.random });
 const body = Buffer.from('{"type":"test"}');
 const post = (url: string, timeoutMs: number) =>
   egress.post({ url, headers: {}, body, timeoutMs }, () => Promise.resolve(true));

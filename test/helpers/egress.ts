@@ -31,7 +31,7 @@ export type Post = (
 export function startEgress(options: Partial<EgressOptions> = {}): { egress: Egress; post: Post } {
   const allow = parseCidrs("127.0.0.0/8,::1/128");
   const egress = closing(
-    createEgress({ allow, forbidden: () => [], clock: monotonic, ...options }),
+    createEgress({ allow, forbidden: () => [], clock: monotonic, random: Math.random, ...options }),
   );
   const body = Buffer.from('{"type":"test"}');
   const post: Post = (url, more, mayResend = () => Promise.resolve(true)) =>

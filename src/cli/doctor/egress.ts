@@ -27,6 +27,7 @@ export async function tryEgress(url: string, config: Config): Promise<Finding> {
     allow: config.POSTHORN_EGRESS_ALLOW ?? parseCidrs(loopback),
     forbidden: () => [],
     clock: monotonic,
+    random: Math.random,
     ca: followAuthorities(config.POSTHORN_CA_FILE, monotonic, () => {}),
     proxy: config.POSTHORN_EGRESS_PROXY,
   });
