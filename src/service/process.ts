@@ -61,7 +61,7 @@ export function createProcess(
   const egress = createEgress({
     ...addresses,
     clock: monotonic,
-    random: Math.random,
+    random,
     concurrency: config.POSTHORN_CONCURRENCY,
     ca: followAuthorities(config.POSTHORN_CA_FILE, monotonic, ({ message }) =>
       log.warn({ setting: "POSTHORN_CA_FILE" }, `${message}; those read last stay trusted`),
