@@ -56,7 +56,7 @@ const listed = async (tenant: string) =>
     .filter(Boolean)
     .map((line) => JSON.parse(line));
 
-test("5,000 are imported in less than half of the time that as many calls take, and again, changing nothing; a bad line stops all of it", async () => {
+test("5,000 are imported in less than a quarter of the time that as many calls take, and again, changing nothing; a bad line stops all of it", async () => {
   const hooks = Array.from({ length: COUNT }, (_, n) => hook(n));
   const bad = await file(
     ndjson([
@@ -78,12 +78,14 @@ test("5,000 are imported in less than half of the time that as many calls take, 
   const done = await posthorn("large", "import", path);
   const tookS = (performance.now() - startedAt) / 1_000;
   const callS = await secondsOfACall();
-  process.stderr.write(`imported ${COUNT} in ${tookS.toFixed(1)} s, a call takes ${callS} s\n`);
+  process.stderr.write(
+    `imported ${COUNT} in ${tookS.toFixed(1)} s, a call takes ${(1_000 * callS).toFixed(1)} ms\n`,
+  );
   expect([done.code, done.out]).toEqual([
     0,
     "5000 made, 0 were there and as the file says, 0 lines are bad.\n",
   ]);
-  expect(tookS).toBeLessThan((COUNT / 2) * callS);
+  expect(tookS).toBeLessThan((COUNT / 4) * callS); // a twentieth on a machine that does nothing else
   const again = await posthorn("large", "import", path, "--json");
   expect(JSON.parse(again.out)).toMatchObject({ created: 0, replaced: COUNT, bad: 0 });
 }, 400_000);
