@@ -1,5 +1,6 @@
 // The connections to all receivers: as many as there are requests in flight, the idle ones few, and closed soon.
 import type { MonotonicClock, Random } from "../kernel/clock.ts";
+import { createPickMap } from "../kernel/pick-map.ts";
 import { createConnection, type Connection } from "./connection.ts";
 import type { Dial } from "./dialer.ts";
 import { createIdleTimes } from "./idle-times.ts";
@@ -24,43 +25,32 @@ export type ConnectionsOptions = {
   idleMax: number;
 };
 
-type Idle = { since: number; timer: NodeJS.Timeout; place: number };
+type Idle = { since: number; timer: NodeJS.Timeout };
 
 /**
  * Creates the pools, one for each origin. Not undici's own: its `Pool` looks through all its clients for each
  * request, and does not tell which of them it took, on which the deadline's text and the second try depend. Where more are idle than
- * there is room for, any one of them is closed: receivers have their turns, so that the one idle for longest is the next to be needed, and
- * with one more than there is room for every single request would have shaken hands.
+ * there is room for, any one of them is closed: receivers have their turns.
  */
 export function createConnections(
   dial: Dial,
   { clock, random, idleMax }: ConnectionsOptions,
 ): Connections {
   const idleByOrigin = new Map<string, Connection[]>(); // the one used last at the end
-  const idle = new Map<Connection, Idle>(); // over all origins
-  const places: Connection[] = []; // of these, so that one can be picked
+  const idle = createPickMap<Connection, Idle>(); // over all origins
   const idleTimes = createIdleTimes(clock);
   const idledMs = new WeakMap<Connection, number>(); // of those that were taken again
   let isClosed = false;
 
   // Answers how long it had been idle; undefined where it was not.
   function forget(connection: Connection): number | undefined {
-    const found = idle.get(connection);
+    const found = idle.remove(connection);
     if (!found) return undefined;
-    idle.delete(connection);
     clearTimeout(found.timer);
-    const last = places.pop();
-    if (last !== undefined && last !== connection) moveTo(found.place, last);
     const pool = idleByOrigin.get(connection.origin) ?? [];
     pool.splice(pool.indexOf(connection), 1);
     if (pool.length === 0) idleByOrigin.delete(connection.origin);
     return clock() - found.since;
-  }
-
-  function moveTo(place: number, connection: Connection): void {
-    places[place] = connection;
-    const moved = idle.get(connection);
-    if (moved) moved.place = place;
   }
 
   function drop(connection: Connection): void {
@@ -98,11 +88,8 @@ export function createConnections(
         drop(connection);
         if (announcedMs === null) idleTimes.keptOpen(origin, limitMs);
       }, limitMs);
-      idle.set(connection, { since: clock(), timer, place: places.push(connection) - 1 });
-      while (places.length > idleMax) {
-        const any = places[Math.floor(random() * places.length)];
-        if (any) drop(any);
-      }
+      idle.set(connection, { since: clock(), timer });
+      while (idle.size > idleMax) drop(idle.pick(random) ?? connection);
     },
     wasStale(connection) {
       idleTimes.closed(connection.origin, idledMs.get(connection) ?? 0);
@@ -113,7 +100,7 @@ export function createConnections(
     },
     close() {
       isClosed = true;
-      for (const connection of [...idle.keys()]) drop(connection);
+      for (const connection of idle.keys()) drop(connection);
     },
   };
 }
