@@ -6,6 +6,7 @@ import type { Spending } from "../children/spending.ts";
 import { nowMs } from "../clock.ts";
 import { cpuUs } from "../cpu.ts";
 import { publishSteadily, warmUp, type SteadyLoad } from "../load.ts";
+import type { Goal } from "../report.ts";
 import { BENCH, type Scene } from "../stage.ts";
 
 const READERS = 10;
@@ -38,7 +39,13 @@ export async function noteReaders(
     return { p99, ...moreThan(before, spent()) };
   };
   // Answers what one answer to them takes.
-  const inTurn = async (load: SteadyLoad, how: string, who: string, question: Question) => {
+  const inTurn = async (
+    how: string,
+    load: SteadyLoad,
+    who: string,
+    question: Question,
+    goal?: Goal,
+  ) => {
     const more: Spending = { ownUs: 0, databaseUs: 0 };
     let answered = 0;
     for (let turn = 0; turn < TURNS; turn++) {
@@ -50,7 +57,6 @@ export async function noteReaders(
       more.ownUs += ofThem.ownUs;
       more.databaseUs += ofThem.databaseUs;
       answered += answers;
-      const goal = who === READ ? { atMost: SLOWER_MAX } : undefined;
       scene.note(`${how}: p99`, alone.p99, "ms");
       scene.note(`${how}, ${who}: p99`, beside.p99, "ms");
       scene.note(`${how}, ${who}, to without`, beside.p99 / alone.p99, "×", goal);
@@ -58,8 +64,10 @@ export async function noteReaders(
     }
     return { ownUs: more.ownUs / answered, databaseUs: more.databaseUs / answered };
   };
-  const ofAnswer = await inTurn(bySql, "by SQL", READ, ask);
-  await inTurn(byHttp, "by HTTP through the readers' api", READ, ask);
+  const readers = `beside ${READERS} readers`;
+  const goal = { atMost: SLOWER_MAX };
+  const ofAnswer = await inTurn("by SQL", bySql, readers, ask, goal);
+  await inTurn("by HTTP through the readers' api", byHttp, readers, ask, goal);
   scene.note("CPU of the api, an answer", ofAnswer.ownUs / 1_000, "ms");
   scene.note("CPU of the database, an answer", ofAnswer.databaseUs / 1_000, "ms");
 
@@ -68,7 +76,7 @@ export async function noteReaders(
     JSON.stringify(ofAnswer),
   );
   const { url } = await message<{ url: string }>(spending);
-  await inTurn(bySql, "by SQL", "limit: beside a server that only spends as much", async () => {
+  await inTurn("by SQL", bySql, "limit: beside a server that only spends as much", async () => {
     await (await request(url, { method: "POST" })).body.text();
   });
   await stop(spending);
@@ -76,8 +84,6 @@ export async function noteReaders(
 }
 
 type Question = (n: number) => Promise<void>;
-
-const READ = `beside ${READERS} readers`;
 
 const moreThan = (less: Spending, more: Spending): Spending => ({
   ownUs: more.ownUs - less.ownUs,
